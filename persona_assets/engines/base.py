@@ -1,0 +1,136 @@
+"""The engine protocol: a stream of requests in, a stream of completions and typed failures out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from persona_assets.errors import PersonaAssetsError
+from persona_assets.ids import make_id
+from persona_assets.prompts import Message, Template
+from persona_assets.settings import Settings
+
+
+class EngineUnavailable(PersonaAssetsError):
+    """No answer can be had at all (no server, bad key, unknown model); the run stops, what is stored stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which model answers, and in which revision; both are part of a call's key."""
+
+    model: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Sampling parameters; all of them are part of a call's key."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+    seed: int
+
+    @classmethod
+    def of(cls, settings: Settings, template: Template) -> "Sampling":
+        """The settings, overridden by what the template asks for."""
+        values: dict[str, Any] = {
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "max_tokens": settings.max_tokens,
+            "seed": settings.seed,
+        }
+        values.update(template.sampling)
+        return cls(float(values["temperature"]), float(values["top_p"]), int(values["max_tokens"]), int(values["seed"]))
+
+    def as_dict(self) -> dict[str, float | int]:
+        """For JSON."""
+        return {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One model call to make. `template` names what was rendered; an engine may use its offline phrasing only."""
+
+    call_id: str
+    messages: list[Message]
+    response_schema: dict[str, Any]
+    sampling: Sampling
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer, as the model gave it."""
+
+    call_id: str
+    text: str
+    finish_reason: str
+    tokens_in: int
+    tokens_out: int
+    latency_s: float
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer for one request: `timeout`, `rate_limited`, `server_error`, `bad_request`, `connection`, `protocol`."""
+
+    call_id: str
+    reason: str
+    detail: str
+    retries: int = 0
+
+
+Result = Completion | Failure
+
+
+class Engine(Protocol):
+    """Who answers prompts. Nothing in the pipeline knows which engine it is."""
+
+    def identity(self, template: Template) -> ModelIdentity:
+        """The model that would answer this template."""
+        ...
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        """Answer requests, in any order, in small lists as they come; reads ahead only as far as it works at once.
+
+        Raises:
+            EngineUnavailable: no request can be answered.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release connections, threads and memory."""
+        ...
+
+
+def call_key(
+    messages: list[Message],
+    response_schema: dict[str, Any],
+    identity: ModelIdentity,
+    sampling: Sampling,
+    attempt: int,
+) -> str:
+    """The id of a call: all that shapes the answer, and nothing else (data contract 4).
+
+    | in the key | left out, as it cannot change the answer |
+    | --- | --- |
+    | rendered messages, response schema | template name and version, ids of the rows filled in |
+    | model, revision | server address, key, timeouts, concurrency |
+    | temperature, top_p, max_tokens, seed, attempt | run, shard, asset, time, prices |
+    """
+    return make_id(
+        "call",
+        messages,
+        response_schema,
+        identity.model,
+        identity.revision,
+        sampling.as_dict(),
+        attempt,
+    )

@@ -1,0 +1,268 @@
+"""The declared tables (data contract 2): columns, types, nullability, keys and parents, in one place."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import polars as pl
+
+UTC = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Polars type, what it holds, and whether it may be null."""
+
+    name: str
+    dtype: pl.DataType
+    description: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A reference: `column` holds ids (or a list of ids) found as `key` in one of `tables`."""
+
+    column: str
+    tables: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The schema of one asset. `volatile` columns may differ between two runs over the same data."""
+
+    name: str
+    key: str
+    columns: tuple[Column, ...]
+    parents: tuple[Parent, ...] = ()
+    partition: str = "shard"
+    volatile: tuple[str, ...] = field(default=("run_id", "created_at"))
+
+    @cached_property
+    def polars(self) -> pl.Schema:
+        """Column name to Polars type, in order."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    @property
+    def required(self) -> list[str]:
+        """Names of the columns that are never null."""
+        return [column.name for column in self.columns if not column.nullable]
+
+    @property
+    def generated(self) -> bool:
+        """Whether each row came out of a model call."""
+        return "call_id" in self.polars
+
+
+def _text(name: str, description: str, nullable: bool = False) -> Column:
+    return Column(name, pl.String(), description, nullable)
+
+
+RUN_COLUMNS = (
+    _text("shard", "Partition this row belongs to: <dump>.<index>"),
+    _text("run_id", "Run that wrote the row"),
+    Column("created_at", UTC, "When the row was written"),
+)
+CALL_COLUMNS = (
+    _text("call_id", "Ledger call that produced the row"),
+    _text("template", "Name of the prompt template"),
+    Column("template_version", pl.Int32(), "Version of the prompt template"),
+    _text("model", "Model that answered"),
+)
+
+RAW_DOCUMENTS = Table(
+    "raw_documents",
+    "document_id",
+    (
+        _text("document_id", "Digest of dump, url and content"),
+        _text("url", "Address of the page; empty where the source names none"),
+        _text("dump", "Crawl release"),
+        _text("file", "Crawl file, relative to the dump folder"),
+        _text("format", "warc, wet, jsonl or parquet"),
+        Column("record_offset", pl.Int64(), "Where the record starts: byte offset in the decompressed stream "
+               "(warc, wet, jsonl), row number (parquet)"),
+        _text("record_id", "WARC-Record-ID, or the source's own id", nullable=True),
+        Column("fetched_at", UTC, "When the page was fetched", nullable=True),
+        _text("language", "ISO 639-1 code"),
+        Column("language_confidence", pl.Float32(), "Of the language identification, 0 to 1"),
+        _text("text", "Main text, UTF-8, lines separated by \\n"),
+        Column("characters", pl.Int32(), "Length of text in characters"),
+        _text("content_digest", "blake2b-128 of text"),
+        *RUN_COLUMNS,
+    ),
+)
+
+PERSONA_COLUMNS = (
+    _text("persona_id", "Digest of root document, parent, relation and text"),
+    _text("document_id", "Root document"),
+    _text("parent_persona_id", "Persona this one was reached from; null at hop 0", nullable=True),
+    _text("relation", "read, write, like, dislike at hop 0; a taxonomy relation after"),
+    Column("hop", pl.Int8(), "0 for a persona read from text, 1-6 for one reached through relations"),
+    _text("text", "The persona, about one sentence"),
+    _text("language", "ISO 639-1 code of the root document, in which the persona is written"),
+    _text("granularity", "coarse or fine"),
+    *CALL_COLUMNS,
+    *RUN_COLUMNS,
+)
+_DOCUMENT = Parent("document_id", ("raw_documents",), "document_id")
+_PERSONA = Parent("parent_persona_id", ("extracted_personas", "expanded_personas"), "persona_id")
+
+
+def _personas(name: str, *parents: Parent) -> Table:
+    return Table(name, "persona_id", PERSONA_COLUMNS, parents)
+
+
+EXTRACTED_PERSONAS = _personas("extracted_personas", _DOCUMENT)
+EXPANDED_PERSONAS = _personas("expanded_personas", _DOCUMENT, _PERSONA)
+FILTERED_PERSONAS = _personas(
+    "filtered_personas", _DOCUMENT, _PERSONA, Parent("persona_id", _PERSONA.tables, "persona_id")
+)
+PERSONA_SURVIVORS = Table(
+    "persona_survivors",
+    "persona_id",
+    (
+        _text("persona_id", "A filtered persona of the dump"),
+        _text("persona_shard", "Shard the persona belongs to"),
+        _text("dump", "Sealed dump"),
+        Column("seal", pl.Int64(), "Place of the dump in the sequence of seals, from 1"),
+        Column("kept", pl.Boolean(), "Whether the persona survives"),
+        _text("survivor_id", "The persona that stands for this one; itself where kept"),
+        _text("survivor_dump", "Dump of the survivor"),
+        Column("similarity", pl.Float32(), "Jaccard or cosine to the survivor; null where kept", nullable=True),
+        _text("method", "exact, lexical or semantic; null where kept", nullable=True),
+        Column("semantic_compared", pl.Boolean(), "False where the encoder does not know the script "
+               "(too many [UNK]) or the row was removed before the semantic hop"),
+        _text("run_id", "Run that wrote the row"),
+        Column("created_at", UTC, "When the row was written"),
+    ),
+    (
+        Parent("persona_id", ("filtered_personas",), "persona_id"),
+        Parent("survivor_id", ("filtered_personas",), "persona_id"),
+    ),
+    partition="dump",
+)
+DEDUPED_PERSONAS = _personas(
+    "deduped_personas", _DOCUMENT, _PERSONA, Parent("persona_id", ("filtered_personas",), "persona_id")
+)
+
+SAMPLE_COLUMNS = (
+    _text("sample_id", "Digest of task, personas and content"),
+    _text("task", "Task that asked"),
+    Column("persona_ids", pl.List(pl.String()), "Personas in the prompt"),
+    _text("document_id", "Root document of the first persona"),
+    _text("language", "ISO 639-1 code"),
+)
+
+REJECTED = Table(
+    "rejected",
+    "row_id",
+    (
+        _text("hop", "Asset that set the row aside"),
+        _text("row_id", "Id of what was set aside: a document, persona, sample, or rec_... for an unreadable record"),
+        _text("parent_id", "Row it came from", nullable=True),
+        _text("reason", "Short code"),
+        _text("detail", "What was seen"),
+        _text("file", "Crawl file, at the first hop", nullable=True),
+        Column("record_offset", pl.Int64(), "As in raw_documents", nullable=True),
+        _text("call_id", "Ledger call whose answer was refused", nullable=True),
+        *RUN_COLUMNS,
+    ),
+)
+
+CALLS = Table(
+    "calls",
+    "call_id",
+    (
+        _text("call_id", "Digest of all that shapes the answer"),
+        _text("hop", "Asset that asked first"),
+        _text("shard", "Partition that asked first"),
+        _text("template", "Template name"),
+        Column("template_version", pl.Int32(), "Template version"),
+        _text("template_digest", "Digest under which the template's text is kept"),
+        _text("fill", "JSON: ids of the rows and the plain values that filled the template"),
+        _text("model", "Model that answered"),
+        _text("model_revision", "Its revision"),
+        _text("sampling", "JSON: temperature, top_p, max_tokens, seed"),
+        Column("attempt", pl.Int32(), "0, or the index of a further try"),
+        _text("answer", "Raw text of the answer"),
+        _text("finish_reason", "stop, length, content_filter, ..."),
+        Column("tokens_in", pl.Int64(), "Prompt tokens"),
+        Column("tokens_out", pl.Int64(), "Answer tokens"),
+        Column("latency_s", pl.Float64(), "Seconds from sending to answer"),
+        Column("cost", pl.Float64(), "Money, from the price settings"),
+        Column("retries", pl.Int32(), "Times it was tried again before this answer"),
+        _text("run_id", "Run that paid for it"),
+        Column("created_at", UTC, "When the answer was stored"),
+    ),
+)
+
+SHARD_FILES = Table(
+    "shard_files",
+    "file",
+    (
+        _text("dump", "Crawl release"),
+        _text("shard", "Partition"),
+        _text("folder", "Folder under the dumps folder that holds the files"),
+        _text("file", "Path relative to that folder"),
+        Column("bytes", pl.Int64(), "Size when it was registered"),
+        Column("created_at", UTC, "When the shard was registered"),
+    ),
+)
+
+CONTENT_DIGESTS = Table(
+    "content_digests",
+    "document_id",
+    (
+        _text("content_digest", "blake2b-128 of the text"),
+        _text("document_id", "First document of the shard with that text"),
+    ),
+)
+
+CHECK_RESULTS = Table(
+    "check_results",
+    "check",
+    (
+        _text("asset", "Asset checked"),
+        _text("partition", "Shard or dump checked"),
+        _text("check", "Name of the SQL file"),
+        Column("passed", pl.Boolean(), "Whether no row failed"),
+        Column("failing", pl.Int64(), "Rows that failed"),
+        _text("head", "JSON: the first failing rows"),
+        _text("run_id", "Run that checked"),
+        Column("created_at", UTC, "When it was checked"),
+    ),
+)
+
+ASSET_TABLES = {
+    table.name: table
+    for table in (
+        RAW_DOCUMENTS,
+        EXTRACTED_PERSONAS,
+        EXPANDED_PERSONAS,
+        FILTERED_PERSONAS,
+        PERSONA_SURVIVORS,
+        DEDUPED_PERSONAS,
+    )
+}
+SUPPORT_TABLES = {table.name: table for table in (REJECTED, CALLS, SHARD_FILES, CONTENT_DIGESTS, CHECK_RESULTS)}
+
+
+def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """`frame` with exactly the table's columns, in order.
+
+    Raises:
+        ValueError: a column is missing, unknown, or not of the declared type.
+    """
+    missing = set(table.polars) - set(frame.columns)
+    extra = set(frame.columns) - set(table.polars)
+    if missing or extra:
+        raise ValueError(f"table {table.name}: missing columns {sorted(missing)}, unknown columns {sorted(extra)}")
+    frame = frame.select(table.polars.names())
+    wrong = [
+        f"{name} is {frame.schema[name]}, declared {dtype}"
+        for name, dtype in table.polars.items()
+        if frame.schema[name] != dtype and frame.schema[name] != pl.Null
+    ]
+    if wrong:
+        raise ValueError(f"table {table.name}: {'; '.join(wrong)}")
+    return frame.cast(dict(table.polars))
