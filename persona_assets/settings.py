@@ -60,7 +60,8 @@ class Settings(BaseSettings):
     document_tokens: int = Field(1500, ge=50, description="Tokens of a document that go into a prompt")
     hops: int = Field(2, ge=0, le=6, description="Persona-to-persona hops (the paper: six)")
     fanout: Annotated[tuple[int, ...], NoDecode] = Field(
-        (2, 1), description="Relations followed per persona at hop 1, 2, ...; the last value holds for the rest"
+        (2, 1),
+        description="Relations followed per persona at hop 1, 2, ...; the last value holds for the rest",
     )
     max_expanded_per_seed: int = Field(12, ge=0, description="Cap on related personas per extracted persona")
 
@@ -77,7 +78,9 @@ class Settings(BaseSettings):
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
         ("en", "zh", "ru"), description="Languages kept; other documents are rejected"
     )
-    min_language_share: float = Field(0.5, ge=0, le=1, description="Share of input in these languages below which a shard is blocked")
+    min_language_share: float = Field(
+        0.5, ge=0, le=1, description="Share of input in these languages below which a shard is blocked"
+    )
 
     @field_validator("relations", "languages", "fanout", mode="before")
     @classmethod

@@ -41,7 +41,12 @@ class Sampling:
             "seed": settings.seed,
         }
         values.update(template.sampling)
-        return cls(float(values["temperature"]), float(values["top_p"]), int(values["max_tokens"]), int(values["seed"]))
+        return cls(
+            float(values["temperature"]),
+            float(values["top_p"]),
+            int(values["max_tokens"]),
+            int(values["seed"]),
+        )
 
     def as_dict(self) -> dict[str, float | int]:
         """For JSON."""
@@ -102,6 +107,7 @@ class Engine(Protocol):
 
         Raises:
             EngineUnavailable: no request can be answered.
+
         """
         ...
 

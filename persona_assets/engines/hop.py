@@ -119,7 +119,12 @@ class Report:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-Progress = Callable[[int], None]  # told how many more questions are done
+class Progress(Protocol):
+    """Told how many more questions are done; `total`, where given, starts a new count."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Count `done` more."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -179,13 +184,18 @@ class HopRunner:
         self.report = Report()
         self.failures: dict[str, Failure] = {}
 
-    def run(self, asks: Callable[[], Iterable[Ask]]) -> Iterator[Outcome]:
+    def run(self, asks: Callable[[], Iterable[Ask]], expected: int | None = None) -> Iterator[Outcome]:
         """Answer all questions of `asks` (called once per pass, the same each time) and yield what became of each.
+
+        `expected` is their number where it is known beforehand, for the time left.
 
         Raises:
             EngineUnavailable: no answer can be had; what was answered is kept.
+
         """
         started = time.monotonic()
+        if self.context.progress and expected is not None:
+            self.context.progress(0, total=expected)
         self.ledger.keep_template(self.hop.template)
         self.ledger.keep_template(REPAIR)
         self._make(lambda: self._questions(asks()))
@@ -212,7 +222,11 @@ class HopRunner:
             return None
         fill = {"repair_of": call.call_id, "problem": problem}
         messages = [*question.messages, *repair_messages(call.answer, problem)]
-        return _Question(Ask(question.ask.row, fill, question.ask.attempt), messages, self._key(messages, question.ask.attempt))
+        return _Question(
+            Ask(question.ask.row, fill, question.ask.attempt),
+            messages,
+            self._key(messages, question.ask.attempt),
+        )
 
     def _repairs(self, asks: Iterable[Ask]) -> Iterator[_Question]:
         for batch in batched(self._questions(asks), BATCH):

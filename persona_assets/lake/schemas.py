@@ -29,13 +29,17 @@ class Parent:
 
 @dataclass(frozen=True)
 class Table:
-    """The schema of one asset. `volatile` columns may differ between two runs over the same data."""
+    """The schema of one asset. `volatile` columns may differ between two runs over the same data.
+
+    `accounts_for` names the parent column each of whose parent rows ends in exactly one place: kept here, or rejected.
+    """
 
     name: str
     key: str
     columns: tuple[Column, ...]
     parents: tuple[Parent, ...] = ()
     partition: str = "shard"
+    accounts_for: str | None = None
     volatile: tuple[str, ...] = field(default=("run_id", "created_at"))
 
     @cached_property
@@ -79,8 +83,11 @@ RAW_DOCUMENTS = Table(
         _text("dump", "Crawl release"),
         _text("file", "Crawl file, relative to the dump folder"),
         _text("format", "warc, wet, jsonl or parquet"),
-        Column("record_offset", pl.Int64(), "Where the record starts: byte offset in the decompressed stream "
-               "(warc, wet, jsonl), row number (parquet)"),
+        Column(
+            "record_offset",
+            pl.Int64(),
+            "Where the record starts: byte offset in the decompressed stream (warc, wet, jsonl), row number (parquet)",
+        ),
         _text("record_id", "WARC-Record-ID, or the source's own id", nullable=True),
         Column("fetched_at", UTC, "When the page was fetched", nullable=True),
         _text("language", "ISO 639-1 code"),
@@ -108,14 +115,18 @@ _DOCUMENT = Parent("document_id", ("raw_documents",), "document_id")
 _PERSONA = Parent("parent_persona_id", ("extracted_personas", "expanded_personas"), "persona_id")
 
 
-def _personas(name: str, *parents: Parent) -> Table:
-    return Table(name, "persona_id", PERSONA_COLUMNS, parents)
+def _personas(name: str, accounts_for: str | None, *parents: Parent) -> Table:
+    return Table(name, "persona_id", PERSONA_COLUMNS, parents, accounts_for=accounts_for)
 
 
-EXTRACTED_PERSONAS = _personas("extracted_personas", _DOCUMENT)
-EXPANDED_PERSONAS = _personas("expanded_personas", _DOCUMENT, _PERSONA)
+EXTRACTED_PERSONAS = _personas("extracted_personas", "document_id", _DOCUMENT)
+EXPANDED_PERSONAS = _personas("expanded_personas", None, _DOCUMENT, _PERSONA)
 FILTERED_PERSONAS = _personas(
-    "filtered_personas", _DOCUMENT, _PERSONA, Parent("persona_id", _PERSONA.tables, "persona_id")
+    "filtered_personas",
+    "persona_id",
+    _DOCUMENT,
+    _PERSONA,
+    Parent("persona_id", _PERSONA.tables, "persona_id"),
 )
 PERSONA_SURVIVORS = Table(
     "persona_survivors",
@@ -130,8 +141,12 @@ PERSONA_SURVIVORS = Table(
         _text("survivor_dump", "Dump of the survivor"),
         Column("similarity", pl.Float32(), "Jaccard or cosine to the survivor; null where kept", nullable=True),
         _text("method", "exact, lexical or semantic; null where kept", nullable=True),
-        Column("semantic_compared", pl.Boolean(), "False where the encoder does not know the script "
-               "(too many [UNK]) or the row was removed before the semantic hop"),
+        Column(
+            "semantic_compared",
+            pl.Boolean(),
+            "False where the encoder does not know the script "
+            "(too many [UNK]) or the row was removed before the semantic hop",
+        ),
         _text("run_id", "Run that wrote the row"),
         Column("created_at", UTC, "When the row was written"),
     ),
@@ -142,7 +157,11 @@ PERSONA_SURVIVORS = Table(
     partition="dump",
 )
 DEDUPED_PERSONAS = _personas(
-    "deduped_personas", _DOCUMENT, _PERSONA, Parent("persona_id", ("filtered_personas",), "persona_id")
+    "deduped_personas",
+    "persona_id",
+    _DOCUMENT,
+    _PERSONA,
+    Parent("persona_id", ("filtered_personas",), "persona_id"),
 )
 
 SAMPLE_COLUMNS = (
@@ -158,7 +177,10 @@ REJECTED = Table(
     "row_id",
     (
         _text("hop", "Asset that set the row aside"),
-        _text("row_id", "Id of what was set aside: a document, persona, sample, or rec_... for an unreadable record"),
+        _text(
+            "row_id",
+            "Id of what was set aside: a document, persona, sample, or rec_... for an unreadable record",
+        ),
         _text("parent_id", "Row it came from", nullable=True),
         _text("reason", "Short code"),
         _text("detail", "What was seen"),
@@ -231,6 +253,7 @@ CHECK_RESULTS = Table(
         _text("run_id", "Run that checked"),
         Column("created_at", UTC, "When it was checked"),
     ),
+    partition="partition",
 )
 
 ASSET_TABLES = {

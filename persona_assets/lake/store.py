@@ -162,11 +162,13 @@ class Lake:
         temporary = self.temporary()
         arrow = pl.DataFrame(schema=table.polars).to_arrow(compat_level=_COMPAT).schema
         try:
-            with self.fs.open(temporary, "wb") as file:
-                with pq.ParquetWriter(file, arrow, compression="zstd") as parquet:
-                    writer = PartitionWriter(table, parquet)
-                    yield writer
-                    writer.flush()
+            with (
+                self.fs.open(temporary, "wb") as file,
+                pq.ParquetWriter(file, arrow, compression="zstd") as parquet,
+            ):
+                writer = PartitionWriter(table, parquet)
+                yield writer
+                writer.flush()
             self._finish(temporary, path, writer.rows, run_id)
         finally:
             if self.fs.exists(temporary):
@@ -231,6 +233,12 @@ class Lake:
         """Raise PersonaAssetsError where a partition is missing."""
         if not self.exists(table, key):
             raise PersonaAssetsError(f"{table.name} has no partition {key}: materialise it first")
+
+    def row_count(self, table: Table, key: str) -> int:
+        """Rows of a materialised partition, from its footer; raises PersonaAssetsError where it is missing."""
+        self.require(table, key)
+        with self.fs.open(self.path(table, key), "rb") as file:
+            return int(pq.ParquetFile(file).metadata.num_rows)
 
     def rejects(self, table: Table | None = None, key: str | None = None) -> pl.LazyFrame:
         """What was set aside: of one partition, of one asset, or everywhere."""

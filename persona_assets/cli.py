@@ -1,0 +1,161 @@
+"""`persona-assets`: the command line."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.lake import Lake, Table
+from persona_assets.settings import Settings, load_settings
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Web crawls to personas, personas to training data, every row traceable to the page it came from.",
+)
+out, err = Console(), Console(stderr=True)
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+LakeOption = Annotated[
+    str | None, typer.Option("--lake", help="Folder or URL of the lake (default: PERSONA_LAKE, lake).")
+]
+
+
+def _settings(**overrides: str | None) -> Settings:
+    """Settings with command-line values put where every process of the run finds them: in the environment."""
+    for name, value in overrides.items():
+        if value is not None:
+            os.environ[f"PERSONA_{name.upper()}"] = value
+    return load_settings()
+
+
+def _task_tables(settings: Settings) -> list[Table]:
+    from persona_assets.tasks.hop import load_tasks, task_table
+
+    return [task_table(template) for template in load_tasks(settings).values()]
+
+
+@app.command()
+def demo(
+    lake: LakeOption = None,
+    dumps: Annotated[
+        str | None,
+        typer.Option(help="Folder to put the demo's crawl files in (default: PERSONA_DUMPS, dumps)."),
+    ] = None,
+) -> None:
+    """Run the bundled dumps through every asset, with the offline engine, and audit one sample of each task."""
+    from persona_assets.demo.build import write_dumps
+    from persona_assets.show import show_demo_end, show_run
+
+    os.environ.setdefault("PERSONA_ENGINE", "offline")
+    os.environ.setdefault("PERSONA_FILES_PER_SHARD", "2")  # two shards per dump, so that there is something to backfill
+    os.environ["PERSONA_SETTLE_S"] = "0"
+    settings = _settings(lake=lake, dumps=dumps)
+    files = write_dumps(Path(settings.dumps))
+    err.print(f"{len(files)} crawl files in {settings.dumps}/; the answers come from the engine '{settings.engine}'.")
+    only = {file.relative_to(settings.dumps).parts[0] for file in files}
+    show_run(settings, only_missing=False, dumps=only)
+    show_demo_end(settings, _task_tables(settings))
+
+
+@app.command()
+def run(
+    dumps: Annotated[
+        str | None,
+        typer.Option(help="Folder with one folder of crawl files per dump (default: PERSONA_DUMPS, dumps)."),
+    ] = None,
+    lake: LakeOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Materialise again what is there already (stored calls are reused).")
+    ] = False,
+) -> None:
+    """Take your own crawl files to samples, without the UI; what is done already is left alone."""
+    from persona_assets.show import show_run
+
+    os.environ.setdefault("PERSONA_SETTLE_S", "0")
+    settings = _settings(lake=lake, dumps=dumps)
+    if not Path(settings.dumps).is_dir():
+        raise UsageError(f"{settings.dumps}: no such folder of dumps; give one with --dumps or PERSONA_DUMPS")
+    show_run(settings, only_missing=not everything, dumps=None)
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="Crawl files: WARC, WET, JSONL or Parquet, plain or compressed.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what the readers make of a file: documents, and rejects by reason."""
+    from persona_assets.crawl.inspect import inspect_files, render
+
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise UsageError(f"no such file: {', '.join(missing)}")
+    report = inspect_files(files, load_settings())
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, default=str))
+    else:
+        out.print(render(report))
+
+
+@app.command()
+def audit(
+    row_id: Annotated[str, typer.Argument(metavar="ID", help="doc_..., per_..., smp_... or call_...")],
+    lake: LakeOption = None,
+    as_json: JsonFlag = False,
+    html: Annotated[Path | None, typer.Option(help="Write the audit as one HTML page.")] = None,
+    descendants: Annotated[bool, typer.Option(help="Also list all that came from the row.")] = False,
+) -> None:
+    """Show the whole ancestry of a row, each link verified; exit code 1 where a verification fails."""
+    from persona_assets.show import show_audit
+
+    settings = _settings(lake=lake)
+    if not show_audit(settings, row_id, as_json=as_json, html=html, with_descendants=descendants):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT on the catalogue; `SHOW TABLES` lists the views.")],
+    lake: LakeOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Query the catalogue, read-only."""
+    from persona_assets.lake.catalog import query as run_query
+    from persona_assets.show import show_frame
+
+    settings = _settings(lake=lake)
+    frame = run_query(Lake(settings.lake), query, _task_tables(settings))
+    if as_json:
+        typer.echo(json.dumps(frame.to_dicts(), ensure_ascii=False, default=str))
+    else:
+        show_frame(frame)
+
+
+@app.command()
+def catalog(
+    path: Annotated[Path | None, typer.Argument(help="Where to write it (default: <lake>/catalog.duckdb).")] = None,
+    lake: LakeOption = None,
+) -> None:
+    """Write the catalogue as a .duckdb file of views, for notebooks and BI tools."""
+    from persona_assets.lake.catalog import write_catalog
+
+    settings = _settings(lake=lake)
+    target = path or Path(settings.lake) / "catalog.duckdb"
+    typer.echo(write_catalog(Lake(settings.lake), target, _task_tables(settings)))
+
+
+def main() -> None:
+    """Entry point: errors that a person can act on are one line on stderr, exit code 2 for wrong use, 1 for failure."""
+    try:
+        app()
+    except UsageError as error:
+        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except PersonaAssetsError as error:
+        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

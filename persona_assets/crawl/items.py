@@ -1,0 +1,51 @@
+"""What a reader makes of a crawl file: each record is found, refused or skipped, never lost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+Format = Literal["warc", "wet", "jsonl", "parquet"]
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlFile:
+    """A file to read, and its path relative to the dump folder, which rows carry."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record whose text could be read; `offset` as `record_offset` in `raw_documents`."""
+
+    offset: int
+    format: Format
+    text: str
+    url: str = ""
+    record_id: str | None = None
+    fetched_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record, or a stretch of the file, that could not be read; `offset` None: the file as a whole.
+
+    `fault_offset` is set where the stream broke: it tells the break from a record that starts at the same byte.
+    """
+
+    offset: int | None
+    reason: str
+    detail: str
+    fault_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that holds no document by its kind (warcinfo, request, metadata)."""
+
+    offset: int
+
+
+Item = Found | Refused | Skipped

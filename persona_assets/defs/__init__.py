@@ -1,0 +1,1 @@
+"""Thin Dagster: assets, checks, sensors, schedules, jobs and their wiring. The logic is in the domain packages."""

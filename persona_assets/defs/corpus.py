@@ -1,0 +1,15 @@
+"""Documents out of crawl files."""
+
+from persona_assets.crawl.ingest import ingest_shard
+from persona_assets.defs.factory import one, partitioned_asset
+from persona_assets.lake.schemas import RAW_DOCUMENTS
+
+raw_documents = partitioned_asset(
+    RAW_DOCUMENTS,
+    one(ingest_shard),
+    group="corpus",
+    text="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; junk, "
+    "unreadable records and exact copies are in the rejects with a reason.",
+    follows=False,  # the sensor, the schedule or a person asks for ingestion
+    kinds=frozenset({"parquet", "python"}),
+)

@@ -1,0 +1,66 @@
+"""The resource that gives every asset its lake, settings and engine."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from persona_assets.engines.hop import Context
+from persona_assets.engines.select import make_engine
+from persona_assets.lake import Lake, Table
+from persona_assets.settings import Settings, load_settings
+from persona_assets.tasks.hop import load_tasks, task_table
+
+LOG_EVERY_S = 10.0  # often enough to see that a step lives, seldom enough to keep the log readable
+
+
+class Pipeline(dg.ConfigurableResource):
+    """What the assets share. Everything comes from `PERSONA_*` variables when a step starts."""
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of this process's environment."""
+        return load_settings()
+
+    @property
+    def lake(self) -> Lake:
+        """The lake that the settings name."""
+        return Lake(self.settings.lake)
+
+    def task_tables(self) -> list[Table]:
+        """Tables of all tasks, bundled and added."""
+        return [task_table(template) for template in load_tasks(self.settings).values()]
+
+    @contextmanager
+    def open(self, step: dg.AssetExecutionContext) -> Iterator[Context]:
+        """A context for one step; the engine is released when the step ends."""
+        engine = make_engine(self.settings)
+        try:
+            yield Context(self.lake, self.settings, engine, step.run.run_id, log_progress(step.log.info))
+        finally:
+            engine.close()
+
+
+def log_progress(log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Callable[..., None]:
+    """A progress callback that logs count, rate and time left every ten seconds."""
+    state = {"done": 0, "total": 0, "started": clock(), "logged": clock()}
+
+    def progress(done: int, total: int | None = None) -> None:
+        if total is not None:
+            state.update(total=total, done=0, started=clock())
+        state["done"] += done
+        now = clock()
+        if now - state["logged"] >= LOG_EVERY_S:
+            state["logged"] = now
+            log(progress_line(int(state["done"]), int(state["total"]), now - state["started"]))
+
+    return progress
+
+
+def progress_line(done: int, total: int, seconds: float) -> str:
+    """Such as `1,200 of 5,000 questions, 40.0/s, 95 s left`."""
+    rate = done / seconds if seconds > 0 else 0.0
+    of = f" of {total:,}" if total else ""
+    left = f", {(total - done) / rate:,.0f} s left" if total > done and rate else ""
+    return f"{done:,}{of} questions, {rate:,.1f}/s{left}"

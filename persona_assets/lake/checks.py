@@ -1,0 +1,200 @@
+"""Runs the checks of `sql/checks/` on one partition; each file is a query that returns the failing rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import orjson
+import polars as pl
+
+from persona_assets.lake.catalog import connect
+from persona_assets.lake.schemas import CHECK_RESULTS, RAW_DOCUMENTS, Table
+from persona_assets.lake.sqlfiles import fill_sql, identifier, literal, literals, sql_text
+from persona_assets.lake.store import Lake
+from persona_assets.settings import Settings
+
+HEAD = 10  # failing rows shown
+DRIFT_CHECKS = ("volume_drift", "length_drift")
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """The verdict of one check on one partition."""
+
+    name: str
+    failing: int
+    head: list[dict[str, Any]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no row failed."""
+        return self.failing == 0
+
+
+def description(check: str) -> str:
+    """What a check holds to be true: the first line of its file."""
+    return sql_text(f"checks/{check}").splitlines()[0].removeprefix("-- ")
+
+
+def gate_names(table: Table) -> list[str]:
+    """The checks that a partition of this table must pass before anything downstream runs."""
+    columns = table.polars
+    names = ["ids_unique", "no_nulls"]
+    if table.parents:
+        names.append("parents_exist")
+    if table.accounts_for:
+        names.append("accounted")
+    if table.generated:
+        names.append("calls_exist")
+    if table.generated and table.name != "filtered_personas" and table.name != "deduped_personas":
+        names += ["reject_rate", "parse_failure_rate"]
+    if table.name == "filtered_personas":
+        names.append("reject_rate")
+    if table.name == RAW_DOCUMENTS.name:
+        names += ["language_share", "reject_rate"]
+    if "text" in columns:
+        names.append("no_empty_text")
+    if "hop" in columns:
+        names.append("hops_valid")
+    if table.name == "deduped_personas":
+        names += ["no_exact_duplicates", "no_near_duplicates"]
+    if table.name == "persona_survivors":
+        names.append("survivors_named")
+    return names
+
+
+def run_gates(
+    lake: Lake, table: Table, key: str, settings: Settings, run_id: str, task_tables: Iterable[Table] = ()
+) -> list[CheckOutcome]:
+    """Run a partition's gates and record the results in the lake, where an audit finds them."""
+    with connect(lake, task_tables) as connection:
+        _prepare(connection, lake, table, key)
+        _set_variables(connection, table, settings)
+        outcomes = [_run(connection, name) for name in gate_names(table)]
+    _record(lake, table, key, outcomes, run_id)
+    return outcomes
+
+
+def run_drift(lake: Lake, table: Table) -> list[CheckOutcome]:
+    """Compare the partitions of a table with one another (advisory)."""
+    characters = "length(text)" if "text" in table.polars else _content_length(table)
+    with duckdb.connect() as connection:
+        paths = lake.paths(table)
+        if not paths:
+            return [CheckOutcome(name, 0, []) for name in DRIFT_CHECKS]
+        connection.execute(
+            fill_sql(
+                "history_view",
+                partition=identifier(table.partition),
+                characters=characters,
+                files=literals(paths),
+            )
+        )
+        return [_run(connection, name) for name in DRIFT_CHECKS]
+
+
+def _content_length(table: Table) -> str:
+    own = [column for column in table.columns if isinstance(column.dtype, pl.String)]
+    skip = {"sample_id", "task", "document_id", "language", "call_id", "template", "model", "shard", "run_id"}
+    names = [identifier(column.name) for column in own if column.name not in skip]
+    return "length(concat(" + ", ".join(names or ["''"]) + "))"
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, key: str) -> None:
+    files = literals([lake.path(table, key)])
+    rejects = lake.rejects_path(table, key)
+    source = (
+        f"read_parquet({literals([rejects])}, hive_partitioning = false)"
+        if lake.fs.exists(rejects)
+        else "(FROM rejected LIMIT 0)"
+    )
+    connection.execute(
+        fill_sql(
+            "check_views",
+            key=identifier(table.key),
+            data=files,
+            rejected_source=source,
+            links=_links(table),
+            parent_ids=_parent_ids(table),
+            given=_given(lake, table, key),
+            kept=_kept(table),
+        )
+    )
+
+
+_NO_LINKS = "SELECT NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR WHERE false"
+
+
+def _links(table: Table) -> str:
+    selects = [
+        f"SELECT row_id, {literal(parent.column)}, parent_id FROM "
+        f"(SELECT row_id, {_each(table, parent.column)} AS parent_id FROM rows) WHERE parent_id IS NOT NULL"
+        for parent in table.parents
+    ]
+    return " UNION ALL ".join(selects) or _NO_LINKS
+
+
+def _each(table: Table, column: str) -> str:
+    name = identifier(column)
+    return f"unnest({name})" if isinstance(table.polars[column], pl.List) else name
+
+
+def _parent_ids(table: Table) -> str:
+    selects = [
+        f"SELECT {literal(parent.column)}, {identifier(parent.key)} FROM {identifier(name)}"
+        for parent in table.parents
+        for name in parent.tables
+    ]
+    return " UNION ALL ".join(selects) or "SELECT NULL::VARCHAR, NULL::VARCHAR WHERE false"
+
+
+def _given(lake: Lake, table: Table, key: str) -> str:
+    parent = next((parent for parent in reversed(table.parents) if parent.column == table.accounts_for), None)
+    if parent is None:
+        return "SELECT NULL::VARCHAR WHERE false"
+    paths = [f"{lake.root}/{name}/{table.partition}={key}/data.parquet" for name in parent.tables]
+    found = literals([path for path in paths if lake.fs.exists(path)])
+    return f"SELECT {identifier(parent.key)} FROM read_parquet({found}, hive_partitioning = false)"
+
+
+def _kept(table: Table) -> str:
+    if table.accounts_for is None:
+        return "SELECT NULL::VARCHAR WHERE false"
+    return f"SELECT {_each(table, table.accounts_for)} FROM rows"
+
+
+def _set_variables(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> None:
+    values: dict[str, Any] = {
+        "required": table.required,
+        "max_reject_rate": settings.max_reject_rate,
+        "max_parse_failure_rate": settings.max_parse_failure_rate,
+        "min_language_share": settings.min_language_share,
+        "lexical_threshold": settings.lexical_threshold,
+    }
+    for name, value in values.items():
+        connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
+
+
+def _run(connection: duckdb.DuckDBPyConnection, name: str) -> CheckOutcome:
+    failing = connection.sql(sql_text(f"checks/{name}")).pl()
+    return CheckOutcome(name, failing.height, failing.head(HEAD).to_dicts())
+
+
+def _record(lake: Lake, table: Table, key: str, outcomes: Sequence[CheckOutcome], run_id: str) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "asset": table.name,
+            "partition": key,
+            "check": outcome.name,
+            "passed": outcome.passed,
+            "failing": outcome.failing,
+            "head": orjson.dumps(outcome.head, default=str).decode(),
+            "run_id": run_id,
+            "created_at": now,
+        }
+        for outcome in outcomes
+    ]
+    lake.write(CHECK_RESULTS, f"{table.name}.{key}", pl.DataFrame(rows, schema=CHECK_RESULTS.polars), run_id)

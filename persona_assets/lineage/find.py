@@ -1,0 +1,182 @@
+"""Where a row is: the tables, partitions and rejects that hold an id."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import polars as pl
+
+from persona_assets.engines.ledger import Ledger
+from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.schemas import (
+    ASSET_TABLES,
+    CALLS,
+    DEDUPED_PERSONAS,
+    EXPANDED_PERSONAS,
+    EXTRACTED_PERSONAS,
+    FILTERED_PERSONAS,
+    PERSONA_SURVIVORS,
+    RAW_DOCUMENTS,
+    REJECTED,
+)
+
+_ID = re.compile(r"(doc|per|smp|call|rec)_[0-9a-f]{32}")
+BORN = (EXTRACTED_PERSONAS, EXPANDED_PERSONAS)  # where a persona is made
+PASSED_ON = (FILTERED_PERSONAS, DEDUPED_PERSONAS)  # tables that pass it on unchanged
+
+
+def id_prefix(row_id: str) -> str:
+    """`doc`, `per`, `smp`, `call` or `rec`.
+
+    Raises:
+        UsageError: it is of none of these forms.
+    """
+    match = _ID.fullmatch(row_id)
+    if not match:
+        raise UsageError(
+            f"{row_id!r} is no id: give a document (doc_...), persona (per_...), sample (smp_...), call (call_...) or "
+            "rejected record (rec_...), each followed by 32 hexadecimal digits"
+        )
+    return match.group(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A stored row and the file it stands in."""
+
+    table: Table
+    partition: str
+    path: str
+    row: dict[str, Any]
+
+    @property
+    def asset(self) -> str:
+        """The asset that wrote the row; a rejected row belongs to the hop that set it aside."""
+        return str(self.row["hop"]) if self.table is REJECTED else self.table.name
+
+
+@dataclass
+class Finder:
+    """Finds rows by id in one lake; reads and never writes, so that a damaged file stays where it is.
+
+    `tasks` are the tables of the task assets.
+    """
+
+    lake: Lake
+    tasks: Sequence[Table]
+    _paths: dict[str, list[str]] = field(default_factory=dict)
+
+    def rows(self, table: Table, where: pl.Expr, hint: str = "") -> list[Found]:
+        """Rows that `where` holds for: those of the partition `hint` if it has any, else of all, in partition order.
+
+        Raises:
+            PersonaAssetsError: a file cannot be read; the message names it.
+        """
+        near = self._scan(self._paths_of(table, hint), table, where) if hint else []
+        return near or self._scan(self._paths_of(table), table, where)
+
+    def first(self, table: Table, row_id: str, hint: str = "") -> Found | None:
+        """The first row with this key, or None; the partition `hint` is looked at first."""
+        return self._first_of([table], row_id, hint)
+
+    def born(self, persona_id: str, hint: str = "") -> Found | None:
+        """The persona where it was made."""
+        return self._first_of(BORN, persona_id, hint)
+
+    def persona(self, persona_id: str, hint: str = "") -> Found | None:
+        """The persona where it was made, or, where it is gone from there, in a later table."""
+        return self._first_of([*BORN, *PASSED_ON, PERSONA_SURVIVORS], persona_id, hint)
+
+    def _first_of(self, tables: Sequence[Table], row_id: str, hint: str = "") -> Found | None:
+        near = (self._scan(self._paths_of(table, hint), table, pl.col(table.key) == row_id) for table in tables if hint)
+        far = (self._scan(self._paths_of(table), table, pl.col(table.key) == row_id) for table in tables)
+        return next((found[0] for found in chain(near, far) if found), None)
+
+    def document(self, document_id: str, hint: str = "") -> Found | None:
+        """The document."""
+        return self.first(RAW_DOCUMENTS, document_id, hint)
+
+    def sample(self, sample_id: str) -> Found | None:
+        """The sample, of whichever task."""
+        return self._first_of(self.tasks, sample_id)
+
+    def rejects(self, where: pl.Expr) -> list[Found]:
+        """Rejected rows that `where` holds for, of every hop."""
+        if "rejected" not in self._paths:
+            self._paths["rejected"] = sorted(self.lake.fs.glob(f"{self.lake.root}/rejected/hop=*/*/data.parquet"))
+        return self._scan(self._paths["rejected"], REJECTED, where)
+
+    def call(self, call_id: str) -> Found | None:
+        """The call; of two copies that raced, the one that every reader takes."""
+        found = self._scan(Ledger(self.lake).paths(), CALLS, pl.col("call_id") == call_id)
+        return min(found, key=lambda one: (one.row["created_at"], one.row["run_id"], one.row["shard"]), default=None)
+
+    def table(self, name: str) -> Table | None:
+        """A table by name."""
+        return ASSET_TABLES.get(name) or next((table for table in self.tasks if table.name == name), None)
+
+    def _paths_of(self, table: Table, partition: str = "") -> list[str]:
+        if table.name not in self._paths:
+            self._paths[table.name] = self.lake.paths(table)
+        paths = self._paths[table.name]
+        # Picked from the listing: a partition named by a stored row is no path to trust.
+        return [path for path in paths if _partition_of(path) == partition] if partition else paths
+
+    def _scan(self, paths: Sequence[str], table: Table, where: pl.Expr) -> list[Found]:
+        if not paths:
+            return []
+        sources = list(paths) if self.lake.is_local else [self.lake.fs.unstrip_protocol(path) for path in paths]
+        scan = pl.scan_parquet(sources, hive_partitioning=False, glob=False, include_file_paths="_path")
+        try:
+            rows = scan.filter(where).collect().to_dicts()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise PersonaAssetsError(f"{self._culprit(paths, table)} cannot be read: {_first_line(error)}") from error
+        found = []
+        for row in rows:
+            path = paths[sources.index(row.pop("_path"))]
+            found.append(Found(table, _partition_of(path), path, row))
+        return sorted(found, key=lambda one: one.path)
+
+    def _culprit(self, paths: Iterable[str], table: Table) -> str:
+        """The first file that Polars does not read as this table."""
+        for path in paths:
+            try:
+                self.lake.scan_paths([path], table).select(table.polars.names()).collect()
+            except (pl.exceptions.PolarsError, OSError):
+                return path
+        return f"table {table.name}"
+
+
+def _partition_of(path: str) -> str:
+    return path.rsplit("/", 2)[1].split("=", 1)[1]
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0]
+
+
+def locate(finder: Finder, row_id: str) -> Found:
+    """The row with this id: where it was made, or, if it is in no table, where it was rejected.
+
+    Raises:
+        UsageError: malformed id.
+        PersonaAssetsError: it is nowhere in the lake.
+    """
+    prefix = id_prefix(row_id)
+    found: Found | None = None
+    if prefix == "doc":
+        found = finder.document(row_id)
+    elif prefix == "per":
+        found = finder.persona(row_id)
+    elif prefix == "smp":
+        found = finder.sample(row_id)
+    elif prefix == "call":
+        found = finder.call(row_id)
+    if found is None and prefix != "call":
+        found = next(iter(finder.rejects(pl.col("row_id") == row_id)), None)
+    if found is None:
+        raise PersonaAssetsError(f"{row_id} is in no table, no ledger part and no rejects of the lake {finder.lake.root}")
+    return found

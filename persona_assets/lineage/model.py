@@ -1,0 +1,147 @@
+"""What an audit found: nodes from the row asked about up to its crawl records, each with its verifications."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from persona_assets.prompts import Message
+
+
+class Status(StrEnum):
+    """The outcome of one verification."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """One named check of one link: what was seen, or why it could not be checked. `subject` says of which thing."""
+
+    name: str
+    status: Status
+    detail: str = ""
+    subject: str = ""
+
+
+def verdict(name: str, holds: bool, seen: str, subject: str = "") -> Verification:
+    """`ok`, or `failed` with what was seen."""
+    return Verification(name, Status.OK, "", subject) if holds else failed(name, seen, subject)
+
+
+def failed(name: str, seen: str, subject: str = "") -> Verification:
+    """A verification that failed, with what was seen."""
+    return Verification(name, Status.FAILED, seen, subject)
+
+
+def unverified(name: str, why: str, subject: str = "") -> Verification:
+    """A verification that could not be made, with the reason."""
+    return Verification(name, Status.UNVERIFIED, why, subject)
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """A model call: its ledger row, the prompt as it renders now, and the call it repaired."""
+
+    call_id: str
+    row: dict[str, Any]
+    part: str = ""  # ledger part that holds it, relative to the lake
+    messages: list[Message] = field(default_factory=list)  # empty where the prompt does not render
+    repair_of: "CallRecord | None" = None
+    verifications: list[Verification] = field(default_factory=list)
+
+    def all_verifications(self) -> Iterator[Verification]:
+        """Its own and those of the call it repaired."""
+        yield from self.verifications
+        if self.repair_of:
+            yield from self.repair_of.all_verifications()
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a row at a later hop: `kept`, `removed`, `rejected`, `gave` or `none`."""
+
+    hop: str
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A recorded check of the partition that a row is in."""
+
+    check: str
+    passed: bool
+    failing: int
+    created_at: str
+
+
+@dataclass(slots=True)
+class Node:
+    """One row of the chain: crawl record, document, persona, sample, call or rejected row."""
+
+    kind: str
+    id: str
+    table: str
+    partition: str
+    row: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    call: CallRecord | None = None
+    parents: list["Node"] = field(default_factory=list)
+    fate: list[Fate] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
+    verifications: list[Verification] = field(default_factory=list)
+
+    @property
+    def relation(self) -> str:
+        """How it relates to its parent; empty for all but personas."""
+        return str(self.row.get("relation") or "")
+
+    def all_verifications(self) -> Iterator[Verification]:
+        """Its own and those of its call."""
+        yield from self.verifications
+        if self.call:
+            yield from self.call.all_verifications()
+
+
+@dataclass(slots=True)
+class Audit:
+    """The verified ancestry of one row."""
+
+    row_id: str
+    root: Node
+
+    def nodes(self) -> list[Node]:
+        """Every node once, the row asked about first, then its ancestors."""
+        seen: dict[int, Node] = {}
+
+        def visit(node: Node) -> None:
+            if id(node) not in seen:
+                seen[id(node)] = node
+                for parent in node.parents:
+                    visit(parent)
+
+        visit(self.root)
+        return list(seen.values())
+
+    def verifications(self) -> list[Verification]:
+        """All verifications of all nodes."""
+        return [found for node in self.nodes() for found in node.all_verifications()]
+
+    def counts(self) -> dict[Status, int]:
+        """How many verifications ended in each status."""
+        found = Counter(verification.status for verification in self.verifications())
+        return {status: found[status] for status in Status}
+
+    @property
+    def failures(self) -> list[Verification]:
+        """The verifications that failed."""
+        return [found for found in self.verifications() if found.status is Status.FAILED]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed; what could not be checked does not count as failure."""
+        return not self.failures

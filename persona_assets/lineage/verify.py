@@ -1,0 +1,104 @@
+"""Verifications that need no model call's prompt: file seals, equal rows, survivors."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from persona_assets.engines.parts import file_digest
+from persona_assets.lake import Lake, Table
+from persona_assets.lineage.find import Finder, Found
+from persona_assets.lineage.model import Verification, failed, unverified, verdict
+
+SHOWN = 80  # characters of a differing value that a detail shows
+
+
+class Seals:
+    """Whether files are as they were committed; each file is read once per audit."""
+
+    def __init__(self, lake: Lake) -> None:
+        """Bind to a lake; nothing is read yet."""
+        self.lake = lake
+        self._known: dict[str, Verification] = {}
+
+    def partition(self, path: str) -> Verification:
+        """`file_untouched` of a partition's file: its sha256 is the one in its commit record."""
+        if path not in self._known:
+            self._known[path] = self._partition(path)
+        return self._known[path]
+
+    def ledger_part(self, path: str) -> Verification:
+        """`file_untouched` of a ledger part: its name holds the digest of its bytes."""
+        if path not in self._known:
+            digest = file_digest(self.lake.fs, path)
+            seen = f"its bytes have the digest {digest}, which is not the one in its name"
+            whole = path.endswith(f"/part-{digest}.parquet")
+            self._known[path] = verdict("file_untouched", whole, seen, self.relative(path))
+        return self._known[path]
+
+    def relative(self, path: str) -> str:
+        """A path as it stands below the lake."""
+        return path.removeprefix(self.lake.root).lstrip("/")
+
+    def _partition(self, path: str) -> Verification:
+        subject = self.relative(path)
+        record = self.lake.commit_record(path)
+        if record is None:
+            return failed("file_untouched", "no commit record: the file was not written by this program", subject)
+        found = self.lake.sha256(path)
+        seen = f"sha256 is {found}, but {record.sha256} was committed by run {record.run_id}"
+        return verdict("file_untouched", found == record.sha256, seen, subject)
+
+
+def differences(stored: Mapping[str, Any], expected: Mapping[str, Any], table: Table) -> str:
+    """How `stored` differs from `expected` in the columns that `expected` has; "" where it does not."""
+    types = {name: table.polars[name] for name in expected}
+    try:
+        # Through the declared types, so that a float32 column compares with what was stored, not with what was parsed.
+        typed = pl.DataFrame([dict(expected)], schema=types).to_dicts()[0]
+    except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
+        return f"does not fit the table: {error}"
+    return "; ".join(
+        f"{name} is {shown(stored.get(name))}, expected {shown(value)}"
+        for name, value in typed.items()
+        if stored.get(name) != value
+    )
+
+
+def shown(value: Any) -> str:  # noqa: ANN401 - any stored value
+    """A value for a detail, shortened."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def copy_agrees(born: Found, copy: Found) -> Verification:
+    """`copy_agrees`: a later table holds the persona as it was made."""
+    content = {name: value for name, value in born.row.items() if name not in born.table.volatile}
+    different = differences(copy.row, content, copy.table)
+    return verdict("copy_agrees", not different, different, f"{copy.table.name}/{copy.partition}")
+
+
+def survivor(finder: Finder, marked: Found | None, deduped: Found | None) -> Verification:
+    """`survivor`: a deduped persona is marked kept; a removed one names a persona that is kept."""
+    subject = f"persona_survivors/{marked.partition}" if marked else "persona_survivors"
+    if marked is None:
+        if deduped is None:
+            return unverified("survivor", "the dump has not been deduplicated", subject)
+        return failed("survivor", "it is in deduped_personas, but persona_survivors does not know it", subject)
+    row = marked.row
+    if row["kept"]:
+        right = row["survivor_id"] == row["persona_id"]
+        return verdict("survivor", right, f"marked kept, but its survivor is {row['survivor_id']}", subject)
+    if deduped is not None:
+        return failed("survivor", "marked removed, but it is in deduped_personas", subject)
+    return _survivor_is_kept(finder, row, subject)
+
+
+def _survivor_is_kept(finder: Finder, row: Mapping[str, Any], subject: str) -> Verification:
+    survivor_id = row["survivor_id"]
+    other = finder.mark(survivor_id, hint=row["survivor_dump"])
+    if other is None:
+        return failed("survivor", f"its survivor {survivor_id} is not in persona_survivors", subject)
+    if not other.row["kept"]:
+        return failed("survivor", f"its survivor {survivor_id} was itself removed", subject)
+    return verdict("survivor", row["method"] is not None, "removed without a method", subject)

@@ -1,0 +1,132 @@
+"""Text-to-persona: who would read, write, like or dislike a document (Persona Hub, section 2.1)."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from persona_assets.engines.hop import Ask, Context, HopRunner, Json, Parsed, Reject, Report, write_outcomes
+from persona_assets.ids import make_id
+from persona_assets.lake import Table
+from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.prompts import Template, load_template
+from persona_assets.prompts.template import PROMPTS
+from persona_assets.settings import Settings
+from persona_assets.text.language import LANGUAGE_NAMES
+from persona_assets.text.sentences import cut
+
+
+def persona_id(document_id: str, parent_persona_id: str | None, relation: str, text: str) -> str:
+    """The id of a persona: its root document, its parent (None at hop 0), the relation and the text."""
+    return make_id("per", document_id, parent_persona_id or "", relation, text)
+
+
+def normalise(text: str) -> str:
+    """A persona's text with every run of white space as one space and none at the ends."""
+    return " ".join(text.split())
+
+
+class ExtractHop:
+    """Asks one question per document; its answer holds one or several personas per relation."""
+
+    @property
+    def table(self) -> Table:
+        """The table it writes."""
+        return EXTRACTED_PERSONAS
+
+    @cached_property
+    def template(self) -> Template:
+        """What it asks."""
+        return load_template(PROMPTS / "text_to_persona.yaml")
+
+    def variables(self, ask: Ask) -> dict[str, Json]:
+        """The template's variables; the document is cut at a sentence end by the budget that stands in the fill."""
+        fill = ask.fill
+        return {
+            "document": cut(ask.row["text"], fill["document_tokens"]),
+            "language_name": LANGUAGE_NAMES.get(fill["language"], fill["language"]),
+            "relations": fill["relations"],
+            "granularity": fill["granularity"],
+            "personas_per_relation": fill["personas_per_relation"],
+        }
+
+    def parse(self, ask: Ask, answer: Json) -> Parsed:
+        """One row per persona of the answer.
+
+        Rejects: `repeated` (the same text stands earlier in the answer), `relation_not_asked`, `too_many` (of one
+        relation).
+        """
+        parsed = Parsed()
+        seen: set[str] = set()
+        kept: Counter[str] = Counter()
+        for position, item in enumerate(answer["personas"]):
+            relation, text = item["relation"], normalise(item["persona"])
+            row = _row(ask, relation, text)
+            reason = _refusal(ask, relation, text, seen, kept)
+            seen.add(text)
+            if not reason:
+                kept[relation] += 1
+                parsed.rows.append(row)
+                continue
+            # A repeat would have the id of what it repeats, so it is named by its place in the answer.
+            repeat_id = make_id("rec", row["document_id"], position, relation, text)
+            row_id = repeat_id if reason == "repeated" else row["persona_id"]
+            parsed.rejects.append(Reject(reason, f"{relation}: {text}", row_id))
+        return parsed
+
+
+def _refusal(ask: Ask, relation: str, text: str, seen: set[str], kept: Counter[str]) -> str:
+    """Why an item of an answer is not kept, or ""."""
+    if text in seen:
+        return "repeated"
+    if relation not in ask.fill["relations"]:
+        return "relation_not_asked"
+    if kept[relation] >= ask.fill["personas_per_relation"]:
+        return "too_many"
+    return ""
+
+
+def _row(ask: Ask, relation: str, text: str) -> dict[str, Any]:
+    document_id = ask.row["document_id"]
+    return {
+        "persona_id": persona_id(document_id, None, relation, text),
+        "document_id": document_id,
+        "parent_persona_id": None,
+        "relation": relation,
+        "hop": 0,
+        "text": text,
+        "language": ask.fill["language"],
+        "granularity": ask.fill["granularity"],
+    }
+
+
+def extraction_asks(context: Context, shard: str) -> Iterator[Ask]:
+    """One question per document of a shard, in the order of the partition; the documents are streamed."""
+    columns = ["document_id", "language", "text"]
+    for batch in context.lake.batches(RAW_DOCUMENTS, shard):
+        for row in batch.select(columns).iter_rows(named=True):
+            yield Ask(row, _fill(row, context.settings))
+
+
+def _fill(row: dict[str, Any], settings: Settings) -> dict[str, Json]:
+    """All that shapes the prompt beside the document, so that it renders again under whatever settings."""
+    return {
+        "document_id": row["document_id"],
+        "language": row["language"],
+        "relations": list(settings.relations),
+        "granularity": settings.granularity,
+        "personas_per_relation": settings.personas_per_relation,
+        "document_tokens": settings.document_tokens,
+    }
+
+
+def extract_personas(context: Context, shard: str) -> Report:
+    """Write a shard's `extracted_personas` and what was set aside; `inputs` are documents.
+
+    Raises:
+        PersonaAssetsError: the shard's documents are not there.
+        EngineUnavailable: no answer can be had; what was answered is kept.
+    """
+    context.lake.require(RAW_DOCUMENTS, shard)
+    runner = HopRunner(ExtractHop(), context, shard)
+    return write_outcomes(runner, runner.run(lambda: extraction_asks(context, shard)))

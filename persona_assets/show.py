@@ -1,0 +1,232 @@
+"""What the command line prints: progress, funnels, audits, tables."""
+
+import json
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table as RichTable
+
+from persona_assets.crawl.arrival import dump_of, plan_shards, registered_shards
+from persona_assets.dedup.seals import sealed_dumps
+from persona_assets.defs.drive import Step, jobs_for, materialise_shards, project_instance
+from persona_assets.defs.pipeline import progress_line
+from persona_assets.engines.hop import Progress as Told
+from persona_assets.errors import PersonaAssetsError
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.catalog import query
+from persona_assets.lake.schemas import ASSET_TABLES, PERSONA_SURVIVORS
+from persona_assets.settings import Settings
+
+out, err = Console(), Console(stderr=True)
+
+
+class Display:
+    """A bar for the whole run and a line for the step in progress; log lines where there is no terminal."""
+
+    def __init__(self, bar: Progress, total: int) -> None:
+        """`total` asset partitions are to come."""
+        self.bar = bar
+        self.all = bar.add_task("asset partitions", total=total)
+        self.now = bar.add_task("", total=None, visible=False)
+        self.steps: list[Step] = []
+        self.started = time.monotonic()
+
+    def listen(self, asset: str, partition: str) -> Told:
+        """Show a step that starts; returns what its progress goes to."""
+        self.bar.reset(self.now, total=None, visible=True, description=f"{asset} {partition}")
+        state = {"done": 0, "total": 0, "started": time.monotonic(), "logged": time.monotonic()}
+
+        def told(done: int, total: int | None = None) -> None:
+            if total is not None:
+                state.update(done=0, total=total, started=time.monotonic())
+                self.bar.reset(self.now, total=total or None, description=f"{asset} {partition}", visible=True)
+            state["done"] += done
+            self.bar.advance(self.now, done)
+            if not err.is_terminal and time.monotonic() - state["logged"] > 10:
+                state["logged"] = time.monotonic()
+                line = progress_line(int(state["done"]), int(state["total"]), time.monotonic() - state["started"])
+                err.print(f"{asset} {partition}: {line}")
+
+        return told
+
+    def done(self, step: Step) -> None:
+        """Count a finished step."""
+        self.steps.append(step)
+        self.bar.advance(self.all)
+        self.bar.update(self.now, visible=False)
+        if not err.is_terminal:
+            seconds = time.monotonic() - self.started
+            made = (
+                f", {step.calls_made:,} calls made, {step.calls_reused:,} reused"
+                if step.calls_made or step.calls_reused
+                else ""
+            )
+            err.print(
+                f"[{seconds:6.1f} s] {step.asset} {step.partition}: {step.given:,} in, {step.kept:,} kept, "
+                f"{step.rejected:,} rejected{made}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+@contextmanager
+def _display(total: int) -> Iterator[Display]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+        yield Display(bar, total)
+
+
+def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] | None) -> None:
+    """Register what has arrived, materialise it all, print the funnel.
+
+    Raises:
+        PersonaAssetsError: nothing to do at all, or a step failed.
+    """
+    from persona_assets.definitions import defs
+
+    lake = Lake(settings.lake)
+    warnings = plan_shards(
+        lake, settings.model_copy(update={"max_shards_per_tick": 10**9}), time.time(), sealed_dumps(lake)
+    ).warnings
+    for warning in warnings:
+        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+    shards = [s.shard for s in registered_shards(lake) if dumps is None or s.dump in dumps]
+    if not shards:
+        raise PersonaAssetsError(f"no crawl files under {settings.dumps}: put them in {settings.dumps}/<dump>/")
+    tables = _final_tables(settings)
+    if only_missing:
+        shards = [shard for shard in shards if not _complete(lake, tables, shard)]
+        if not shards:
+            err.print("everything is materialised already; --all does it again from the stored calls")
+            return
+    per_shard = len(tables) + 3  # documents, extracted and expanded personas are no final tables
+    total = len(shards) * per_shard + len({dump_of(shard) for shard in shards})
+    with project_instance(Path.cwd()) as instance, _display(total) as display:
+        for step in materialise_shards(instance, defs, shards, display.listen):
+            display.done(step)
+    out.print(funnel(display.steps))
+    made, reused = sum(s.calls_made for s in display.steps), sum(s.calls_reused for s in display.steps)
+    runs = len(jobs_for(shards))
+    seconds = time.monotonic() - display.started
+    out.print(f"{runs} runs in {seconds:.1f} s; {made:,} calls made, {reused:,} answered from the ledger.")
+
+
+def _final_tables(settings: Settings) -> list[Table]:
+    from persona_assets.tasks.hop import load_tasks, task_table
+
+    names = ("filtered_personas", "deduped_personas")
+    return [*(ASSET_TABLES[name] for name in names), *(task_table(t) for t in load_tasks(settings).values())]
+
+
+def _complete(lake: Lake, tables: list[Table], shard: str) -> bool:
+    return lake.exists(PERSONA_SURVIVORS, dump_of(shard)) and all(lake.exists(table, shard) for table in tables)
+
+
+def funnel(steps: list[Step]) -> RichTable:
+    """Rows in, kept and rejected per asset, over all partitions of a run."""
+    totals: dict[str, list[int]] = {}
+    for step in steps:
+        sums = totals.setdefault(step.asset, [0] * 6)
+        for index, value in enumerate((1, step.given, step.kept, step.rejected, step.calls_made, step.calls_reused)):
+            sums[index] += value
+    table = RichTable(title="Funnel", title_justify="left")
+    table.add_column("asset")
+    for heading in ("partitions", "in", "kept", "rejected", "calls made", "reused"):
+        table.add_column(heading, justify="right")
+    for asset, sums in totals.items():
+        table.add_row(asset, *(f"{value:,}" for value in sums))
+    return table
+
+
+def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
+    """Why rows were set aside, one audited sample per task, and what to try next."""
+    from persona_assets.lineage.audit import audit
+    from persona_assets.lineage.render import tree
+
+    lake = Lake(settings.lake)
+    show_frame(query(lake, "SELECT * FROM rejects_by_reason", tasks), title="Set aside, and why")
+    wrong = query(lake, "SELECT * FROM fate WHERE kept + rejected != 1", tasks).height
+    out.print(f"Rows that are not in exactly one place at every hop: {wrong}")
+    first = ""
+    for table in tasks:
+        sample = query(lake, f"SELECT sample_id FROM {table.name} ORDER BY language, sample_id LIMIT 1", tasks)
+        if sample.is_empty():
+            raise PersonaAssetsError(f"the demo made no sample of {table.name}")
+        first = first or sample.item()
+        result = audit(lake, settings, sample.item())
+        if table is tasks[0]:
+            out.print(tree(result))
+        passed = sum(1 for check in result.verifications if check.status == "ok")
+        out.print(
+            f"{table.name}: {sample.item()} traced to its page, {passed} links verified, {'ok' if result.ok else 'FAILED'}"
+        )
+        if not result.ok:
+            raise PersonaAssetsError(f"the audit of {sample.item()} failed: persona-assets audit {sample.item()}")
+    out.print(
+        "\nNext:\n"
+        "  make ui                                     the graph, its runs, checks and plots in a browser\n"
+        f"  .venv/bin/persona-assets audit {first} --html audit.html\n"
+        '  .venv/bin/persona-assets sql "SELECT * FROM duplicates"\n'
+        "  put crawl files into dumps/<name>/ and turn on the sensors new_crawl_dumps and follow_new_data in the UI,\n"
+        "  or run: .venv/bin/persona-assets run",
+        highlight=False,
+    )
+
+
+def show_audit(settings: Settings, row_id: str, *, as_json: bool, html: Path | None, with_descendants: bool) -> bool:
+    """Print or write an audit; returns whether every verification passed."""
+    from persona_assets.lineage.audit import audit
+    from persona_assets.lineage.descendants import descendants
+    from persona_assets.lineage.render import as_dict, tree
+    from persona_assets.lineage.render import html as to_html
+
+    lake = Lake(settings.lake)
+    result = audit(lake, settings, row_id)
+    below = descendants(lake, settings, row_id) if with_descendants else []
+    if html:
+        html.write_text(to_html(result), encoding="utf-8")
+    if as_json:
+        value = as_dict(result) | ({"descendants": [list(row) for row in below]} if with_descendants else {})
+        print(json.dumps(value, ensure_ascii=False, default=str))  # noqa: T201 - JSON on stdout and nothing else
+    else:
+        out.print(tree(result))
+        for row in below:
+            out.print("  ".join(escape(str(part)) for part in row), highlight=False)
+        if html:
+            out.print(f"written to {html}")
+    return result.ok
+
+
+def show_frame(frame: pl.DataFrame, title: str = "") -> None:
+    """A frame as a table of the terminal's width; text from the web is printed, never interpreted."""
+    table = RichTable(title=title or None, title_justify="left")
+    for name in frame.columns:
+        table.add_column(escape(name), overflow="fold", justify="right" if frame.schema[name].is_numeric() else "left")
+    for row in frame.iter_rows():
+        table.add_row(*(escape(_printable(value)) for value in row))
+    out.print(table)
+
+
+def _printable(value: object) -> str:
+    text = "" if value is None else str(value)
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)

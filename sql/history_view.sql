@@ -1,0 +1,3 @@
+-- All partitions of one asset with the length of their content, for the checks that compare partitions.
+CREATE OR REPLACE VIEW history AS
+SELECT $partition AS partition_key, $characters AS characters FROM read_parquet($files, hive_partitioning = false);

@@ -1,0 +1,62 @@
+-- Views over the table views. Loaded after them by lake/catalog.py.
+
+-- Every persona that was ever made, at the hop where it was made.
+CREATE OR REPLACE VIEW personas AS
+SELECT * FROM extracted_personas
+UNION ALL BY NAME
+SELECT * FROM expanded_personas;
+
+-- Every removed near-duplicate with the persona that stands for it.
+CREATE OR REPLACE VIEW duplicates AS
+SELECT
+    s.dump, s.method, s.similarity,
+    s.persona_id, removed.text AS removed_text,
+    s.survivor_id, kept.text AS survivor_text
+FROM persona_survivors s
+JOIN filtered_personas removed ON removed.persona_id = s.persona_id
+JOIN filtered_personas kept ON kept.persona_id = s.survivor_id
+WHERE NOT s.kept;
+
+-- Where each row that a hop was given ended: kept and rejected are counts, and exactly one of them is 1.
+-- (expanded_personas answers several questions about one persona and is left out here; see its funnel.)
+CREATE OR REPLACE VIEW fate AS
+WITH rejected_once AS (
+    SELECT hop, row_id, count(*) AS rejected FROM rejected GROUP BY ALL
+),
+kept AS (
+    SELECT 'raw_documents' AS hop, document_id AS row_id FROM raw_documents
+    UNION ALL SELECT DISTINCT 'extracted_personas', document_id FROM extracted_personas
+    UNION ALL SELECT 'filtered_personas', persona_id FROM filtered_personas
+    UNION ALL SELECT 'deduped_personas', persona_id FROM deduped_personas
+    UNION ALL SELECT task, unnest(persona_ids) FROM samples
+),
+-- What goes into a hop. The first one reads files: all that it met is in one of its two outputs.
+given AS (
+    SELECT 'raw_documents' AS hop, document_id AS row_id FROM raw_documents
+    UNION SELECT hop, row_id FROM rejected WHERE hop = 'raw_documents'
+    UNION SELECT 'extracted_personas', document_id FROM raw_documents
+    UNION SELECT 'filtered_personas', persona_id FROM personas
+    UNION SELECT 'deduped_personas', persona_id FROM filtered_personas
+    UNION SELECT DISTINCT task, persona_id FROM (SELECT DISTINCT task FROM samples), deduped_personas
+)
+SELECT given.hop, given.row_id, count(DISTINCT kept.row_id) AS kept, coalesce(any_value(r.rejected), 0) AS rejected
+FROM given
+LEFT JOIN kept ON kept.hop = given.hop AND kept.row_id = given.row_id
+LEFT JOIN rejected_once r ON r.hop = given.hop AND r.row_id = given.row_id
+GROUP BY ALL;
+
+-- Rows kept and rejected per hop, and why.
+CREATE OR REPLACE VIEW rejects_by_reason AS
+SELECT hop, reason, count(*) AS rejected FROM rejected GROUP BY ALL ORDER BY hop, rejected DESC;
+
+-- What was paid for, per hop and model.
+CREATE OR REPLACE VIEW spending AS
+SELECT hop, model, count(*) AS calls, sum(tokens_in) AS tokens_in, sum(tokens_out) AS tokens_out, sum(cost) AS cost
+FROM calls GROUP BY ALL ORDER BY hop, model;
+
+-- Everything that came out of each document: personas kept and samples.
+CREATE OR REPLACE VIEW document_yield AS
+SELECT d.document_id, d.url, d.language,
+       (SELECT count(*) FROM deduped_personas p WHERE p.document_id = d.document_id) AS personas,
+       (SELECT count(*) FROM samples s WHERE s.document_id = d.document_id) AS samples
+FROM raw_documents d;
