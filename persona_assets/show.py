@@ -19,7 +19,8 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
-from persona_assets.crawl.arrival import dump_of, plan_shards, registered_shards
+from persona_assets.crawl.arrival import plan_shards
+from persona_assets.crawl.shards import dump_of, registered_shards
 from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.defs.drive import Step, jobs_for, materialise_shards, project_instance
 from persona_assets.defs.pipeline import progress_line
@@ -178,7 +179,8 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
             out.print(tree(result))
         passed = sum(1 for check in result.verifications if check.status == "ok")
         out.print(
-            f"{table.name}: {sample.item()} traced to its page, {passed} links verified, {'ok' if result.ok else 'FAILED'}"
+            f"{table.name}: {sample.item()} traced to its page, {passed} links verified, "
+            f"{'ok' if result.ok else 'FAILED'}"
         )
         if not result.ok:
             raise PersonaAssetsError(f"the audit of {sample.item()} failed: persona-assets audit {sample.item()}")

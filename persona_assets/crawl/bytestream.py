@@ -49,10 +49,13 @@ class ByteStream:
         return len(self._held) >= size
 
     def search(self, pattern: re.Pattern[bytes], start: int, limit: int) -> tuple[int, int] | None:
-        """Span of the first match at or after `start` that begins before `limit`, reading on as needed."""
+        """Span of the first match at or after `start` that begins before `limit`, reading on as needed.
+
+        A pattern is at most 64 bytes wide, so that this much beyond `limit` is enough to see.
+        """
         while True:
             # A match that touches the end of what is held may be cut off or grow, unless the stretch is over.
-            found = pattern.search(self._held, start)
+            found = pattern.search(self._held, start, limit + 65)
             span = found.span() if found else None
             del found  # a live match would lock the buffer against growing
             if span and (span[1] < len(self._held) or self._stretch_over):
@@ -91,7 +94,7 @@ class ByteStream:
             if not self.ensure(limit + 65):
                 self._drop(len(self._held))
                 return
-            self._drop(limit)
+            self._drop(limit - 1)  # the byte before a match stays in sight of a pattern that looks back
 
     def skip_any(self, pattern: re.Pattern[bytes]) -> None:
         """Pass over what `pattern` (a repeated class of bytes, which may match nothing) takes at the front."""
@@ -102,6 +105,11 @@ class ByteStream:
             self._drop(end)
             if self._held:
                 return
+
+    @property
+    def broken(self) -> bool:
+        """Whether this stretch ended at a fault that has not been told yet."""
+        return self._stretch_over and self._fault is not None
 
     def take_fault(self) -> Fault | None:
         """The fault that ended this stretch, once; None where it ended with the file or has been told."""

@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from persona_assets.crawl.bytestream import ByteStream
+
 Format = Literal["warc", "wet", "jsonl", "parquet"]
 
 
@@ -49,3 +51,17 @@ class Skipped:
 
 
 Item = Found | Refused | Skipped
+
+
+def refusal(stream: ByteStream, start: int, reason: str, detail: str) -> Refused:
+    """A refusal of what began at `start` and ends here; where the stream broke within it, the break is the reason."""
+    fault = None if stream.ensure(1) else stream.take_fault()
+    if fault:
+        return Refused(start, fault.reason, fault.detail, fault.offset)
+    return Refused(start, reason, detail)
+
+
+def break_between(stream: ByteStream) -> list[Refused]:
+    """The refusal that tells a break which fell between two records; empty where the stretch just ended."""
+    fault = stream.take_fault()
+    return [Refused(fault.offset, fault.reason, fault.detail, fault.offset)] if fault else []

@@ -17,7 +17,7 @@ PLAIN_BYTES = 1 << 18  # one read of a plain file
 # One feed of a decompressor. Small, since it bounds both what a hostile frame can expand to at once (zstd reaches
 # 32,000:1, so 32 MB) and what is lost of the readable bytes before damage.
 FEED_BYTES = 1 << 10
-_SCAN_BYTES = 1 << 18
+_SCAN_BYTES = 1 << 12
 _SKIPPABLE = rb"[\x50-\x5f]\x2a\x4d\x18"
 _WARC_DICTIONARY = b"\x5d\x2a\x4d\x18"  # skippable frame of the IIPC convention for .warc.zst
 _MAX_DICTIONARY = 16 << 20
@@ -109,15 +109,15 @@ def _decompressed(raw: BinaryIO, codec: Codec) -> Iterator[bytes | Fault]:
     """Blocks of all frames; after damage, a fault and then whatever further frames hold."""
     offset = 0  # in the decompressed stream
     told = False  # whether this damage has been told: one fault, however many false starts follow it
-    at: int | None = 0
+    at = 0
     while True:
-        at, garbage = _next_frame(raw, codec, at)
+        start, garbage = _next_frame(raw, codec, at)
         if garbage and not told:
             told = True
             yield Fault(offset, "corrupt_stream", garbage)
-        if at is None:
+        if start is None:
             return
-        before, frame, start = offset, codec.frame(), at
+        at, before, frame = start, offset, codec.frame()
         problem: Fault | None = None
         raw.seek(at)
         while not frame.eof:
@@ -128,7 +128,8 @@ def _decompressed(raw: BinaryIO, codec: Codec) -> Iterator[bytes | Fault]:
             try:
                 data = frame.decompress(block)
             except codec.errors as error:
-                if rescued := _rescued(raw, codec, start, at):
+                # Not for a false start after damage that has been told: there may be millions of them.
+                if (offset > before or not told) and (rescued := _rescued(raw, codec, start, at)):
                     offset += len(rescued)
                     yield rescued
                 problem = Fault(offset, "corrupt_stream", f"{codec.name} frame at byte {start}, near {at}: {error}")

@@ -7,18 +7,19 @@ the clipped body of a cut-off gz as if it were whole, and gives offsets in the c
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from persona_assets.crawl.bytestream import ByteStream
-from persona_assets.crawl.items import Found, Item, Refused, Skipped
+from persona_assets.crawl.headers import parse_date, parse_headers
+from persona_assets.crawl.items import Found, Item, Refused, Skipped, break_between, refusal
 from persona_assets.crawl.page import response_text, text_of
 
 START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n")
 _BOUNDARY = re.compile(rb"\r?\n\r?\n(?=WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n)")
-_LINE_START = re.compile(rb"(?:(?<=\n)|(?<=\n\r\n))WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n")
+_LINE_START = re.compile(rb"(?<=\n)WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _NEWLINES = re.compile(rb"[\r\n]*")
-_AT_END = re.compile(rb"[\r\n]{0,16}(?:WARC/\d|\Z)")  # what may follow a block: the next record, or nothing
+# What may follow a block: the next record, nothing, or the two line ends that close it, whatever stands after them.
+_AT_END = re.compile(rb"[\r\n]{0,16}(?:WARC/\d|\Z)|\r\n\r\n")
 _CLOSING = re.compile(rb"\r?\n\r?\n\Z")
 MAX_HEADER_BYTES = 1 << 16
 _DOCUMENT_TYPES = frozenset({"response", "resource", "conversion"})
@@ -54,8 +55,7 @@ def read_records(stream: ByteStream, limit: int) -> Iterator[WarcRecord | Refuse
             else:
                 yield _garbage(stream)
             continue
-        if fault := stream.take_fault():  # the break fell between two records
-            yield Refused(fault.offset, fault.reason, fault.detail, fault.offset)
+        yield from break_between(stream)
         if not stream.resume():
             return
 
@@ -64,15 +64,7 @@ def _garbage(stream: ByteStream) -> Refused:
     start = stream.offset
     stream.skip(1)
     stream.skip_over(_LINE_START, 1 << 20)
-    return _refusal(stream, start, "not_a_record", f"{stream.offset - start} bytes that are no WARC record")
-
-
-def _refusal(stream: ByteStream, start: int, reason: str, detail: str) -> Refused:
-    """A refusal of what began at `start`; where the stream broke within it, the break is the reason."""
-    fault = None if stream.ensure(1) else stream.take_fault()
-    if fault:
-        return Refused(start, fault.reason, fault.detail, fault.offset)
-    return Refused(start, reason, detail)
+    return refusal(stream, start, "not_a_record", f"{stream.offset - start} bytes that are no WARC record")
 
 
 def _record(stream: ByteStream, limit: int) -> WarcRecord | Refused:
@@ -85,9 +77,9 @@ def _record(stream: ByteStream, limit: int) -> WarcRecord | Refused:
         else:
             stream.skip(5)
             stream.skip_over(_LINE_START, 1 << 20)
-        return _refusal(stream, start, "bad_record_header", "no blank line closes the WARC header")
+        return refusal(stream, start, "bad_record_header", "no blank line closes the WARC header")
     header_bytes = blank[1]
-    headers = parse_headers(stream[slice(0, blank[0])])
+    headers = parse_headers(stream[0 : blank[0]])
     end = _block_end(stream, header_bytes, _length(headers), limit)
     if end is None:
         return _unfinished(stream, start, header_bytes, headers, limit)
@@ -117,15 +109,13 @@ def _block_end(stream: ByteStream, header_bytes: int, length: int | None, limit:
         return None
     # No record follows. A writer closes a record with two line ends, a cut-off file hardly ever stops at them.
     held = len(stream)
-    if _CLOSING.search(stream[slice(max(held - 4, header_bytes), held)]) and not _broken(stream):
-        return max(held - 4, header_bytes)
+    tail = max(held - 4, header_bytes)
+    closing = _CLOSING.search(stream[tail:held])
+    if closing and not stream.broken:
+        return tail + closing.start()
     if length is not None and header_bytes + length <= held:
         return header_bytes + length  # what comes after it is told as no record
     return None
-
-
-def _broken(stream: ByteStream) -> bool:
-    return stream.broken
 
 
 def _unfinished(
@@ -138,42 +128,17 @@ def _unfinished(
         size = stream.offset - start - header_bytes
         if headers.get("warc-type", "").lower() not in _DOCUMENT_TYPES and not stream.broken:
             return WarcRecord(start, headers, None)
-        return _refusal(stream, start, "too_large", f"a block of about {size} bytes, the limit is {limit}")
+        return refusal(stream, start, "too_large", f"a block of about {size} bytes, the limit is {limit}")
     size = stream.skip(len(stream)) - header_bytes
     length = headers.get("content-length", "none")
-    return _refusal(stream, start, "truncated_record", f"the file ends after {size} bytes of {length}")
-
-
-def parse_headers(block: bytes) -> dict[str, str]:
-    """Header fields by lower-case name, the first of each; the first line is left out, folded lines are joined."""
-    headers: dict[str, str] = {}
-    name = ""
-    for line in block.decode("utf-8", "replace").splitlines()[1:]:
-        if line[:1] in (" ", "\t") and name:
-            headers[name] += " " + line.strip()
-            continue
-        name, colon, value = line.partition(":")
-        name = name.strip().lower()
-        if colon and name not in headers:
-            headers[name] = value.strip()
-        else:
-            name = ""
-    return headers
-
-
-def parse_date(value: str) -> datetime | None:
-    """A date in UTC, or None where it is none (WARC-Date: 2008-10-294T05:21:46-0700 is found in the wild)."""
-    try:
-        date = datetime.fromisoformat(value.strip())
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return refusal(stream, start, "truncated_record", f"the file ends after {size} bytes of {length}")
 
 
 def _item(record: WarcRecord, limit: int) -> Item:
     headers = record.headers
     url = headers.get("warc-target-uri", "").strip("<> ")
-    if record.kind not in _DOCUMENT_TYPES or record.block is None or url.startswith("dns:"):
+    # dns: look-ups (Heritrix) and metadata: logs (Wget) are kept as records too, but are no pages.
+    if record.kind not in _DOCUMENT_TYPES or record.block is None or url.startswith(("dns:", "metadata:")):
         return Skipped(record.offset)
     if record.kind == "conversion":
         text: str | tuple[str, str] = record.block.decode("utf-8", "replace")

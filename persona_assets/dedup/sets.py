@@ -28,6 +28,10 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.left)
 
+    def where(self, wanted: NDArray[np.bool_]) -> "Pairs":
+        """The pairs that a mask of shape (p,) selects."""
+        return Pairs(self.left[wanted], self.right[wanted], self.similarity[wanted])
+
     @classmethod
     def empty(cls) -> "Pairs":
         """No pairs."""
@@ -63,18 +67,29 @@ class TokenSets:
     @property
     def sizes(self) -> Index:
         """Tokens per set, shape (n,)."""
-        return np.diff(self.offsets)
+        sizes: Index = np.diff(self.offsets)
+        return sizes
 
     @property
     def rows(self) -> Index:
         """The set that each code belongs to, shape (len(codes),)."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
-    def set_hashes(self) -> Hashes:
-        """One 64-bit hash per set, shape (n,), independent of the order of its tokens; 0 for an empty set."""
+    def token_sums(self, per_token: Hashes) -> Hashes:
+        """Sum (modulo 2**64) of a value per vocabulary token over each set, shape (n,)."""
         sums = np.zeros(len(self), np.uint64)
-        np.add.at(sums, self.rows, mix(self.token_hashes)[self.codes])
+        np.add.at(sums, self.rows, per_token[self.codes])
         return sums
+
+    def first_equal(self) -> Index:
+        """For each set the place of the first set that equals it (by a 128-bit hash), shape (n,)."""
+        low, high = (self.token_sums(mix(self.token_hashes, salt)) for salt in (1, 2))
+        order = np.lexsort((low, high))  # stable: equal sets stay in order of place
+        starts = np.ones(len(order), bool)
+        starts[1:] = (low[order][1:] != low[order][:-1]) | (high[order][1:] != high[order][:-1])
+        first = np.empty(len(order), np.int64)
+        first[order] = order[starts][np.cumsum(starts) - 1]
+        return first
 
     def take(self, which: Index) -> "TokenSets":
         """The sets at these places, in this order, over the same vocabulary."""
@@ -96,33 +111,33 @@ def spans(starts: Index, lengths: Index) -> Index:
     """All integers of the ranges `[start, start + length)`, one range after the other."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    places: Index = np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    return places
 
 
 def token_sets(texts: pl.Series) -> TokenSets:
     """The token sets of n texts (1-grams, paper section 2.3); a null or wordless text has the empty set."""
     rows, tokens = _row_tokens(texts)
     vocabulary = pa.chunked_array(tokens, type=pa.large_string()).combine_chunks().dictionary_encode()
-    local = np.asarray(vocabulary.indices).astype(np.uint64)
-    entries = np.unique((rows << np.uint64(32)) | local)  # one entry per set and token
-    rows, local = (entries >> np.uint64(32)).astype(np.int64), (entries & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    local = np.asarray(vocabulary.indices).astype(np.int64)
     hashes = np.array([_token_hash(token) for token in vocabulary.dictionary.to_pylist()], dtype=np.uint64)
     frequency = np.bincount(local, minlength=len(hashes))
     order = np.lexsort((hashes, frequency))
-    code = np.empty(len(order), np.uint64)
-    code[order] = np.arange(len(order), dtype=np.uint64)
-    entries = np.sort((rows.astype(np.uint64) << np.uint64(32)) | code[local])
+    code = np.empty(len(order), np.int64)
+    code[order] = np.arange(len(order))
+    entries = np.sort((rows << 32) | code[local])  # by row, then by code
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(texts)))])
-    return TokenSets(offsets, (entries & np.uint64(0xFFFFFFFF)).astype(np.uint32), hashes[order])
+    return TokenSets(offsets, (entries & 0xFFFFFFFF).astype(np.uint32), hashes[order])
 
 
-def _row_tokens(texts: pl.Series) -> tuple[Hashes, list[pa.Array]]:
-    rows: list[Hashes] = [np.zeros(0, np.uint64)]
+def _row_tokens(texts: pl.Series) -> tuple[Index, list[pa.Array]]:
+    """Every unique token of every text: the text's place, and the token."""
+    rows: list[Index] = [np.zeros(0, np.int64)]
     tokens: list[pa.Array] = []
     for start in range(0, len(texts), TOKENISE_ROWS):
         lists = token_lists(texts.slice(start, TOKENISE_ROWS)).list.unique()
         lengths = lists.list.len().to_numpy()
-        rows.append(np.repeat(np.arange(start, start + len(lists), dtype=np.uint64), lengths))
+        rows.append(np.repeat(np.arange(start, start + len(lists)), lengths))
         strings = lists.filter(lists.list.len() > 0).explode()
         tokens.append(strings.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_string()))
     return np.concatenate(rows), tokens

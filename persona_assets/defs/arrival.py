@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from persona_assets.crawl.arrival import Arrivals, dump_of, plan_shards, registered_shards
+from persona_assets.crawl.arrival import Arrival, plan_shards
+from persona_assets.crawl.shards import dump_of, registered_shards
 from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.defs.partitions import DUMPS, SHARDS, register, unregistered
 from persona_assets.defs.pipeline import Pipeline
@@ -13,7 +14,7 @@ from persona_assets.defs.pipeline import Pipeline
 RAW = dg.AssetSelection.assets("raw_documents")
 
 
-def scan(pipeline: Pipeline) -> Arrivals:
+def scan(pipeline: Pipeline) -> Arrival:
     """Group settled new files into shards and write their manifests to the lake."""
     return plan_shards(pipeline.lake, pipeline.settings, time.time(), sealed_dumps(pipeline.lake))
 

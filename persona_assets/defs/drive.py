@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 from pydantic import PrivateAttr
 
-from persona_assets.crawl.arrival import dump_of
+from persona_assets.crawl.shards import dump_of
 from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
 from persona_assets.defs.partitions import register
 from persona_assets.defs.pipeline import Pipeline
@@ -107,7 +107,8 @@ def _step(event: dg.DagsterEvent, failed_checks: tuple[str, ...]) -> Step:
     numbers = {name: value.value for name, value in materialization.metadata.items()}
 
     def number(name: str) -> int:
-        return int(numbers.get(name) or 0)  # type: ignore[call-overload, no-any-return]
+        value = numbers.get(name)
+        return value if isinstance(value, int) else 0
 
     return Step(
         materialization.asset_key.to_user_string(),

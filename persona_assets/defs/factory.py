@@ -1,6 +1,7 @@
 """How a table becomes an asset: partitions, gates, automation, metadata. Every asset is built here."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -90,7 +91,7 @@ def _log_evaluations(
                     asset_key=dg.AssetKey(table.name),
                     check_name=gate.name,
                     passed=gate.passed,
-                    metadata={key: dg.MetadataValue.json(value) for key, value in _check_metadata({key: gate}).items()},
+                    metadata=_check_metadata({key: gate}),
                     blocking=True,
                     partition=key,
                 )
@@ -112,9 +113,11 @@ def _results(outcomes: dict[str, list[CheckOutcome]]) -> list[dg.AssetCheckResul
     ]
 
 
-def _check_metadata(gates: dict[str, CheckOutcome]) -> dict[str, object]:
+def _check_metadata(gates: dict[str, CheckOutcome]) -> dict[str, dg.MetadataValue[Any]]:
     failing = {key: gate for key, gate in gates.items() if not gate.passed}
-    metadata: dict[str, object] = {"failing rows": sum(gate.failing for gate in failing.values())}
+    metadata: dict[str, dg.MetadataValue[Any]] = {
+        "failing rows": dg.MetadataValue.int(sum(gate.failing for gate in failing.values()))
+    }
     for key, gate in failing.items():
         metadata[f"head {key}"] = dg.MetadataValue.json([_plain(row) for row in gate.head])
     return metadata

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from persona_assets.dedup.run import dedup_dump, publish_shard
+from persona_assets.dedup.publish import publish_shard
+from persona_assets.dedup.run import dedup_dump
 from persona_assets.defs.factory import one, partitioned_asset
 from persona_assets.defs.partitions import DUMPS, DumpOfShard, ShardsOfDump
 from persona_assets.engines.hop import Context, Report

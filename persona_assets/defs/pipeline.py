@@ -15,7 +15,7 @@ from persona_assets.tasks.hop import load_tasks, task_table
 LOG_EVERY_S = 10.0  # often enough to see that a step lives, seldom enough to keep the log readable
 
 
-class Pipeline(dg.ConfigurableResource):
+class Pipeline(dg.ConfigurableResource["Pipeline"]):
     """What the assets share. Everything comes from `PERSONA_*` variables when a step starts."""
 
     @property

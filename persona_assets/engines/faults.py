@@ -1,4 +1,4 @@
-"""What an HTTP answer that is no completion means, in the three words a caller acts on: try again, give up the row, stop."""
+"""What an HTTP answer that is no completion means, in what a caller does: try again, give up the row, stop."""
 
 import random
 from collections.abc import Mapping
@@ -14,10 +14,9 @@ TRY_AGAIN = {408: "timeout", 409: "server_error", 425: "server_error", 429: "rat
 FIRST_DELAY_S = 0.5  # mean wait before the first retry is half of it
 LONGEST_DELAY_S = 60.0  # a server that is down for longer is not asked more often than this
 LONGEST_RETRY_AFTER_S = 600.0  # a wish beyond is taken as this, so that a wrong header cannot stop a run for a day
-DETAIL_CHARACTERS = 300
 
 
-class TryAgain(Exception):  # noqa: N818 - named by what the caller does
+class TryAgain(Exception):
     """A passing fault: `reason` as in `Failure`, and the seconds that the server asked to wait, if it did."""
 
     def __init__(self, reason: str, detail: str, after_s: float | None = None, *, unreachable: bool = False) -> None:
@@ -25,7 +24,7 @@ class TryAgain(Exception):  # noqa: N818 - named by what the caller does
         self.reason, self.detail, self.after_s, self.unreachable = reason, detail, after_s, unreachable
 
 
-class GiveUpRow(Exception):  # noqa: N818 - named by what the caller does
+class GiveUpRow(Exception):
     """A fault of this one request; asking again would not help."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -33,13 +32,13 @@ class GiveUpRow(Exception):  # noqa: N818 - named by what the caller does
         self.reason, self.detail = reason, detail
 
 
-class NoStructuredOutput(Exception):  # noqa: N818 - named by what the caller does
+class NoStructuredOutput(Exception):
     """The server does not take this form of `response_format`."""
 
 
 def delay_s(retry: int, after_s: float | None) -> float:
     """Seconds to wait before retry number `retry` (from 1): exponential with full jitter, never less than asked for."""
-    jitter = random.uniform(0, min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(retry - 1, 32)))  # noqa: S311
+    jitter = random.uniform(0, min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(retry - 1, 32)))
     return jitter if after_s is None else min(after_s, LONGEST_RETRY_AFTER_S) + min(jitter, FIRST_DELAY_S)
 
 
@@ -60,7 +59,7 @@ def _until(value: str, now: datetime) -> float:
 
 
 def error_of(body: bytes) -> tuple[str, str]:
-    """Message and code of an error body; its first characters and "" where it is not of the usual form."""
+    """Message and code of an error body; all of it and "" where it is not of the usual form."""
     try:
         value: Any = orjson.loads(body)
     except ValueError:
@@ -70,7 +69,7 @@ def error_of(body: bytes) -> tuple[str, str]:
         text, code = str(error.get("message") or error), str(error.get("code") or error.get("type") or "")
     else:
         text, code = error if isinstance(error, str) else body.decode("utf-8", "replace"), ""
-    return " ".join(text.split())[:DETAIL_CHARACTERS], code
+    return " ".join(text.split()), code
 
 
 def raise_fault(status: int, headers: Mapping[str, str], body: bytes, *, answered: bool, structured: bool) -> None:
@@ -114,4 +113,6 @@ def _remedy(status: int, message: str, code: str, answered: bool) -> str:
 
 def _names_structure(message: str) -> bool:
     lower = message.lower()
-    return any(word in lower for word in ("response_format", "json_schema", "json_object", "guided", "structured", "schema"))
+    return any(
+        word in lower for word in ("response_format", "json_schema", "json_object", "guided", "structured", "schema")
+    )

@@ -7,140 +7,50 @@ a crash costs the calls in flight, a second run makes none, and a mended parser 
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+import orjson
 import polars as pl
 
 from persona_assets.engines.base import (
     Completion,
-    Engine,
     Failure,
     Request,
     Sampling,
     call_key,
 )
-from persona_assets.engines.ledger import Call, Ledger
-from persona_assets.lake import Lake, Table
+from persona_assets.engines.ledger import Call
+from persona_assets.engines.words import Ask, Context, Hop, Json, Outcome, Parsed, Progress, Reject, Report
 from persona_assets.lake.schemas import REJECTED
 from persona_assets.prompts import Message, Template, load_template
 from persona_assets.prompts.template import PROMPTS
-from persona_assets.settings import Settings
+
+__all__ = [
+    "Ask",
+    "Context",
+    "Hop",
+    "HopRunner",
+    "Json",
+    "Outcome",
+    "Parsed",
+    "Progress",
+    "Reject",
+    "Report",
+    "batched",
+    "call_columns",
+    "outcome_rows",
+    "read_answer",
+    "repair_messages",
+    "write_outcomes",
+]
 
 BATCH = 2048  # questions rendered, looked up and parsed at once: bounds memory, amortises look-ups
 REPAIR = load_template(PROMPTS / "repair.yaml")
 T = TypeVar("T")
-Json = Any
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One question: the row it is about, and the plain values that go into the prompt beside it.
-
-    `fill` holds the parent's id under `document_id` or `persona_id` and JSON values; with the parent row it determines
-    the prompt, which is how an audit renders it again.
-    """
-
-    row: Mapping[str, Any]
-    fill: Mapping[str, Json]
-    attempt: int = 0
-
-    @property
-    def parent_id(self) -> str:
-        """Id of the row the question is about."""
-        return str(self.fill["persona_id"] if "persona_id" in self.fill else self.fill["document_id"])
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A row set aside: its id (None: the question as a whole), a short reason code and what was seen."""
-
-    reason: str
-    detail: str
-    row_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """What one answer holds: rows without call and run columns, and what was refused."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-
-
-class Hop(Protocol):
-    """A generating hop: how a question is filled in, and what rows its answer holds. Both are pure."""
-
-    @property
-    def table(self) -> Table:
-        """The table it writes."""
-        ...
-
-    @property
-    def template(self) -> Template:
-        """What it asks."""
-        ...
-
-    def variables(self, ask: Ask) -> dict[str, Json]:
-        """The template's variables, from the row and the fill alone."""
-        ...
-
-    def parse(self, ask: Ask, answer: Json) -> Parsed:
-        """Rows out of an answer that fits the schema, from the row, the fill and the answer alone."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one question."""
-
-    ask: Ask
-    call: Call | None
-    parsed: Parsed
-
-
-@dataclass
-class Report:
-    """What a partition's run did; shown as metadata and summed into the funnel."""
-
-    inputs: int = 0
-    kept: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    calls_made: int = 0
-    calls_reused: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float = 0.0
-    seconds: float = 0.0
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-class Progress(Protocol):
-    """Told how many more questions are done; `total`, where given, starts a new count."""
-
-    def __call__(self, done: int, total: int | None = None) -> None:
-        """Count `done` more."""
-        ...
-
-
-@dataclass(frozen=True)
-class Context:
-    """What every hop needs to run: where it writes, who answers, under which settings and run."""
-
-    lake: Lake
-    settings: Settings
-    engine: Engine
-    run_id: str
-    progress: Progress | None = None
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger of this lake."""
-        return Ledger(self.lake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +73,14 @@ def read_answer(text: str, template: Template) -> tuple[Json, str]:
     if body.startswith("```"):
         body = body.split("\n", 1)[-1].rsplit("```", 1)[0]
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        # Not the json module: it lets lone surrogates and NaN through, which no Parquet file and no JSON can hold.
+        value = orjson.loads(body)
+    except ValueError as error:
         return None, f"not JSON: {error}"
-    errors = sorted(template.validator.iter_errors(value), key=lambda error: str(error.json_path))
+    try:
+        errors = sorted(template.validator.iter_errors(value), key=lambda error: str(error.json_path))
+    except RecursionError:
+        return None, "nested too deeply"
     if errors:
         return None, f"{errors[0].json_path}: {errors[0].message[:200]}"
     return value, ""
@@ -250,20 +164,16 @@ class HopRunner:
         def missing() -> Iterator[Request]:
             for batch in batched(questions(), BATCH):
                 known = self._lookup(batch)
+                reused = 0
                 for question in batch:
                     if question.call_id in known or question.call_id in seen:
-                        self.report.calls_reused += 1
-                        self._tick(1)
+                        reused += 1
                         continue
                     seen.add(question.call_id)
                     asked[question.call_id] = question
-                    yield Request(
-                        question.call_id,
-                        question.messages,
-                        self.hop.template.response_schema,
-                        self.sampling,
-                        self.hop.template,
-                    )
+                    yield self._request(question)
+                self.report.calls_reused += reused
+                self._tick(reused)
 
         for results in self.context.engine.stream(missing()):
             calls = []
@@ -276,6 +186,12 @@ class HopRunner:
             self.ledger.store(self.hop.template.name, self.shard, calls)
             self._count(calls)
             self._tick(len(results))
+
+    def _request(self, question: _Question) -> Request:
+        # A further try must be able to differ from the first one on a server that keeps to its seed.
+        sampling = replace(self.sampling, seed=self.sampling.seed + question.ask.attempt)
+        template = self.hop.template
+        return Request(question.call_id, question.messages, template.response_schema, sampling, template)
 
     def _call(self, question: _Question, completion: Completion) -> Call:
         settings = self.context.settings

@@ -7,6 +7,7 @@ seen whole or not at all; a merge commits the new part before the old ones go: a
 
 import logging
 import re
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -46,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 
 class Ledger:
-    """All calls of a lake. Cheap to make; what it has read of the immutable parts it remembers."""
+    """All calls of a lake. Cheap to make; remembers what it has read of the parts, which never change."""
 
     def __init__(self, lake: Lake) -> None:
         """Bind to a lake; nothing is read yet."""
@@ -54,6 +55,7 @@ class Ledger:
         self.root = f"{lake.root}/{CALLS.name}"
         self._indexes: dict[str, KeyIndex] = {}
         self._indexed = 0
+        self._lock = threading.Lock()  # an engine may pull questions, with their look-ups, on a thread of its own
         self._own: dict[tuple[str, str], list[str]] = defaultdict(list)
 
     # Writing
@@ -80,7 +82,10 @@ class Ledger:
         if len(paths) < 2:
             return
         fs = self.lake.fs
-        whole = [path for path in paths if self._is_whole(path)]  # damage must not get a name that fits it
+        # Damage must not get into a part whose name fits it.
+        whole = [path for path in paths if self._is_whole(path) and self._index(path) is not None]
+        if len(whole) < 2:
+            return
         temporary = self.lake.temporary()
         try:
             merge_parts(fs, whole, temporary)
@@ -111,9 +116,7 @@ class Ledger:
 
     def paths(self, template: str | None = None, shard: str | None = None) -> list[str]:
         """The parts that exist, sorted."""
-        folder = (
-            f"template={check_key(template) if template else '*'}/shard={check_key(shard) if shard else '*'}"
-        )
+        folder = f"template={check_key(template) if template else '*'}/shard={check_key(shard) if shard else '*'}"
         return sorted(self.lake.fs.glob(f"{self.root}/{folder}/part-*.parquet"))
 
     def scan(self) -> pl.LazyFrame:
@@ -136,17 +139,19 @@ class Ledger:
         return found
 
     def _index(self, path: str) -> KeyIndex | None:
-        if path in self._indexes:
-            return self._indexes[path]
-        index = self._guard(path, partial(read_index, self.lake.fs, path))
-        if index and self._indexed + len(index) <= INDEX_ROWS:
-            self._indexes[path] = index
-            self._indexed += len(index)
+        index = self._indexes.get(path)
+        if index is None:
+            index = self._guard(path, partial(read_index, self.lake.fs, path))
+            with self._lock:
+                if index is not None and self._indexed + len(index) <= INDEX_ROWS and path not in self._indexes:
+                    self._indexes[path] = index
+                    self._indexed += len(index)
         return index
 
     def _forget(self, path: str) -> None:
-        if path in self._indexes:
-            self._indexed -= len(self._indexes.pop(path))
+        with self._lock:
+            index = self._indexes.pop(path, None)
+            self._indexed -= len(index) if index is not None else 0
 
     def _again(self, read: Callable[[], T]) -> T:
         """Do `read`, from the listing on again where another process merged a part away in between."""
@@ -217,14 +222,10 @@ class Ledger:
         """
         path = self._template_path(template_digest)
         if not self.lake.fs.exists(path):
-            raise PersonaAssetsError(
-                f"{path}: template {template_digest} is not kept; restore the file from a backup"
-            )
+            raise PersonaAssetsError(f"{path}: template {template_digest} is not kept; restore the file from a backup")
         data = self.lake.fs.cat_file(path)
         if digest(data) != template_digest:
-            raise PersonaAssetsError(
-                f"{path}: the template was changed after it was used (its digest differs)"
-            )
+            raise PersonaAssetsError(f"{path}: the template was changed after it was used (its digest differs)")
         part = orjson.loads(data)
         return Template(**part, title=part["name"], description="")
 

@@ -103,9 +103,7 @@ def merge_parts(fs: AbstractFileSystem, paths: Sequence[str], target: str) -> No
     rows = {number: frame["row"].sort().to_numpy() for (number,), frame in kept.group_by("part")}
     with fs.open(target, "wb") as file, _writer(file) as parquet:
         waiting: list[pa.Table] = []
-        for table in chain.from_iterable(
-            _tables(fs, paths[number], rows[number]) for number in first["part"]
-        ):
+        for table in chain.from_iterable(_tables(fs, paths[number], rows[number]) for number in first["part"]):
             waiting.append(table)
             if sum(map(len, waiting)) >= ROW_GROUP_ROWS:
                 whole = pa.concat_tables(waiting)

@@ -48,7 +48,10 @@ class CallAuditor:
             return record, None
         if prompt is None:
             why = "the row that it asked about is gone"
-            record.verifications += [unverified("prompt_renders", why), unverified("call_key_recomputes", why)]
+            record.verifications += [
+                unverified("prompt_renders", why),
+                unverified("call_key_recomputes", why),
+            ]
             return record, None
         record.messages = prompt.messages
         record.verifications += [verdict("prompt_renders", True, ""), _key(row, prompt)]
@@ -62,9 +65,7 @@ class CallAuditor:
             return self._repair(record, fill, template, parent)
         if parent is None:
             return None
-        # Rows that ask the same share one call, whose fill names the first of them.
-        own = {key: parent.row[key] for key in _parent_keys(fill)}
-        ask = Ask(parent.row, {**fill, **own}, row["attempt"])
+        ask = Ask(parent.row, {**fill, **_own(fill, parent.row)}, row["attempt"])
         messages = template.render(self.hops.hop_for(row["hop"]).variables(ask))
         return Prompt(messages, template, ask)
 
@@ -117,6 +118,8 @@ class CallAuditor:
         if isinstance(parsed, Verification):
             return parsed
         row = found.row
+        if any(row["row_id"] == given[self.hops.hop_for(record.row["hop"]).table.key] for given in parsed.rows):
+            return unverified("row_parses_again", "the answer gives it; it was refused in comparison with other rows")
         refused = [(reject.row_id or prompt.ask.parent_id, reject.reason) for reject in parsed.rejects]
         if not parsed.rows and all(reject.row_id for reject in parsed.rejects):
             refused.append((prompt.ask.parent_id, "nothing_left"))
@@ -124,18 +127,23 @@ class CallAuditor:
         return verdict("row_parses_again", same, f"{_held(parsed)}, but this one is not refused as {row['reason']}")
 
 
-def _parent_keys(fill: Mapping[str, Any]) -> list[str]:
-    return ["persona_id"] if "persona_id" in fill else ["document_id"]
+def _own(fill: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[str, Any]:
+    """What the fill says of the row asked about; rows that ask the same share a call, which names the first."""
+    key = "persona_id" if "persona_id" in fill else "document_id"
+    own = {key: parent[key]}
+    if "hop" in fill:
+        own["hop"] = parent["hop"] + 1
+    return own
 
 
 def _key(row: Mapping[str, Any], prompt: Prompt) -> Verification:
     """`call_key_recomputes`: prompt, schema, model and sampling give the call's id, which proves them byte for byte."""
+    identity = ModelIdentity(row["model"], row["model_revision"])
     try:
         sampling = Sampling(**json.loads(row["sampling"]))
+        key = call_key(prompt.messages, prompt.template.response_schema, identity, sampling, row["attempt"])
     except MALFORMED as error:
         return failed("call_key_recomputes", f"sampling {row['sampling']!r}: {_said(error)}")
-    identity = ModelIdentity(row["model"], row["model_revision"])
-    key = call_key(prompt.messages, prompt.template.response_schema, identity, sampling, row["attempt"])
     seen = f"prompt, schema, model and sampling give {key}: one of them, or the row asked about, was changed"
     return verdict("call_key_recomputes", key == row["call_id"], seen)
 

@@ -1,7 +1,7 @@
 """Where a row is: the tables, partitions and rejects that hold an id."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -75,8 +75,12 @@ class Finder:
         Raises:
             PersonaAssetsError: a file cannot be read; the message names it.
         """
-        near = self._scan(self._paths_of(table, hint), table, where) if hint else []
+        near = self.near(table, where, hint) if hint else []
         return near or self._scan(self._paths_of(table), table, where)
+
+    def near(self, table: Table, where: pl.Expr, partition: str) -> list[Found]:
+        """Rows of one partition that `where` holds for; none where the partition is not there."""
+        return self._scan(self._paths_of(table, partition), table, where)
 
     def first(self, table: Table, row_id: str, hint: str = "") -> Found | None:
         """The first row with this key, or None; the partition `hint` is looked at first."""
@@ -91,8 +95,8 @@ class Finder:
         return self._first_of([*BORN, *PASSED_ON, PERSONA_SURVIVORS], persona_id, hint)
 
     def _first_of(self, tables: Sequence[Table], row_id: str, hint: str = "") -> Found | None:
-        near = (self._scan(self._paths_of(table, hint), table, pl.col(table.key) == row_id) for table in tables if hint)
-        far = (self._scan(self._paths_of(table), table, pl.col(table.key) == row_id) for table in tables)
+        near = (self.near(table, pl.col(table.key) == row_id, hint) for table in tables if hint)
+        far = (self.rows(table, pl.col(table.key) == row_id) for table in tables)
         return next((found[0] for found in chain(near, far) if found), None)
 
     def document(self, document_id: str, hint: str = "") -> Found | None:
@@ -103,15 +107,24 @@ class Finder:
         """The sample, of whichever task."""
         return self._first_of(self.tasks, sample_id)
 
-    def rejects(self, where: pl.Expr) -> list[Found]:
-        """Rejected rows that `where` holds for, of every hop."""
-        if "rejected" not in self._paths:
-            self._paths["rejected"] = sorted(self.lake.fs.glob(f"{self.lake.root}/rejected/hop=*/*/data.parquet"))
-        return self._scan(self._paths["rejected"], REJECTED, where)
+    def mark(self, persona_id: str, dump: str) -> Found | None:
+        """What dedup made of a persona; its dump is looked at first."""
+        return self.first(PERSONA_SURVIVORS, persona_id, dump)
 
-    def call(self, call_id: str) -> Found | None:
-        """The call; of two copies that raced, the one that every reader takes."""
-        found = self._scan(Ledger(self.lake).paths(), CALLS, pl.col("call_id") == call_id)
+    def rejects(self, where: pl.Expr, shard: str = "") -> list[Found]:
+        """Rejected rows that `where` holds for, of every hop: those of one shard, or all."""
+        paths = self._listed(
+            "rejected", lambda: sorted(self.lake.fs.glob(f"{self.lake.root}/rejected/hop=*/*/data.parquet"))
+        )
+        return self._scan([path for path in paths if not shard or _partition_of(path) == shard], REJECTED, where)
+
+    def call(self, call_id: str, template: str = "") -> Found | None:
+        """The call; of copies that raced, the one that every reader of `template` takes (all templates if empty)."""
+        paths = self._listed(CALLS.name, Ledger(self.lake).paths)
+        asked = [path for path in paths if template and f"/template={template}/" in path]
+        found = self._scan(asked, CALLS, pl.col("call_id") == call_id) or self._scan(
+            paths, CALLS, pl.col("call_id") == call_id
+        )
         return min(found, key=lambda one: (one.row["created_at"], one.row["run_id"], one.row["shard"]), default=None)
 
     def table(self, name: str) -> Table | None:
@@ -119,11 +132,14 @@ class Finder:
         return ASSET_TABLES.get(name) or next((table for table in self.tasks if table.name == name), None)
 
     def _paths_of(self, table: Table, partition: str = "") -> list[str]:
-        if table.name not in self._paths:
-            self._paths[table.name] = self.lake.paths(table)
-        paths = self._paths[table.name]
+        paths = self._listed(table.name, lambda: self.lake.paths(table))
         # Picked from the listing: a partition named by a stored row is no path to trust.
         return [path for path in paths if _partition_of(path) == partition] if partition else paths
+
+    def _listed(self, name: str, listing: Callable[[], list[str]]) -> list[str]:
+        if name not in self._paths:
+            self._paths[name] = listing()
+        return self._paths[name]
 
     def _scan(self, paths: Sequence[str], table: Table, where: pl.Expr) -> list[Found]:
         if not paths:
@@ -178,5 +194,7 @@ def locate(finder: Finder, row_id: str) -> Found:
     if found is None and prefix != "call":
         found = next(iter(finder.rejects(pl.col("row_id") == row_id)), None)
     if found is None:
-        raise PersonaAssetsError(f"{row_id} is in no table, no ledger part and no rejects of the lake {finder.lake.root}")
+        raise PersonaAssetsError(
+            f"{row_id} is in no table, no ledger part and no rejects of the lake {finder.lake.root}"
+        )
     return found

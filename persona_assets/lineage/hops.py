@@ -46,8 +46,8 @@ class Hops:
     def changed_since(self, table: str, template_digest: str) -> str:
         """Why answers cannot be parsed as they were; "" where they can.
 
-        A persona hop parses without its template. A task's rules and columns stand in its file, of which the ledger keeps
-        the prompt part only, so a changed file may parse differently.
+        A persona hop parses without its template. A task's rules and columns stand in its file, of which the ledger
+        keeps the prompt part only, so a changed file may parse differently.
         """
         if table not in self.tasks or self.tasks[table].digest == template_digest:
             return ""

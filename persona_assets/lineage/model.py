@@ -115,31 +115,34 @@ class Audit:
     root: Node
 
     def nodes(self) -> list[Node]:
-        """Every node once, the row asked about first, then its ancestors."""
-        seen: dict[int, Node] = {}
+        """Every node once, ancestors before what came from them, the row asked about last."""
+        met: set[int] = set()
+        ordered: list[Node] = []
 
         def visit(node: Node) -> None:
-            if id(node) not in seen:
-                seen[id(node)] = node
+            if id(node) not in met:  # by identity: rows that were tampered with can name each other as parents
+                met.add(id(node))
                 for parent in node.parents:
                     visit(parent)
+                ordered.append(node)
 
         visit(self.root)
-        return list(seen.values())
+        return ordered
 
+    @property
     def verifications(self) -> list[Verification]:
         """All verifications of all nodes."""
         return [found for node in self.nodes() for found in node.all_verifications()]
 
     def counts(self) -> dict[Status, int]:
         """How many verifications ended in each status."""
-        found = Counter(verification.status for verification in self.verifications())
+        found = Counter(verification.status for verification in self.verifications)
         return {status: found[status] for status in Status}
 
     @property
     def failures(self) -> list[Verification]:
         """The verifications that failed."""
-        return [found for found in self.verifications() if found.status is Status.FAILED]
+        return [found for found in self.verifications if found.status is Status.FAILED]
 
     @property
     def ok(self) -> bool:

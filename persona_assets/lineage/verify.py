@@ -6,9 +6,11 @@ from typing import Any
 import polars as pl
 
 from persona_assets.engines.parts import file_digest
+from persona_assets.ids import digest, make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.model import Verification, failed, unverified, verdict
+from persona_assets.personas.extract import persona_id
 
 SHOWN = 80  # characters of a differing value that a detail shows
 
@@ -50,6 +52,11 @@ class Seals:
         return verdict("file_untouched", found == record.sha256, seen, subject)
 
 
+def document_id(dump: str, url: str, content_digest: str) -> str:
+    """The id of a document, as `crawl/documents.py` makes it."""
+    return make_id("doc", dump, url, content_digest)
+
+
 def differences(stored: Mapping[str, Any], expected: Mapping[str, Any], table: Table) -> str:
     """How `stored` differs from `expected` in the columns that `expected` has; "" where it does not."""
     types = {name: table.polars[name] for name in expected}
@@ -78,6 +85,29 @@ def copy_agrees(born: Found, copy: Found) -> Verification:
     return verdict("copy_agrees", not different, different, f"{copy.table.name}/{copy.partition}")
 
 
+def document_id_recomputes(row: Mapping[str, Any]) -> Verification:
+    """`id_recomputes` of a document: its content digest from its text, its id from dump, url and that digest."""
+    content = digest(row["text"].encode("utf-8"))
+    if content != row["content_digest"]:
+        return failed("id_recomputes", f"text has the digest {content}, the row says {row['content_digest']}")
+    return _id("document_id", row["document_id"], document_id(row["dump"], row["url"], content))
+
+
+def persona_id_recomputes(row: Mapping[str, Any]) -> Verification:
+    """`id_recomputes` of a persona."""
+    found = persona_id(row["document_id"], row["parent_persona_id"], row["relation"], row["text"])
+    return _id("persona_id", row["persona_id"], found)
+
+
+def sample_id_recomputes(row: Mapping[str, Any], table: Table) -> Verification:
+    """`id_recomputes` of a sample: from task, personas and the columns that the task adds."""
+    return _id("sample_id", row["sample_id"], sample_id(row["task"], row["persona_ids"], task_content(row, table)))
+
+
+def _id(column: str, stored: str, found: str) -> Verification:
+    return verdict("id_recomputes", stored == found, f"its columns give the {column} {found}")
+
+
 def survivor(finder: Finder, marked: Found | None, deduped: Found | None) -> Verification:
     """`survivor`: a deduped persona is marked kept; a removed one names a persona that is kept."""
     subject = f"persona_survivors/{marked.partition}" if marked else "persona_survivors"
@@ -96,7 +126,7 @@ def survivor(finder: Finder, marked: Found | None, deduped: Found | None) -> Ver
 
 def _survivor_is_kept(finder: Finder, row: Mapping[str, Any], subject: str) -> Verification:
     survivor_id = row["survivor_id"]
-    other = finder.mark(survivor_id, hint=row["survivor_dump"])
+    other = finder.mark(survivor_id, row["survivor_dump"])
     if other is None:
         return failed("survivor", f"its survivor {survivor_id} is not in persona_survivors", subject)
     if not other.row["kept"]:

@@ -53,8 +53,8 @@ class ExtractHop:
     def parse(self, ask: Ask, answer: Json) -> Parsed:
         """One row per persona of the answer.
 
-        Rejects: `repeated` (the same text stands earlier in the answer), `relation_not_asked`, `too_many` (of one
-        relation).
+        Rejects: `empty`, `repeated` (the same text stands earlier in the answer), `relation_not_asked`, `too_many` (of
+        one relation).
         """
         parsed = Parsed()
         seen: set[str] = set()
@@ -68,15 +68,17 @@ class ExtractHop:
                 kept[relation] += 1
                 parsed.rows.append(row)
                 continue
-            # A repeat would have the id of what it repeats, so it is named by its place in the answer.
-            repeat_id = make_id("rec", row["document_id"], position, relation, text)
-            row_id = repeat_id if reason == "repeated" else row["persona_id"]
+            row_id = row["persona_id"]
+            if reason in ("empty", "repeated"):  # could have the id of what is repeated: named by its place instead
+                row_id = make_id("rec", row["document_id"], position, relation, text)
             parsed.rejects.append(Reject(reason, f"{relation}: {text}", row_id))
         return parsed
 
 
 def _refusal(ask: Ask, relation: str, text: str, seen: set[str], kept: Counter[str]) -> str:
     """Why an item of an answer is not kept, or ""."""
+    if not text:
+        return "empty"
     if text in seen:
         return "repeated"
     if relation not in ask.fill["relations"]:

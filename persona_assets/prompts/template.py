@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+import jinja2
 import jsonschema
 import yaml
 from jinja2 import StrictUndefined, TemplateError
@@ -104,7 +105,7 @@ class Template(BaseModel):
         values = {key: _defuse(value, self.tags) for key, value in {**self.params, **variables}.items()}
         try:
             return [
-                Message(role=message.role, content=_ENVIRONMENT.from_string(message.content).render(values))
+                Message(role=message.role, content=_compiled(message.content).render(values))
                 for message in self.messages
             ]
         except TemplateError as error:
@@ -112,6 +113,12 @@ class Template(BaseModel):
 
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(content: str) -> jinja2.Template:
+    """Jinja compiles anew on each call, which takes a hundred times as long as filling in."""
+    return _ENVIRONMENT.from_string(content)
 
 
 def _defuse(value: Any, tags: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value

@@ -11,21 +11,23 @@ from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
-CHARACTERS_PER_TOKEN = 8  # first guess at the text a token covers; doubled until the budget is full
+CHARACTERS_PER_TOKEN = 6  # first guess at the text a token covers; doubled until the budget is full
+LOOK_AHEAD = 64  # characters behind the cut that tell whether a full stop before it ends a sentence
 
 _ENDS = re.compile(
     r"[.!?…]+[\"'”’»)\]]*(?=\s|$)"  # en, ru: closed by white space, so 3.14 and example.com hold together
     r"|(?:[。！？｡…]+|[!?]+(?=[\u3400-\u9fff]))[”’」』》）\"')\]]*"  # zh: no space follows
     r"|[ \t]*\n\s*"  # a line of a page is a unit of its own: headings, list items, posts
 )
-_ABBREVIATIONS = frozenset(
-    # en
-    "mr mrs ms dr prof st jr sr rev gen sen rep gov capt lt col sgt vs etc e.g i.e cf al no vol fig eq sec ch pp p ed eds "
-    "inc ltd co corp dept univ approx est ca jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k a.m p.m ph.d "
-    # ru
-    "т т.е т.д т.п т.к т.н др пр гг в вв ул пр-т пер просп пл д кв стр с рис табл гл см ср тыс млн млрд руб коп обл р н "
-    "э н.э им проф акад доц напр".split()
-)
+_ABBREVIATIONS_EN = """
+mr mrs ms dr prof st jr sr rev gen sen rep gov capt lt col sgt vs etc e.g i.e cf al no vol fig eq sec ch pp p ed eds inc
+ltd co corp dept univ approx est ca jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k a.m p.m ph.d
+"""
+_ABBREVIATIONS_RU = """
+т т.е т.д т.п т.к т.н др пр гг в вв ул пр-т пер просп пл д кв стр с рис табл гл см ср тыс млн млрд руб коп обл р н э н.э
+им проф акад доц напр
+"""
+_ABBREVIATIONS = frozenset((_ABBREVIATIONS_EN + _ABBREVIATIONS_RU).split())
 _LAST_WORD = re.compile(r"[\w.\-]+$")
 _BORDER = re.compile(r"[\s\u3400-\u9fff]")  # where the tokenizer surely starts a new word
 _NEXT = re.compile(r"[\s\"'“‘«(\[—–-]*(\S)")
@@ -52,10 +54,10 @@ def cut(text: str, tokens: int) -> str:
     end = _fitting(text, tokens)
     if end == len(text):
         return text
-    sentence_end = max((at for at in _sentence_ends(text[: end + 1]) if at <= end), default=0)
+    sentence_end = max((at for at in _sentence_ends(text[: end + LOOK_AHEAD]) if at <= end), default=0)
     if kept := text[:sentence_end].rstrip():
         return kept
-    return _whole_words(text, end).rstrip()
+    return _shrunk(_whole_words(text, end), tokens).rstrip()
 
 
 @cache
@@ -86,7 +88,7 @@ def _sentence_ends(text: str) -> Iterator[int]:
 
 
 def _is_inner(text: str, match: re.Match[str]) -> bool:
-    """Whether a full stop or ellipsis belongs inside its sentence: an abbreviation, an initial, or a lower-case word follows."""
+    """Whether a full stop or ellipsis stands inside a sentence: in an abbreviation or before a lower-case word."""
     mark = match.group()
     if mark[0] not in ".…":
         return False
@@ -102,7 +104,7 @@ def _is_inner(text: str, match: re.Match[str]) -> bool:
 
 
 def _fitting(text: str, tokens: int) -> int:
-    """The largest offset behind a whole token such that the text before it has at most `tokens` tokens.
+    """The offset behind the last token of the budget; the text's length where all of it fits.
 
     Only as much of the text is tokenised as the budget needs.
     """
@@ -112,17 +114,17 @@ def _fitting(text: str, tokens: int) -> int:
         window = border.start() if border else len(text)
         encoding = _encode(text[:window])
         if len(encoding.ids) > tokens:
-            return _shrunk(text, encoding.offsets[tokens - 1][1], tokens)
+            return int(encoding.offsets[tokens - 1][1])
         if window >= len(text):
             return len(text)
         window *= 2
 
 
-def _shrunk(text: str, end: int, tokens: int) -> int:
-    """`end`, moved back until the prefix fits: a word that is cut may be tokenised into more pieces than it was whole."""
-    while end > 0 and count_tokens(text[:end]) > tokens:
-        end -= 1
-    return end
+def _shrunk(text: str, tokens: int) -> str:
+    """`text`, shortened until it fits: a cut word may be tokenised into more pieces than it was whole."""
+    while text and count_tokens(text) > tokens:
+        text = text[:-1]
+    return text
 
 
 def _whole_words(text: str, end: int) -> str:

@@ -1,0 +1,160 @@
+"""`OfflineEngine`: an engine that needs no model. Its answers follow from the request and from nothing else."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from persona_assets.engines.base import Completion, ModelIdentity, Request, Result
+from persona_assets.engines.offline.data import Occupation, Person, data_digest, indefinite, traits
+from persona_assets.engines.offline.keyphrases import keyphrases
+from persona_assets.engines.offline.people import Ranking, named
+from persona_assets.engines.offline.phrasing import Draws, Phrasing, Values, choose, phrase, phrasing_of
+from persona_assets.engines.offline.reading import Reading, count_tokens, items, read
+from persona_assets.engines.offline.schema import Json, answer_schema
+from persona_assets.ids import canonical_json, digest
+from persona_assets.prompts import Template
+from persona_assets.settings import Settings
+
+VERSION = 1  # of the engine's method; part of its revision, so that a change makes new calls
+BATCH = 256  # requests read at once: enough to batch the encoder, little enough to hold
+_TOPICS = 8
+_GIST_CHARACTERS = 120  # a heading or a first clause: with the keyphrases it stays under about 48 tokens
+_MOST_ITEMS = 50  # of a list: what a prompt asks for may be absurd
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request as read, with the people that could stand for its text (one, where it names one)."""
+
+    request: Request
+    phrasing: Phrasing
+    reading: Reading
+    topics: list[str]
+    named: Person | None
+
+
+class OfflineEngine:
+    """Answers every template deterministically; loads the sentence encoder only for English documents."""
+
+    def __init__(self, settings: Settings) -> None:
+        """`settings.encoder` names the encoder; nothing is loaded yet."""
+        self._settings = settings
+        self._ranking = Ranking(settings.encoder)
+        self._phrasings: dict[str, Phrasing] = {}
+
+    def identity(self, template: Template) -> ModelIdentity:
+        """Named "offline"; the revision covers the method, its tables, the encoder's name and the phrasing."""
+        parts = [VERSION, data_digest(), self._settings.encoder, template.offline]
+        return ModelIdentity("offline", digest(canonical_json(parts)))
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        """Answers in batches, in the order of the requests.
+
+        Raises:
+            UsageError: a template's offline block is wrong.
+        """
+        iterator = iter(requests)
+        while batch := list(islice(iterator, BATCH)):
+            asked = [self._read(request) for request in batch]
+            people = self._people(asked)
+            yield [self._answer(question, found) for question, found in zip(asked, people, strict=True)]
+
+    def close(self) -> None:
+        """Forget the encoder."""
+        self._ranking = Ranking(self._settings.encoder)
+
+    def _read(self, request: Request) -> _Asked:
+        phrasing = self._phrasing(request.template)
+        reading = read(request.messages, phrasing.reads)
+        person = named(reading.source, reading.language) if reading.source_name == "persona" else None
+        exclude = (person.name, person.genitive) if person else ()
+        topics = keyphrases(reading.source, reading.language, _TOPICS, exclude)
+        return _Asked(request, phrasing, reading, topics, person)
+
+    def _phrasing(self, template: Template) -> Phrasing:
+        key = digest(canonical_json(template.offline))
+        if key not in self._phrasings:
+            self._phrasings[key] = phrasing_of(template)
+        return self._phrasings[key]
+
+    def _people(self, batch: list[_Asked]) -> list[list[Person]]:
+        """The people that could stand for each text, best first; texts that name nobody are ranked together."""
+        open_rows = [row for row, asked in enumerate(batch) if asked.named is None]
+        ranked: list[list[Occupation]] = self._ranking.rank(
+            [batch[row].reading.source for row in open_rows],
+            [_gist(batch[row]) for row in open_rows],
+            [batch[row].reading.language for row in open_rows],
+        )
+        by_row = dict(zip(open_rows, ranked, strict=True))
+        return [
+            [asked.named] if asked.named else [row.people[asked.reading.language] for row in by_row[number]]
+            for number, asked in enumerate(batch)
+        ]
+
+    def _answer(self, asked: _Asked, people: list[Person]) -> Completion:
+        request = asked.request
+        seed = digest(canonical_json([request.messages, request.sampling.seed]))
+        if asked.phrasing.list:
+            answer = _listed(asked, people, seed)
+        else:
+            answer = _one(asked, people[0], asked.reading.values, request.response_schema, seed, 0)
+        text = json.dumps(answer, ensure_ascii=False)
+        tokens_in = sum(count_tokens(message["content"]) for message in request.messages)
+        return Completion(request.call_id, text, "stop", tokens_in, count_tokens(text), 0.0)
+
+
+def _gist(asked: _Asked) -> str:
+    """A short English summary of a text: its first line and its keyphrases."""
+    first = next((line.strip() for line in asked.reading.source.splitlines() if line.strip()), "")
+    return f"{first[:_GIST_CHARACTERS]}. {', '.join(asked.topics)}"
+
+
+def _listed(asked: _Asked, people: list[Person], seed: str) -> Json:
+    """One answer per item: the people and topics found are dealt out, so that items differ."""
+    rule = asked.phrasing.list
+    assert rule is not None
+    values = asked.reading.values
+    times = values.get(rule.times, "1")
+    repeats = int(times) if times.isdecimal() else 1
+    dealt = [item for item in items(values.get(rule.over, "")) for _ in range(repeats)][:_MOST_ITEMS]
+    schema = asked.request.response_schema["properties"][rule.property]["items"]
+    answers = [
+        _one(asked, people[number % len(people)], {**values, rule.item: item}, schema, f"{seed}/{number}", number)
+        for number, item in enumerate(dealt)
+    ]
+    return {rule.property: answers}
+
+
+def _one(asked: _Asked, person: Person, sections: dict[str, str], schema: Json, seed: str, turn: int) -> Json:
+    draws = Draws(seed)
+    found = list(dict.fromkeys([*asked.topics, *person.topics]))
+    start = 2 * turn % max(len(asked.topics), 1)
+    topics = found[start:] + found[:start]
+    values = {**sections, **_values(person, topics, draws)}
+    variant = choose(asked.phrasing, values, person.language, draws)
+    if variant is None:
+        return answer_schema(schema, person, topics, draws)
+    return phrase(variant, values, schema, asked.phrasing, draws)
+
+
+def _values(person: Person, topics: list[str], draws: Draws) -> Values:
+    options = traits()
+    trait = options[draws.below(len(options), "trait")].of(person)
+    return {
+        "language": person.language,
+        "person": person,
+        "described": described(person, trait),
+        "topics": topics,
+        "t1": topics[0],
+        "t2": topics[1 % len(topics)],
+        "t3": topics[2 % len(topics)],
+    }
+
+
+def described(person: Person, trait: str) -> str:
+    """A person with a trait, after its article or measure word."""
+    if not trait:
+        return person.indef
+    space = "" if person.language == "zh" else " "
+    return indefinite(f"{trait}{space}{person.name}", person.language, person.role)

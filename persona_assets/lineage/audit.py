@@ -1,0 +1,237 @@
+"""The audit: from a row up to its crawl records, every link verified (data contract 3 and 4)."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from persona_assets.lake import Lake
+from persona_assets.lake.schemas import (
+    CALL_COLUMNS,
+    CALLS,
+    CHECK_RESULTS,
+    DEDUPED_PERSONAS,
+    FILTERED_PERSONAS,
+    RAW_DOCUMENTS,
+    REJECTED,
+    RUN_COLUMNS,
+    SAMPLE_COLUMNS,
+)
+from persona_assets.lineage import fate, verify
+from persona_assets.lineage.calls import CallAuditor, Prompt
+from persona_assets.lineage.crawl_record import crawl_node
+from persona_assets.lineage.find import BORN, Finder, Found, locate
+from persona_assets.lineage.hops import Hops
+from persona_assets.lineage.model import (
+    Audit,
+    CallRecord,
+    CheckResult,
+    Node,
+    Verification,
+    failed,
+    unverified,
+    verdict,
+)
+from persona_assets.settings import Settings
+
+
+def audit(lake: Lake, settings: Settings, row_id: str) -> Audit:
+    """The ancestry of a document, persona, sample, call or rejected row, each link verified. Writes nothing.
+
+    Raises:
+        UsageError: malformed id.
+        PersonaAssetsError: the id is nowhere in the lake, or a file on the way cannot be read at all.
+    """
+    auditor = _Auditor(lake, settings)
+    return Audit(row_id, auditor.node(locate(auditor.finder, row_id)))
+
+
+Parses = Callable[[Found, CallRecord, Prompt], Verification]
+_SHARED = frozenset(column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS))
+
+
+class _Auditor:
+    """Builds the nodes of one audit; a row met twice is audited once."""
+
+    def __init__(self, lake: Lake, settings: Settings) -> None:
+        self.lake, self.settings = lake, settings
+        self.hops = Hops.of(settings)
+        self.finder = Finder(lake, self.hops.task_tables)
+        self.seals = verify.Seals(lake)
+        self.calls = CallAuditor(self.finder, self.hops, self.seals)
+        self.known: dict[str, Node] = {}
+
+    def node(self, found: Found) -> Node:
+        """The node of a row of any table, with its ancestors."""
+        key = f"{found.table.name} {found.row[found.table.key]}"
+        if key not in self.known:
+            kinds: dict[str, tuple[str, Callable[[Node, Found], None]]] = {
+                RAW_DOCUMENTS.name: ("document", self._document),
+                REJECTED.name: ("rejected", self._rejected),
+                CALLS.name: ("call", self._call),
+                **{table.name: ("sample", self._sample) for table in self.finder.tasks},
+            }
+            kind, fill = kinds.get(found.table.name, ("persona", self._persona))
+            # Known before it is filled: rows that name each other as parents must not make an endless chain.
+            node = self.known[key] = self._begin(kind, found)
+            fill(node, found)
+        return self.known[key]
+
+    def _begin(self, kind: str, found: Found) -> Node:
+        row = found.row
+        node = Node(kind, str(row[found.table.key]), found.asset, found.partition, row, _text(found))
+        node.checks = self._checks(found.asset, found.partition)
+        if found.table is not CALLS:
+            node.verifications.append(self.seals.partition(found.path))
+        return node
+
+    def _checks(self, asset: str, partition: str) -> list[CheckResult]:
+        rows = self.finder.near(CHECK_RESULTS, pl.lit(True), f"{asset}.{partition}")
+        return [
+            CheckResult(row["check"], row["passed"], row["failing"], row["created_at"].isoformat())
+            for row in (found.row for found in rows)
+        ]
+
+    # Documents
+
+    def _document(self, node: Node, found: Found) -> None:
+        node.verifications.append(verify.document_id_recomputes(found.row))
+        node.parents.append(crawl_node(self.finder, self.settings, found))
+        node.fate = fate.of_document(self.finder, node.id, found.partition)
+
+    # Personas
+
+    def _persona(self, node: Node, found: Found) -> None:
+        row = found.row
+        if "document_id" not in row:
+            node.verifications.append(failed("parent_exists", "only persona_survivors knows this persona"))
+            return
+        parent = self._parent_of_persona(node, row, found.partition)
+        node.verifications.append(verify.persona_id_recomputes(row))
+        self._generated(node, found, parent, self.calls.row_parses)
+        self._passed_on(node, found)
+
+    def _parent_of_persona(self, node: Node, row: dict[str, Any], shard: str) -> Found | None:
+        parent_id = row["parent_persona_id"]
+        if parent_id is None:
+            parent = self.finder.document(row["document_id"], shard)
+        else:
+            parent = self.finder.born(parent_id, shard)
+        self._link(node, parent, parent_id or row["document_id"])
+        return parent
+
+    def _passed_on(self, node: Node, found: Found) -> None:
+        """What the later tables hold of a persona, and whether they agree with where it was made."""
+        here = pl.col("persona_id") == node.id
+        if found.table not in BORN:
+            seen = f"it is in {found.table.name}, but in no table where personas are made"
+            node.verifications.append(failed("copy_agrees", seen))
+        copies = {}
+        for table in (FILTERED_PERSONAS, DEDUPED_PERSONAS):
+            for copy in self.finder.near(table, here, found.partition):
+                copies[table.name] = copy
+                node.verifications += [self.seals.partition(copy.path), verify.copy_agrees(found, copy)]
+        mark = self.finder.mark(node.id, found.partition.rpartition(".")[0])
+        if mark:
+            node.verifications.append(self.seals.partition(mark.path))
+        if copies or mark:
+            node.verifications.append(verify.survivor(self.finder, mark, copies.get(DEDUPED_PERSONAS.name)))
+        node.fate = fate.of_persona(self.finder, node.id, found.partition, mark)
+
+    # Samples
+
+    def _sample(self, node: Node, found: Found) -> None:
+        row = found.row
+        node.verifications.append(verify.sample_id_recomputes(row, found.table))
+        first: Found | None = None
+        for persona_id in row["persona_ids"]:
+            persona = self.finder.first(DEDUPED_PERSONAS, persona_id, found.partition)
+            first = first or persona
+            self._link(node, self.finder.persona(persona_id, found.partition) if persona else None, persona_id)
+        self._generated(node, found, first, self.calls.row_parses)
+
+    # Links
+
+    def _link(self, node: Node, parent: Found | None, parent_id: str) -> None:
+        """Add a parent, and whether it exists."""
+        node.verifications.append(verdict("parent_exists", parent is not None, "it is not in the lake", parent_id))
+        if parent is not None:
+            node.parents.append(self.node(parent))
+
+    def _generated(self, node: Node, found: Found, parent: Found | None, parses: Parses) -> None:
+        """The call of a row, and whether its answer gives the row (or refuses it) again."""
+        call_id = found.row["call_id"]
+        call = self.finder.call(call_id, found.row.get("template", ""))
+        node.verifications.append(verdict("call_exists", call is not None, "it is in no ledger part", call_id))
+        if call is None:
+            node.verifications.append(unverified("row_parses_again", "its call is gone"))
+            return
+        node.call, prompt = self.calls.record(call, parent)
+        if prompt is None:
+            node.verifications.append(unverified("row_parses_again", "its prompt does not render"))
+        else:
+            node.verifications.append(parses(found, node.call, prompt))
+
+    # Calls and rejected rows
+
+    def _call(self, node: Node, found: Found) -> None:
+        parent, problem = self._asked_about(found)
+        if problem:
+            node.verifications.append(failed("parent_exists", problem))
+        else:
+            self._link(node, parent, parent.row[parent.table.key] if parent else "the row it asked about")
+        node.call, prompt = self.calls.record(found, parent)
+        table = self.finder.table(found.row["hop"])
+        node.fate = fate.of_call(self.finder, node.id, table)
+        if prompt is None or table is None or parent is None:
+            return
+        for row in self.finder.rows(table, pl.col("call_id") == node.id, found.partition):
+            if parent.row[parent.table.key] in _parent_ids(row):  # others asked the same; their audits verify them
+                node.verifications.append(self.calls.row_parses(row, node.call, prompt))
+
+    def _asked_about(self, found: Found) -> tuple[Found | None, str]:
+        """The row that a call was about, or why it cannot be told."""
+        try:
+            fill = json.loads(found.row["fill"])
+            if "repair_of" in fill:
+                original = self.finder.call(fill["repair_of"])
+                if original is None:
+                    return None, f"the call {fill['repair_of']} that it repairs is not in the ledger"
+                fill = json.loads(original.row["fill"])
+            asked = fill["persona_id"] if "persona_id" in fill else fill["document_id"]
+            return self._row(str(asked), found.partition), ""
+        except (KeyError, TypeError, ValueError) as error:
+            return None, f"its fill names no row: {error!r}"
+
+    def _row(self, row_id: str, shard: str) -> Found | None:
+        return self.finder.document(row_id, shard) if row_id.startswith("doc_") else self.finder.persona(row_id, shard)
+
+    def _rejected(self, node: Node, found: Found) -> None:
+        row = found.row
+        node.text = f"{row['reason']}: {row['detail']}"
+        if found.asset == RAW_DOCUMENTS.name:
+            node.parents.append(crawl_node(self.finder, self.settings, found))
+            return
+        parent = self._row(row["parent_id"], found.partition) if row["parent_id"] else None
+        self._link(node, parent, row["parent_id"] or "its parent")
+        if row["call_id"] is None:
+            node.verifications.append(unverified("row_parses_again", "no answer of a model was involved"))
+        else:
+            self._generated(node, found, parent, self.calls.reject_parses)
+
+
+def _parent_ids(found: Found) -> list[str]:
+    row = found.row
+    return [*row.get("persona_ids", []), row.get("parent_persona_id") or row["document_id"]]
+
+
+def _text(found: Found) -> str:
+    """What a person would read of a row: a document's or persona's text, a call's answer, a sample's own columns."""
+    row = found.row
+    if found.table is CALLS:
+        return str(row["answer"])
+    if "task" not in row:
+        return str(row.get("text") or "")
+    own = [(name, value) for name, value in row.items() if name not in _SHARED]
+    return str(own[0][1]) if len(own) == 1 else "\n".join(f"{name}: {value}" for name, value in own)

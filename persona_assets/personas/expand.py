@@ -1,0 +1,215 @@
+"""Persona-to-persona: who stands in a relation to a persona, up to six hops away (Persona Hub, section 2.2)."""
+
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import Any
+
+import polars as pl
+
+from persona_assets.engines.hop import Ask, Context, HopRunner, Json, Outcome, Parsed, Reject, Report, write_outcomes
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS
+from persona_assets.personas.echo import ECHO, overlap, without_echoes
+from persona_assets.personas.extract import normalise, persona_id
+from persona_assets.personas.rules import reject_reason
+from persona_assets.personas.taxonomy import choose
+from persona_assets.prompts import Template, load_template
+from persona_assets.prompts.template import PROMPTS
+from persona_assets.settings import Settings
+from persona_assets.text.language import LANGUAGE_NAMES
+
+ROWS = 8192  # personas looked at, or collected as Python objects, at once
+
+# A persona whose relations are followed. `seed_id` is the extracted persona it descends from (itself at hop 0),
+# `ancestors` the texts above it, from the seed down.
+FRONTIER = pl.Schema(
+    {
+        "persona_id": pl.String(),
+        "document_id": pl.String(),
+        "text": pl.String(),
+        "language": pl.String(),
+        "granularity": pl.String(),
+        "seed_id": pl.String(),
+        "ancestors": pl.List(pl.String()),
+    }
+)
+
+
+class ExpandHop:
+    """Asks one question per persona and relation; its answer holds one persona."""
+
+    @property
+    def table(self) -> Table:
+        """The table it writes."""
+        return EXPANDED_PERSONAS
+
+    @cached_property
+    def template(self) -> Template:
+        """What it asks."""
+        return load_template(PROMPTS / "persona_to_persona.yaml")
+
+    def variables(self, ask: Ask) -> dict[str, Json]:
+        """The template's variables; the relation's wording is in the fill, so a new taxonomy changes no old prompt."""
+        return {
+            "persona": ask.row["text"],
+            "language_name": LANGUAGE_NAMES.get(ask.fill["language"], ask.fill["language"]),
+            "relation": ask.fill["relation"],
+            "relation_description": ask.fill["relation_description"],
+        }
+
+    def parse(self, ask: Ask, answer: Json) -> Parsed:
+        """The persona of the answer, or a reject: `empty`, `echo_of_parent`."""
+        relation, text = ask.fill["relation"], normalise(answer["persona"])
+        if not text:
+            return Parsed(rejects=[Reject("empty", f"{relation}: only white space")])
+        similarity = overlap(text, ask.row["text"])
+        if similarity >= ECHO:
+            return Parsed(rejects=[Reject("echo_of_parent", f"{relation}, Jaccard {similarity:.2f}: {text}")])
+        parent_id, document_id = ask.row["persona_id"], ask.row["document_id"]
+        row = {
+            "persona_id": persona_id(document_id, parent_id, relation, text),
+            "document_id": document_id,
+            "parent_persona_id": parent_id,
+            "relation": relation,
+            "hop": ask.fill["hop"],
+            "text": text,
+            "language": ask.fill["language"],
+            "granularity": ask.row["granularity"],
+        }
+        return Parsed(rows=[row])
+
+
+def expand_personas(context: Context, shard: str) -> Report:
+    """Write a shard's `expanded_personas`, all hops in one partition, and what was set aside.
+
+    `inputs` are questions, and personas that were refused as parents; `extra` holds `over_cap`, the questions that the
+    cap per seed kept from being asked, and `kept_by_hop`. Holds the personas of one hop in memory, without their calls.
+
+    Raises:
+        PersonaAssetsError: the shard's extracted personas are not there.
+        EngineUnavailable: no answer can be had; what was answered is kept.
+    """
+    context.lake.require(EXTRACTED_PERSONAS, shard)
+    runner = HopRunner(ExpandHop(), context, shard)
+    return write_outcomes(runner, _expand(runner))
+
+
+def _expand(runner: HopRunner) -> Iterator[Outcome]:
+    """What became of every question of every hop; a hop is planned when the one before it is known."""
+    settings, extra = runner.context.settings, runner.report.extra
+    extra |= {"over_cap": 0, "kept_by_hop": {}}
+    parents = _seeds(runner.context.lake, runner.shard)
+    left = parents.select("seed_id", left=pl.lit(settings.max_expanded_per_seed, pl.Int64()))
+    for hop in range(1, settings.hops + 1):
+        parents, refused = _eligible(parents.join(left.filter(pl.col("left") > 0), on="seed_id", how="semi"))
+        yield from refused
+        plan, over_cap = plan_questions(parents, hop, settings, left)
+        extra["over_cap"] += over_cap
+        if plan.is_empty():
+            return
+        left = _spend(left, plan)
+        children = _Children()
+        for outcome in without_echoes(runner.run(partial(_questions, plan, hop))):
+            children.add(outcome)
+            yield outcome
+        parents = children.frame()
+        extra["kept_by_hop"][str(hop)] = parents.height
+
+
+def plan_questions(parents: pl.DataFrame, hop: int, settings: Settings, left: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """One row per question of a hop, and how many the cap leaves out.
+
+    `parents` has the columns of `FRONTIER`, `left` (`seed_id`, `left`) says how many questions a seed still has. Where
+    they do not suffice, first choices go before second ones, then by persona id, a digest: order of arrival is nothing.
+    """
+    fanout = settings.fanout[min(hop, len(settings.fanout)) - 1]
+    asked = (
+        _choices(parents["persona_id"], hop, fanout)
+        .join(parents, on="persona_id")
+        .join(left, on="seed_id")
+        .sort("rank", "persona_id")
+        .with_columns(place=pl.int_range(pl.len()).over("seed_id"))
+    )
+    kept = asked.filter(pl.col("place") < pl.col("left"))
+    return kept.drop("place", "left").sort("persona_id", "rank"), asked.height - kept.height
+
+
+def _choices(persona_ids: pl.Series, hop: int, fanout: int) -> pl.DataFrame:
+    """`persona_id`, `rank` (from 0), `relation`, `relation_description`: what each persona is asked for."""
+    flat = [
+        (key, rank, relation.slug, relation.description)
+        for key in persona_ids
+        for rank, relation in enumerate(choose(key, hop, fanout))
+    ]
+    keys, ranks, slugs, descriptions = zip(*flat, strict=True) if flat else ((), (), (), ())
+    return pl.DataFrame(
+        {
+            "persona_id": pl.Series(keys, dtype=pl.String),
+            "rank": pl.Series(ranks, dtype=pl.Int64),
+            "relation": pl.Series(slugs, dtype=pl.String),
+            "relation_description": pl.Series(descriptions, dtype=pl.String),
+        }
+    )
+
+
+def _seeds(lake: Lake, shard: str) -> pl.DataFrame:
+    columns = ["persona_id", "document_id", "text", "language", "granularity"]
+    extracted = lake.scan(EXTRACTED_PERSONAS, [shard]).select(
+        *columns, seed_id="persona_id", ancestors=pl.lit([], pl.List(pl.String()))
+    )
+    return extracted.select(FRONTIER.names()).collect()
+
+
+def _eligible(parents: pl.DataFrame) -> tuple[pl.DataFrame, list[Outcome]]:
+    """The parents that the filter's row rules let pass, by id, and the others as outcomes: junk is not worth a call."""
+    parents = parents.sort("persona_id")
+    parts = [reject_reason(part) for part in parents.iter_slices(ROWS)]
+    if not parts:
+        return parents, []
+    judged = pl.concat(parts)
+    refused = judged.filter(pl.col("reason").is_not_null()).select("persona_id", "reason", "detail")
+    outcomes = [
+        Outcome(
+            Ask({"persona_id": row["persona_id"]}, {"persona_id": row["persona_id"]}),
+            None,
+            Parsed(rejects=[Reject("parent_not_eligible", f"{row['reason']}: {row['detail']}")]),
+        )
+        for row in refused.iter_rows(named=True)
+    ]
+    return judged.filter(pl.col("reason").is_null()).drop("reason", "detail"), outcomes
+
+
+def _spend(left: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
+    spent = plan.group_by("seed_id").agg(spent=pl.len().cast(pl.Int64))
+    joined = left.join(spent, on="seed_id", how="left")
+    return joined.select("seed_id", left=pl.col("left") - pl.col("spent").fill_null(0))
+
+
+def _questions(plan: pl.DataFrame, hop: int) -> Iterator[Ask]:
+    for row in plan.iter_rows(named=True):
+        fill = {name: row[name] for name in ("persona_id", "relation", "relation_description", "language")}
+        yield Ask(row, {**fill, "hop": hop})
+
+
+class _Children:
+    """The personas that a hop gives, as the parents of the next one."""
+
+    def __init__(self) -> None:
+        self._frames: list[pl.DataFrame] = []
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, outcome: Outcome) -> None:
+        parent = outcome.ask.row
+        for row in outcome.parsed.rows:
+            lineage = {"seed_id": parent["seed_id"], "ancestors": [*parent["ancestors"], parent["text"]]}
+            self._rows.append({name: row[name] for name in FRONTIER if name in row} | lineage)
+        if len(self._rows) >= ROWS:
+            self._flush()
+
+    def frame(self) -> pl.DataFrame:
+        self._flush()
+        return pl.concat(self._frames)
+
+    def _flush(self) -> None:
+        self._frames.append(pl.DataFrame(self._rows, schema=FRONTIER))
+        self._rows = []

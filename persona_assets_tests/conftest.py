@@ -1,0 +1,19 @@
+from pathlib import Path
+
+import pytest
+
+from persona_assets.engines.base import Engine
+from persona_assets.engines.hop import Context
+from persona_assets.lake import Lake
+from persona_assets.settings import Settings
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake of its own for each test."""
+    return Lake(tmp_path / "lake")
+
+
+def context(lake: Lake, engine: Engine, run_id: str = "run", **settings: object) -> Context:
+    """What a hop needs, with these settings and otherwise the defaults."""
+    return Context(lake, Settings(lake=lake.root, **settings), engine, run_id)

@@ -1,0 +1,131 @@
+"""What data contract 6 promises, on generated lakes with the packaged encoder."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from persona_assets.dedup.run import dedup_dump, publish_shard
+from persona_assets.lake.schemas import DEDUPED_PERSONAS
+from persona_assets.text.encoder import load_encoder
+from persona_assets.text.tokens import word_tokens
+from persona_assets_tests.dedup.lakes import add_shard, context, make_lake, verdicts
+
+LEXICAL, SEMANTIC = 0.6, 0.8
+WORDS = ["nurse", "retired", "who", "bakes", "bread", "in", "a", "village", "the", "old", "sailor", "sings"]
+CHINESE = ["退", "休", "教", "师", "护", "士", "农", "民"]
+ODD = ["", " ", "🙂", "🙂🙂", "...", "nurse", "Nurse!", "\u0301", "cafe\u0301 owner", "café owner", "护士 nurse"]
+RUSSIAN = ["учитель", "физики", "из", "Казани", "который", "поёт"]
+TEXTS = st.one_of(
+    st.lists(st.sampled_from(WORDS), min_size=2, max_size=8).map(" ".join),
+    st.lists(st.sampled_from(CHINESE), min_size=2, max_size=8).map("".join),
+    st.lists(st.sampled_from(RUSSIAN), min_size=2, max_size=6).map(" ".join),
+    st.sampled_from(ODD),
+)
+SHARDS = ["a.0000", "a.0001", "b.0000", "c.0000"]
+LAKES = st.fixed_dictionaries({shard: st.lists(TEXTS, max_size=7) for shard in SHARDS})
+FEW = settings(max_examples=12, deadline=None)
+
+
+def run(shards: dict[str, list[str]], order: list[str], asks: list[str]) -> pl.DataFrame:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = make_lake(Path(folder), {shard: shards[shard] for shard in order})
+        for dump in asks:
+            dedup_dump(context(lake, lexical_threshold=LEXICAL, semantic_threshold=SEMANTIC), dump)
+        return verdicts(lake)
+
+
+def jaccard(one: str, other: str) -> float:
+    x, y = set(word_tokens(one)), set(word_tokens(other))
+    return len(x & y) / len(x | y) if x and y else 0.0
+
+
+def naive(rows: pl.DataFrame) -> list[bool]:
+    """The greedy rule over all pairs, every text encoded alone."""
+    texts = [text.strip() for text in rows["text"]]
+    encoder = load_encoder()
+    vectors = np.concatenate([np.zeros((0, encoder.dimension), np.float32), *(encoder.encode([t]) for t in texts)])
+    known = encoder.unknown_share(texts) <= np.float32(0.2)
+    kept: list[bool] = []
+    for j, text in enumerate(texts):
+        kept.append(
+            not any(
+                kept[i]
+                and (
+                    text == texts[i]
+                    or jaccard(text, texts[i]) >= LEXICAL
+                    or (known[i] and known[j] and vectors[i] @ vectors[j] >= SEMANTIC)
+                )
+                for i in range(j)
+            )
+        )
+    return kept
+
+
+@FEW
+@given(LAKES, st.permutations(SHARDS), st.permutations("abc"))
+def test_survivors_do_not_depend_on_the_order_of_shards_or_asking(shards, order, asks):
+    assert run(shards, order, asks).equals(run(shards, SHARDS, ["c"]))
+
+
+@FEW
+@given(LAKES)
+def test_survivors_are_those_of_the_naive_greedy_rule_over_all_pairs(shards):
+    rows = run(shards, SHARDS, ["c"])
+    assert rows["kept"].to_list() == naive(rows)
+
+
+@FEW
+@given(LAKES)
+def test_each_removed_row_names_a_kept_survivor_within_the_threshold(shards):
+    rows = run(shards, SHARDS, ["c"])
+    kept = set(rows.filter("kept")["persona_id"])
+    for row in rows.to_dicts():
+        assert row["survivor_id"] in kept
+        one, other = row["text"].strip(), row["survivor_text"].strip()
+        if row["kept"]:
+            assert (row["survivor_id"], row["method"], row["similarity"]) == (row["persona_id"], None, None)
+        elif row["method"] == "exact":
+            assert one == other or set(word_tokens(one)) == set(word_tokens(other))
+        elif row["method"] == "lexical":
+            assert LEXICAL - 1e-4 <= row["similarity"]
+            assert abs(row["similarity"] - jaccard(one, other)) < 1e-4
+        else:
+            vectors = load_encoder().encode([one, other])
+            assert SEMANTIC - 1e-4 <= row["similarity"]
+            assert abs(row["similarity"] - vectors[0] @ vectors[1]) < 1e-3
+
+
+@FEW
+@given(LAKES)
+def test_no_two_survivors_are_within_the_lexical_threshold(shards):
+    texts = run(shards, SHARDS, ["c"]).filter("kept")["text"].to_list()
+    assert all(jaccard(one, other) < LEXICAL for i, one in enumerate(texts) for other in texts[:i])
+
+
+@FEW
+@given(LAKES)
+def test_a_published_survivor_stays_when_later_dumps_arrive(shards):
+    with tempfile.TemporaryDirectory() as folder:
+        lake = make_lake(Path(folder), {})
+        standing = context(lake, lexical_threshold=LEXICAL, semantic_threshold=SEMANTIC)
+        published: list[str] = []
+        for dump in "cab":  # arriving out of key order: the seals record it
+            for shard in (shard for shard in SHARDS if shard.startswith(dump)):
+                add_shard(lake, shard, shards[shard])
+            dedup_dump(standing, dump)
+            for shard in (shard for shard in SHARDS if shard.startswith(dump)):
+                publish_shard(standing, shard)
+            now = lake.scan(DEDUPED_PERSONAS).collect()["persona_id"].to_list()
+            assert set(published) <= set(now)
+            assert set(now) == set(verdicts(lake).filter("kept")["persona_id"])
+            published = now
+
+
+@FEW
+@given(LAKES)
+def test_asking_again_changes_nothing(shards):
+    assert run(shards, SHARDS, ["c", "a", "b", "c"]).equals(run(shards, SHARDS, ["c"]))

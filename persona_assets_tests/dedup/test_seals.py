@@ -1,0 +1,85 @@
+import itertools
+
+import pytest
+
+from persona_assets.dedup.seals import changed_shards, seal_again, seal_waiting, sealed_dumps, seals
+from persona_assets.errors import PersonaAssetsError
+from persona_assets.lake import Lake
+from persona_assets_tests.dedup.lakes import add_shard, make_lake, register
+
+SHARDS = {"b.0000": ["one baker"], "a.0001": ["two bakers"], "a.0000": ["a nurse"], "c.0000": []}
+
+
+@pytest.mark.parametrize("order", itertools.permutations("abc"))
+def test_dumps_that_wait_are_sealed_in_key_order_whatever_is_asked_first(tmp_path, order):
+    lake = make_lake(tmp_path, SHARDS)
+    for dump in order:
+        seal_waiting(lake, dump, "run")
+    assert sealed_dumps(lake) == ["a", "b", "c"]
+    assert [seal.seal for seal in seals(lake)] == [1, 2, 3]
+    assert seals(lake)[0].shards == ("a.0000", "a.0001")
+
+
+def test_later_dumps_wait_on(tmp_path):
+    lake = make_lake(tmp_path, SHARDS)
+    assert [seal.dump for seal in seal_waiting(lake, "b", "run")] == ["a", "b"]
+    assert sealed_dumps(lake) == ["a", "b"]
+
+
+def test_a_dump_that_lacks_a_shard_is_passed_over_and_sealed_when_it_is_whole(tmp_path):
+    lake = make_lake(tmp_path, SHARDS)
+    register(lake, "a.0002")
+    seal_waiting(lake, "b", "run")
+    assert sealed_dumps(lake) == ["b"]
+    add_shard(lake, "a.0002", [])
+    seal_waiting(lake, "b", "run")
+    assert sealed_dumps(lake) == ["b"], "asking for a sealed dump seals nothing"
+    seal_waiting(lake, "c", "run")
+    assert sealed_dumps(lake) == ["b", "a", "c"]
+
+
+def test_asking_for_a_dump_that_lacks_a_shard_names_the_shard(tmp_path):
+    lake = make_lake(tmp_path, SHARDS)
+    register(lake, "b.0001")
+    with pytest.raises(PersonaAssetsError, match=r"filtered_personas for b\.0001; materialise"):
+        seal_waiting(lake, "b", "run")
+    assert sealed_dumps(lake) == []
+
+
+def test_an_unknown_dump_is_an_error_that_lists_the_known_ones(tmp_path):
+    with pytest.raises(PersonaAssetsError, match=r"zzz has no registered shard \(dumps that have: a, b, c\)"):
+        seal_waiting(make_lake(tmp_path, SHARDS), "zzz", "run")
+
+
+def test_a_number_taken_by_another_run_is_read_and_the_next_one_used(tmp_path, monkeypatch):
+    lake, other = make_lake(tmp_path, SHARDS), Lake(tmp_path)
+    write = Lake.write_bytes
+    taken = []
+
+    def late(self, path, data, *, exclusive=False):
+        if not taken:  # the other run seals everything between our look and our write
+            taken.append(path)
+            seal_waiting(other, "b", "other")
+        write(self, path, data, exclusive=exclusive)
+
+    monkeypatch.setattr(Lake, "write_bytes", late)
+    seal_waiting(lake, "c", "mine")
+    assert [(seal.dump, seal.run_id) for seal in seals(lake)] == [("a", "other"), ("b", "other"), ("c", "mine")]
+
+
+def test_a_changed_shard_is_reported_until_it_is_sealed_again(tmp_path):
+    lake = make_lake(tmp_path, SHARDS)
+    seal_waiting(lake, "b", "run")
+    assert changed_shards(lake) == []
+    add_shard(lake, "a.0001", ["two bakers", "one more"])
+    assert changed_shards(lake) == ["a.0001"]
+    seal_again(lake, seals(lake)[0], "later")
+    assert changed_shards(lake) == []
+    assert sealed_dumps(lake) == ["a", "b"]
+
+
+def test_writing_the_same_personas_again_changes_nothing(tmp_path):
+    lake = make_lake(tmp_path, SHARDS)
+    seal_waiting(lake, "b", "run")
+    add_shard(lake, "a.0001", SHARDS["a.0001"])
+    assert changed_shards(lake) == []

@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.catalog import query
+from persona_assets.lake.checks import description, gate_names, run_drift, run_gates
+from persona_assets.lake.schemas import (
+    ASSET_TABLES,
+    DEDUPED_PERSONAS,
+    EXTRACTED_PERSONAS,
+    FILTERED_PERSONAS,
+    RAW_DOCUMENTS,
+)
+from persona_assets.lake.sqlfiles import SQL
+from persona_assets.settings import load_settings
+from persona_assets_tests.rows import SHARD, document, persona, put, put_calls, put_rejects, reject
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    put(lake, RAW_DOCUMENTS, document("a"), document("b"))
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("2", "b"))
+    put_calls(lake, "1", "2")
+    return lake
+
+
+def failing(lake: Lake, table: Table) -> dict[str, int]:
+    return {o.name: o.failing for o in run_gates(lake, table, SHARD, load_settings(), "run") if not o.passed}
+
+
+def test_a_sound_partition_passes_every_gate(lake: Lake) -> None:
+    assert failing(lake, RAW_DOCUMENTS) == {}
+    assert failing(lake, EXTRACTED_PERSONAS) == {}
+
+
+def test_a_repeated_id_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("1", "a"), persona("2", "b"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"ids_unique": 1}
+
+
+def test_a_null_fails_and_is_shown(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a", granularity=None), persona("2", "b"))
+    [outcome] = [o for o in run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run") if not o.passed]
+    assert outcome.name == "no_nulls"
+    assert outcome.head[0]["row_id"] == "per_1"
+
+
+def test_a_missing_document_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("2", "b"), persona("3", "gone", call_id="call_1"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"parents_exist": 1}
+
+
+def test_a_missing_call_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("2", "b", call_id="call_gone"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"calls_exist": 1}
+
+
+def test_a_document_that_is_nowhere_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"accounted": 1}
+
+
+def test_a_document_that_is_in_both_places_fails(lake: Lake) -> None:
+    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_a", "nothing_left"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"accounted": 1}
+
+
+def test_too_many_unreadable_answers_fail(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_b", "parse_failure"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"parse_failure_rate": 1}
+
+
+def test_too_many_rejects_fail(lake: Lake) -> None:
+    put(lake, FILTERED_PERSONAS, persona("1", "a"))
+    rejects = [reject(FILTERED_PERSONAS, f"per_{name}", "too_short") for name in "23456"]
+    put_rejects(lake, FILTERED_PERSONAS, *rejects)
+    assert "reject_rate" in failing(lake, FILTERED_PERSONAS)
+
+
+def test_too_few_documents_in_the_wanted_languages_fail(lake: Lake) -> None:
+    put_rejects(lake, RAW_DOCUMENTS, *(reject(RAW_DOCUMENTS, f"doc_{name}", "language") for name in "cde"))
+    assert failing(lake, RAW_DOCUMENTS) == {"language_share": 1}
+
+
+def test_a_persona_too_far_away_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a", hop=7), persona("2", "b"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"hops_valid": 1}
+
+
+def test_duplicates_left_after_dedup_fail(lake: Lake) -> None:
+    rows = [persona("1", "a", text="A baker of rye"), persona("2", "b", text="a baker of rye  ")]
+    put(lake, FILTERED_PERSONAS, *rows)
+    put(lake, DEDUPED_PERSONAS, *rows)
+    assert failing(lake, DEDUPED_PERSONAS) == {"no_exact_duplicates": 2, "no_near_duplicates": 1}
+
+
+def test_results_are_recorded_for_the_audit(lake: Lake) -> None:
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run-7")
+    frame = query(lake, "SELECT asset, partition, run_id, bool_and(passed) AS passed FROM check_results GROUP BY ALL")
+    assert frame.rows() == [("extracted_personas", SHARD, "run-7", True)]
+
+
+def shard_of(lake: Lake, index: int, rows: int, characters: int) -> None:
+    key = f"d.{index:04d}"
+    texts = [document(f"{index}-{row}", text="x" * characters, shard=key) for row in range(rows)]
+    put(lake, RAW_DOCUMENTS, *texts, shard=key)
+
+
+@pytest.mark.parametrize(
+    ("rows", "characters", "drifted"),
+    [(4, 50, []), (40, 50, ["volume_drift"]), (4, 500, ["length_drift"]), (1, 10, ["volume_drift", "length_drift"])],
+)
+def test_a_shard_unlike_the_ones_before_it_drifts(lake: Lake, rows: int, characters: int, drifted: list[str]) -> None:
+    for index in range(4):
+        shard_of(lake, index, rows=4, characters=50)
+    shard_of(lake, 4, rows, characters)
+    outcomes = {outcome.name: outcome for outcome in run_drift(lake, RAW_DOCUMENTS)}
+    assert [name for name, outcome in outcomes.items() if not outcome.passed] == drifted
+    assert all(outcome.head[0]["partition_key"] == "d.0004" for outcome in outcomes.values() if not outcome.passed)
+
+
+def test_every_check_file_describes_itself_and_is_used() -> None:
+    used = {name for table in ASSET_TABLES.values() for name in gate_names(table)} | {"volume_drift", "length_drift"}
+    on_disk = {path.stem for path in (SQL / "checks").glob("*.sql")}
+    assert on_disk == used
+    assert all(description(name).endswith(".") for name in on_disk)

@@ -1,0 +1,265 @@
+"""Every kind of tampering is found. Commit records and part names are forged too, except where they are the subject."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from persona_assets.engines.ledger import Ledger
+from persona_assets.errors import PersonaAssetsError
+from persona_assets.lake.schemas import (
+    DEDUPED_PERSONAS,
+    EXPANDED_PERSONAS,
+    EXTRACTED_PERSONAS,
+    FILTERED_PERSONAS,
+    PERSONA_SURVIVORS,
+    RAW_DOCUMENTS,
+    SHARD_FILES,
+)
+from persona_assets.lineage import Status, audit
+from persona_assets.tasks.hop import load_tasks, task_table
+from persona_assets_tests.lineage.small_lake import (
+    PAGES,
+    SHARD,
+    TASKS,
+    Small,
+    ids,
+    only,
+    seed,
+    setting,
+    tamper,
+    tamper_calls,
+    value,
+    wet_file,
+)
+
+
+def failed(small: Small, row_id: str) -> set[str]:
+    return {found.name for found in audit(small.lake, small.settings, row_id).failures}
+
+
+def test_a_changed_persona_text(small: Small) -> None:
+    persona_id = seed(small.lake)
+    path = small.lake.path(EXTRACTED_PERSONAS, SHARD)
+    tamper(small.lake, path, setting("text", "Someone else", "persona_id", persona_id))
+    assert failed(small, persona_id) == {"id_recomputes", "row_parses_again", "copy_agrees"}
+
+
+def test_a_changed_persona_text_in_the_deduped_copy(small: Small) -> None:
+    persona_id = seed(small.lake)
+    path = small.lake.path(DEDUPED_PERSONAS, SHARD)
+    tamper(small.lake, path, setting("text", "Someone else", "persona_id", persona_id))
+    assert failed(small, persona_id) == {"copy_agrees"}
+
+
+def test_a_changed_document_text(small: Small) -> None:
+    persona_id = seed(small.lake)
+    document_id = value(small.lake, EXTRACTED_PERSONAS, persona_id, "document_id")
+    tamper(small.lake, small.lake.path(RAW_DOCUMENTS, SHARD), setting("text", "Other.", "document_id", document_id))
+    assert failed(small, document_id) == {"id_recomputes"}
+    assert failed(small, persona_id) == {"id_recomputes", "call_key_recomputes"}
+
+
+def test_a_changed_url(small: Small) -> None:
+    document_id = only(ids(small.lake, RAW_DOCUMENTS))
+    tamper(small.lake, small.lake.path(RAW_DOCUMENTS, SHARD), setting("url", "https://x/", "document_id", document_id))
+    assert failed(small, document_id) == {"id_recomputes", "crawl_record"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_changed_sample(small: Small, task: str) -> None:
+    table = task_table(load_tasks(small.settings)[task])
+    sample_id = only(ids(small.lake, table))
+    column = next(name for name, dtype in table.polars.items() if name not in SHARED and dtype == pl.String)
+    tamper(small.lake, small.lake.path(table, SHARD), setting(column, "changed", "sample_id", sample_id))
+    assert failed(small, sample_id) == {"id_recomputes", "row_parses_again"}
+
+
+def test_a_changed_answer(small: Small) -> None:
+    persona_id = seed(small.lake)
+    call_id = value(small.lake, EXTRACTED_PERSONAS, persona_id, "call_id")
+    answer = json.dumps({"personas": [{"relation": "read", "persona": "Someone else"}]})
+    tamper_calls(small.lake, "text_to_persona", setting("answer", answer, "call_id", call_id))
+    assert failed(small, persona_id) == {"row_parses_again"}
+    assert failed(small, call_id) == {"row_parses_again"}
+
+
+def test_an_answer_made_unreadable(small: Small) -> None:
+    persona_id = seed(small.lake)
+    call_id = value(small.lake, EXTRACTED_PERSONAS, persona_id, "call_id")
+    tamper_calls(small.lake, "text_to_persona", setting("answer", "{", "call_id", call_id))
+    assert failed(small, persona_id) == {"row_parses_again"}
+
+
+@pytest.mark.parametrize(
+    ("column", "new"),
+    [
+        ("model", "another"),
+        ("model_revision", "2"),
+        ("attempt", 1),
+        ("sampling", '{"temperature": 0.1, "top_p": 0.95, "max_tokens": 2048, "seed": 0}'),
+        ("sampling", "{}"),
+    ],
+)
+def test_a_changed_call_parameter(small: Small, column: str, new: object) -> None:
+    persona_id = only(ids(small.lake, EXPANDED_PERSONAS, pl.col("hop") == 1))
+    call_id = value(small.lake, EXPANDED_PERSONAS, persona_id, "call_id")
+    tamper_calls(small.lake, "persona_to_persona", setting(column, new, "call_id", call_id))
+    assert "call_key_recomputes" in failed(small, persona_id)
+
+
+def test_a_model_changed_in_the_row_only(small: Small) -> None:
+    persona_id = seed(small.lake)
+    tamper(
+        small.lake,
+        small.lake.path(EXTRACTED_PERSONAS, SHARD),
+        setting("model", "a better one", "persona_id", persona_id),
+    )
+    assert failed(small, persona_id) == {"row_parses_again", "copy_agrees"}
+
+
+def test_a_changed_fill(small: Small) -> None:
+    persona_id = seed(small.lake)
+    call_id = value(small.lake, EXTRACTED_PERSONAS, persona_id, "call_id")
+    tamper_calls(small.lake, "text_to_persona", setting("fill", '{"document_id": 3}', "call_id", call_id))
+    assert failed(small, persona_id) == {"prompt_renders"}
+    assert "parent_exists" in failed(small, call_id)
+
+
+def test_a_changed_parent_id(small: Small) -> None:
+    persona_id = only(ids(small.lake, EXPANDED_PERSONAS, pl.col("hop") == 1))
+    parent = value(small.lake, EXPANDED_PERSONAS, persona_id, "parent_persona_id")
+    other = only([found for found in ids(small.lake, EXTRACTED_PERSONAS) if found != parent])
+    path = small.lake.path(EXPANDED_PERSONAS, SHARD)
+    tamper(small.lake, path, setting("parent_persona_id", other, "persona_id", persona_id))
+    assert failed(small, persona_id) >= {"id_recomputes", "call_key_recomputes", "row_parses_again"}
+
+
+def test_personas_that_name_each_other_as_parents(small: Small) -> None:
+    persona_id = only(ids(small.lake, EXPANDED_PERSONAS, pl.col("hop") == 2))
+    parent = value(small.lake, EXPANDED_PERSONAS, persona_id, "parent_persona_id")
+    path = small.lake.path(EXPANDED_PERSONAS, SHARD)
+    tamper(small.lake, path, setting("parent_persona_id", persona_id, "persona_id", parent))
+    assert "id_recomputes" in failed(small, persona_id)
+
+
+def test_a_deleted_parent(small: Small) -> None:
+    persona_id = seed(small.lake)
+    document_id = value(small.lake, EXTRACTED_PERSONAS, persona_id, "document_id")
+    path = small.lake.path(RAW_DOCUMENTS, SHARD)
+    tamper(small.lake, path, lambda frame: frame.filter(pl.col("document_id") != document_id))
+    found = audit(small.lake, small.settings, persona_id)
+    assert {one.name for one in found.failures} == {"parent_exists"}
+    assert {one.name for one in found.verifications if one.status is Status.UNVERIFIED} == {
+        "prompt_renders",
+        "call_key_recomputes",
+        "row_parses_again",
+    }
+
+
+def test_a_persona_deleted_where_it_was_made(small: Small) -> None:
+    persona_id = seed(small.lake)
+    path = small.lake.path(EXTRACTED_PERSONAS, SHARD)
+    tamper(small.lake, path, lambda frame: frame.filter(pl.col("persona_id") != persona_id))
+    assert failed(small, persona_id) == {"copy_agrees"}
+
+
+def test_a_changed_template_file(small: Small) -> None:
+    persona_id = seed(small.lake)
+    for path in Path(small.settings.lake, "templates").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"persona", b"person"))
+    assert failed(small, persona_id) == {"prompt_renders"}
+
+
+def test_a_changed_timestamp(small: Small) -> None:
+    persona_id = seed(small.lake)
+    path = small.lake.path(EXTRACTED_PERSONAS, SHARD)
+    later = pl.col("created_at").dt.offset_by("1d")
+    tamper(small.lake, path, lambda frame: frame.with_columns(later), reseal=False)
+    assert failed(small, persona_id) == {"file_untouched"}
+
+
+def test_a_changed_timestamp_in_the_ledger(small: Small) -> None:
+    persona_id = seed(small.lake)
+    path = Ledger(small.lake).paths("text_to_persona")[0]
+    frame = pl.read_parquet(path, hive_partitioning=False)
+    frame.with_columns(pl.col("created_at").dt.offset_by("1d")).write_parquet(path)
+    assert failed(small, persona_id) == {"file_untouched"}
+
+
+def test_a_lost_commit_record(small: Small) -> None:
+    document_id = only(ids(small.lake, RAW_DOCUMENTS))
+    small.lake.fs.rm(small.lake.commit_path(small.lake.path(RAW_DOCUMENTS, SHARD)))
+    assert failed(small, document_id) == {"file_untouched"}
+
+
+def test_a_deleted_ledger_part(small: Small) -> None:
+    persona_id = seed(small.lake)
+    for path in Ledger(small.lake).paths("text_to_persona"):
+        small.lake.fs.rm(path)
+    assert failed(small, persona_id) == {"call_exists"}
+
+
+def test_a_repair_whose_first_call_is_gone(small: Small) -> None:
+    bread = pl.col("document_id") == only(ids(small.lake, RAW_DOCUMENTS, pl.col("url").str.contains("rye")))
+    persona_id = only(ids(small.lake, EXTRACTED_PERSONAS, bread))
+    tamper_calls(
+        small.lake, "text_to_persona", lambda frame: frame.filter(pl.col("answer") != "Gladly! A baker.")
+    )
+    assert failed(small, persona_id) == {"prompt_renders"}
+
+
+def test_a_removed_duplicate_marked_kept(small: Small) -> None:
+    removed = only(ids(small.lake, PERSONA_SURVIVORS, ~pl.col("kept")))
+    path = small.lake.path(PERSONA_SURVIVORS, "d")
+    tamper(small.lake, path, setting("kept", True, "persona_id", removed))
+    assert failed(small, removed) == {"survivor"}
+
+
+def test_a_survivor_that_was_itself_removed(small: Small) -> None:
+    removed = only(ids(small.lake, PERSONA_SURVIVORS, ~pl.col("kept")))
+    survivor = value(small.lake, PERSONA_SURVIVORS, removed, "survivor_id")
+    path = small.lake.path(PERSONA_SURVIVORS, "d")
+    tamper(small.lake, path, setting("kept", False, "persona_id", survivor))
+    assert failed(small, removed) == {"survivor"}
+    assert failed(small, survivor) == {"survivor"}
+
+
+def test_a_persona_smuggled_past_dedup(small: Small) -> None:
+    removed = only(ids(small.lake, PERSONA_SURVIVORS, ~pl.col("kept")))
+    row = small.lake.read(FILTERED_PERSONAS, SHARD).filter(pl.col("persona_id") == removed)
+    tamper(small.lake, small.lake.path(DEDUPED_PERSONAS, SHARD), lambda frame: pl.concat([frame, row]))
+    assert failed(small, removed) == {"survivor"}
+
+
+def test_a_changed_reject_reason(small: Small) -> None:
+    path = small.lake.rejects_path(EXTRACTED_PERSONAS, SHARD)
+    asked = pl.col("reason") == "relation_not_asked"
+    row_id = pl.read_parquet(path, hive_partitioning=False).filter(asked)["row_id"][0]
+    tamper(small.lake, path, setting("reason", "too_many", "row_id", row_id))
+    assert failed(small, row_id) == {"row_parses_again"}
+
+
+def test_a_crawl_file_that_holds_another_page_now(small: Small) -> None:
+    pages = {url: text.replace("bees", "wasp") for url, text in PAGES.items()}
+    (Path(small.settings.dumps) / "d" / "pages.wet").write_bytes(wet_file(pages))
+    bees = only(ids(small.lake, RAW_DOCUMENTS, pl.col("url") == "https://bees.example/spring"))
+    assert failed(small, bees) == {"crawl_record"}
+
+
+def test_a_document_that_names_a_file_outside_the_dumps(small: Small) -> None:
+    document_id = only(ids(small.lake, RAW_DOCUMENTS))
+    change = setting("file", "../../lake/secret", "document_id", document_id)
+    tamper(small.lake, small.lake.path(RAW_DOCUMENTS, SHARD), change)
+    manifest = small.lake.path(SHARD_FILES, SHARD)
+    tamper(small.lake, manifest, lambda frame: frame.with_columns(file=pl.lit("../../lake/secret")))
+    assert failed(small, document_id) == {"crawl_record"}
+
+
+def test_a_file_that_is_no_parquet_any_more_is_named(small: Small) -> None:
+    path = Path(small.lake.path(EXTRACTED_PERSONAS, SHARD))
+    persona_id = seed(small.lake)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(PersonaAssetsError, match="extracted_personas/shard=d.0000/data.parquet cannot be read"):
+        audit(small.lake, small.settings, persona_id)

@@ -1,0 +1,50 @@
+"""The import rules of ARCHITECTURE.md hold in every module."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import persona_assets
+
+PACKAGE = Path(persona_assets.__file__).parent
+LAYERS = {
+    "ids": 0, "settings": 0, "errors": 0,
+    "text": 1, "prompts": 1, "lake": 1,
+    "engines": 2,
+    "crawl": 3, "personas": 3, "dedup": 3, "tasks": 3, "demo": 3, "lineage": 4,
+    "defs": 5, "definitions": 6, "show": 6, "cli": 7,
+}  # fmt: skip
+EDGE = {"defs", "definitions"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+    return names
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    part = part_of(path)
+    if part == "__init__":
+        return
+    for name in imported(path):
+        if name.startswith("persona_assets."):
+            other = name.split(".")[1]
+            assert other == part or LAYERS[other] <= LAYERS[part], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_edge_imports_dagster(path: Path) -> None:
+    if part_of(path) not in EDGE:
+        assert not [name for name in imported(path) if name.split(".")[0] == "dagster"]

@@ -1,0 +1,41 @@
+import re
+
+import pytest
+
+from persona_assets.text.language import LANGUAGE_NAMES, identify
+from persona_assets_tests.crawl.conftest import EN, RU, ZH
+
+
+def test_english_russian_and_chinese_are_told_apart_with_confidence() -> None:
+    found = identify([EN, RU, ZH])
+    assert [code for code, _ in found] == ["en", "ru", "zh"]
+    assert all(0.8 < confidence <= 1 for _, confidence in found)
+
+
+@pytest.mark.parametrize(
+    "text", ["這是一個繁體中文的句子，用來測試。", "佢哋喺度食緊飯，我唔知點解", "侬好，阿拉上海人"]
+)
+def test_every_kind_of_chinese_is_zh(text: str) -> None:
+    assert identify([text])[0][0] == "zh"
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "123 456 --- $", "😀 😀"])
+def test_text_without_letters_is_undetermined(text: str) -> None:
+    assert identify([text]) == [("und", 0.0)]
+
+
+def test_hostile_text_is_answered(text: str = "\x00 \ud800 __label__en\r\u2028 слово " * 3) -> None:
+    assert len(identify([text])) == 1
+
+
+def test_a_foreign_head_does_not_decide_for_a_long_text() -> None:
+    assert identify(["首页 登录 注册 " * 20 + RU * 20])[0][0] == "ru"
+
+
+def test_an_answer_does_not_depend_on_its_neighbours() -> None:
+    assert identify([EN, ZH]) == [identify([EN])[0], identify([ZH])[0]]
+
+
+def test_names_are_english_and_codes_lower_case() -> None:
+    assert (LANGUAGE_NAMES["en"], LANGUAGE_NAMES["zh"], LANGUAGE_NAMES["ru"]) == ("English", "Chinese", "Russian")
+    assert all(re.fullmatch("[a-z]{2,3}", code) for code in LANGUAGE_NAMES)
