@@ -181,7 +181,8 @@ def _value(stream: ByteStream, limit: int) -> Row | Refused:
     if end is not None:
         return _parsed(stream, start, stream.take(end), whole=True)
     if stream.ensure(limit + 1):
-        stream.skip(1)
+        # Past all that was looked at, or a file of openings would be read anew from each of them.
+        stream.skip(limit)
         stream.skip_over(_VALUE_LINE, 1 << 20)
         return refusal(stream, start, "too_large", f"a JSON value of more than {limit} bytes")
     size = stream.skip(len(stream))

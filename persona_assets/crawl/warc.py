@@ -14,14 +14,17 @@ from persona_assets.crawl.items import Found, Item, Refused, Skipped, break_betw
 from persona_assets.crawl.page import response_text, text_of
 
 START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n")
-_BOUNDARY = re.compile(rb"\r?\n\r?\n(?=WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n)")
+_BOUNDARY = re.compile(rb"(?:\r?\n){1,2}(?=WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n)")
 _LINE_START = re.compile(rb"(?<=\n)WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n")
-_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_HEADER_STOP = re.compile(
+    rb"\r?\n\r?\n|(?<=\n)WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n"
+)  # its blank line, or a record too early
 _NEWLINES = re.compile(rb"[\r\n]*")
 # What may follow a block: the next record, nothing, or the two line ends that close it, whatever stands after them.
 _AT_END = re.compile(rb"[\r\n]{0,16}(?:WARC/\d|\Z)|\r\n\r\n")
 _CLOSING = re.compile(rb"\r?\n\r?\n\Z")
 MAX_HEADER_BYTES = 1 << 16
+SKIP_BYTES = 1 << 20  # held at once while a record's end is looked for
 _DOCUMENT_TYPES = frozenset({"response", "resource", "conversion"})
 
 
@@ -63,23 +66,20 @@ def read_records(stream: ByteStream, limit: int) -> Iterator[WarcRecord | Refuse
 def _garbage(stream: ByteStream) -> Refused:
     start = stream.offset
     stream.skip(1)
-    stream.skip_over(_LINE_START, 1 << 20)
+    stream.skip_over(_LINE_START, SKIP_BYTES)
     return refusal(stream, start, "not_a_record", f"{stream.offset - start} bytes that are no WARC record")
 
 
 def _record(stream: ByteStream, limit: int) -> WarcRecord | Refused:
     start = stream.offset
-    blank = stream.search(_BLANK_LINE, 0, MAX_HEADER_BYTES)
-    next_start = stream.search(_LINE_START, 5, blank[0] if blank else MAX_HEADER_BYTES)
-    if next_start or not blank:
-        if next_start:
-            stream.skip(next_start[0])
-        else:
-            stream.skip(5)
-            stream.skip_over(_LINE_START, 1 << 20)
+    stop = stream.search(_HEADER_STOP, 5, MAX_HEADER_BYTES)
+    if not stop or stream.startswith(START, stop[0]):
+        stream.skip(stop[0] if stop else 5)
+        if not stop:
+            stream.skip_over(_LINE_START, SKIP_BYTES)
         return refusal(stream, start, "bad_record_header", "no blank line closes the WARC header")
-    header_bytes = blank[1]
-    headers = parse_headers(stream[0 : blank[0]])
+    header_bytes = stop[1]
+    headers = parse_headers(stream[0 : stop[0]])
     end = _block_end(stream, header_bytes, _length(headers), limit)
     if end is None:
         return _unfinished(stream, start, header_bytes, headers, limit)
@@ -124,7 +124,7 @@ def _unfinished(
     """A record without an end within `limit`: too large, or cut off."""
     if stream.ensure(header_bytes + limit + 1):
         stream.skip(header_bytes)
-        stream.skip_over(_LINE_START, 1 << 20)
+        stream.skip_over(_LINE_START, SKIP_BYTES)
         size = stream.offset - start - header_bytes
         if headers.get("warc-type", "").lower() not in _DOCUMENT_TYPES and not stream.broken:
             return WarcRecord(start, headers, None)

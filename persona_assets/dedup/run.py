@@ -1,4 +1,8 @@
-"""The asset `persona_survivors`: seal a dump, compare its personas, write who stands for whom."""
+"""The asset `persona_survivors`: seal a dump, compare its personas, write who stands for whom.
+
+Of earlier dumps only the survivors' ids, texts and vectors are read. They and the new dump's are held in memory while
+they are compared: about 2 KB a persona, and 0.8 KB more for its vector.
+"""
 
 import time
 from collections import Counter

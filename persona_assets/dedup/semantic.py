@@ -69,9 +69,8 @@ def _probes(vectors: Half, known: int, threshold: float) -> Iterator[tuple[Index
             places = waiting[start : start + QUERY_BLOCK]
             matches = index.search(vectors[places].astype(np.float32), wanted)
             found = np.arange(wanted) < np.asarray(matches.counts)[:, None]
-            near: NDArray[np.bool_] = np.asarray(matches.distances) <= 1 - threshold + INDEX_SLACK
-            near &= found
-            more = near.all(axis=1) & (wanted < len(vectors))
+            near = np.less_equal(matches.distances, 1 - threshold + INDEX_SLACK) & found
+            more = np.asarray(near.all(axis=1)) & (wanted < len(vectors))
             again.append(places[more])
             rows, columns = np.nonzero(near & ~more[:, None])
             one, other = places[rows], matches.keys[rows, columns].astype(np.int64)

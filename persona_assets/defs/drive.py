@@ -1,20 +1,17 @@
 """Runs the graph from the command line, through the same Dagster instance that the UI shows."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
-from pydantic import PrivateAttr
-
 from persona_assets.crawl.shards import dump_of
 from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
 from persona_assets.defs.partitions import register
-from persona_assets.defs.pipeline import Pipeline
-from persona_assets.engines.hop import Context, Progress
+from persona_assets.defs.pipeline import LISTENER, Listener
 from persona_assets.errors import PersonaAssetsError
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the display says what matters
@@ -32,19 +29,6 @@ class Step:
     calls_made: int
     calls_reused: int
     failed_checks: tuple[str, ...]
-
-
-class WatchedPipeline(Pipeline):
-    """The pipeline with a listener: told of each step that starts, and given its progress."""
-
-    _listen: Callable[[str, str], Progress] = PrivateAttr()
-
-    @contextmanager
-    def open(self, step: dg.AssetExecutionContext) -> Iterator[Context]:
-        """As in Pipeline, with the listener's progress instead of log lines."""
-        with super().open(step) as context:
-            progress = self._listen(step.asset_key.to_user_string(), ", ".join(step.partition_keys))
-            yield Context(context.lake, context.settings, context.engine, context.run_id, progress)
 
 
 @contextmanager
@@ -74,7 +58,7 @@ def materialise_shards(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
     shards: list[str],
-    listen: Callable[[str, str], Progress],
+    listen: Listener,
 ) -> Iterator[Step]:
     """Materialise everything for `shards`, run by run; yields each asset partition when it is done.
 
@@ -82,16 +66,14 @@ def materialise_shards(
         PersonaAssetsError: a step failed or a gate did not pass; the message names asset, partition and cause.
     """
     register(instance, shards)
-    pipeline = WatchedPipeline()
-    pipeline._listen = listen
     for job, key in jobs_for(shards):
-        result = definitions.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            partition_key=key,
-            resources={"pipeline": pipeline},
-            run_config=_QUIET,
-            raise_on_error=False,
-        )
+        token = LISTENER.set(listen)
+        try:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance, partition_key=key, run_config=_QUIET, raise_on_error=False
+            )
+        finally:
+            LISTENER.reset(token)
         failed: dict[str, list[str]] = {}
         for evaluation in result.get_asset_check_evaluations():
             if not evaluation.passed:

@@ -58,7 +58,7 @@ def partitioned_asset(
         metadata={"dagster/column_schema": column_schema(table)},
         kinds=set(kinds),
     )
-    def materialise(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult[None]:
+    def materialise(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it
         asked = list(context.partition_keys)
         outcomes: dict[str, list[CheckOutcome]] = {}
         with pipeline.open(context) as hop:

@@ -3,15 +3,19 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import dagster as dg
 
-from persona_assets.engines.hop import Context
+from persona_assets.engines.hop import Context, Progress
 from persona_assets.engines.select import make_engine
 from persona_assets.lake import Lake, Table
 from persona_assets.settings import Settings, load_settings
 from persona_assets.tasks.hop import load_tasks, task_table
 
+Listener = Callable[[str, str], Progress]  # told asset and partitions of a step that starts, gives its progress
+# Set by the command line, whose runs are in its own process and thread; elsewhere progress goes to the run's log.
+LISTENER: ContextVar[Listener | None] = ContextVar("LISTENER", default=None)
 LOG_EVERY_S = 10.0  # often enough to see that a step lives, seldom enough to keep the log readable
 
 
@@ -37,12 +41,19 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
         """A context for one step; the engine is released when the step ends."""
         engine = make_engine(self.settings)
         try:
-            yield Context(self.lake, self.settings, engine, step.run.run_id, log_progress(step.log.info))
+            yield Context(self.lake, self.settings, engine, step.run.run_id, _progress(step))
         finally:
             engine.close()
 
 
-def log_progress(log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Callable[..., None]:
+def _progress(step: dg.AssetExecutionContext) -> Progress:
+    listener = LISTENER.get()
+    if listener is None:
+        return log_progress(step.log.info)
+    return listener(step.asset_key.to_user_string(), ", ".join(step.partition_keys))
+
+
+def log_progress(log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Progress:
     """A progress callback that logs count, rate and time left every ten seconds."""
     state = {"done": 0, "total": 0, "started": clock(), "logged": clock()}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.crawl.shards import dump_of
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import (
     CALL_COLUMNS,
@@ -17,6 +18,7 @@ from persona_assets.lake.schemas import (
     REJECTED,
     RUN_COLUMNS,
     SAMPLE_COLUMNS,
+    SHARD_FILES,
 )
 from persona_assets.lineage import fate, verify
 from persona_assets.lineage.calls import CallAuditor, Prompt
@@ -47,7 +49,7 @@ def audit(lake: Lake, settings: Settings, row_id: str) -> Audit:
     return Audit(row_id, auditor.node(locate(auditor.finder, row_id)))
 
 
-Parses = Callable[[Found, CallRecord, Prompt], Verification]
+Parses = Callable[[Found, CallRecord, Prompt], list[Verification]]
 _SHARED = frozenset(column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS))
 
 
@@ -87,7 +89,7 @@ class _Auditor:
         return node
 
     def _checks(self, asset: str, partition: str) -> list[CheckResult]:
-        rows = self.finder.near(CHECK_RESULTS, pl.lit(True), f"{asset}.{partition}")
+        rows = self.finder.near(CHECK_RESULTS, pl.col("check").is_not_null(), f"{asset}.{partition}")
         return [
             CheckResult(row["check"], row["passed"], row["failing"], row["created_at"].isoformat())
             for row in (found.row for found in rows)
@@ -97,8 +99,14 @@ class _Auditor:
 
     def _document(self, node: Node, found: Found) -> None:
         node.verifications.append(verify.document_id_recomputes(found.row))
-        node.parents.append(crawl_node(self.finder, self.settings, found))
+        node.parents.append(self._crawled(found))
         node.fate = fate.of_document(self.finder, node.id, found.partition)
+
+    def _crawled(self, found: Found) -> Node:
+        node = crawl_node(self.finder, self.settings, found)
+        if self.finder.has(SHARD_FILES, found.partition):
+            node.verifications.append(self.seals.partition(self.lake.path(SHARD_FILES, found.partition)))
+        return node
 
     # Personas
 
@@ -132,18 +140,18 @@ class _Auditor:
             for copy in self.finder.near(table, here, found.partition):
                 copies[table.name] = copy
                 node.verifications += [self.seals.partition(copy.path), verify.copy_agrees(found, copy)]
-        mark = self.finder.mark(node.id, found.partition.rpartition(".")[0])
+        mark = self.finder.mark(node.id, dump_of(found.partition))
         if mark:
             node.verifications.append(self.seals.partition(mark.path))
         if copies or mark:
-            node.verifications.append(verify.survivor(self.finder, mark, copies.get(DEDUPED_PERSONAS.name)))
+            deduped = copies.get(DEDUPED_PERSONAS.name)
+            node.verifications.append(verify.survivor(self.finder, node.id, found.partition, deduped))
         node.fate = fate.of_persona(self.finder, node.id, found.partition, mark)
 
     # Samples
 
     def _sample(self, node: Node, found: Found) -> None:
         row = found.row
-        node.verifications.append(verify.sample_id_recomputes(row, found.table))
         first: Found | None = None
         for persona_id in row["persona_ids"]:
             persona = self.finder.first(DEDUPED_PERSONAS, persona_id, found.partition)
@@ -171,7 +179,7 @@ class _Auditor:
         if prompt is None:
             node.verifications.append(unverified("row_parses_again", "its prompt does not render"))
         else:
-            node.verifications.append(parses(found, node.call, prompt))
+            node.verifications += parses(found, node.call, prompt)
 
     # Calls and rejected rows
 
@@ -186,16 +194,21 @@ class _Auditor:
         node.fate = fate.of_call(self.finder, node.id, table)
         if prompt is None or table is None or parent is None:
             return
-        for row in self.finder.rows(table, pl.col("call_id") == node.id, found.partition):
-            if parent.row[parent.table.key] in _parent_ids(row):  # others asked the same; their audits verify them
-                node.verifications.append(self.calls.row_parses(row, node.call, prompt))
+        # Others may have asked the same; what their answers gave is verified with them.
+        answered, parent_id = pl.col("call_id") == node.id, parent.row[parent.table.key]
+        for row in self.finder.near(table, answered, found.partition):
+            if parent_id in _parent_ids(row):
+                node.verifications += self.calls.row_parses(row, node.call, prompt)
+        for reject in self.finder.rejects(answered & (pl.col("hop") == table.name), found.partition):
+            if reject.row["parent_id"] == parent_id:
+                node.verifications += self.calls.reject_parses(reject, node.call, prompt)
 
     def _asked_about(self, found: Found) -> tuple[Found | None, str]:
         """The row that a call was about, or why it cannot be told."""
         try:
             fill = json.loads(found.row["fill"])
             if "repair_of" in fill:
-                original = self.finder.call(fill["repair_of"])
+                original = self.finder.call(str(fill["repair_of"]))
                 if original is None:
                     return None, f"the call {fill['repair_of']} that it repairs is not in the ledger"
                 fill = json.loads(original.row["fill"])
@@ -211,7 +224,7 @@ class _Auditor:
         row = found.row
         node.text = f"{row['reason']}: {row['detail']}"
         if found.asset == RAW_DOCUMENTS.name:
-            node.parents.append(crawl_node(self.finder, self.settings, found))
+            node.parents.append(self._crawled(found))
             return
         parent = self._row(row["parent_id"], found.partition) if row["parent_id"] else None
         self._link(node, parent, row["parent_id"] or "its parent")

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
-from persona_assets.engines.hop import Ask, Hop, Parsed, Reject, call_columns, read_answer
+from persona_assets.engines.hop import Ask, Outcome, Parsed, Reject, outcome_rows, read_answer
 from persona_assets.engines.ledger import Call, Ledger
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.lake.schemas import RUN_COLUMNS
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.hops import Hops
 from persona_assets.lineage.model import CallRecord, Verification, failed, unverified, verdict
 from persona_assets.lineage.verify import Seals, differences
 from persona_assets.prompts import Message, Template
 
+_RUN = frozenset(column.name for column in RUN_COLUMNS)
 # What a hop or a template may raise on values that were tampered with.
 MALFORMED = (PersonaAssetsError, KeyError, TypeError, ValueError, AttributeError)
 
@@ -66,13 +68,13 @@ class CallAuditor:
         if parent is None:
             return None
         ask = Ask(parent.row, {**fill, **_own(fill, parent.row)}, row["attempt"])
-        messages = template.render(self.hops.hop_for(row["hop"]).variables(ask))
+        messages = template.render(self.hops.hop_for(row["hop"], template).variables(ask))
         return Prompt(messages, template, ask)
 
     def _repair(
         self, record: CallRecord, fill: Mapping[str, Any], template: Template, parent: Found | None
     ) -> Prompt | None:
-        original = self.finder.call(fill["repair_of"])
+        original = self.finder.call(str(fill["repair_of"]))
         if original is None:
             raise PersonaAssetsError(f"the call {fill['repair_of']} that it repairs is not in the ledger")
         if "repair_of" in json.loads(original.row["fill"]):
@@ -83,48 +85,57 @@ class CallAuditor:
         added = template.render({"answer": original.row["answer"], "problem": fill["problem"]})
         return Prompt([*first.messages, *added], first.template, first.ask)
 
-    def parse(self, record: CallRecord, prompt: Prompt) -> Parsed | Verification:
-        """What the stored answer holds, or why that cannot be said, as a `row_parses_again`."""
-        why = self.hops.changed_since(record.row["hop"], prompt.template.digest)
-        if why:
-            return unverified("row_parses_again", why)
-        hop = self.hops.hop_for(record.row["hop"])
-        value, problem = read_answer(record.row["answer"], prompt.template)
-        if problem:
-            truncated = record.row["finish_reason"] == "length"
-            return Parsed(rejects=[Reject("truncated" if truncated else "parse_failure", problem)])
-        try:
-            return hop.parse(prompt.ask, value)
-        except MALFORMED as error:
-            return failed("row_parses_again", _said(error))
+    def row_parses(self, found: Found, record: CallRecord, prompt: Prompt) -> list[Verification]:
+        """`row_parses_again`: the stored answer gives this row, equal in every column but the run's.
 
-    def row_parses(self, found: Found, record: CallRecord, prompt: Prompt) -> Verification:
-        """`row_parses_again`: the stored answer gives this row, equal in every column but the run's."""
-        parsed = self.parse(record, prompt)
-        if isinstance(parsed, Verification):
-            return parsed
-        table, row_id = found.table, found.row[found.table.key]
-        row = next((row for row in parsed.rows if row[table.key] == row_id), None)
+        For a sample also `id_recomputes`: its id covers the answer as it was given, so it is made of that again.
+        """
+        names = ["id_recomputes", "row_parses_again"] if found.row.get("task") else ["row_parses_again"]
+        outcome = self._outcome(record, prompt)
+        if isinstance(outcome, str):
+            return [failed(name, outcome) for name in names]
+        rows, rejects = outcome_rows(self.hops.hop_for(record.row["hop"], prompt.template), [outcome], "", "")
+        row = next((row for row in rows if row[found.table.key] == found.row[found.table.key]), None)
         if row is None:
-            return failed("row_parses_again", f"{_held(parsed)}, none of them this row")
-        hop = self.hops.hop_for(record.row["hop"])
-        expected = {**row, **_call_columns(hop, record, prompt)}
-        different = differences(found.row, expected, table)
-        return verdict("row_parses_again", not different, different)
+            refused = "".join(f"; refused: {reject['reason']}, {reject['detail']}" for reject in rejects[:1])
+            seen = f"the stored answer gives {len(rows)} rows, none of them this one{refused}"
+            return [failed(name, seen) for name in names]
+        # The template as it was asked, not as this installation has it now.
+        asked = {"template": prompt.template.name, "template_version": prompt.template.version}
+        content = {name: value for name, value in row.items() if name not in _RUN}
+        different = differences(found.row, {**content, **asked}, found.table)
+        return [
+            *(verdict(name, True, "") for name in names[:-1]),
+            verdict("row_parses_again", not different, different),
+        ]
 
-    def reject_parses(self, found: Found, record: CallRecord, prompt: Prompt) -> Verification:
+    def reject_parses(self, found: Found, record: CallRecord, prompt: Prompt) -> list[Verification]:
         """`row_parses_again` of a rejected row: the stored answer is refused again, for the same reason."""
-        parsed = self.parse(record, prompt)
-        if isinstance(parsed, Verification):
-            return parsed
-        row = found.row
-        if any(row["row_id"] == given[self.hops.hop_for(record.row["hop"]).table.key] for given in parsed.rows):
-            return unverified("row_parses_again", "the answer gives it; it was refused in comparison with other rows")
-        refused = [(reject.row_id or prompt.ask.parent_id, reject.reason) for reject in parsed.rejects]
-        if not parsed.rows and all(reject.row_id for reject in parsed.rejects):
-            refused.append((prompt.ask.parent_id, "nothing_left"))
-        same = (row["row_id"], row["reason"]) in refused
-        return verdict("row_parses_again", same, f"{_held(parsed)}, but this one is not refused as {row['reason']}")
+        name, row = "row_parses_again", found.row
+        why = self.hops.changed_since(record.row["hop"], prompt.template)
+        if why:
+            return [unverified(name, why)]
+        outcome = self._outcome(record, prompt)
+        if isinstance(outcome, str):
+            return [failed(name, outcome)]
+        hop = self.hops.hop_for(record.row["hop"], prompt.template)
+        rows, rejects = outcome_rows(hop, [outcome], "", "")
+        if any(given[hop.table.key] == row["row_id"] for given in rows):
+            return [unverified(name, "the answer gives it; it was refused in comparison with other rows")]
+        same = (row["row_id"], row["reason"]) in {(reject["row_id"], reject["reason"]) for reject in rejects}
+        return [verdict(name, same, f"the stored answer is not refused as {row['reason']} now")]
+
+    def _outcome(self, record: CallRecord, prompt: Prompt) -> Outcome | str:
+        """What the stored answer holds, or how it fails to parse."""
+        call = Call(**record.row)
+        value, problem = read_answer(call.answer, prompt.template)
+        if problem:
+            reason = "truncated" if call.finish_reason == "length" else "parse_failure"
+            return Outcome(prompt.ask, call, Parsed(rejects=[Reject(reason, problem)]))
+        try:
+            return Outcome(prompt.ask, call, self.hops.hop_for(call.hop, prompt.template).parse(prompt.ask, value))
+        except MALFORMED as error:
+            return _said(error)
 
 
 def _own(fill: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,16 +157,6 @@ def _key(row: Mapping[str, Any], prompt: Prompt) -> Verification:
         return failed("call_key_recomputes", f"sampling {row['sampling']!r}: {_said(error)}")
     seen = f"prompt, schema, model and sampling give {key}: one of them, or the row asked about, was changed"
     return verdict("call_key_recomputes", key == row["call_id"], seen)
-
-
-def _call_columns(hop: Hop, record: CallRecord, prompt: Prompt) -> dict[str, Any]:
-    columns = call_columns(hop, Call(**record.row))
-    # The template as it was asked, not as this installation has it now.
-    return {**columns, "template": prompt.template.name, "template_version": prompt.template.version}
-
-
-def _held(parsed: Parsed) -> str:
-    return f"the stored answer gives {len(parsed.rows)} rows and {len(parsed.rejects)} rejects"
 
 
 def _said(error: BaseException) -> str:

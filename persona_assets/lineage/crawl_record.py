@@ -1,14 +1,17 @@
 """The start of every chain: the record of the crawl file, read again where the file is still there."""
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from persona_assets.crawl.items import CrawlFile, Found, Item, Refused, Skipped
+from persona_assets.crawl.detect import HEAD_BYTES, detect_layout
+from persona_assets.crawl.items import CrawlFile, Found, Item, Refused
 from persona_assets.crawl.normalise import normalise
 from persona_assets.crawl.open import open_crawl_file
 from persona_assets.crawl.readers import reading
+from persona_assets.crawl.shards import dump_of
 from persona_assets.crawl.warc import read_warc
 from persona_assets.ids import digest
 from persona_assets.lake.schemas import REJECTED, SHARD_FILES
@@ -56,37 +59,41 @@ def crawl_node(finder: Finder, settings: Settings, stored: Stored) -> Node:
 
 def _read_again(path: Path, stored: Stored, settings: Settings) -> Verification:
     try:
-        item = record_at(path, stored.row["record_offset"], stored.row.get("format"), settings)
+        items = records_at(path, stored.row["record_offset"], settings)
     except OSError as error:
         return unverified(NAME, f"the crawl file cannot be read: {error.strerror or error}")
     if stored.table is REJECTED:
-        return _same_reject(item, stored)
-    if isinstance(item, Found):
-        return _same_document(item, stored.row)
-    if isinstance(item, Refused) and item.reason == "too_large":
+        return _same_reject(items, stored)
+    found = next((item for item in items if isinstance(item, Found)), None)
+    if found:
+        return _same_document(found, stored.row)
+    refused = next((item for item in items if isinstance(item, Refused)), None)
+    if refused and refused.reason == "too_large":
         return unverified(NAME, "the record is larger than PERSONA_MAX_DOCUMENT_BYTES is now")
-    seen = f"is refused now: {item.reason}, {item.detail}" if isinstance(item, Refused) else "holds no document now"
-    return failed(NAME, f"the place {seen}")
+    if refused:
+        return failed(NAME, f"the record is refused now: {refused.reason}, {refused.detail}")
+    return failed(NAME, "the crawl file holds no document there")
 
 
-def record_at(path: Path, offset: int, layout: str | None, settings: Settings) -> Item | None:
-    """What a crawl file holds at an offset (a row number in Parquet), or None; `layout` is a document's `format`.
+def records_at(path: Path, offset: int, settings: Settings) -> list[Item]:
+    """What a crawl file holds at an offset (a row number in Parquet): mostly one item, none, or a break and a record.
 
     WARC and WET are read from the offset on, so that not every page before it is parsed; other files from the start.
 
     Raises:
         OSError: the file cannot be read.
     """
-    if layout in ("warc", "wet"):
-        with open_crawl_file(path) as opened:
+    with open_crawl_file(path) as opened:
+        opened.stream.ensure(HEAD_BYTES)
+        if detect_layout(opened.stream[0:HEAD_BYTES]) in ("warc", "wet"):
             # A broken compressed stream has several stretches; offsets go on over the breaks.
-            while opened.stream.skip(offset - opened.stream.offset) and opened.stream.offset < offset:
-                opened.stream.resume()
-            if opened.stream.offset != offset:
-                return None
-            return next(read_warc(opened.stream, settings.max_document_bytes), None)
+            while opened.stream.offset < offset:
+                if not opened.stream.skip(offset - opened.stream.offset) and not opened.stream.resume():
+                    return []
+            items = read_warc(opened.stream, settings.max_document_bytes)
+            return list(takewhile(lambda item: item.offset == offset, items))
     with reading(CrawlFile(path, path.name), settings) as source:
-        return next((item for item in source.items if item.offset == offset), None)
+        return [item for item in source.items if item.offset == offset]
 
 
 def _same_document(found: Found, row: dict[str, Any]) -> Verification:
@@ -100,14 +107,14 @@ def _same_document(found: Found, row: dict[str, Any]) -> Verification:
     return verdict(NAME, not different, "the document has " + "; ".join(different))
 
 
-def _same_reject(item: Item | None, stored: Stored) -> Verification:
-    row = stored.row
-    if isinstance(item, Refused):
-        return verdict(NAME, item.reason == row["reason"], f"the record is now refused as {item.reason}")
-    if item is None or isinstance(item, Skipped):
-        return failed(NAME, "the crawl file holds no document there")
+def _same_reject(items: list[Item], stored: Stored) -> Verification:
+    row, dump = stored.row, dump_of(stored.partition)
+    if any(isinstance(item, Refused) and item.reason == row["reason"] for item in items):
+        return verdict(NAME, True, "")
+    found = next((item for item in items if isinstance(item, Found)), None)
+    if found is None:
+        return failed(NAME, f"the crawl file holds no document there, nor anything refused as {row['reason']}")
     if not row["row_id"].startswith("doc_"):
         return unverified(NAME, "the record is there; its rejection names its place, not its content")
-    dump = stored.partition.rpartition(".")[0]
-    now = document_id(dump, item.url, digest(normalise(item.text).encode("utf-8")))
+    now = document_id(dump, found.url, digest(normalise(found.text).encode("utf-8")))
     return verdict(NAME, now == row["row_id"], f"the record is now the document {now}")

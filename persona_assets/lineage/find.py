@@ -1,7 +1,8 @@
 """Where a row is: the tables, partitions and rejects that hold an id."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -13,6 +14,7 @@ from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import (
     ASSET_TABLES,
+    CALL_COLUMNS,
     CALLS,
     DEDUPED_PERSONAS,
     EXPANDED_PERSONAS,
@@ -21,9 +23,12 @@ from persona_assets.lake.schemas import (
     PERSONA_SURVIVORS,
     RAW_DOCUMENTS,
     REJECTED,
+    RUN_COLUMNS,
+    SAMPLE_COLUMNS,
 )
 
 _ID = re.compile(r"(doc|per|smp|call|rec)_[0-9a-f]{32}")
+_SAMPLE = [column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS)]
 BORN = (EXTRACTED_PERSONAS, EXPANDED_PERSONAS)  # where a persona is made
 PASSED_ON = (FILTERED_PERSONAS, DEDUPED_PERSONAS)  # tables that pass it on unchanged
 
@@ -81,6 +86,10 @@ class Finder:
     def near(self, table: Table, where: pl.Expr, partition: str) -> list[Found]:
         """Rows of one partition that `where` holds for; none where the partition is not there."""
         return self._scan(self._paths_of(table, partition), table, where)
+
+    def has(self, table: Table, partition: str) -> bool:
+        """Whether the partition has been materialised."""
+        return bool(self._paths_of(table, partition))
 
     def first(self, table: Table, row_id: str, hint: str = "") -> Found | None:
         """The first row with this key, or None; the partition `hint` is looked at first."""
@@ -142,28 +151,61 @@ class Finder:
         return self._paths[name]
 
     def _scan(self, paths: Sequence[str], table: Table, where: pl.Expr) -> list[Found]:
+        found = []
+        for path in self._holding(paths, table, where):
+            with _naming(path):
+                frame = self.lake.scan_paths([path], table).filter(where).collect()
+            _require_columns(frame, path, table)
+            found += [Found(table, _partition_of(path), path, row) for row in frame.to_dicts()]
+        return found
+
+    def _holding(self, paths: Sequence[str], table: Table, where: pl.Expr) -> list[str]:
+        """The files in which `where` holds for some row, in order; only the columns that it names are read.
+
+        Partitions of a task whose file changed may differ in their other columns.
+        """
         if not paths:
             return []
         sources = list(paths) if self.lake.is_local else [self.lake.fs.unstrip_protocol(path) for path in paths]
-        scan = pl.scan_parquet(sources, hive_partitioning=False, glob=False, include_file_paths="_path")
+        named = {name: table.polars[name] for name in where.meta.root_names()}
+        scan = pl.scan_parquet(
+            sources,
+            schema=named,
+            extra_columns="ignore",
+            hive_partitioning=False,
+            glob=False,
+            include_file_paths="_path",
+        )
         try:
-            rows = scan.filter(where).collect().to_dicts()
+            holding = set(scan.filter(where).select("_path").unique().collect().to_series())
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise PersonaAssetsError(f"{self._culprit(paths, table)} cannot be read: {_first_line(error)}") from error
-        found = []
-        for row in rows:
-            path = paths[sources.index(row.pop("_path"))]
-            found.append(Found(table, _partition_of(path), path, row))
-        return sorted(found, key=lambda one: one.path)
+            for path in paths:  # which one it is
+                with _naming(path):
+                    self.lake.scan_paths([path], table).select(*named).collect()
+            raise PersonaAssetsError(f"table {table.name} cannot be read: {_first_line(error)}") from error
+        return [path for path, source in zip(paths, sources, strict=True) if source in holding]
 
-    def _culprit(self, paths: Iterable[str], table: Table) -> str:
-        """The first file that Polars does not read as this table."""
-        for path in paths:
-            try:
-                self.lake.scan_paths([path], table).select(table.polars.names()).collect()
-            except (pl.exceptions.PolarsError, OSError):
-                return path
-        return f"table {table.name}"
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Turn what Polars raises on a damaged file into an error that names it."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise PersonaAssetsError(
+            f"{path} cannot be read: {_first_line(error)}; restore it, or materialise the partition again"
+        ) from error
+
+
+def _require_columns(frame: pl.DataFrame, path: str, table: Table) -> None:
+    """Raise PersonaAssetsError where a file lacks a column that every version of its table has, or has another type."""
+    shared = _SAMPLE if "task" in table.polars else table.polars.names()
+    wrong = [name for name in shared if frame.schema.get(name) != table.polars[name]]
+    if wrong:
+        raise PersonaAssetsError(
+            f"{path} is not what this program writes: column {wrong[0]} is missing or of another type; restore it, or "
+            "materialise the partition again"
+        )
 
 
 def _partition_of(path: str) -> str:

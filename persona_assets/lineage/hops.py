@@ -12,6 +12,8 @@ from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.tasks.hop import TaskHop, load_tasks, task_table
 
+_PERSONA_HOPS: dict[str, Hop] = {EXTRACTED_PERSONAS.name: ExtractHop(), EXPANDED_PERSONAS.name: ExpandHop()}
+
 
 @dataclass(frozen=True)
 class Hops:
@@ -29,26 +31,26 @@ class Hops:
         """The tables of the task assets."""
         return [task_table(template) for template in self.tasks.values()]
 
-    def hop_for(self, table: str) -> Hop:
-        """The hop that writes this table.
+    def hop_for(self, table: str, asked: Template) -> Hop:
+        """The hop that writes this table, for a template as the ledger keeps it.
 
         Raises:
             UsageError: no hop of this installation does.
         """
-        if table == EXTRACTED_PERSONAS.name:
-            return ExtractHop()
-        if table == EXPANDED_PERSONAS.name:
-            return ExpandHop()
-        if table in self.tasks:
-            return TaskHop(self.tasks[table])
-        raise UsageError(f"no hop writes {table}: its task file is not in the folder that PERSONA_TASKS names")
+        if table in _PERSONA_HOPS:
+            return _PERSONA_HOPS[table]
+        if table not in self.tasks:
+            raise UsageError(f"no hop writes {table}: its task file is not in the folder that PERSONA_TASKS names")
+        return TaskHop(asked if self.changed_since(table, asked) else self.tasks[table])
 
-    def changed_since(self, table: str, template_digest: str) -> str:
-        """Why answers cannot be parsed as they were; "" where they can.
+    def changed_since(self, table: str, asked: Template) -> str:
+        """Why answers cannot be refused as they were; "" where they can.
 
-        A persona hop parses without its template. A task's rules and columns stand in its file, of which the ledger
-        keeps the prompt part only, so a changed file may parse differently.
+        The ledger keeps a task's prompt and response schema, from which its rows follow, but not its validity rules. A
+        persona hop's rules do not stand in its template.
         """
-        if table not in self.tasks or self.tasks[table].digest == template_digest:
+        if table not in self.tasks or self.tasks[table].digest == asked.digest:
             return ""
-        return f"the task file {table} has changed since (version {self.tasks[table].version} now)"
+        return (
+            f"the task file of {table} has changed since: version {asked.version} then, {self.tasks[table].version} now"
+        )

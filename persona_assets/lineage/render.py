@@ -65,8 +65,8 @@ def _lines(node: Node) -> list[Text]:
     if node.text:
         lines.append(Text(one_line(node.text)))
     if node.call:
-        made = [] if node.kind == "call" else [("call ", "bold"), (node.call.call_id, "cyan"), "  "]
-        lines.append(Text.assemble(*made, (one_line(_call_facts(node.call)), "dim")))
+        line = Text() if node.kind == "call" else Text.assemble(("call ", "bold"), (node.call.call_id, "cyan"), "  ")
+        lines.append(line.append(one_line(_call_facts(node.call)), "dim"))
     lines += [Text(one_line(f"{fate.hop}: {fate.outcome} {fate.detail}", DETAIL), "dim") for fate in node.fate]
     lines += _check_line(node)
     return lines + _verification_lines(list(node.all_verifications()))
@@ -185,9 +185,14 @@ def _page() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(plain=plain, cell=_cell)
+    environment.filters.update(plain=plain, cell=_cell, seconds=_seconds)
     return environment.get_template("page.html.j2")
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _seconds(moment: str) -> str:
+    """An ISO time to the second."""
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S} UTC"

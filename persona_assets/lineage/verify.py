@@ -5,9 +5,11 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.crawl.shards import dump_of
 from persona_assets.engines.parts import file_digest
 from persona_assets.ids import digest, make_id
 from persona_assets.lake import Lake, Table
+from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.model import Verification, failed, unverified, verdict
 from persona_assets.personas.extract import persona_id
@@ -99,29 +101,27 @@ def persona_id_recomputes(row: Mapping[str, Any]) -> Verification:
     return _id("persona_id", row["persona_id"], found)
 
 
-def sample_id_recomputes(row: Mapping[str, Any], table: Table) -> Verification:
-    """`id_recomputes` of a sample: from task, personas and the columns that the task adds."""
-    return _id("sample_id", row["sample_id"], sample_id(row["task"], row["persona_ids"], task_content(row, table)))
-
-
 def _id(column: str, stored: str, found: str) -> Verification:
     return verdict("id_recomputes", stored == found, f"its columns give the {column} {found}")
 
 
-def survivor(finder: Finder, marked: Found | None, deduped: Found | None) -> Verification:
-    """`survivor`: a deduped persona is marked kept; a removed one names a persona that is kept."""
-    subject = f"persona_survivors/{marked.partition}" if marked else "persona_survivors"
-    if marked is None:
-        if deduped is None:
-            return unverified("survivor", "the dump has not been deduplicated", subject)
-        return failed("survivor", "it is in deduped_personas, but persona_survivors does not know it", subject)
-    row = marked.row
-    if row["kept"]:
-        right = row["survivor_id"] == row["persona_id"]
-        return verdict("survivor", right, f"marked kept, but its survivor is {row['survivor_id']}", subject)
-    if deduped is not None:
-        return failed("survivor", "marked removed, but it is in deduped_personas", subject)
-    return _survivor_is_kept(finder, row, subject)
+def survivor(finder: Finder, persona_id: str, shard: str, deduped: Found | None) -> Verification:
+    """`survivor`: a deduped persona is marked kept, and the other way round; a removed one names one that is kept."""
+    dump = dump_of(shard)
+    mark = finder.mark(persona_id, dump)
+    if mark is None:
+        if not finder.has(PERSONA_SURVIVORS, dump):
+            return unverified("survivor", f"the dump {dump} has not been deduplicated")
+        return failed("survivor", f"persona_survivors of dump {dump} does not know it")
+    row, subject = mark.row, f"persona_survivors/{mark.partition}"
+    if not row["kept"]:
+        if deduped is not None:
+            return failed("survivor", "marked removed, but it is in deduped_personas", subject)
+        return _survivor_is_kept(finder, row, subject)
+    if deduped is None and finder.has(DEDUPED_PERSONAS, shard):
+        return failed("survivor", "marked kept, but it is not in deduped_personas", subject)
+    right = row["survivor_id"] == row["persona_id"]
+    return verdict("survivor", right, f"marked kept, but its survivor is {row['survivor_id']}", subject)
 
 
 def _survivor_is_kept(finder: Finder, row: Mapping[str, Any], subject: str) -> Verification:

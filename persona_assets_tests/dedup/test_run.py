@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.seals import changed_shards, sealed_dumps
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
 from persona_assets_tests.dedup.lakes import add_shard, context, make_lake, verdicts
 
@@ -18,14 +21,14 @@ OTHER = "A fisherman who repairs nets and predicts the weather from the colour o
 CHINESE = ["研究唐代诗歌的大学生", "农村里记录天气的养蜂人", "在上海写打印机驱动的软件工程师", "照顾患病母亲的护士"]
 
 
-def by_text(lake) -> dict[str, list[dict[str, object]]]:
+def by_text(lake: Lake) -> dict[str, list[dict[str, object]]]:
     rows: dict[str, list[dict[str, object]]] = {}
     for row in verdicts(lake).to_dicts():
         rows.setdefault(row["text"], []).append(row)
     return rows
 
 
-def test_each_method_removes_what_is_its_own(tmp_path):
+def test_each_method_removes_what_is_its_own(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0000": [TEACHER, OTHER, MEANING], "b.0000": [TEACHER, REORDERED, NEAR, PARAPHRASE]})
     reports = dict(dedup_dump(context(lake), "b"))
     rows = verdicts(lake).filter(pl.col("dump") == "b").rows_by_key("text", named=True, unique=True)
@@ -36,7 +39,7 @@ def test_each_method_removes_what_is_its_own(tmp_path):
         PARAPHRASE: "semantic",
     }
     assert rows[NEAR]["survivor_text"] == rows[REORDERED]["survivor_text"] == TEACHER
-    assert rows[NEAR]["similarity"] == pytest.approx(15 / 16, abs=1e-4)
+    assert rows[NEAR]["similarity"] == pytest.approx(16 / 17, abs=1e-4)
     assert rows[PARAPHRASE]["survivor_dump"] == "a"
     assert rows[PARAPHRASE]["semantic_compared"]
     assert not rows[NEAR]["semantic_compared"]
@@ -45,7 +48,7 @@ def test_each_method_removes_what_is_its_own(tmp_path):
     assert dict(reports["b"].rejected) == {"exact": 2, "lexical": 1, "semantic": 1}
 
 
-def test_of_equal_texts_the_first_in_canonical_order_survives(tmp_path):
+def test_of_equal_texts_the_first_in_canonical_order_survives(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0001": [TEACHER, TEACHER], "a.0000": [TEACHER]})
     dedup_dump(context(lake), "a")
     rows = verdicts(lake)
@@ -53,7 +56,7 @@ def test_of_equal_texts_the_first_in_canonical_order_survives(tmp_path):
     assert rows["survivor_id"].unique().to_list() == [rows["persona_id"].min()]
 
 
-def test_unrelated_chinese_personas_are_not_removed_by_the_english_encoder(tmp_path):
+def test_unrelated_chinese_personas_are_not_removed_by_the_english_encoder(tmp_path: Path) -> None:
     """It maps most of their characters to [UNK], which would make them look alike."""
     lake = make_lake(tmp_path, {"a.0000": [*CHINESE, OTHER, CHINESE[0] + "。"]})
     [(_, report)] = dedup_dump(context(lake, semantic_threshold=0.4), "a")
@@ -64,28 +67,28 @@ def test_unrelated_chinese_personas_are_not_removed_by_the_english_encoder(tmp_p
     assert rows[OTHER][0]["semantic_compared"]
 
 
-def test_texts_without_words_are_kept_apart_unless_they_are_equal(tmp_path):
+def test_texts_without_words_are_kept_apart_unless_they_are_equal(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0000": ["🙂", "🙃", "", " ", "🙂", "...", "\u0301"]})
     [(_, report)] = dedup_dump(context(lake), "a")
     assert (report.kept, dict(report.rejected)) == (5, {"exact": 2})
     assert report.extra["not_compared"] == 5
 
 
-def test_empty_shards_and_dumps_get_empty_partitions(tmp_path):
+def test_empty_shards_and_dumps_get_empty_partitions(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0000": [], "b.0000": [TEACHER]})
     reports = dict(dedup_dump(context(lake), "b"))
     assert (reports["a"].inputs, reports["b"].kept) == (0, 1)
     assert lake.exists(PERSONA_SURVIVORS, "a")
 
 
-def test_waiting_dumps_are_written_in_the_order_of_their_seals(tmp_path):
+def test_waiting_dumps_are_written_in_the_order_of_their_seals(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {f"{dump}.0000": [TEACHER] for dump in "cab"})
     assert [dump for dump, _ in dedup_dump(context(lake), "c")] == ["a", "b", "c"]
     assert verdicts(lake)["kept"].to_list() == [True, False, False]
     assert verdicts(lake)["survivor_dump"].to_list() == ["a", "a", "a"]
 
 
-def test_running_again_writes_the_same_rows_and_no_other_dump(tmp_path):
+def test_running_again_writes_the_same_rows_and_no_other_dump(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0000": [TEACHER, NEAR], "b.0000": [NEAR, MEANING]})
     dedup_dump(context(lake), "b")
     before = verdicts(lake)
@@ -94,7 +97,7 @@ def test_running_again_writes_the_same_rows_and_no_other_dump(tmp_path):
     assert verdicts(lake).equals(before)
 
 
-def test_a_dump_that_changed_is_sealed_again_and_rebuilt_with_those_after_it(tmp_path):
+def test_a_dump_that_changed_is_sealed_again_and_rebuilt_with_those_after_it(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0000": [OTHER], "b.0000": [TEACHER], "c.0000": [TEACHER]})
     dedup_dump(context(lake), "c")
     assert verdicts(lake)["kept"].to_list() == [True, True, False]
@@ -106,7 +109,7 @@ def test_a_dump_that_changed_is_sealed_again_and_rebuilt_with_those_after_it(tmp
     assert sealed_dumps(lake) == ["a", "b", "c"]
 
 
-def test_a_survivor_that_is_gone_from_an_earlier_dump_is_an_error_with_the_remedy(tmp_path):
+def test_a_survivor_that_is_gone_from_an_earlier_dump_is_an_error_with_the_remedy(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0000": [OTHER], "b.0000": [TEACHER]})
     dedup_dump(context(lake), "a")
     add_shard(lake, "a.0000", [TEACHER])
@@ -117,14 +120,14 @@ def test_a_survivor_that_is_gone_from_an_earlier_dump_is_an_error_with_the_remed
     assert verdicts(lake)["kept"].to_list() == [True, False]
 
 
-def test_a_stricter_threshold_for_one_dump_rebuilds_those_after_it(tmp_path):
+def test_a_stricter_threshold_for_one_dump_rebuilds_those_after_it(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0000": [TEACHER, NEAR], "b.0000": [OTHER]})
     dedup_dump(context(lake, lexical_threshold=1, semantic_threshold=1), "b")
     assert verdicts(lake)["kept"].all()
     assert [dump for dump, _ in dedup_dump(context(lake), "a")] == ["a", "b"]
 
 
-def test_the_report_shows_similarities_and_the_largest_groups(tmp_path):
+def test_the_report_shows_similarities_and_the_largest_groups(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, {"a.0000": [TEACHER, TEACHER, TEACHER, NEAR, OTHER, OTHER]})
     [(_, report)] = dedup_dump(context(lake), "a")
     histogram = report.extra["similarity"]

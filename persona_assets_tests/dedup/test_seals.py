@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ SHARDS = {"b.0000": ["one baker"], "a.0001": ["two bakers"], "a.0000": ["a nurse
 
 
 @pytest.mark.parametrize("order", itertools.permutations("abc"))
-def test_dumps_that_wait_are_sealed_in_key_order_whatever_is_asked_first(tmp_path, order):
+def test_waiting_dumps_are_sealed_in_key_order_whatever_is_asked_first(tmp_path: Path, order: tuple[str, ...]) -> None:
     lake = make_lake(tmp_path, SHARDS)
     for dump in order:
         seal_waiting(lake, dump, "run")
@@ -20,13 +21,13 @@ def test_dumps_that_wait_are_sealed_in_key_order_whatever_is_asked_first(tmp_pat
     assert seals(lake)[0].shards == ("a.0000", "a.0001")
 
 
-def test_later_dumps_wait_on(tmp_path):
+def test_later_dumps_wait_on(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, SHARDS)
     assert [seal.dump for seal in seal_waiting(lake, "b", "run")] == ["a", "b"]
     assert sealed_dumps(lake) == ["a", "b"]
 
 
-def test_a_dump_that_lacks_a_shard_is_passed_over_and_sealed_when_it_is_whole(tmp_path):
+def test_a_dump_that_lacks_a_shard_is_passed_over_and_sealed_when_it_is_whole(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, SHARDS)
     register(lake, "a.0002")
     seal_waiting(lake, "b", "run")
@@ -38,7 +39,7 @@ def test_a_dump_that_lacks_a_shard_is_passed_over_and_sealed_when_it_is_whole(tm
     assert sealed_dumps(lake) == ["b", "a", "c"]
 
 
-def test_asking_for_a_dump_that_lacks_a_shard_names_the_shard(tmp_path):
+def test_asking_for_a_dump_that_lacks_a_shard_names_the_shard(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, SHARDS)
     register(lake, "b.0001")
     with pytest.raises(PersonaAssetsError, match=r"filtered_personas for b\.0001; materialise"):
@@ -46,17 +47,17 @@ def test_asking_for_a_dump_that_lacks_a_shard_names_the_shard(tmp_path):
     assert sealed_dumps(lake) == []
 
 
-def test_an_unknown_dump_is_an_error_that_lists_the_known_ones(tmp_path):
+def test_an_unknown_dump_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(PersonaAssetsError, match=r"zzz has no registered shard \(dumps that have: a, b, c\)"):
         seal_waiting(make_lake(tmp_path, SHARDS), "zzz", "run")
 
 
-def test_a_number_taken_by_another_run_is_read_and_the_next_one_used(tmp_path, monkeypatch):
+def test_a_number_that_another_run_took_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, other = make_lake(tmp_path, SHARDS), Lake(tmp_path)
     write = Lake.write_bytes
     taken = []
 
-    def late(self, path, data, *, exclusive=False):
+    def late(self: Lake, path: str, data: bytes, *, exclusive: bool = False) -> None:
         if not taken:  # the other run seals everything between our look and our write
             taken.append(path)
             seal_waiting(other, "b", "other")
@@ -67,7 +68,7 @@ def test_a_number_taken_by_another_run_is_read_and_the_next_one_used(tmp_path, m
     assert [(seal.dump, seal.run_id) for seal in seals(lake)] == [("a", "other"), ("b", "other"), ("c", "mine")]
 
 
-def test_a_changed_shard_is_reported_until_it_is_sealed_again(tmp_path):
+def test_a_changed_shard_is_reported_until_it_is_sealed_again(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, SHARDS)
     seal_waiting(lake, "b", "run")
     assert changed_shards(lake) == []
@@ -78,7 +79,7 @@ def test_a_changed_shard_is_reported_until_it_is_sealed_again(tmp_path):
     assert sealed_dumps(lake) == ["a", "b"]
 
 
-def test_writing_the_same_personas_again_changes_nothing(tmp_path):
+def test_writing_the_same_personas_again_changes_nothing(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, SHARDS)
     seal_waiting(lake, "b", "run")
     add_shard(lake, "a.0001", SHARDS["a.0001"])

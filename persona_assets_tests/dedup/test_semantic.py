@@ -28,12 +28,12 @@ def brute_force(vectors: np.ndarray, known: int = 0, threshold: float = 0.9) -> 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 60), st.floats(0.2, 0.5))
-def test_the_pairs_are_those_of_float32_brute_force(seed, known, spread):
+def test_the_pairs_are_those_of_float32_brute_force(seed: int, known: int, spread: float) -> None:
     vectors = unit_vectors(seed, 12, 5, spread)
     assert pairs_of(vectors, known) == brute_force(vectors, known)
 
 
-def test_blocks_cover_every_pair(monkeypatch):
+def test_blocks_cover_every_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = unit_vectors(3, 10, 7, 0.25)
     whole = pairs_of(vectors, 20)
     monkeypatch.setattr(module, "QUERY_BLOCK", 6)
@@ -41,20 +41,20 @@ def test_blocks_cover_every_pair(monkeypatch):
     assert pairs_of(vectors, 20) == whole == brute_force(vectors, 20)
 
 
-def test_the_index_finds_groups_larger_than_its_first_probe_whole(monkeypatch):
+def test_the_index_finds_groups_larger_than_its_first_probe_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = unit_vectors(4, 6, 50, 0.2)
     monkeypatch.setattr(module, "EXACT_PRODUCTS", 0)
     assert pairs_of(vectors) == brute_force(vectors)
     assert pairs_of(vectors, 100) == brute_force(vectors, 100)
 
 
-def test_pairs_that_float16_leaves_open_are_decided_by_encoding_again():
+def test_pairs_that_float16_leaves_open_are_decided_by_encoding_again() -> None:
     """The stored vectors say 0.9 and a little; the texts, encoded alone, say just below."""
     stored = np.array([[1, 0], [0.9, np.sqrt(1 - 0.81)]], dtype=np.float16)
     below = np.array([[1, 0], [0.89999, np.sqrt(1 - 0.89999**2)]], dtype=np.float32)
     asked = []
 
-    def alone(places):
+    def alone(places: np.ndarray) -> np.ndarray:
         asked.append(places.tolist())
         return below[places]
 
@@ -62,8 +62,8 @@ def test_pairs_that_float16_leaves_open_are_decided_by_encoding_again():
     assert asked == [[0, 1]]
 
 
-def test_pairs_clear_of_the_band_are_not_encoded_again():
-    def alone(places):
+def test_pairs_clear_of_the_band_are_not_encoded_again() -> None:
+    def alone(places: np.ndarray) -> np.ndarray:
         raise AssertionError("no pair is open")
 
     angle = np.arccos(0.9 + 4 * BAND)
@@ -72,5 +72,5 @@ def test_pairs_clear_of_the_band_are_not_encoded_again():
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_none_or_one_vector_has_no_pair(count):
+def test_none_or_one_vector_has_no_pair(count: int) -> None:
     assert pairs_of(np.eye(4, dtype=np.float32)[:count]) == set()

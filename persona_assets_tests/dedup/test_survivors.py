@@ -7,7 +7,7 @@ from persona_assets.dedup.survivors import METHODS, Graph, explain, greedy
 
 
 @st.composite
-def graphs(draw) -> Graph:
+def graphs(draw: st.DrawFn) -> Graph:
     nodes = draw(st.integers(0, 16))
     _, set_of = np.unique(draw(st.lists(st.integers(0, 10), min_size=nodes, max_size=nodes)), return_inverse=True)
     sets = int(set_of.max(initial=-1)) + 1
@@ -15,7 +15,7 @@ def graphs(draw) -> Graph:
     return Graph(set_of.astype(np.int64), draw(pairs(sets)), draw(pairs(nodes)), published)
 
 
-def pairs(count: int):
+def pairs(count: int) -> st.SearchStrategy[Pairs]:
     possible = [(i, j) for j in range(count) for i in range(j)]
     chosen = st.lists(st.sampled_from(possible), unique=True, max_size=24) if possible else st.just([])
     return chosen.map(make_pairs)
@@ -51,13 +51,13 @@ def naive_greedy(graph: Graph) -> list[bool]:
 
 @settings(max_examples=200, deadline=None)
 @given(graphs())
-def test_rounds_keep_what_the_naive_greedy_keeps(graph):
+def test_rounds_keep_what_the_naive_greedy_keeps(graph: Graph) -> None:
     assert greedy(graph).tolist() == naive_greedy(graph)
 
 
 @settings(max_examples=200, deadline=None)
 @given(graphs())
-def test_each_removal_names_the_earliest_kept_node_by_the_first_method_that_has_one(graph):
+def test_each_removal_names_the_earliest_kept_node_by_the_first_method_that_has_one(graph: Graph) -> None:
     kept = greedy(graph)
     close = near(graph)
     removals = explain(graph, kept)
@@ -68,23 +68,23 @@ def test_each_removal_names_the_earliest_kept_node_by_the_first_method_that_has_
         assert (method, survivor, similarity) == min(options)
 
 
-def test_a_chain_loses_its_middle_only():
+def test_a_chain_loses_its_middle_only() -> None:
     graph = Graph(np.arange(3), make_pairs([(0, 1), (1, 2)]), Pairs.empty())
     assert greedy(graph).tolist() == [True, False, True]
 
 
-def test_published_nodes_stay_even_where_they_are_near_each_other():
+def test_published_nodes_stay_even_where_they_are_near_each_other() -> None:
     graph = Graph(np.arange(3), make_pairs([(0, 1)]), make_pairs([(1, 2)]), published=2)
     assert greedy(graph).tolist() == [True, True, False]
 
 
-def test_a_long_chain_is_decided():
+def test_a_long_chain_is_decided() -> None:
     nodes = 2001
     graph = Graph(np.arange(nodes), Pairs.empty(), make_pairs([(i, i + 1) for i in range(nodes - 1)]))
     assert greedy(graph).tolist() == [node % 2 == 0 for node in range(nodes)]
 
 
-def test_exact_is_named_before_lexical_before_semantic():
+def test_exact_is_named_before_lexical_before_semantic() -> None:
     semantic = make_pairs([(0, 2), (0, 3), (1, 3), (0, 4)])
     graph = Graph(np.array([0, 1, 0, 2, 3]), make_pairs([(0, 2)]), semantic)
     removals = explain(graph, greedy(graph))

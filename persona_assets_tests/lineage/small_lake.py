@@ -16,8 +16,8 @@ from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.dedup.run import dedup_dump, publish_shard
 from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.hop import Context
-from persona_assets.engines.offline import OfflineEngine
 from persona_assets.engines.ledger import Ledger
+from persona_assets.engines.offline import OfflineEngine
 from persona_assets.ids import digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.checks import run_gates
@@ -27,9 +27,10 @@ from persona_assets.personas.extract import extract_personas
 from persona_assets.personas.filter import filter_personas
 from persona_assets.settings import Settings
 from persona_assets.tasks.hop import load_tasks, run_task
+from persona_assets.tasks.load import FILES
 
 SHARD = "d.0000"
-TASKS = ("math_problems", "tool_definitions")  # one with a text, one with nested values
+TASKS = ("own_problems", "tool_definitions")  # one from a folder of further tasks, one with nested values
 HOSTILE = "\x1b[31mred\x1b[0m \u202eesrever <script>alert(1)</script> [bold]not bold[/bold]"
 
 _BEES = (
@@ -44,8 +45,8 @@ _LOCKS = (
 )
 _BREAD = (
     "A rye loaf rises slowly because its flour holds little gluten. Feed the sourdough twice the day before and keep "
-    "it near the stove. The dough stays sticky, so wet your hands instead of adding flour. Bake it hot for ten minutes, "
-    "then let the oven fall and leave the bread until the crust sounds hollow. Slice it the next day."
+    "it near the stove. The dough stays sticky, so wet your hands instead of adding flour. Bake it hot for ten "
+    "minutes, then let the oven fall and leave the bread until the crust sounds hollow. Slice it the next day."
 )
 PAGES = {
     "https://bees.example/spring": _BEES,
@@ -77,44 +78,33 @@ def _personas(**texts: str) -> str:
 
 
 class ScriptedEngine(OfflineEngine):
-    """The offline engine, with some answers about pages given.
+    """The offline engine, with the answers about pages given.
 
     Both pages on bees give one persona, so one is removed as a duplicate; one answer holds a relation that was not
     asked for; the first answer about bread is no JSON, so it is repaired.
     """
 
     def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
-        given: dict[str, str] = {}
+        rest = []
+        for request in requests:
+            if request.template.name == "text_to_persona":
+                yield [Completion(request.call_id, _answer_about(request), "stop", 300, 40, 0.01)]
+            else:
+                rest.append(request)
+        yield from super().stream(rest)
 
-        def watched() -> Iterator[Request]:
-            for request in requests:
-                if request.template.name == "text_to_persona" and (answer := self._given(request)):
-                    given[request.call_id] = answer
-                yield request
 
-        for results in super().stream(watched()):
-            yield [
-                replace(result, text=given[result.call_id])
-                if isinstance(result, Completion) and result.call_id in given
-                else result
-                for result in results
-            ]
-
-    @staticmethod
-    def _given(request: Request) -> str:
-        page = request.messages[1]["content"]
-        if "Shared by a reader" in page:
-            return _personas(
-                read=_BEEKEEPER,
-                like="A neighbour who likes honey and the hum of bees behind the garden fence",
-            )
-        if "Keeping bees" in page:
-            return _personas(
-                read=_BEEKEEPER, write="A teacher of beekeeping who shows beginners how to read a brood frame"
-            )
-        if "rye loaf" in page and len(request.messages) == 2:
-            return "Gladly! A baker."
-        return ""
+def _answer_about(request: Request) -> str:
+    page = request.messages[1]["content"]
+    if "Shared by a reader" in page:
+        return _personas(read=_BEEKEEPER, like="A baker who likes honey and the hum of bees behind the garden fence")
+    if "Keeping bees" in page:
+        return _personas(read=_BEEKEEPER, write="A teacher who shows beginners how to read a brood frame in spring")
+    if "canal locks" in page:
+        return _personas(read="A night guard who plans to spend his Saturdays at the gears of an old canal lock")
+    if len(request.messages) == 2:
+        return "Gladly! A baker."
+    return _personas(read="A baker who feeds a rye sourdough twice a day and lets the oven fall after ten minutes")
 
 
 @dataclass(frozen=True)
@@ -131,6 +121,8 @@ def build(folder: Path) -> Small:
     dump.mkdir(parents=True)
     (dump / "pages.wet").write_bytes(wet_file(PAGES))
     settings = settings_for(folder)
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "own_problems.yaml").write_text(_own_task(), encoding="utf-8")
     lake, engine = Lake(settings.lake), ScriptedEngine(settings)
     context = Context(lake, settings, engine, "run-1")
     plan_shards(lake, settings, time.time() + 10)
@@ -146,9 +138,18 @@ def build(folder: Path) -> Small:
     return Small(lake, settings)
 
 
+def _own_task() -> str:
+    """The bundled task of maths problems under another name, with a rule that some answers break."""
+    text = (
+        (FILES / "math_problems.yaml").read_text(encoding="utf-8").replace("name: math_problems", "name: own_problems")
+    )
+    return text.replace("args: {field: problem, words: 12}", "args: {field: problem, words: 45}")
+
+
 def settings_for(folder: Path) -> Settings:
     """Settings of a lake in this folder."""
     return Settings(
+        tasks=str(folder / "tasks"),
         lake=str(folder / "lake"),
         dumps=str(folder / "dumps"),
         settle_s=0,

@@ -115,7 +115,7 @@ def test_html_shows_failures(small: Small) -> None:
     path = small.lake.path(EXTRACTED_PERSONAS, SHARD)
     tamper(small.lake, path, setting("text", "<b>Someone</b> else", "persona_id", persona_id))
     page = html(audit(small.lake, small.settings, persona_id))
-    assert '<td class="FAILED">FAILED</td>' in page
+    assert '<td class="mark FAILED">FAILED</td>' in page
     assert "&lt;b&gt;Someone" in page
     assert "<b>Someone" not in page
 

@@ -15,6 +15,7 @@ from persona_assets.lake.schemas import (
     FILTERED_PERSONAS,
     PERSONA_SURVIVORS,
     RAW_DOCUMENTS,
+    SAMPLE_COLUMNS,
     SHARD_FILES,
 )
 from persona_assets.lineage import Status, audit
@@ -71,9 +72,25 @@ def test_a_changed_url(small: Small) -> None:
 def test_a_changed_sample(small: Small, task: str) -> None:
     table = task_table(load_tasks(small.settings)[task])
     sample_id = only(ids(small.lake, table))
-    column = next(name for name, dtype in table.polars.items() if name not in SHARED and dtype == pl.String)
+    column = table.columns[len(SAMPLE_COLUMNS)].name  # the first that the task adds
     tamper(small.lake, small.lake.path(table, SHARD), setting(column, "changed", "sample_id", sample_id))
-    assert failed(small, sample_id) == {"id_recomputes", "row_parses_again"}
+    assert failed(small, sample_id) == {"row_parses_again"}
+
+
+def test_a_changed_sample_id(small: Small) -> None:
+    table = task_table(load_tasks(small.settings)[TASKS[0]])
+    sample_id, other = only(ids(small.lake, table)), "smp_" + "0" * 32
+    tamper(small.lake, small.lake.path(table, SHARD), setting("sample_id", other, "sample_id", sample_id))
+    assert failed(small, other) == {"id_recomputes", "row_parses_again"}
+
+
+def test_a_sample_given_to_another_persona(small: Small) -> None:
+    table = task_table(load_tasks(small.settings)[TASKS[0]])
+    sample_id = only(ids(small.lake, table))
+    asked = value(small.lake, table, sample_id, "persona_ids").to_list()
+    other = only([found for found in ids(small.lake, DEDUPED_PERSONAS) if found not in asked])
+    tamper(small.lake, small.lake.path(table, SHARD), setting("persona_ids", [other], "sample_id", sample_id))
+    assert failed(small, sample_id) == {"call_key_recomputes", "id_recomputes", "row_parses_again"}
 
 
 def test_a_changed_answer(small: Small) -> None:
@@ -128,12 +145,11 @@ def test_a_changed_fill(small: Small) -> None:
 
 
 def test_a_changed_parent_id(small: Small) -> None:
-    persona_id = only(ids(small.lake, EXPANDED_PERSONAS, pl.col("hop") == 1))
-    parent = value(small.lake, EXPANDED_PERSONAS, persona_id, "parent_persona_id")
-    other = only([found for found in ids(small.lake, EXTRACTED_PERSONAS) if found != parent])
+    child = only(ids(small.lake, EXPANDED_PERSONAS, pl.col("parent_persona_id") == seed(small.lake)))
+    other = only(ids(small.lake, EXTRACTED_PERSONAS, pl.col("text").str.contains("rye")))
     path = small.lake.path(EXPANDED_PERSONAS, SHARD)
-    tamper(small.lake, path, setting("parent_persona_id", other, "persona_id", persona_id))
-    assert failed(small, persona_id) >= {"id_recomputes", "call_key_recomputes", "row_parses_again"}
+    tamper(small.lake, path, setting("parent_persona_id", other, "persona_id", child))
+    assert failed(small, child) == {"id_recomputes", "call_key_recomputes", "row_parses_again", "copy_agrees"}
 
 
 def test_personas_that_name_each_other_as_parents(small: Small) -> None:
@@ -204,9 +220,7 @@ def test_a_deleted_ledger_part(small: Small) -> None:
 def test_a_repair_whose_first_call_is_gone(small: Small) -> None:
     bread = pl.col("document_id") == only(ids(small.lake, RAW_DOCUMENTS, pl.col("url").str.contains("rye")))
     persona_id = only(ids(small.lake, EXTRACTED_PERSONAS, bread))
-    tamper_calls(
-        small.lake, "text_to_persona", lambda frame: frame.filter(pl.col("answer") != "Gladly! A baker.")
-    )
+    tamper_calls(small.lake, "text_to_persona", lambda frame: frame.filter(pl.col("answer") != "Gladly! A baker."))
     assert failed(small, persona_id) == {"prompt_renders"}
 
 
@@ -231,6 +245,26 @@ def test_a_persona_smuggled_past_dedup(small: Small) -> None:
     row = small.lake.read(FILTERED_PERSONAS, SHARD).filter(pl.col("persona_id") == removed)
     tamper(small.lake, small.lake.path(DEDUPED_PERSONAS, SHARD), lambda frame: pl.concat([frame, row]))
     assert failed(small, removed) == {"survivor"}
+
+
+def test_a_kept_persona_deleted_from_the_deduped_table(small: Small) -> None:
+    persona_id = seed(small.lake)
+    path = small.lake.path(DEDUPED_PERSONAS, SHARD)
+    tamper(small.lake, path, lambda frame: frame.filter(pl.col("persona_id") != persona_id))
+    assert failed(small, persona_id) == {"survivor"}
+
+
+def test_a_persona_unknown_to_the_survivors_of_its_dump(small: Small) -> None:
+    persona_id = seed(small.lake)
+    path = small.lake.path(PERSONA_SURVIVORS, "d")
+    tamper(small.lake, path, lambda frame: frame.filter(pl.col("persona_id") != persona_id))
+    assert failed(small, persona_id) == {"survivor"}
+
+
+def test_a_changed_manifest(small: Small) -> None:
+    path = small.lake.path(SHARD_FILES, SHARD)
+    tamper(small.lake, path, lambda frame: frame.with_columns(bytes=pl.lit(1, pl.Int64)), reseal=False)
+    assert failed(small, only(ids(small.lake, RAW_DOCUMENTS))) == {"file_untouched"}
 
 
 def test_a_changed_reject_reason(small: Small) -> None:
@@ -261,5 +295,12 @@ def test_a_file_that_is_no_parquet_any_more_is_named(small: Small) -> None:
     path = Path(small.lake.path(EXTRACTED_PERSONAS, SHARD))
     persona_id = seed(small.lake)
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(PersonaAssetsError, match="extracted_personas/shard=d.0000/data.parquet cannot be read"):
+    with pytest.raises(PersonaAssetsError, match=r"extracted_personas/shard=d\.0000/data\.parquet cannot be read"):
+        audit(small.lake, small.settings, persona_id)
+
+
+def test_a_file_that_lost_a_column_is_named(small: Small) -> None:
+    persona_id = seed(small.lake)
+    tamper(small.lake, small.lake.path(EXTRACTED_PERSONAS, SHARD), lambda frame: frame.drop("text"))
+    with pytest.raises(PersonaAssetsError, match=r"extracted_personas/.*column text is missing"):
         audit(small.lake, small.settings, persona_id)

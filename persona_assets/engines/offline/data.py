@@ -116,7 +116,7 @@ def occupation_index() -> dict[str, Occupation]:
 
 
 def _load(name: str) -> Any:  # noqa: ANN401 - YAML
-    return yaml.safe_load((_FOLDER / name).read_text(encoding="utf-8"))
+    return yaml.load((_FOLDER / name).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
 def _occupation(row: dict[str, Any]) -> Occupation:

@@ -7,8 +7,8 @@ from itertools import islice
 
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result
 from persona_assets.engines.offline.data import Occupation, Person, data_digest, indefinite, traits
-from persona_assets.engines.offline.keyphrases import keyphrases
-from persona_assets.engines.offline.people import Ranking, named
+from persona_assets.engines.offline.keyphrases import keyphrases, persona_topics
+from persona_assets.engines.offline.people import Ranking, named, without_names
 from persona_assets.engines.offline.phrasing import Draws, Phrasing, Values, choose, phrase, phrasing_of
 from persona_assets.engines.offline.reading import Reading, count_tokens, items, read
 from persona_assets.engines.offline.schema import Json, answer_schema
@@ -19,7 +19,8 @@ from persona_assets.settings import Settings
 VERSION = 1  # of the engine's method; part of its revision, so that a change makes new calls
 BATCH = 256  # requests read at once: enough to batch the encoder, little enough to hold
 _TOPICS = 8
-_GIST_CHARACTERS = 120  # a heading or a first clause: with the keyphrases it stays under about 48 tokens
+_GIST_CHARACTERS = 60  # a heading or a first clause: with six keyphrases it is some 25 tokens
+_GIST_TOPICS = 6
 _MOST_ITEMS = 50  # of a list: what a prompt asks for may be absurd
 
 
@@ -68,8 +69,10 @@ class OfflineEngine:
         phrasing = self._phrasing(request.template)
         reading = read(request.messages, phrasing.reads)
         person = named(reading.source, reading.language) if reading.source_name == "persona" else None
-        exclude = (person.name, person.genitive) if person else ()
-        topics = keyphrases(reading.source, reading.language, _TOPICS, exclude)
+        if reading.source_name == "persona":
+            topics = persona_topics(without_names(reading.source, reading.language), reading.language, _TOPICS)
+        else:
+            topics = keyphrases(reading.source, reading.language, _TOPICS)
         return _Asked(request, phrasing, reading, topics, person)
 
     def _phrasing(self, template: Template) -> Phrasing:
@@ -107,7 +110,7 @@ class OfflineEngine:
 def _gist(asked: _Asked) -> str:
     """A short English summary of a text: its first line and its keyphrases."""
     first = next((line.strip() for line in asked.reading.source.splitlines() if line.strip()), "")
-    return f"{first[:_GIST_CHARACTERS]}. {', '.join(asked.topics)}"
+    return f"{first[:_GIST_CHARACTERS]}. {', '.join(asked.topics[:_GIST_TOPICS])}"
 
 
 def _listed(asked: _Asked, people: list[Person], seed: str) -> Json:

@@ -4,8 +4,9 @@ Names of people must not become part of a persona, so a word that is always capi
 know it.
 """
 
+import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,7 +16,11 @@ from persona_assets.engines.offline.data import Language, occupations, words
 READ_CHARACTERS = 4000  # the start of a text names its subject; more costs time and adds little
 _LONGEST: dict[Language, int] = {"en": 3, "ru": 2, "zh": 1}
 _LENGTH_WEIGHT = (0.0, 1.0, 2.0, 1.7)  # by words: two say most, three are often cut wrongly
-_JUNK = re.compile(r"\S*(?:@|://|www\.)\S*|\S*\w\.(?:com|org|net|ru|cn|io)\b\S*")
+# Addresses. Every repeat is bounded: a page without a space must not take quadratic time.
+_JUNK = re.compile(
+    r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}|(?:https?://|www\.)\S{0,300}"
+    r"|\b[A-Za-z0-9-]{1,63}\.(?:com|org|net|io|ru|cn)\b[A-Za-z0-9/._?=&%-]{0,300}"
+)
 _TOKEN = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\n+|[^\w\s]|\d\S*|_")
 _QUOTED = re.compile(r"[«“]([^«»“”\n]{2,40})[»”]")
 _SENTENCE_ENDS = frozenset('.!?:…;—•*«“"(')
@@ -28,26 +33,28 @@ class _Candidate:
     words: tuple[str, ...]
 
 
-def keyphrases(text: str, language: Language, limit: int = 8, exclude: Collection[str] = ()) -> list[str]:
-    """Up to `limit` topics of a text, best first, in lower case (acronyms as written), without words in `exclude`.
+def keyphrases(text: str, language: Language, limit: int = 8) -> list[str]:
+    """Up to `limit` topics of a document, best first, in lower case (acronyms as written)."""
+    head = _JUNK.sub(" \n ", text[:READ_CHARACTERS])
+    return keyphrases_zh.keyphrases(head, limit) if language == "zh" else _ranked(head, language, limit, False)
 
-    What stands in quotation marks in a short Russian or Chinese text comes first: personas put their topics there.
+
+def persona_topics(text: str, language: Language, limit: int = 8) -> list[str]:
+    """Up to `limit` topics of a persona: what stands in Russian or Chinese quotation marks, otherwise keyphrases.
+
+    Words that any persona may hold ("wants", "friends") are no topics there.
     """
     head = _JUNK.sub(" \n ", text[:READ_CHARACTERS])
-    found = _QUOTED.findall(head) if language != "en" and len(head) < 400 else []
-    if language == "zh":
-        found += keyphrases_zh.keyphrases(head, limit)
-    else:
-        found += _ranked(head, language, limit)
-    banned = {word for name in exclude for word in (name, *name.split())}
-    kept = [phrase.strip() for phrase in found if not banned.intersection((phrase, *phrase.split()))]
-    return list(dict.fromkeys(kept))[:limit]
+    quoted = [phrase.strip() for phrase in _QUOTED.findall(head)] if language != "en" else []
+    if quoted:
+        return list(dict.fromkeys(quoted))[:limit]
+    return keyphrases_zh.keyphrases(head, limit) if language == "zh" else _ranked(head, language, limit, True)
 
 
-def _ranked(text: str, language: Language, limit: int) -> list[str]:
+def _ranked(text: str, language: Language, limit: int, is_persona: bool) -> list[str]:
     candidates: dict[str, _Candidate] = {}
     position = 0
-    for run in _runs(text, language):
+    for run in _runs(text, _stop_words(language, is_persona), _cue_words(language)):
         for gram in _grams(run, language):
             phrase = " ".join(gram)
             candidate = candidates.get(phrase)
@@ -72,16 +79,15 @@ def _ranked(text: str, language: Language, limit: int) -> list[str]:
 def _score(candidate: _Candidate, language: Language) -> float:
     early = 1 + 1 / (1 + candidate.first / 40)
     known = 1.5 if " ".join(candidate.words) in _cue_words(language) else 1.0
-    return (
-        candidate.count**0.7 * _LENGTH_WEIGHT[len(candidate.words)] * early * known * _doubt(candidate.words, language)
-    )
+    weight = _LENGTH_WEIGHT[len(candidate.words)] * early * known * _doubt(candidate.words, language)
+    return math.pow(candidate.count, 0.7) * weight
 
 
 def _doubt(gram: tuple[str, ...], language: Language) -> float:
     """Less than 1 where endings say that a phrase is perhaps no noun (en) or stands in an oblique case (ru)."""
     if language == "ru":
         return 0.4 if gram[0].endswith(_endings("ru", "oblique_ends")) else 1.0
-    return 0.6 if gram[-1].endswith(("ing", "ed", "al", "ic")) else 1.0
+    return 0.6 if gram[0].endswith("ing") or gram[-1].endswith(("ing", "ed", "al", "ic")) else 1.0
 
 
 def _stem(word: str) -> str:
@@ -89,11 +95,10 @@ def _stem(word: str) -> str:
     return word[:5].rstrip("s")
 
 
-def _runs(text: str, language: Language) -> Iterator[list[str]]:
+def _runs(text: str, stop: frozenset[str], cues: frozenset[str]) -> Iterator[list[str]]:
     """Runs of words with no stop word, sign or line end between them."""
     tokens = _TOKEN.findall(text)
     lower = {token for token in tokens if token[0].islower()}
-    stop, cues = _stop_words(language), _cue_words(language)
     run: list[str] = []
     at_start = True
     for token in tokens:
@@ -167,14 +172,13 @@ def _cue_words(language: Language) -> frozenset[str]:
 
 
 @cache
-def _stop_words(language: Language) -> frozenset[str]:
+def _stop_words(language: Language, is_persona: bool) -> frozenset[str]:
     lists = words()[language]
     stop = set(lists["function"].split())
     if language == "en":
-        stop |= set(lists["persona"].split())
         stop |= {form for verb in lists["verbs"].split() for form in _forms(verb)}
         stop -= _cue_words("en")
-    return frozenset(stop)
+    return frozenset(stop.union(lists["persona"].split()) if is_persona else stop)
 
 
 def _forms(verb: str) -> tuple[str, ...]:

@@ -154,7 +154,8 @@ def _fill(value: Json, values: Values, schema: Mapping[str, Any]) -> Json:
 
 
 def _cast(text: str, schema: Mapping[str, Any]) -> Json:
-    wanted = schema.get("type")
+    declared = schema.get("type")
+    wanted = next((kind for kind in declared if kind != "null"), None) if isinstance(declared, list) else declared
     if wanted == "integer":
         return int(text)
     if wanted == "number":

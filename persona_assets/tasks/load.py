@@ -1,0 +1,63 @@
+"""The task files: the bundled ones and a user's own, all faults found before the first model call."""
+
+from functools import cache
+from pathlib import Path
+
+from persona_assets.errors import UsageError
+from persona_assets.lake.schemas import ASSET_TABLES, SUPPORT_TABLES
+from persona_assets.prompts import Template, load_template
+from persona_assets.prompts.template import PROMPTS
+from persona_assets.settings import Settings
+from persona_assets.tasks.table import task_table
+from persona_assets.tasks.validity import bind
+
+FILES = Path(__file__).parent / "files"
+
+
+def load_tasks(settings: Settings) -> dict[str, Template]:
+    """The bundled tasks and those of the folder `settings.tasks`, by name; each becomes an asset.
+
+    Raises:
+        UsageError: the folder is missing, or a file is no usable task; the message names the file.
+    """
+    tasks, found = dict(_bundled()), {name: FILES / f"{name}.yaml" for name in _bundled()}
+    if settings.tasks is None:
+        return tasks
+    folder = Path(settings.tasks)
+    if not folder.is_dir():
+        raise UsageError(f"PERSONA_TASKS: {folder} is no folder of task files")
+    for path in _paths(folder):
+        task = _load(path)
+        if task.name in found:
+            raise UsageError(f"{path}: the task name {task.name} is taken by {found[task.name]}; choose another")
+        tasks[task.name], found[task.name] = task, path
+    return tasks
+
+
+@cache
+def _bundled() -> dict[str, Template]:
+    return {task.name: task for task in map(_load, _paths(FILES))}
+
+
+def _paths(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    """Names that a task's table or its calls would share with something else."""
+    return frozenset({*ASSET_TABLES, *SUPPORT_TABLES, *(path.stem for path in PROMPTS.glob("*.yaml"))})
+
+
+def _load(path: Path) -> Template:
+    task = load_template(path)
+    if task.kind != "task":
+        raise UsageError(f"{path}: kind is {task.kind}, but only `kind: task` can become a dataset")
+    if task.name in _reserved():
+        raise UsageError(f"{path}: the name {task.name} belongs to the project itself; choose another")
+    try:
+        task_table(task)
+        bind(task)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return task

@@ -1,0 +1,84 @@
+"""The validity rules that task files name: which samples are kept, and why the others are not.
+
+A rule looks at one sample and returns None, or a detail: what it saw. The rule's name is the reject's reason.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from persona_assets.errors import UsageError
+from persona_assets.prompts import Template
+from persona_assets.tasks import rules_content, rules_text
+from persona_assets.tasks.sample import Sample
+
+Rule = Callable[..., str | None]
+Bound = Callable[[Sample], str | None]
+
+RULES: Mapping[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        rules_text.min_words,
+        rules_text.max_words,
+        rules_text.no_meta_talk,
+        rules_text.no_ai_self_reference,
+        rules_text.no_placeholder,
+        rules_text.no_persona_echo,
+        rules_text.language_matches,
+        rules_content.is_question_or_task,
+        rules_content.has_number,
+        rules_content.no_solution,
+        rules_content.valid_tool,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule with its arguments."""
+
+    name: str
+    apply: Bound
+
+
+def bind(template: Template) -> tuple[Check, ...]:
+    """The checks of a task, in the order of its file.
+
+    Raises:
+        UsageError: a rule or an argument is unknown, an argument is missing, or a field is no response property.
+    """
+    return tuple(_bind(template, entry.rule, entry.args) for entry in template.validity)
+
+
+def _bind(template: Template, name: str, args: dict[str, object]) -> Check:
+    rule = RULES.get(name)
+    if rule is None:
+        nearest = difflib.get_close_matches(name, RULES, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise UsageError(
+            f"task {template.name}: unknown validity rule {name}{hint} (known: {', '.join(sorted(RULES))})"
+        )
+    signature = inspect.signature(rule)
+    try:
+        signature.bind(None, **args)
+    except TypeError as error:
+        raise UsageError(
+            f"task {template.name}: validity rule {name}: {error}; its form is {name}{signature}"
+        ) from error
+    properties = template.response_schema.get("properties", {})
+    for key in ("field", "answer_field"):
+        if key in args and args[key] not in properties:
+            known = ", ".join(properties)
+            raise UsageError(f"task {template.name}: validity rule {name}: {key} {args[key]!r} is none of {known}")
+    return Check(name, partial(rule, **args))
+
+
+def verdict(checks: tuple[Check, ...], sample: Sample) -> tuple[str, str] | None:
+    """The first rule that refuses a sample and what it saw, or None."""
+    for check in checks:
+        detail = check.apply(sample)
+        if detail is not None:
+            return check.name, detail
+    return None
