@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Web crawls to personas, personas to training data, every row traceable to the page it came from.",
 )
-out, err = Console(), Console(stderr=True)
+err = Console(stderr=True)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 LakeOption = Annotated[
     str | None, typer.Option("--lake", help="Folder or URL of the lake (default: PERSONA_LAKE, lake).")
@@ -91,6 +91,7 @@ def inspect(
 ) -> None:
     """Say what the readers make of a file: documents, and rejects by reason."""
     from persona_assets.crawl.inspect import inspect_files, render
+    from persona_assets.show import out
 
     missing = [str(file) for file in files if not file.is_file()]
     if missing:

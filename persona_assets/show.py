@@ -1,6 +1,7 @@
 """What the command line prints: progress, funnels, audits, tables."""
 
 import json
+import sys
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,9 @@ from persona_assets.lake.catalog import query
 from persona_assets.lake.schemas import ASSET_TABLES, PERSONA_SURVIVORS
 from persona_assets.settings import Settings
 
-out, err = Console(), Console(stderr=True)
+WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own
+out = Console(width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
 
 
 class Display:
@@ -43,10 +46,13 @@ class Display:
         self.all = bar.add_task("asset partitions", total=total)
         self.now = bar.add_task("", total=None, visible=False)
         self.steps: list[Step] = []
+        self.begun = 0
         self.started = time.monotonic()
 
     def listen(self, asset: str, partition: str) -> Told:
-        """Show a step that starts; returns what its progress goes to."""
+        """Show a step that starts, which ends the one before it; returns what the new one's progress goes to."""
+        self.bar.advance(self.all, 1 if self.begun else 0)
+        self.begun += 1
         self.bar.reset(self.now, total=None, visible=True, description=f"{asset} {partition}")
         state = {"done": 0, "total": 0, "started": time.monotonic(), "logged": time.monotonic()}
 
@@ -64,10 +70,8 @@ class Display:
         return told
 
     def done(self, step: Step) -> None:
-        """Count a finished step."""
+        """Keep a finished step for the funnel."""
         self.steps.append(step)
-        self.bar.advance(self.all)
-        self.bar.update(self.now, visible=False)
         if not err.is_terminal:
             seconds = time.monotonic() - self.started
             made = (
@@ -94,7 +98,10 @@ def _display(total: int) -> Iterator[Display]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
-        yield Display(bar, total)
+        display = Display(bar, total)
+        yield display
+        bar.update(display.all, completed=total)
+        bar.update(display.now, visible=False)
 
 
 def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] | None) -> None:
@@ -151,7 +158,7 @@ def funnel(steps: list[Step]) -> RichTable:
         for index, value in enumerate((1, step.given, step.kept, step.rejected, step.calls_made, step.calls_reused)):
             sums[index] += value
     table = RichTable(title="Funnel", title_justify="left")
-    table.add_column("asset")
+    table.add_column("asset", no_wrap=True)
     for heading in ("partitions", "in", "kept", "rejected", "calls made", "reused"):
         table.add_column(heading, justify="right")
     for asset, sums in totals.items():
@@ -180,7 +187,8 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
         passed = sum(1 for check in result.verifications if check.status == "ok")
         out.print(
             f"{table.name}: {sample.item()} traced to its page, {passed} links verified, "
-            f"{'ok' if result.ok else 'FAILED'}"
+            f"{'ok' if result.ok else 'FAILED'}",
+            soft_wrap=True,
         )
         if not result.ok:
             raise PersonaAssetsError(f"the audit of {sample.item()} failed: persona-assets audit {sample.item()}")
@@ -192,6 +200,7 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
         "  put crawl files into dumps/<name>/ and turn on the sensors new_crawl_dumps and follow_new_data in the UI,\n"
         "  or run: .venv/bin/persona-assets run",
         highlight=False,
+        soft_wrap=True,
     )
 
 

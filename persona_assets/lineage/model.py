@@ -62,7 +62,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a row at a later hop: `kept`, `removed`, `rejected`, `gave` or `none`."""
+    """What became of a row at a later hop: `kept`, `removed`, `rejected` or `gave` (rows that came of it)."""
 
     hop: str
     outcome: str

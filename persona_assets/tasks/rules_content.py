@@ -10,15 +10,19 @@ import jsonschema
 from persona_assets.tasks.sample import Sample
 
 _SHOWN = 80
+# A question mark, a question word that opens a sentence, or a verb that asks for something.
 _ASKS = re.compile(
     r"[?？]"
-    r"|\b(?:find|calculate|compute|determine|prove|show|solve|how|what|which|who|when|where|why|estimate|evaluate|"
-    r"derive|write|explain|help|give|suggest|recommend|describe|compare|list|draw up|create|draft|summari[sz]e|"
-    r"translate|design|outline|provide|tell|make|plan|rewrite|analy[sz]e|propose|can you|could you|please|i need|i want)\b"
-    r"|求|计算|证明|多少|几|请|帮|如何|怎么|怎样|什么|为什么|哪|写|列出|解释|说明|比较|推荐|设计|给我|能否|是否|吗|呢"
-    r"|\b(?:найдите|найти|вычислите|определите|докажите|решите|сколько|как|какой|какая|какое|какие|каков\w*|почему|зачем|"
-    r"где|когда|кто|что|чему|напишите|объясните|помогите|подскажите|составьте|предложите|сравните|опишите|расскажите|"
-    r"перечислите|изложите|посоветуйте|переведите|придумайте|дайте|нужн\w*|нужен|можете|пожалуйста|постройте|укажите)\b",
+    r"|(?:^|[.!\n]\s*)(?:how|what|which|who|when|where|why|is|are|does|do|can|could|should)\b"
+    r"|\b(?:find|calculate|compute|determine|prove|show|solve|estimate|evaluate|derive|write|explain|help|give|suggest|"
+    r"recommend|describe|compare|list|draw up|create|draft|summari[sz]e|translate|design|outline|provide|tell|make|plan|"
+    r"rewrite|analy[sz]e|propose|can you|could you|please|i need|i want|how many|how much)\b"
+    r"|求|计算|证明|多少|请|帮|如何|怎么|怎样|什么|哪|写|列出|解释|说明|比较|推荐|设计|给我|能否|是否|吗"
+    r"|几[个次种天本张名位点分元米岁小]"
+    r"|(?:^|[.!\n]\s*)(?:как|какой|какая|какое|какие|почему|зачем|где|когда|кто|что|можно ли)\b"
+    r"|\b(?:найдите|найти|вычислите|определите|докажите|решите|сколько|каков\w*|напишите|объясните|помогите|подскажите|"
+    r"составьте|предложите|сравните|опишите|расскажите|перечислите|изложите|посоветуйте|переведите|придумайте|дайте|"
+    r"нужн\w*|нужен|можете|пожалуйста|постройте|укажите)\b",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
@@ -45,6 +49,8 @@ _HENCE = (
     r"(?:\b(?:so|thus|therefore|hence|giving|which is|следовательно|значит|поэтому|итак)\b|因此|所以|于是|故)"
     r"[^.。?？\n]{0,80}"
 )
+_APART = r"(?<![0-9A-Za-zА-Яа-яё.])"  # not within a word or number; Chinese has no gap before one
+_CLOSING = r"(?![0-9A-Za-zА-Яа-яё]|[.,]\d)[^?？]{0,40}$"  # a question after it would make the number a premise
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _LONGEST_ANSWER = 12  # characters; longer ones are phrases, which a problem may hold by chance
 
@@ -67,7 +73,7 @@ def no_solution(sample: Sample, field: str, answer_field: str = "") -> str | Non
         return f"{field} holds a solution: {match.group(0).strip()[:_SHOWN]}"
     answer = sample.text(answer_field).strip() if answer_field else ""
     if answer and len(answer) <= _LONGEST_ANSWER:
-        concluded = re.search(_HENCE + r"(?<![\w.])" + re.escape(answer) + r"(?![\w.]*\w)", text, re.IGNORECASE)
+        concluded = re.search(_HENCE + _APART + re.escape(answer) + _CLOSING, text, re.IGNORECASE)
         if concluded:
             return f"{field} concludes with its answer {answer}: {concluded.group(0)[:_SHOWN]}"
     return None

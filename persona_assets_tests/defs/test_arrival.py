@@ -91,10 +91,13 @@ def test_files_that_come_after_the_seal_become_a_late_dump(
     assert settle(instance, tick(instance)) == ["crawl-1_late1.0000"]
 
 
-def test_the_daily_scan_registers_and_asks(drop: Drop, instance: DagsterInstance) -> None:
+def test_the_daily_scan_registers_and_asks(drop: Drop, tmp_path: Path) -> None:
     drop("crawl-1", "a.jsonl", 1)
-    context = dg.build_schedule_context(instance=instance, resources={"pipeline": Pipeline()})
-    requests = daily_crawl_scan(context)
-    assert isinstance(requests, list)
-    assert [request.partition_key for request in requests] == ["crawl-1.0000"]
-    assert instance.get_dynamic_partitions("shards") == ["crawl-1.0000"]
+    with (
+        DagsterInstance.local_temp(str(tmp_path)) as instance,
+        dg.build_schedule_context(instance=instance, resources={"pipeline": Pipeline()}) as context,
+    ):
+        requests = daily_crawl_scan(context)
+        assert isinstance(requests, list)
+        assert [request.partition_key for request in requests] == ["crawl-1.0000"]
+        assert instance.get_dynamic_partitions("shards") == ["crawl-1.0000"]

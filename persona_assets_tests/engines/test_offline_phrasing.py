@@ -83,7 +83,7 @@ def test_topics_of_the_text_come_first() -> None:
 @pytest.mark.parametrize(
     ("block", "named"),
     [
-        ({"variant": {}}, "variant"),
+        ({"variations": {}}, "variations"),
         ({"variants": {"en": [{"answer": {}, "lets": {}}]}}, "lets"),
         ({"variants": {"fr": []}}, "fr"),
         ({"variants": {"en": [{"let": {"a": {"x": 1}}, "answer": {}}]}}, "let"),

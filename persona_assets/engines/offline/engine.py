@@ -8,7 +8,7 @@ from itertools import islice
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result
 from persona_assets.engines.offline.data import Occupation, Person, data_digest, indefinite, traits
 from persona_assets.engines.offline.keyphrases import keyphrases, persona_topics
-from persona_assets.engines.offline.people import Ranking, named, without_names
+from persona_assets.engines.offline.people import named, rank, without_names
 from persona_assets.engines.offline.phrasing import Draws, Phrasing, Values, choose, phrase, phrasing_of
 from persona_assets.engines.offline.reading import Reading, count_tokens, items, read
 from persona_assets.engines.offline.schema import Json, answer_schema
@@ -41,7 +41,6 @@ class OfflineEngine:
     def __init__(self, settings: Settings) -> None:
         """`settings.encoder` names the encoder; nothing is loaded yet."""
         self._settings = settings
-        self._ranking = Ranking(settings.encoder)
         self._phrasings: dict[str, Phrasing] = {}
 
     def identity(self, template: Template) -> ModelIdentity:
@@ -62,8 +61,7 @@ class OfflineEngine:
             yield [self._answer(question, found) for question, found in zip(asked, people, strict=True)]
 
     def close(self) -> None:
-        """Forget the encoder."""
-        self._ranking = Ranking(self._settings.encoder)
+        """Nothing is held here: the encoder belongs to the process."""
 
     def _read(self, request: Request) -> _Asked:
         phrasing = self._phrasing(request.template)
@@ -84,10 +82,11 @@ class OfflineEngine:
     def _people(self, batch: list[_Asked]) -> list[list[Person]]:
         """The people that could stand for each text, best first; texts that name nobody are ranked together."""
         open_rows = [row for row, asked in enumerate(batch) if asked.named is None]
-        ranked: list[list[Occupation]] = self._ranking.rank(
+        ranked: list[list[Occupation]] = rank(
             [batch[row].reading.source for row in open_rows],
             [_gist(batch[row]) for row in open_rows],
             [batch[row].reading.language for row in open_rows],
+            self._settings.encoder,
         )
         by_row = dict(zip(open_rows, ranked, strict=True))
         return [

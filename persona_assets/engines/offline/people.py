@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -101,48 +101,52 @@ def _names(language: Language) -> tuple[re.Pattern[str], dict[str, Person]]:
     return re.compile(body if language == "zh" else rf"\b(?:{body})\b"), found
 
 
-class Ranking:
-    """Ranks occupations for texts that name none."""
+def rank(
+    texts: Sequence[str], gists: Sequence[str], languages: Sequence[Language], encoder_name: str = ""
+) -> list[list[Occupation]]:
+    """The up to three best occupations of each text, best first; `gists` are short summaries for the encoder.
 
-    def __init__(self, encoder_name: str = "") -> None:
-        """`encoder_name` is the setting; the encoder is loaded for the first English text."""
-        self._encoder_name = encoder_name
+    The encoder is loaded for the first English text that cue words do not decide.
+    """
+    scores = [cue_scores(text, language) for text, language in zip(texts, languages, strict=True)]
+    unsure = [row for row, language in enumerate(languages) if language == "en" and not _is_plain(scores[row])]
+    if unsure:
+        vectors = _load_encoder(encoder_name).encode([gists[row] for row in unsure])
+        for row, vector in zip(unsure, vectors, strict=True):
+            scores[row] = _decide(scores[row], vector, gists[row], encoder_name)
+    return [_best(row) for row in scores]
 
-    def rank(self, texts: Sequence[str], gists: Sequence[str], languages: Sequence[Language]) -> list[list[Occupation]]:
-        """The three best occupations of each text, best first; `gists` are short summaries for the encoder."""
-        scores = [cue_scores(text, language) for text, language in zip(texts, languages, strict=True)]
-        english = [row for row, language in enumerate(languages) if language == "en" and not _is_plain(scores[row])]
-        vectors = self._encoder.encode([gists[row] for row in english]) if english else np.zeros((0, 1))
-        for row, vector in zip(english, vectors, strict=True):
-            scores[row] = self._decide(scores[row], vector, gists[row])
-        return [_best(row) for row in scores]
 
-    def _decide(self, cues: Scores, vector: NDArray[np.float32], gist: str) -> Scores:
-        """Cosine and cues together. A text that two occupations fit alike is encoded again alone, so that no rounding
-        which depends on the other texts of the batch can decide.
-        """
-        bonus = _CUE_WEIGHT * np.minimum(cues, _MOST_CUES) - self._malus
-        combined: Scores = self._table @ vector.astype(np.float64) + bonus
-        top = np.sort(combined)[-4:]
-        if np.diff(top).min() < _NEAR or np.abs(top[-1] - top - _MARGIN).min() < _NEAR:
-            combined = self._table @ self._encoder.encode([gist])[0].astype(np.float64) + bonus
-        return np.where(combined >= combined.max() - _MARGIN, combined, 0.0)
+def _decide(cues: Scores, vector: NDArray[np.float32], gist: str, encoder_name: str) -> Scores:
+    """Cosine and cues together; 0 for what is far from the best.
 
-    @cached_property
-    def _malus(self) -> Scores:
-        return np.array([_ROLE_MALUS if row.people["en"].role else 0.0 for row in occupations()])
+    A text that two occupations fit alike is encoded again alone, so that no rounding which depends on the other texts
+    of the batch can decide.
+    """
+    table, bonus = _vectors(encoder_name), _CUE_WEIGHT * np.minimum(cues, _MOST_CUES) - _malus()
+    combined: Scores = table @ vector.astype(np.float64) + bonus
+    top = np.sort(combined)[-4:]
+    if np.diff(top).min() < _NEAR or np.abs(top[-1] - top - _MARGIN).min() < _NEAR:
+        combined = table @ _load_encoder(encoder_name).encode([gist])[0].astype(np.float64) + bonus
+    return np.where(combined >= combined.max() - _MARGIN, combined, 0.0)
 
-    @cached_property
-    def _encoder(self) -> "Encoder":
-        from persona_assets.text.encoder import load_encoder
 
-        return load_encoder(self._encoder_name)
+@cache
+def _malus() -> Scores:
+    return np.array([_ROLE_MALUS if row.people["en"].role else 0.0 for row in occupations()])
 
-    @cached_property
-    def _table(self) -> NDArray[np.float64]:
-        """Vectors of the occupations, shape (occupations, dimension)."""
-        lines = [f"{row.people['en'].name}: {', '.join(row.cues['en'])}" for row in occupations()]
-        return self._encoder.encode(lines).astype(np.float64)
+
+@cache
+def _vectors(encoder_name: str) -> NDArray[np.float64]:
+    """Vectors of the occupations, shape (occupations, dimension)."""
+    lines = [f"{row.people['en'].name}: {', '.join(row.cues['en'])}" for row in occupations()]
+    return _load_encoder(encoder_name).encode(lines).astype(np.float64)
+
+
+def _load_encoder(name: str) -> "Encoder":
+    from persona_assets.text.encoder import load_encoder
+
+    return load_encoder(name)
 
 
 def _is_plain(scores: Scores) -> bool:

@@ -119,7 +119,7 @@ def phrase(variant: Variant, values: Values, schema: Mapping[str, Any], phrasing
         for name, rule in variant.let.items():
             values[name] = draws.number(rule, name) if isinstance(rule, list) else _expression(rule)(values)
         return _fill(variant.answer, values, schema)
-    except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UsageError(f"offline phrasing {variant.answer!r:.80}: {error}") from error
 
 

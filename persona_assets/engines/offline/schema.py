@@ -14,7 +14,7 @@ _SENTENCES: dict[Language, tuple[str, ...]] = {
         "How {who} weighs {first} against {second} in an ordinary week.",
     ),
     "zh": (
-        "对{who}来说,“{first}”常常和“{second}”一起出现。".replace(",", "，"),
+        "对{who}来说，“{first}”常常和“{second}”一起出现。",
         "{who}关于“{first}”和“{second}”的日常笔记。",
         "{who}在平常的一周里如何兼顾“{first}”与“{second}”。",
     ),
@@ -65,7 +65,6 @@ def _plain(
         return None
     sentences = _SENTENCES[person.language]
     sentence = sentences[draws.below(len(sentences), path)]
-    turn = draws.below(len(topics), path)
-    text = sentence.format(who=person.indef, first=topics[turn], second=topics[(turn + 1) % len(topics)])
+    text = sentence.format(who=person.indef, first=topics[0], second=topics[1 % len(topics)])
     text = text[:1].upper() + text[1:]
     return text[: schema["maxLength"]] if "maxLength" in schema else text

@@ -1,0 +1,46 @@
+"""Personas of every kind in three languages, and what the offline engine makes of them."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from persona_assets.engines.hop import Ask, Parsed
+from persona_assets.engines.offline.data import LANGUAGES, occupations
+from persona_assets.personas.taxonomy import taxonomy
+from persona_assets.prompts import Template
+from persona_assets.settings import Settings
+from persona_assets.tasks.hop import TaskHop, load_tasks
+from persona_assets_tests.engines.asking import PAGES, answers, hop_prompt, kin_variables, page_variables
+
+TASKS = load_tasks(Settings())
+
+
+@cache
+def personas(language: str) -> tuple[str, ...]:
+    """About 150 personas: of pages, and one that is tied to every occupation."""
+    pages = [page_variables(page, language, personas_per_relation=2) for page in PAGES[language]]
+    read = [item["persona"] for answer in answers(hop_prompt("text_to_persona"), pages) for item in answer["personas"]]
+    relations = taxonomy()
+    asked = [
+        kin_variables(occupation.people[language].indef, language, relations[number % len(relations)].slug)  # type: ignore[index]
+        for number, occupation in enumerate(occupations())
+    ]
+    return (*read, *(answer["persona"] for answer in answers(hop_prompt("persona_to_persona"), asked)))
+
+
+def ask(text: str, language: str, name: str = "p") -> Ask:
+    """A question about a persona."""
+    row = {"persona_id": f"per_{name}", "document_id": "doc_1", "text": text, "language": language}
+    return Ask(row, {"persona_id": row["persona_id"]})
+
+
+def samples(template: Template, language: str) -> Iterator[tuple[Ask, Any, Parsed]]:
+    """Each persona's question, the engine's answer and what the hop reads out of it."""
+    hop = TaskHop(template)
+    asks = [ask(text, language, str(number)) for number, text in enumerate(personas(language))]
+    found = answers(template, [hop.variables(one) for one in asks])
+    for one, answer in zip(asks, found, strict=True):
+        yield one, answer, hop.parse(one, answer)
+
+
+__all__ = ["LANGUAGES", "TASKS", "ask", "personas", "samples"]

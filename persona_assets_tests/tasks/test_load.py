@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from persona_assets.errors import UsageError
+from persona_assets.settings import Settings
+from persona_assets.tasks.hop import load_tasks
+
+TASK = """
+name: haiku
+version: 1
+title: Haiku
+description: A short poem.
+messages:
+  - {role: user, content: "<language>{{ language_name }}</language><persona>{{ persona }}</persona>"}
+response_schema:
+  type: object
+  required: [poem]
+  properties: {poem: {type: string}}
+validity:
+  - {rule: min_words, args: {field: poem, words: 3}}
+"""
+
+
+def put(folder: Path, text: str, name: str = "haiku.yaml") -> Settings:
+    (folder / name).write_text(text, encoding="utf-8")
+    return Settings(tasks=str(folder))
+
+
+def test_a_yaml_file_in_the_folder_becomes_a_task(tmp_path: Path) -> None:
+    tasks = load_tasks(put(tmp_path, TASK))
+    assert list(tasks)[-1] == "haiku"
+    assert len(tasks) == 7
+    assert len(load_tasks(Settings())) == 6
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("name: haiku", "name: math_problems", "math_problems.yaml"),
+        ("name: haiku", "name: raw_documents", "belongs to the project"),
+        ("name: haiku", "name: text_to_persona", "belongs to the project"),
+        ("version: 1", "version: 1\nkind: hop", "kind: task"),
+        ("rule: min_words", "rule: min_wrods", "did you mean min_words"),
+        ("field: poem", "field: poen", "'poen'"),
+        ("{poem: {type: string}}", "{shard: {type: string}}", "lineage column"),
+        ("title: Haiku", "titel: Haiku", "title|titel"),
+    ],
+)
+def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in TASK
+    with pytest.raises(UsageError, match=said) as caught:
+        load_tasks(put(tmp_path, TASK.replace(old, new)))
+    assert str(tmp_path / "haiku.yaml") in str(caught.value)
+
+
+def test_two_files_with_one_name_are_both_named(tmp_path: Path) -> None:
+    put(tmp_path, TASK, "a.yaml")
+    with pytest.raises(UsageError, match="haiku") as caught:
+        load_tasks(put(tmp_path, TASK, "b.yml"))
+    assert str(tmp_path / "a.yaml") in str(caught.value)
+    assert str(tmp_path / "b.yml") in str(caught.value)
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="PERSONA_TASKS"):
+        load_tasks(Settings(tasks=str(tmp_path / "none")))
