@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table as RichTable
 
 from persona_assets.crawl.arrival import plan_shards
-from persona_assets.crawl.shards import dump_of, registered_shards
+from persona_assets.crawl.shards import registered_shards
 from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.defs.drive import Step, jobs_for, materialise_shards, project_instance
 from persona_assets.defs.pipeline import progress_line
@@ -30,6 +30,7 @@ from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.catalog import query
 from persona_assets.lake.schemas import ASSET_TABLES, PERSONA_SURVIVORS
+from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
 
 WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own

@@ -15,16 +15,26 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --remote-debugging-port=0 --window-size=1600,1000 --hide-scrollbars"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+    "--window-size=1600,1000",
+    "--hide-scrollbars",
+]
 
 _CLICK = """
 (() => {
   const wanted = %s;
   const shown = [...document.querySelectorAll(%s)].filter(e => e.getClientRects().length && !e.disabled);
-  const hit = shown.filter(e => e.innerText.trim() === wanted)[0] || shown.filter(e => e.innerText.includes(wanted)).pop();
+  const named = shown.filter(e => e.innerText.includes(wanted));
+  const hit = named.filter(e => e.innerText.trim() === wanted)[0] || named.pop();
   if (!hit) return null;
   hit.scrollIntoView({block: 'center'});
   const box = hit.getBoundingClientRect();

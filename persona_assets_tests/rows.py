@@ -95,5 +95,3 @@ def put_calls(lake: Lake, *names: str) -> None:
     path = f"{lake.root}/calls/template=t/shard={SHARD}/part-x.parquet"
     lake.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
     frame.write_parquet(path)
-
-

@@ -12,7 +12,7 @@ def test_an_unknown_variable_names_the_nearest_known_one(monkeypatch: pytest.Mon
 
 def test_an_ill_typed_value_names_the_variable_and_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERSONA_HOPS", "seven")
-    with pytest.raises(UsageError, match="PERSONA_HOPS: .*'seven'"):
+    with pytest.raises(UsageError, match=r"PERSONA_HOPS: .*'seven'"):
         load_settings()
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import polars as pl
 
-from persona_assets.crawl.shards import Shard, dump_of, index_of
+from persona_assets.crawl.shards import Shard, index_of
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import SHARD_FILES
-from persona_assets.lake.store import check_key
+from persona_assets.lake.store import check_key, dump_of
 from persona_assets.settings import Settings
 
 # What downloaders and copy tools leave while they work, and what cluster jobs leave beside their output.

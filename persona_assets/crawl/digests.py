@@ -11,9 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from persona_assets.crawl.documents import Batch, read_documents
-from persona_assets.crawl.shards import dump_of, shard_files
+from persona_assets.crawl.shards import shard_files
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import CONTENT_DIGESTS
+from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
 
 SHARDS_AT_ONCE = 64  # digest tables in one semi-join

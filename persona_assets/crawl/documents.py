@@ -63,6 +63,11 @@ class _Known:
     rejected: set[bytes] = field(default_factory=set)  # documents that stand in the rejects under their own id
 
 
+def make_document_id(dump: str, url: str, content_digest: str) -> str:
+    """The id of a document: the same page of the same dump with the same text is the same document."""
+    return make_id("doc", dump, url, content_digest)
+
+
 def read_documents(files: Sequence[CrawlFile], dump: str, settings: Settings) -> Iterator[Batch]:
     """Documents of all files, each distinct text once: the first in file and record order is kept.
 
@@ -124,7 +129,7 @@ def _batch(
         if isinstance(entry, Refused):
             rejects.append(_unreadable(entry, file, dump))
             continue
-        document_id = make_id("doc", dump, entry.found.url, entry.content_digest)
+        document_id = make_document_id(dump, entry.found.url, entry.content_digest)
         code, confidence = ("", 0.0) if entry.verdict else next(languages)
         verdict = entry.verdict or _language_verdict(code, settings) or _duplicate(entry, document_id, known)
         if verdict:

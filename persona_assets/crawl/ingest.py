@@ -20,10 +20,11 @@ from persona_assets.crawl.documents import (
     read_documents,
     record_row_id,
 )
-from persona_assets.crawl.shards import dump_of, earlier_shards, shard_files
+from persona_assets.crawl.shards import earlier_shards, shard_files
 from persona_assets.engines.hop import Report
 from persona_assets.lake import Lake, PartitionWriter
 from persona_assets.lake.schemas import RAW_DOCUMENTS, REJECTED
+from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
 
 FLUSH_CHARACTERS = 32_000_000  # text that a partition writer may hold before it writes a row group

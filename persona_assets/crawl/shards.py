@@ -10,6 +10,7 @@ from persona_assets.crawl.items import CrawlFile
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import SHARD_FILES
+from persona_assets.lake.store import dump_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,6 @@ class Shard:
     shard: str
     files: int
     bytes: int
-
-
-def dump_of(shard: str) -> str:
-    """The dump of a shard key `<dump>.<index>`."""
-    return shard.rsplit(".", 1)[0]
 
 
 def index_of(shard: str) -> int:

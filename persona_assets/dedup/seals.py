@@ -15,6 +15,7 @@ from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import FILTERED_PERSONAS, SHARD_FILES
+from persona_assets.lake.store import dump_of
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,6 @@ class Seal:
     digests: dict[str, str]
     run_id: str
     created_at: str
-
-
-def dump_of(shard: str) -> str:
-    """The dump of a shard key `<dump>.<index>`."""
-    return shard.rsplit(".", 1)[0]
 
 
 def seals(lake: Lake) -> list[Seal]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import dagster as dg
 
 from persona_assets.crawl.arrival import Arrival, plan_shards
-from persona_assets.crawl.shards import dump_of, registered_shards
+from persona_assets.crawl.shards import registered_shards
 from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.defs.partitions import DUMPS, SHARDS, register, unregistered
 from persona_assets.defs.pipeline import Pipeline
+from persona_assets.lake.store import dump_of
 
 RAW = dg.AssetSelection.assets("raw_documents")
 

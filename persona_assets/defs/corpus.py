@@ -6,7 +6,6 @@ from persona_assets.engines.hop import Context, Report
 from persona_assets.lake.schemas import RAW_DOCUMENTS
 
 
-
 def _ingest(context: Context, shard: str) -> Report:
     return ingest_shard(context.lake, context.settings, context.run_id, shard, context.progress)
 

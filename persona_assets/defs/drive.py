@@ -8,11 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
-from persona_assets.crawl.shards import dump_of
+
 from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
 from persona_assets.defs.partitions import register
 from persona_assets.defs.pipeline import LISTENER, Listener
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.lake.store import dump_of
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the display says what matters
 

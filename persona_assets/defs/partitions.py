@@ -11,7 +11,7 @@ from dagster._core.definitions.partitions.mapping.partition_mapping import Upstr
 from dagster._core.definitions.partitions.subset.partitions_subset import PartitionsSubset
 from dagster._core.instance.types import DynamicPartitionsStore
 
-from persona_assets.crawl.shards import dump_of
+from persona_assets.lake.store import dump_of
 
 SHARDS = dg.DynamicPartitionsDefinition(name="shards")
 DUMPS = dg.DynamicPartitionsDefinition(name="dumps")

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 import dagster as dg
 
 from persona_assets.engines.hop import Context, Progress
-from persona_assets.engines.select import make_engine
+from persona_assets.engines.select import DeferredEngine
 from persona_assets.lake import Lake, Table
 from persona_assets.settings import Settings, load_settings
 from persona_assets.tasks.hop import load_tasks, task_table
@@ -39,7 +39,7 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
     @contextmanager
     def open(self, step: dg.AssetExecutionContext) -> Iterator[Context]:
         """A context for one step; the engine is released when the step ends."""
-        engine = make_engine(self.settings)
+        engine = DeferredEngine(self.settings)
         try:
             yield Context(self.lake, self.settings, engine, step.run.run_id, _progress(step))
         finally:

@@ -251,12 +251,17 @@ class HopRunner:
             failure = self.failures.get(question.call_id)
             reason, detail = (failure.reason, failure.detail) if failure else ("no_answer", "the engine gave no result")
             return Parsed(rejects=[Reject(f"engine_{reason}", detail)])
-        value, problem = read_answer(call.answer, self.hop.template)
-        if problem:
-            if call.finish_reason == "length":
-                return Parsed(rejects=[Reject("truncated", f"cut at {call.tokens_out} tokens; {problem}")])
-            return Parsed(rejects=[Reject("parse_failure", problem)])
-        return self.hop.parse(question.ask, value)
+        return parse_call(self.hop, question.ask, call)
+
+
+def parse_call(hop: Hop, ask: Ask, call: Call) -> Parsed:
+    """What a stored answer holds: rows and rejects, or one reject of the question where it cannot be read."""
+    value, problem = read_answer(call.answer, hop.template)
+    if not problem:
+        return hop.parse(ask, value)
+    if call.finish_reason == "length":
+        return Parsed(rejects=[Reject("truncated", f"cut at {call.tokens_out} tokens; {problem}")])
+    return Parsed(rejects=[Reject("parse_failure", problem)])
 
 
 def repair_messages(answer: str, problem: str) -> list[Message]:

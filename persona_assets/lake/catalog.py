@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -51,7 +51,7 @@ def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) ->
     connection.execute(sql)
 
 
-def duckdb_types(table: Table) -> Mapping[str, str]:
+def duckdb_types(table: Table) -> dict[str, str]:
     """Column name to DuckDB type."""
     with duckdb.connect() as connection:
         connection.register("empty", pl.DataFrame(schema=table.polars).to_arrow())
@@ -94,9 +94,10 @@ def query(lake: Lake, text: str, task_tables: Iterable[Table] = ()) -> pl.DataFr
             )
         _confine(connection, lake)
         try:
-            return connection.sql(text).pl()
+            frame: pl.DataFrame = connection.sql(text).pl()
         except duckdb.Error as error:
             raise UsageError(f"SQL: {error}") from error
+    return frame
 
 
 def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:

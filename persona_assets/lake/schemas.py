@@ -288,4 +288,4 @@ def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     ]
     if wrong:
         raise ValueError(f"table {table.name}: {'; '.join(wrong)}")
-    return frame.cast(dict(table.polars))
+    return frame.cast(table.polars)

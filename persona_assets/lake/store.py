@@ -39,6 +39,11 @@ def check_key(key: str) -> str:
     return key
 
 
+def dump_of(shard: str) -> str:
+    """The dump of a shard key `<dump>.<index>`."""
+    return shard.rsplit(".", 1)[0]
+
+
 @dataclass(frozen=True)
 class Commit:
     """What is known of a committed partition: rows, bytes and the file's sha256."""
@@ -206,7 +211,7 @@ class Lake:
         """A lazy frame over these files of a table."""
         if not paths:
             return pl.LazyFrame(schema=table.polars)
-        sources = paths if self.is_local else [self.fs.unstrip_protocol(path) for path in paths]
+        sources = list(paths) if self.is_local else [self.fs.unstrip_protocol(path) for path in paths]
         return pl.scan_parquet(sources, hive_partitioning=False, glob=False)
 
     def read(self, table: Table, key: str) -> pl.DataFrame:
@@ -227,7 +232,7 @@ class Lake:
         self.require(table, key)
         with self.fs.open(self.path(table, key), "rb") as file:
             for batch in pq.ParquetFile(file).iter_batches(batch_size=rows):
-                yield pl.DataFrame(pl.from_arrow(batch)).cast(dict(table.polars))
+                yield pl.DataFrame(pl.from_arrow(batch)).cast(table.polars)
 
     def require(self, table: Table, key: str) -> None:
         """Raise PersonaAssetsError where a partition is missing."""

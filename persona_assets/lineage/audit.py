@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.crawl.shards import dump_of
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import (
     CALL_COLUMNS,
@@ -20,6 +19,7 @@ from persona_assets.lake.schemas import (
     SAMPLE_COLUMNS,
     SHARD_FILES,
 )
+from persona_assets.lake.store import dump_of
 from persona_assets.lineage import fate, verify
 from persona_assets.lineage.calls import CallAuditor, Prompt
 from persona_assets.lineage.crawl_record import crawl_node

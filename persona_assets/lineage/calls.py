@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
-from persona_assets.engines.hop import Ask, Outcome, Parsed, Reject, outcome_rows, read_answer
+from persona_assets.engines.hop import Ask, Outcome, outcome_rows, parse_call
 from persona_assets.engines.ledger import Call, Ledger
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import RUN_COLUMNS
@@ -128,12 +128,9 @@ class CallAuditor:
     def _outcome(self, record: CallRecord, prompt: Prompt) -> Outcome | str:
         """What the stored answer holds, or how it fails to parse."""
         call = Call(**record.row)
-        value, problem = read_answer(call.answer, prompt.template)
-        if problem:
-            reason = "truncated" if call.finish_reason == "length" else "parse_failure"
-            return Outcome(prompt.ask, call, Parsed(rejects=[Reject(reason, problem)]))
         try:
-            return Outcome(prompt.ask, call, self.hops.hop_for(call.hop, prompt.template).parse(prompt.ask, value))
+            parsed = parse_call(self.hops.hop_for(call.hop, prompt.template), prompt.ask, call)
+            return Outcome(prompt.ask, call, parsed)
         except MALFORMED as error:
             return _said(error)
 

@@ -7,18 +7,18 @@ from typing import Any
 import polars as pl
 
 from persona_assets.crawl.detect import HEAD_BYTES, detect_layout
+from persona_assets.crawl.documents import make_document_id
 from persona_assets.crawl.items import CrawlFile, Found, Item, Refused
 from persona_assets.crawl.normalise import normalise
 from persona_assets.crawl.open import open_crawl_file
 from persona_assets.crawl.readers import reading
-from persona_assets.crawl.shards import dump_of
 from persona_assets.crawl.warc import read_warc
 from persona_assets.ids import digest
 from persona_assets.lake.schemas import REJECTED, SHARD_FILES
+from persona_assets.lake.store import dump_of
 from persona_assets.lineage.find import Finder
 from persona_assets.lineage.find import Found as Stored
 from persona_assets.lineage.model import Node, Verification, failed, unverified, verdict
-from persona_assets.lineage.verify import document_id
 from persona_assets.settings import Settings
 
 NAME = "crawl_record"
@@ -116,5 +116,5 @@ def _same_reject(items: list[Item], stored: Stored) -> Verification:
         return failed(NAME, f"the crawl file holds no document there, nor anything refused as {row['reason']}")
     if not row["row_id"].startswith("doc_"):
         return unverified(NAME, "the record is there; its rejection names its place, not its content")
-    now = document_id(dump, found.url, digest(normalise(found.text).encode("utf-8")))
+    now = make_document_id(dump, found.url, digest(normalise(found.text).encode("utf-8")))
     return verdict(NAME, now == row["row_id"], f"the record is now the document {now}")

@@ -5,11 +5,12 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.crawl.shards import dump_of
+from persona_assets.crawl.documents import make_document_id
 from persona_assets.engines.parts import file_digest
-from persona_assets.ids import digest, make_id
+from persona_assets.ids import digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
+from persona_assets.lake.store import dump_of
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.model import Verification, failed, unverified, verdict
 from persona_assets.personas.extract import persona_id
@@ -54,11 +55,6 @@ class Seals:
         return verdict("file_untouched", found == record.sha256, seen, subject)
 
 
-def document_id(dump: str, url: str, content_digest: str) -> str:
-    """The id of a document, as `crawl/documents.py` makes it."""
-    return make_id("doc", dump, url, content_digest)
-
-
 def differences(stored: Mapping[str, Any], expected: Mapping[str, Any], table: Table) -> str:
     """How `stored` differs from `expected` in the columns that `expected` has; "" where it does not."""
     types = {name: table.polars[name] for name in expected}
@@ -92,7 +88,7 @@ def document_id_recomputes(row: Mapping[str, Any]) -> Verification:
     content = digest(row["text"].encode("utf-8"))
     if content != row["content_digest"]:
         return failed("id_recomputes", f"text has the digest {content}, the row says {row['content_digest']}")
-    return _id("document_id", row["document_id"], document_id(row["dump"], row["url"], content))
+    return _id("document_id", row["document_id"], make_document_id(row["dump"], row["url"], content))
 
 
 def persona_id_recomputes(row: Mapping[str, Any]) -> Verification:

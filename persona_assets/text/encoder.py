@@ -62,7 +62,8 @@ class Encoder:
         """Share of unknown tokens among each text's tokens, shape (len(texts),), without punctuation.
 
         Unknown are [UNK] and the letters of scripts that the vocabulary was not learned on: spelled out in stray
-        letters, unrelated texts come out as near as those of [UNK] alone do. A text without any token counts as 1: the encoder can say nothing about it. No weights are loaded for
+        letters, unrelated texts come out as near as those of [UNK] alone do. A text without any token counts as 1:
+        the encoder can say nothing about it. No weights are loaded for
         this where the model is the packaged one or a folder.
         """
         shares = np.ones(len(texts), dtype=np.float32)

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from persona_assets.crawl.arrival import Arrival, plan_shards
-from persona_assets.crawl.shards import Shard, dump_of, registered_shards, shard_files
+from persona_assets.crawl.shards import Shard, registered_shards, shard_files
 from persona_assets.lake import Lake
+from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
 
 NOW = 1_700_000_000.0

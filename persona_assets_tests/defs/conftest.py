@@ -9,8 +9,8 @@ from dagster import DagsterInstance
 
 PAGE = (
     "Retired beekeeper {n} keeps nineteen hives on a slope above the river. Each spring the colonies are checked for "
-    "mites, the frames are cleaned, and weak queens are replaced. Visitors from school {n} learn how honey is spun, why "
-    "smoke calms bees, and what a swarm does when its nest becomes too small. Last year the harvest was {n} jars."
+    "mites, the frames are cleaned, and weak queens are replaced. Visitors from school {n} learn how honey is spun, "
+    "why smoke calms bees, and what a swarm does when its nest becomes too small. Last year the harvest was {n} jars."
 )
 
 

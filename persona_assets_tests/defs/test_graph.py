@@ -51,9 +51,7 @@ def test_everything_materialises_and_the_gates_pass(
     assert sum(step.kept for step in steps if step.asset == "math_problems") > 0
 
 
-def test_a_second_run_makes_no_call(
-    instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]
-) -> None:
+def test_a_second_run_makes_no_call(instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]) -> None:
     assert sum(step.calls_made for step in materialise(instance, definitions, shards)) > 0
     assert sum(step.calls_made for step in materialise(instance, definitions, shards)) == 0
 
@@ -138,9 +136,7 @@ def test_web_text_cannot_become_markup_in_the_preview(workplace: Path, instance:
     assert "`![x](https://evil.example/x.png) ¦ <script>alert(1)</script> 'code'`" in cells
 
 
-def test_a_folder_of_task_files_adds_assets_without_python(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_of_task_files_adds_assets_without_python(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib
 
     from persona_assets.defs import datasets

@@ -12,13 +12,27 @@ def instance() -> DagsterInstance:
     return instance
 
 
-def upstream(mapping: dg.PartitionMapping, key: str, down: dg.PartitionsDefinition, up: dg.PartitionsDefinition, store: DagsterInstance) -> set[str]:
+def upstream(
+    mapping: dg.PartitionMapping,
+    key: str,
+    down: dg.PartitionsDefinition,
+    up: dg.PartitionsDefinition,
+    store: DagsterInstance,
+) -> set[str]:
     subset = down.subset_with_partition_keys([key])
-    found = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, down, up, dynamic_partitions_store=store)
+    found = mapping.get_upstream_mapped_partitions_result_for_partitions(
+        subset, down, up, dynamic_partitions_store=store
+    )
     return set(found.partitions_subset.get_partition_keys())
 
 
-def downstream(mapping: dg.PartitionMapping, key: str, up: dg.PartitionsDefinition, down: dg.PartitionsDefinition, store: DagsterInstance) -> set[str]:
+def downstream(
+    mapping: dg.PartitionMapping,
+    key: str,
+    up: dg.PartitionsDefinition,
+    down: dg.PartitionsDefinition,
+    store: DagsterInstance,
+) -> set[str]:
     subset = up.subset_with_partition_keys([key])
     found = mapping.get_downstream_partitions_for_partitions(subset, up, down, dynamic_partitions_store=store)
     return set(found.get_partition_keys())

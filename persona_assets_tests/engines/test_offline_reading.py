@@ -52,7 +52,9 @@ def test_chinese_keyphrases_are_words_and_not_their_fragments() -> None:
 
 
 def test_russian_verbs_and_lone_adjectives_are_no_keyphrases() -> None:
-    found = keyphrases("Наш старый мост починили. Раньше старый мост скрипел и качался. Там проходит новая дорога.", "ru")
+    found = keyphrases(
+        "Наш старый мост починили. Раньше старый мост скрипел и качался. Там проходит новая дорога.", "ru"
+    )
     assert "старый мост" in found
     assert not {"починили", "скрипел", "качался", "проходит", "старый", "новая"} & set(found)
 

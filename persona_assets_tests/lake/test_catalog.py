@@ -25,7 +25,8 @@ def test_an_empty_lake_has_every_view_typed_and_empty(lake: Lake) -> None:
 def test_a_view_spans_all_partitions(lake: Lake) -> None:
     put(lake, RAW_DOCUMENTS, document("a"))
     put(lake, RAW_DOCUMENTS, document("b", shard="d.0001"), shard="d.0001")
-    assert query(lake, "SELECT document_id FROM raw_documents ORDER BY 1")["document_id"].to_list() == ["doc_a", "doc_b"]
+    frame = query(lake, "SELECT document_id FROM raw_documents ORDER BY 1")
+    assert frame["document_id"].to_list() == ["doc_a", "doc_b"]
 
 
 def test_fate_shows_where_each_document_ended(lake: Lake) -> None:

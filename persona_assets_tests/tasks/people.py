@@ -1,13 +1,11 @@
 """Personas of every kind in three languages, and what the offline engine makes of them."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from persona_assets.engines.hop import Ask, Parsed
 from persona_assets.engines.offline.data import LANGUAGES, occupations
 from persona_assets.personas.taxonomy import taxonomy
-from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.tasks.hop import TaskHop, load_tasks
 from persona_assets_tests.engines.asking import PAGES, answers, hop_prompt, kin_variables, page_variables
@@ -34,13 +32,14 @@ def ask(text: str, language: str, name: str = "p") -> Ask:
     return Ask(row, {"persona_id": row["persona_id"]})
 
 
-def samples(template: Template, language: str) -> Iterator[tuple[Ask, Any, Parsed]]:
-    """Each persona's question, the engine's answer and what the hop reads out of it."""
+@cache
+def samples(name: str, language: str) -> tuple[tuple[Ask, Any, Parsed], ...]:
+    """Each persona's question of a bundled task, the engine's answer and what the hop reads out of it."""
+    template = TASKS[name]
     hop = TaskHop(template)
     asks = [ask(text, language, str(number)) for number, text in enumerate(personas(language))]
     found = answers(template, [hop.variables(one) for one in asks])
-    for one, answer in zip(asks, found, strict=True):
-        yield one, answer, hop.parse(one, answer)
+    return tuple((one, answer, hop.parse(one, answer)) for one, answer in zip(asks, found, strict=True))
 
 
 __all__ = ["LANGUAGES", "TASKS", "ask", "personas", "samples"]

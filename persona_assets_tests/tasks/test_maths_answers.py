@@ -7,7 +7,7 @@ from itertools import combinations, count
 
 import pytest
 
-from persona_assets_tests.tasks.people import TASKS, samples
+from persona_assets_tests.tasks.people import samples
 
 Solve = Callable[[list[int]], int]
 
@@ -138,7 +138,7 @@ DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 @pytest.mark.parametrize("language", ["en", "zh", "ru"])
 def test_every_maths_problem_has_the_answer_that_its_numbers_give(language: str) -> None:
     seen = set()
-    for _, answer, _ in samples(TASKS["math_problems"], language):
+    for _, answer, _ in samples("math_problems", language):
         problem = answer["problem"]
         ((kind, solve),) = [entry for entry in KINDS if re.search(entry[0], problem)]
         assert int(answer["answer"]) == solve([int(number) for number in re.findall(r"\d+", problem)]), problem
@@ -149,7 +149,7 @@ def test_every_maths_problem_has_the_answer_that_its_numbers_give(language: str)
 @pytest.mark.parametrize("language", ["en", "zh", "ru"])
 def test_logic_problems_with_numbers_have_the_answer_that_their_numbers_give(language: str) -> None:
     seen = set()
-    for _, answer, _ in samples(TASKS["logic_problems"], language):
+    for _, answer, _ in samples("logic_problems", language):
         for kind, solve in LOGIC:
             if re.search(kind, answer["problem"]):
                 numbers = [int(number) for number in re.findall(r"\d+", answer["problem"])]
@@ -159,7 +159,7 @@ def test_logic_problems_with_numbers_have_the_answer_that_their_numbers_give(lan
 
 
 def test_the_day_of_a_meeting_follows_from_its_riddle() -> None:
-    for _, answer, _ in samples(TASKS["logic_problems"], "en"):
+    for _, answer, _ in samples("logic_problems", "en"):
         if match := re.search(r"exactly (\d) days before (\w+)\.", answer["problem"]):
             days, day = int(match.group(1)), match.group(2)
             (right,) = [name for at, name in enumerate(DAYS) if DAYS[(at + 2 + days) % 7] == day]

@@ -43,9 +43,7 @@ def test_the_system_message_is_the_same_for_every_persona(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_offline_answers_pass_the_tasks_own_rules(name: str, language: str) -> None:
-    rejects = [
-        (reject.reason, reject.detail) for _, _, parsed in samples(TASKS[name], language) for reject in parsed.rejects
-    ]
+    rejects = [(reject.reason, reject.detail) for _, _, parsed in samples(name, language) for reject in parsed.rejects]
     assert rejects == []
 
 
@@ -59,21 +57,21 @@ def test_there_are_enough_variants_in_each_language(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_personas_get_samples_of_their_own(name: str, language: str) -> None:
-    found = [parsed.rows[0]["sample_id"] for _, _, parsed in samples(TASKS[name], language)]
+    found = [parsed.rows[0]["sample_id"] for _, _, parsed in samples(name, language)]
     assert len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_phrase_is_left_unfilled(name: str, language: str) -> None:
-    for _, answer, _ in samples(TASKS[name], language):
+    for _, answer, _ in samples(name, language):
         for text in Sample(answer, "", language).texts():
             assert not re.search(r"[{}]|undefined|  ", text), text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_maths_answer_does_not_stand_where_a_solution_would(language: str) -> None:
-    for _, answer, _ in samples(TASKS["math_problems"], language):
+    for _, answer, _ in samples("math_problems", language):
         assert answer["answer"].isdecimal()
         assert not answer["problem"].rstrip("?？. ").endswith(f"= {answer['answer']}")
 

@@ -19,8 +19,8 @@ from persona_assets.settings import Settings
 VERSION = 1  # of the engine's method; part of its revision, so that a change makes new calls
 BATCH = 256  # requests read at once: enough to batch the encoder, little enough to hold
 _TOPICS = 8
-_GIST_CHARACTERS = 60  # a heading or a first clause: with six keyphrases it is some 25 tokens
-_GIST_TOPICS = 6
+_GIST_CHARACTERS = 60  # a heading or a first clause: with five keyphrases it is some 25 tokens
+_GIST_TOPICS = 5
 _MOST_ITEMS = 50  # of a list: what a prompt asks for may be absurd
 
 

@@ -15,6 +15,7 @@ from persona_assets.engines.offline.data import Language, occupations, words
 
 READ_CHARACTERS = 4000  # the start of a text names its subject; more costs time and adds little
 _LONGEST: dict[Language, int] = {"en": 3, "ru": 2, "zh": 1}
+_LONGEST_ACRONYM = 4  # longer words in capitals are shouted
 _LENGTH_WEIGHT = (0.0, 1.0, 2.0, 1.7)  # by words: two say most, three are often cut wrongly
 # Addresses. Every repeat is bounded: a page without a space must not take quadratic time.
 _JUNK = re.compile(
@@ -122,7 +123,7 @@ def _as_topic(token: str, at_start: bool, lower: set[str], cues: frozenset[str])
     folded = token.lower()
     if folded in lower or folded in cues:
         return folded
-    if token.isupper() and len(token) <= 5:
+    if token.isupper() and len(token) <= _LONGEST_ACRONYM:
         return token if not at_start else ""
     return ""
 

@@ -11,7 +11,7 @@ from persona_assets.engines.offline.data import occupations, words
 
 READ_CHARACTERS = 1500
 _LONGEST = 6
-_KNOWN_WEIGHT = 4.0
+_KNOWN_WEIGHT = 2.5
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 _FOREIGN_NAME = re.compile(r"[\u3400-\u9fff]{1,6}(?:[·•‧][\u3400-\u9fff]{1,6})+")
 

@@ -82,11 +82,20 @@ def _cue_table(language: Language) -> dict[str, NDArray[np.intp]]:
     """Cue (as stems) to the rows of the occupations that it points at."""
     rows: dict[str, list[int]] = {}
     for row, occupation in enumerate(occupations()):
-        for cue in occupation.cues[language]:
+        for cue in (*occupation.cues[language], *_own_names(occupation, language)):
             key = cue if language == "zh" else _stems(cue, language)
             if len(key) > 1 and len(key.split()) < 3 and row not in rows.setdefault(key, []):
                 rows[key].append(row)
     return {key: np.array(found, dtype=np.intp) for key, found in rows.items() if found}
+
+
+def _own_names(occupation: Occupation, language: Language) -> tuple[str, ...]:
+    """The names under which a text may speak of an occupation; words like "child" stand in too many texts."""
+    person = occupation.people[language]
+    if person.role:
+        return ()
+    names = (person.name.lower(), *(alias.lower() for alias in occupation.aliases))
+    return names if language == "zh" else tuple(name for name in names if name.isascii() == (language == "en"))
 
 
 @cache
