@@ -54,6 +54,7 @@ def demo(
 
     os.environ.setdefault("PERSONA_ENGINE", "offline")
     os.environ.setdefault("PERSONA_FILES_PER_SHARD", "2")  # two shards per dump, so that there is something to backfill
+    os.environ.setdefault("PERSONA_FANOUT", "1")  # one relation per persona and hop: enough to see, done in a minute
     os.environ["PERSONA_SETTLE_S"] = "0"
     settings = _settings(lake=lake, dumps=dumps)
     files = write_dumps(Path(settings.dumps))

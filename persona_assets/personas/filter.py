@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
+from persona_assets.dedup.embeddings import VectorCache
 from persona_assets.engines.hop import Context, Report
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS, FILTERED_PERSONAS, REJECTED
@@ -28,12 +29,13 @@ def filter_personas(context: Context, shard: str) -> Report:
     """
     started, lake, run_id = time.monotonic(), context.lake, context.run_id
     report = Report(extra={"not_compared": 0})
+    cache = VectorCache(lake, load_encoder(context.settings.encoder), context.settings.max_unknown_share)
     with (
         lake.writer(FILTERED_PERSONAS, shard, run_id) as kept,
         lake.rejects_writer(FILTERED_PERSONAS, shard, run_id) as rejected,
     ):
         for batch in _batches(lake, shard):
-            judged, not_compared = judge(batch, _parent_texts(lake, shard, batch), context.settings)
+            judged, not_compared = judge(batch, _parent_texts(lake, shard, batch), cache, context.settings)
             judged = judged.with_columns(run_id=pl.lit(run_id), created_at=pl.lit(datetime.now(UTC)))
             good = judged.filter(pl.col("reason").is_null()).drop("reason", "detail")
             bad = judged.filter(pl.col("reason").is_not_null())
@@ -49,7 +51,9 @@ def filter_personas(context: Context, shard: str) -> Report:
     return report
 
 
-def judge(batch: pl.DataFrame, parent_texts: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, int]:
+def judge(
+    batch: pl.DataFrame, parent_texts: pl.DataFrame, cache: VectorCache, settings: Settings
+) -> tuple[pl.DataFrame, int]:
     """`batch` with `reason` and `detail` (null where kept), and how many related personas could not be compared.
 
     `parent_texts` has `parent_persona_id` and `parent_text`. The semantic floor applies to what the row rules let pass.
@@ -58,7 +62,7 @@ def judge(batch: pl.DataFrame, parent_texts: pl.DataFrame, settings: Settings) -
     related = judged.filter(pl.col("reason").is_null()).join(
         parent_texts, on="parent_persona_id", how="inner", maintain_order="left"
     )
-    cosine = relatedness(related["text"], related["parent_text"], settings)
+    cosine = relatedness(related, cache)
     compared = np.isfinite(cosine)
     low = pl.Series(compared & (cosine < settings.min_relatedness), dtype=pl.Boolean)
     found = related.select(
@@ -72,24 +76,27 @@ def judge(batch: pl.DataFrame, parent_texts: pl.DataFrame, settings: Settings) -
     return judged, int((~compared).sum())
 
 
-def relatedness(
-    texts: pl.Series, parents: pl.Series, settings: Settings
-) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Cosine of each text to its parent's, shape (n,), float32; NaN where the encoder knows too little of either."""
-    cosine = np.full(len(texts), np.nan, dtype=np.float32)
-    if texts.is_empty():
+def relatedness(related: pl.DataFrame, cache: VectorCache) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Cosine of each persona to its parent, shape (n,), float32; NaN where the encoder knows too little of either.
+
+    `related` has persona_id, text, shard, parent_persona_id and parent_text. The vectors stay in the lake, where dedup
+    finds them.
+    """
+    cosine = np.full(related.height, np.nan, dtype=np.float32)
+    children = related.select("persona_id", "shard", "text")
+    parents = related.select(persona_id="parent_persona_id", shard="shard", text="parent_text")
+    unique = pl.concat([children, parents]).unique("persona_id", maintain_order=True)
+    known, vectors = cache.vectors(unique)
+    if not known.any():
         return cosine
-    encoder = load_encoder(settings.encoder)
-    unique = pl.concat([texts, parents], rechunk=True).unique(maintain_order=True)
-    place = {text: index for index, text in enumerate(unique)}
-    pairs = np.array([[place[text], place[parent]] for text, parent in zip(texts, parents, strict=True)])
-    readable = encoder.unknown_share(unique.to_list()) <= settings.max_unknown_share
-    comparable = readable[pairs].all(axis=1)
-    wanted = np.unique(pairs[comparable])  # the others are not worth a forward pass
-    if wanted.size:
-        vectors = encoder.encode([unique[int(index)] for index in wanted])
-        rows = np.searchsorted(wanted, pairs[comparable])
-        cosine[comparable] = np.einsum("nd,nd->n", vectors[rows[:, 0]], vectors[rows[:, 1]])
+    # Place of each persona among the vectors, -1 where it has none.
+    place = unique.select("persona_id", place=np.where(known, np.cumsum(known) - 1, -1))
+    pairs = np.column_stack(
+        [ids.join(place, on="persona_id", how="left", maintain_order="left")["place"] for ids in (children, parents)]
+    )
+    both = (pairs >= 0).all(axis=1)
+    one, other = (vectors[pairs[both, side]].astype(np.float32) for side in (0, 1))
+    cosine[both] = np.einsum("nd,nd->n", one, other)
     return cosine
 
 

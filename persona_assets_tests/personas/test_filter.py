@@ -5,12 +5,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from persona_assets.dedup.embeddings import VectorCache
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS, FILTERED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.personas.filter import filter_personas, relatedness
-from persona_assets.settings import Settings
+from persona_assets.text.encoder import load_encoder
 from persona_assets_tests.personas.scripted import content, context, from_persona, put_seeds, rejects, seed
 from persona_assets_tests.rows import SHARD, document, put
 
@@ -90,11 +91,19 @@ def test_scripts_that_the_encoder_does_not_know_are_counted_and_kept(tmp_path: P
     assert report.extra == {"not_compared": 1}
 
 
-def test_relatedness_compares_what_it_knows_and_leaves_the_rest_open() -> None:
-    texts = pl.Series([NURSE, "一位夜班护士，担心人手不足", PATIENT])
-    parents = pl.Series([NURSE, "一位夜班护士，担心人手不足", RADIO])
-    cosine = relatedness(texts, parents, Settings())
-    assert cosine[0] == pytest.approx(1.0, abs=1e-5)
+def test_relatedness_compares_what_it_knows_and_leaves_the_rest_open(tmp_path: Path) -> None:
+    night = "一位夜班护士，担心人手不足"
+    related = pl.DataFrame(
+        {
+            "persona_id": ["a", "b", "c"],
+            "shard": [SHARD] * 3,
+            "text": [NURSE, night, PATIENT],
+            "parent_persona_id": ["d", "e", "f"],
+            "parent_text": [NURSE, night, RADIO],
+        }
+    )
+    cosine = relatedness(related, VectorCache(Lake(tmp_path), load_encoder(), 0.2))
+    assert cosine[0] == pytest.approx(1.0, abs=1e-3)
     assert np.isnan(cosine[1])
     assert cosine[2] < 0.3
 
