@@ -133,7 +133,7 @@ def _report(rows: pl.DataFrame, fresh: pl.DataFrame, comparison: Comparison, sec
         "pairs": dict(comparison.pairs),
         "similarity": _histogram(removed),
         "largest_groups": _groups(removed, fresh),
-        "seconds": comparison.seconds,
+        "seconds_by_step": comparison.seconds,
     }
     return report
 

@@ -61,21 +61,46 @@ def partition_metadata(lake: Lake, table: Table, key: str, report: Report) -> di
             "tokens out": report.tokens_out,
             "cost": round(report.cost, 6),
         }
-    for name, value in report.extra.items():
-        metadata[name] = value if isinstance(value, int | float | str) else dg.MetadataValue.json(value)
-    return metadata
+    return metadata | {name: _shown(value) for name, value in report.extra.items()}
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value in, anything that Dagster shows out
+    """Numbers and texts as they are, counts and histograms as bars, the rest as JSON."""
+    if isinstance(value, int | float | str):
+        return value
+    if isinstance(value, dict) and "bins" in value:
+        return dg.MetadataValue.md(histogram_markdown(value))
+    if isinstance(value, dict) and value and all(isinstance(count, int) for count in value.values()):
+        return dg.MetadataValue.md(bars_markdown(list(value.items())))
+    return dg.MetadataValue.json(value)
+
+
+def bars_markdown(rows: list[tuple[str, int]]) -> str:
+    """Names and counts as a table with bars; the longest bar is the largest count."""
+    most = max([1, *(count for _, count in rows)])
+    lines = ["| | rows | |", "|---|---:|:---|"]
+    for name, count in rows:
+        lines.append(f"| {name} | {count:,} | {'█' * max(1, round(24 * count / most)) if count else ''} |")
+    return "\n".join(lines)
+
+
+def histogram_markdown(histogram: dict[str, list[float]]) -> str:
+    """A histogram (`bins`: n + 1 edges; every other key: n counts) as bars, empty bins left out."""
+    edges = histogram["bins"]
+    rows = [
+        (f"{name} {low:.2f}-{high:.2f}", int(count))
+        for name, counts in histogram.items()
+        if name != "bins"
+        for low, high, count in zip(edges, edges[1:], counts, strict=False)
+        if count
+    ]
+    return bars_markdown(rows)
 
 
 def funnel_markdown(report: Report) -> str:
     """The funnel as a table with bars: what went in, what was kept, what was set aside and why."""
-    most = max(report.inputs, report.kept, 1)
     rows = [("in", report.inputs), ("kept", report.kept)]
-    rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.most_common()]
-    lines = ["| | rows | |", "|---|---:|:---|"]
-    lines += [
-        f"| {name} | {count:,} | {'█' * max(1, round(24 * count / most)) if count else ''} |" for name, count in rows
-    ]
-    return "\n".join(lines)
+    return bars_markdown([*rows, *((f"rejected: {reason}", count) for reason, count in report.rejected.most_common())])
 
 
 def preview_markdown(lake: Lake, table: Table, key: str) -> str:
