@@ -13,7 +13,7 @@ test: $(READY)          ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 ui: $(READY)            ## the Dagster UI on http://127.0.0.1:3000, with the runs of the demo
-	PATH="$(CURDIR)/$(BIN):$$PATH" dg dev
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" dg dev
 
 bench: $(READY)         ## figures for benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.run

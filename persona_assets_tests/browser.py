@@ -33,8 +33,8 @@ _CLICK = """
 (() => {
   const wanted = %s;
   const shown = [...document.querySelectorAll(%s)].filter(e => e.getClientRects().length && !e.disabled);
-  const named = shown.filter(e => e.innerText.includes(wanted));
-  const hit = named.filter(e => e.innerText.trim() === wanted)[0] || named.pop();
+  const named = shown.filter(e => (e.innerText || "").includes(wanted));
+  const hit = named.filter(e => (e.innerText || "").trim() === wanted)[0] || named.pop();
   if (!hit) return null;
   hit.scrollIntoView({block: 'center'});
   const box = hit.getBoundingClientRect();

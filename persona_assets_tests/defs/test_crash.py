@@ -1,4 +1,4 @@
-"""`kill -9` at any moment, then the same command again: the tables of an undisturbed run, and no stored call made again."""
+"""`kill -9` at any moment, then the same command again: the tables of an undisturbed run, no stored call made again."""
 
 import os
 import random
@@ -65,6 +65,4 @@ def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(drop: Callabl
     assert rejects(storm).equals(rejects(calm))
     after = dict(Ledger(storm).scan().select("call_id", "run_id").collect().iter_rows())
     assert set(after) == set(Ledger(calm).scan().select("call_id").collect()["call_id"])
-    assert {
-        call: after[call] for call in stored
-    } == stored  # paid for once: still the answer of the run that was killed
+    assert {call: after[call] for call in stored} == stored  # the killed runs' answers are still used

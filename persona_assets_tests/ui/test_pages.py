@@ -90,7 +90,8 @@ def page(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 def test_the_graph_shows_the_assets(page: Page, url: str) -> None:
-    page.open(f"{url}/asset-groups/")
+    groups = "%2C".join(f"global%40global%3A{group}" for group in ("corpus", "personas", "datasets"))
+    page.open(f"{url}/asset-groups?expanded={groups}")
     for name in ASSETS:
         page.wait_for(name, 60)
 
@@ -98,7 +99,9 @@ def test_the_graph_shows_the_assets(page: Page, url: str) -> None:
 def test_an_asset_page_shows_its_checks_and_columns(page: Page, url: str) -> None:
     page.open(f"{url}/assets/extracted_personas?view=checks")
     page.wait_for("parents_exist", 60)
+    page.click("calls_exist", selector="a, button, div[class]")
     page.wait_for("Every generated row has its call in the ledger")
+    page.wait_for("This is a blocking asset check")
 
 
 def test_the_sensors_are_there_and_stopped(page: Page, url: str) -> None:
@@ -109,9 +112,11 @@ def test_the_sensors_are_there_and_stopped(page: Page, url: str) -> None:
 
 def test_a_partition_is_materialised_from_the_page(page: Page, url: str, place: Path) -> None:
     page.open(f"{url}/assets/raw_documents?view=partitions")
-    page.click("Materialize", seconds=60)
-    page.wait_for("Launch")
-    page.click("Launch 1 run")
+    page.click("Materialize…", seconds=60)
+    page.wait_for("Partition selection")
+    page.click("All")
+    page.wait_for("1 partition")
+    page.click("Launch")
     lake, deadline = Lake(place / "lake"), time.monotonic() + 120
     while not lake.exists(RAW_DOCUMENTS, "crawl-1.0000"):
         assert time.monotonic() < deadline, (place / "server.log").read_text()[-3000:] + page.text
