@@ -74,9 +74,16 @@ def main() -> None:
         seconds = time.monotonic() - started
         result = json.loads(run.stdout)
         size = path.stat().st_size / 1e6
-    print(f"{size:,.0f} MB, {records:,} records written, {result['records']:,} accounted for", end="; ")
-    print(f"{result['documents']:,} documents; {seconds:.0f} s, {size / seconds:.1f} MB/s")
-    print(f"peak memory {result['peak_mb']:.0f} MB, goal under {GOAL_MB} MB")
+    assert result["records"] == records, f"{records:,} records were written, {result['records']:,} accounted for"
+    figures = {
+        "gigabytes": round(size / 1e3, 2),
+        "accounted_for": records,
+        "documents": result["documents"],
+        "seconds": round(seconds),
+        "peak_mb": round(result["peak_mb"]),
+        "goal_mb": GOAL_MB,
+    }
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -152,12 +152,24 @@ def catalog(
 
 
 def main() -> None:
-    """Entry point: errors that a person can act on are one line on stderr, exit code 2 for wrong use, 1 for failure."""
+    """Entry point of the program; ends the process."""
+    code = run_cli()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: while the interpreter is taken down, DuckDB 2.0's binding lists its own types on stderr as leaks.
+    os._exit(code)
+
+
+def run_cli() -> int:
+    """Run the command line; errors that a person can act on are one line on stderr. Returns the exit code.
+
+    0: done; 1: failed, or an audit found something; 2: wrong use.
+    """
     try:
         app()
-    except UsageError as error:
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except (UsageError, PersonaAssetsError) as error:
         err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except PersonaAssetsError as error:
-        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        return 2 if isinstance(error, UsageError) else 1
+    return 0

@@ -1,0 +1,57 @@
+"""All benchmarks, one after the other; writes RESULTS.md. python -m benchmarks.run"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+TEMPLATE = """# Results
+
+Written by `make bench` on {date}: {cores} cores, {machine}, Python {python}. Machines differ and shared ones are noisy; the
+figures say what this one did in this run.
+
+| what | figure | goal |
+| --- | --- | --- |
+| `persona-assets demo` in an empty folder (128 records, 12 assets, {made:,} calls to the offline engine) | {first} s | < 90 s |
+| the same command again ({second_made} calls made, {reused:,} answered from the ledger) | {second} s | no call |
+| `persona-assets inspect` on a WET file of {gigabytes} GB: peak memory | {peak} MB | < 500 MB |
+| the same: time, and records all accounted for | {inspect_s} s, {records:,} | |
+"""
+
+
+def run(module: str) -> dict[str, Any]:
+    """The JSON that a benchmark prints last."""
+    print(f"{module} ...", file=sys.stderr)
+    command = [sys.executable, "-m", f"benchmarks.{module}"]
+    output = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return dict(json.loads(output.strip().splitlines()[-1]))
+
+
+def main() -> None:
+    demo, inspect = run("demo"), run("inspect_memory")
+    text = TEMPLATE.format(
+        date=datetime.now(UTC).date(),
+        cores=os.cpu_count(),
+        machine=platform.machine(),
+        python=platform.python_version(),
+        made=demo["first"]["calls_made"],
+        first=demo["first"]["seconds"],
+        second=demo["second"]["seconds"],
+        second_made=demo["second"]["calls_made"],
+        reused=demo["second"]["calls_reused"],
+        gigabytes=inspect["gigabytes"],
+        peak=inspect["peak_mb"],
+        inspect_s=inspect["seconds"],
+        records=inspect["accounted_for"],
+    )
+    (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
