@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 from rich.console import Console
 
@@ -52,7 +53,7 @@ def demo(
     from persona_assets.demo.build import write_dumps
     from persona_assets.show import show_demo_end, show_run
 
-    os.environ.setdefault("PERSONA_ENGINE", "offline")
+    os.environ["PERSONA_ENGINE"] = "offline"  # a demo costs nothing, whatever engine is set for the real work
     os.environ.setdefault("PERSONA_FILES_PER_SHARD", "2")  # two shards per dump, so that there is something to backfill
     os.environ.setdefault("PERSONA_FANOUT", "1")  # one relation per persona and hop: enough to see, done in a minute
     os.environ["PERSONA_SETTLE_S"] = "0"
@@ -116,6 +117,8 @@ def audit(
     from persona_assets.show import show_audit
 
     settings = _settings(lake=lake)
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
     if not show_audit(settings, row_id, as_json=as_json, html=html, with_descendants=descendants):
         raise typer.Exit(1)
 
@@ -133,7 +136,7 @@ def sql(
     settings = _settings(lake=lake)
     frame = run_query(Lake(settings.lake), query, _task_tables(settings))
     if as_json:
-        typer.echo(json.dumps(frame.to_dicts(), ensure_ascii=False, default=str))
+        typer.echo(orjson.dumps(frame.to_dicts(), default=str))
     else:
         show_frame(frame)
 
@@ -147,8 +150,8 @@ def catalog(
     from persona_assets.lake.catalog import write_catalog
 
     settings = _settings(lake=lake)
-    target = path or Path(settings.lake) / "catalog.duckdb"
-    typer.echo(write_catalog(Lake(settings.lake), target, _task_tables(settings)))
+    opened = Lake(settings.lake)
+    typer.echo(write_catalog(opened, path or Path(opened.root) / "catalog.duckdb", _task_tables(settings)))
 
 
 def main() -> None:
@@ -172,4 +175,7 @@ def run_cli() -> int:
     except (UsageError, PersonaAssetsError) as error:
         err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 2 if isinstance(error, UsageError) else 1
+    except OSError as error:  # no space, no permission, no such folder: the operating system's words name the path
+        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return 1
     return 0

@@ -29,6 +29,7 @@ from persona_assets.engines.hop import Progress as Told
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.catalog import query
+from persona_assets.lake.checks import is_complete
 from persona_assets.lake.schemas import ASSET_TABLES, PERSONA_SURVIVORS
 from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
@@ -122,33 +123,39 @@ def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] |
     shards = [s.shard for s in registered_shards(lake) if dumps is None or s.dump in dumps]
     if not shards:
         raise PersonaAssetsError(f"no crawl files under {settings.dumps}: put them in {settings.dumps}/<dump>/")
-    tables = _final_tables(settings)
+    tables = _shard_tables(settings)
     if only_missing:
         shards = [shard for shard in shards if not _complete(lake, tables, shard)]
         if not shards:
             err.print("everything is materialised already; --all does it again from the stored calls")
             return
-    per_shard = len(tables) + 3  # documents, extracted and expanded personas are no final tables
-    total = len(shards) * per_shard + len({dump_of(shard) for shard in shards})
+    total = len(shards) * len(tables) + len({dump_of(shard) for shard in shards})
     with project_instance(Path.cwd()) as instance, _display(total) as display:
-        for step in materialise_shards(instance, defs, shards, display.listen):
+        failures: list[str] = []
+        for step in materialise_shards(instance, defs, shards, display.listen, failures):
             display.done(step)
     out.print(funnel(display.steps))
     made, reused = sum(s.calls_made for s in display.steps), sum(s.calls_reused for s in display.steps)
     runs = len(jobs_for(shards))
     seconds = time.monotonic() - display.started
     out.print(f"{runs} runs in {seconds:.1f} s; {made:,} calls made, {reused:,} answered from the ledger.")
+    if failures:
+        for failure in failures[:-1]:
+            err.print(f"failed: {failure}", markup=False, highlight=False, soft_wrap=True)
+        raise PersonaAssetsError(f"{failures[-1]} ({len(failures)} of {runs} runs failed; the others are done)")
 
 
-def _final_tables(settings: Settings) -> list[Table]:
+def _shard_tables(settings: Settings) -> list[Table]:
     from persona_assets.tasks.hop import load_tasks, task_table
 
-    names = ("filtered_personas", "deduped_personas")
-    return [*(ASSET_TABLES[name] for name in names), *(task_table(t) for t in load_tasks(settings).values())]
+    tables = [table for table in ASSET_TABLES.values() if table is not PERSONA_SURVIVORS]
+    return [*tables, *(task_table(template) for template in load_tasks(settings).values())]
 
 
 def _complete(lake: Lake, tables: list[Table], shard: str) -> bool:
-    return lake.exists(PERSONA_SURVIVORS, dump_of(shard)) and all(lake.exists(table, shard) for table in tables)
+    return is_complete(lake, PERSONA_SURVIVORS, dump_of(shard)) and all(
+        is_complete(lake, table, shard) for table in tables
+    )
 
 
 def funnel(steps: list[Step]) -> RichTable:

@@ -17,8 +17,9 @@ JOIN filtered_personas removed ON removed.persona_id = s.persona_id
 JOIN filtered_personas kept ON kept.persona_id = s.survivor_id
 WHERE NOT s.kept;
 
--- Where each row that a hop was given ended: kept and rejected are counts, and exactly one of them is 1.
--- (expanded_personas answers several questions about one persona and is left out here; see its funnel.)
+-- Where each row that a hop was given ended: kept and rejected are counts, and exactly one of them is 1. Only partitions
+-- that the hop has run on are counted. (expanded_personas answers several questions about one persona, so that the
+-- persona can be kept for one and rejected for another; its funnel counts questions.)
 CREATE OR REPLACE VIEW fate AS
 WITH rejected_once AS (
     SELECT hop, row_id, count(*) AS rejected FROM rejected GROUP BY ALL
@@ -30,15 +31,19 @@ kept AS (
     UNION ALL SELECT 'deduped_personas', persona_id FROM deduped_personas
     UNION ALL SELECT task, unnest(persona_ids) FROM samples
 ),
+ran AS (SELECT DISTINCT asset AS hop, "partition" AS shard FROM check_results),
 -- What goes into a hop. The first one reads files: all that it met is in one of its two outputs.
-given AS (
-    SELECT 'raw_documents' AS hop, document_id AS row_id FROM raw_documents
-    UNION SELECT hop, row_id FROM rejected WHERE hop = 'raw_documents'
-    UNION SELECT 'extracted_personas', document_id FROM raw_documents
-    UNION SELECT 'filtered_personas', persona_id FROM personas
-    UNION SELECT 'deduped_personas', persona_id FROM filtered_personas
-    UNION SELECT DISTINCT task, persona_id FROM (SELECT DISTINCT task FROM samples), deduped_personas
-)
+offered AS (
+    SELECT 'raw_documents' AS hop, document_id AS row_id, shard FROM raw_documents
+    UNION ALL SELECT hop, row_id, shard FROM rejected WHERE hop = 'raw_documents'
+    UNION ALL SELECT 'extracted_personas', document_id, shard FROM raw_documents
+    UNION ALL SELECT 'filtered_personas', persona_id, shard FROM personas
+    UNION ALL SELECT 'deduped_personas', persona_id, shard FROM filtered_personas
+    UNION ALL SELECT ran.hop, p.persona_id, p.shard FROM deduped_personas p JOIN ran USING (shard)
+    WHERE ran.hop NOT IN
+        ('raw_documents', 'extracted_personas', 'expanded_personas', 'filtered_personas', 'deduped_personas')
+),
+given AS (SELECT DISTINCT hop, row_id FROM offered SEMI JOIN ran USING (hop, shard))
 SELECT given.hop, given.row_id, count(DISTINCT kept.row_id) AS kept, coalesce(any_value(r.rejected), 0) AS rejected
 FROM given
 LEFT JOIN kept ON kept.hop = given.hop AND kept.row_id = given.row_id

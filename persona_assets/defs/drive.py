@@ -12,7 +12,6 @@ from dagster._core.instance.ref import InstanceRef
 from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
 from persona_assets.defs.partitions import register
 from persona_assets.defs.pipeline import LISTENER, Listener
-from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.store import dump_of
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the display says what matters
@@ -60,29 +59,38 @@ def materialise_shards(
     definitions: dg.Definitions,
     shards: list[str],
     listen: Listener,
+    failures: list[str],
 ) -> Iterator[Step]:
     """Materialise everything for `shards`, run by run; yields each asset partition when it is done.
 
-    Raises:
-        PersonaAssetsError: a step failed or a gate did not pass; the message names asset, partition and cause.
+    A run that fails does not stop the others: `failures` gets a line that names asset, partition and cause, and only
+    what depends on it (its dump, and the dump's shards after it) is left out.
     """
     register(instance, shards)
+    broken: set[str] = set()
     for job, key in jobs_for(shards):
-        token = LISTENER.set(listen)
-        try:
-            result = definitions.resolve_job_def(job).execute_in_process(
-                instance=instance, partition_key=key, run_config=_QUIET, raise_on_error=False
-            )
-        finally:
-            LISTENER.reset(token)
+        dump = key if job == DUMP_JOB else dump_of(key)
+        if job != SHARD_JOB and dump in broken:
+            continue
+        result = _run(instance, definitions.resolve_job_def(job), key, listen)
         failed: dict[str, list[str]] = {}
         for evaluation in result.get_asset_check_evaluations():
-            if not evaluation.passed:
+            if not evaluation.passed and evaluation.blocking:
                 failed.setdefault(evaluation.asset_key.to_user_string(), []).append(evaluation.check_name)
         for event in result.get_asset_materialization_events():
             yield _step(event, tuple(failed.get(event.asset_key.to_user_string(), ())) if event.asset_key else ())
         if not result.success:
-            raise PersonaAssetsError(_why(result, key, failed))
+            failures.append(_why(result, key, failed))
+            if job != PUBLISH_JOB:
+                broken.add(dump)
+
+
+def _run(instance: dg.DagsterInstance, job: dg.JobDefinition, key: str, listen: Listener) -> dg.ExecuteInProcessResult:
+    token = LISTENER.set(listen)
+    try:
+        return job.execute_in_process(instance=instance, partition_key=key, run_config=_QUIET, raise_on_error=False)
+    finally:
+        LISTENER.reset(token)
 
 
 def _step(event: dg.DagsterEvent, failed_checks: tuple[str, ...]) -> Step:

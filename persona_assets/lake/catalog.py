@@ -1,6 +1,7 @@
 """The catalogue: DuckDB views over the lake's Parquet files; nothing is stored in DuckDB (data contract 7)."""
 
 import os
+import re
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,12 @@ from persona_assets.lake.sqlfiles import fill_sql, identifier, literal, literals
 from persona_assets.lake.store import Lake
 
 _SHARED_SAMPLE_COLUMNS = [*(column.name for column in SAMPLE_COLUMNS), "call_id", "shard"]
+
+
+def view_names() -> frozenset[str]:
+    """Every view that the SQL files create beside the tables' own, for the catalogue and for the checks."""
+    files = ("views", "samples_view", "check_views", "history_view")
+    return frozenset(name for file in files for name in re.findall(r"CREATE OR REPLACE VIEW (\w+)", sql_text(file)))
 
 
 def glob_of(lake: Lake, table: Table) -> str:
@@ -48,7 +55,10 @@ def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) ->
     else:
         nulls = ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in duckdb_types(table).items())
         sql = fill_sql("empty_view", name=identifier(table.name), typed_nulls=nulls)
-    connection.execute(sql)
+    try:
+        connection.execute(sql)
+    except duckdb.Error as error:
+        raise PersonaAssetsError(f"{table.name} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def duckdb_types(table: Table) -> dict[str, str]:
@@ -80,18 +90,16 @@ def query(lake: Lake, text: str, task_tables: Iterable[Table] = ()) -> pl.DataFr
     """The rows of one read-only query on the catalogue.
 
     Raises:
-        UsageError: it is not one SELECT (or EXPLAIN, DESCRIBE, SHOW, ...), or DuckDB refuses it.
+        UsageError: it is not one SELECT (or DESCRIBE, SHOW, ...), or DuckDB refuses it.
     """
     with connect(lake, task_tables) as connection:
         try:
             statements = connection.extract_statements(text)
         except duckdb.Error as error:
             raise UsageError(f"SQL: {error}") from error
-        readable = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-        if len(statements) != 1 or statements[0].type not in readable:
-            raise UsageError(
-                "SQL: one SELECT, DESCRIBE, SHOW or EXPLAIN statement at a time; the catalogue is read-only"
-            )
+        # Not EXPLAIN: with ANALYZE it carries out the statement that it explains, COPY ... TO among them.
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise UsageError("SQL: one SELECT, DESCRIBE or SHOW statement at a time; the catalogue is read-only")
         _confine(connection, lake)
         try:
             frame: pl.DataFrame = connection.sql(text).pl()
@@ -121,6 +129,8 @@ def write_catalog(lake: Lake, path: Path, task_tables: Iterable[Table] = ()) -> 
     try:
         connect(lake, task_tables, str(temporary)).close()
         os.replace(temporary, path)  # noqa: PTH105 - atomic on one file system
+    except duckdb.IOException as error:
+        raise PersonaAssetsError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
     finally:
         temporary.unlink(missing_ok=True)
     return path

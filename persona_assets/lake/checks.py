@@ -77,6 +77,20 @@ def run_gates(
     return outcomes
 
 
+def is_complete(lake: Lake, table: Table, key: str) -> bool:
+    """Whether a partition needs no further run: committed whole, its gates passed on these very rows, no model fault.
+
+    Rows that an engine's passing fault (rejects `engine_...`) kept from being asked are asked in the next run.
+    """
+    record = lake.commit_record(lake.path(table, key))
+    if record is None or not lake.exists(table, key) or not lake.exists(CHECK_RESULTS, f"{table.name}.{key}"):
+        return False
+    results = lake.read(CHECK_RESULTS, f"{table.name}.{key}")
+    passed = results.filter("passed", run_id=record.run_id)["check"].to_list()
+    faults = lake.rejects(table, key).filter(pl.col("reason").str.starts_with("engine_")).limit(1).collect()
+    return set(gate_names(table)) <= set(passed) and faults.is_empty()
+
+
 def run_drift(lake: Lake, table: Table) -> list[CheckOutcome]:
     """Compare the partitions of a table with one another (advisory)."""
     characters = "length(text)" if "text" in table.polars else _content_length(table)
@@ -90,6 +104,7 @@ def run_drift(lake: Lake, table: Table) -> list[CheckOutcome]:
                 partition=identifier(table.partition),
                 characters=characters,
                 files=literals(paths),
+                keys=literals(lake.keys(table)),
             )
         )
         return [_run(connection, name) for name in DRIFT_CHECKS]
@@ -154,8 +169,9 @@ def _given(lake: Lake, table: Table, key: str) -> str:
     parent = next((parent for parent in reversed(table.parents) if parent.column == table.accounts_for), None)
     if parent is None:
         return "SELECT NULL::VARCHAR WHERE false"
-    paths = [f"{lake.root}/{name}/{table.partition}={key}/data.parquet" for name in parent.tables]
-    found = literals([path for path in paths if lake.fs.exists(path)])
+    shard = f"{key}.*" if table.partition == "dump" else key  # a dump's rows come from all its shards
+    folders = [f"{lake.root}/{name}/shard={shard}" for name in parent.tables]
+    found = literals(sorted(path for folder in folders for path in lake.fs.glob(f"{folder}/data.parquet")))
     return f"SELECT {identifier(parent.key)} FROM read_parquet({found}, hive_partitioning = false)"
 
 

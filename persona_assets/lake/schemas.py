@@ -155,6 +155,7 @@ PERSONA_SURVIVORS = Table(
         Parent("survivor_id", ("filtered_personas",), "persona_id"),
     ),
     partition="dump",
+    accounts_for="persona_id",
 )
 DEDUPED_PERSONAS = _personas(
     "deduped_personas",

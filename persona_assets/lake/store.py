@@ -25,6 +25,8 @@ from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake.schemas import REJECTED, Table, conform
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+# Folders of the lake that are no tables.
+FOLDERS = frozenset({"seals", "templates", "embeddings", "calls_corrupt"})
 ROW_GROUP_ROWS = 65_536  # bounds what a reader holds while it scans one partition
 
 
@@ -88,8 +90,17 @@ class Lake:
     """A folder or URL of `<asset>/<partition column>=<key>/data.parquet` files."""
 
     def __init__(self, url: str | Path) -> None:
-        """Open (and on first write create) the lake at `url`."""
-        self.fs, root = fsspec.core.url_to_fs(str(url))
+        """Open (and on first write create) the lake at `url`.
+
+        Raises:
+            UsageError: no such kind of store, or characters that would be taken for a pattern.
+        """
+        if not str(url).strip() or set(str(url)) & set("*?[]"):
+            raise UsageError(f"PERSONA_LAKE={str(url)!r} is no place for a lake: it is empty or holds one of * ? [ ]")
+        try:
+            self.fs, root = fsspec.core.url_to_fs(str(url))
+        except (ImportError, ValueError) as error:
+            raise UsageError(f"PERSONA_LAKE={str(url)!r} cannot be opened: {error}") from error
         self.root = root.rstrip("/")
         self.is_local = isinstance(self.fs, LocalFileSystem)
 

@@ -4,7 +4,9 @@ from functools import cache
 from pathlib import Path
 
 from persona_assets.errors import UsageError
+from persona_assets.lake.catalog import view_names
 from persona_assets.lake.schemas import ASSET_TABLES, SUPPORT_TABLES
+from persona_assets.lake.store import FOLDERS
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings
@@ -46,7 +48,8 @@ def _paths(folder: Path) -> list[Path]:
 @cache
 def _reserved() -> frozenset[str]:
     """Names that a task's table or its calls would share with something else."""
-    return frozenset({*ASSET_TABLES, *SUPPORT_TABLES, *(path.stem for path in PROMPTS.glob("*.yaml"))})
+    prompts = (path.stem for path in PROMPTS.glob("*.yaml"))
+    return frozenset({*ASSET_TABLES, *SUPPORT_TABLES, *view_names(), *FOLDERS, *prompts})
 
 
 def _load(path: Path) -> Template:
@@ -58,6 +61,7 @@ def _load(path: Path) -> Template:
     try:
         task_table(task)
         bind(task)
+        task.render({"persona": "", "language_name": "", "pick": 0})
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     return task

@@ -18,7 +18,7 @@ from persona_assets.settings import Settings
 from persona_assets.tasks.hop import load_tasks, task_table
 
 TABLES = [*ASSET_TABLES.values(), *(task_table(template) for template in load_tasks(Settings()).values())]
-COMMAND = [sys.executable, "-m", "persona_assets", "run", "--all"]
+COMMAND = [sys.executable, "-m", "persona_assets", "run"]
 
 
 def content(lake: Lake, table: Table) -> pl.DataFrame:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from persona_assets.defs.drive import Step, materialise_shards
 from persona_assets.defs.factory import partitioned_asset
 from persona_assets.defs.pipeline import Pipeline, progress_line
 from persona_assets.engines.hop import Context, Report
-from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.settings import load_settings
@@ -26,7 +26,10 @@ def silent(asset: str, partition: str) -> Callable[..., None]:
 
 
 def materialise(instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]) -> list[Step]:
-    return list(materialise_shards(instance, definitions, shards, silent))
+    failures: list[str] = []
+    steps = list(materialise_shards(instance, definitions, shards, silent, failures))
+    assert failures == []
+    return steps
 
 
 @pytest.fixture
@@ -121,8 +124,24 @@ def test_the_error_of_a_failed_run_names_asset_partition_and_cause(
     instance: DagsterInstance, definitions: dg.Definitions, shards: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERSONA_ENGINE", "openai")
-    with pytest.raises(PersonaAssetsError, match=r"extracted_personas.*crawl-1\.0000.*PERSONA_MODEL"):
-        materialise(instance, definitions, shards)
+    failures: list[str] = []
+    steps = list(materialise_shards(instance, definitions, shards, silent, failures))
+    assert {step.asset for step in steps} == {"raw_documents"}
+    assert len(failures) == 2
+    assert re.match(r"extracted_personas crawl-1\.0000: .*PERSONA_MODEL", failures[0])
+
+
+def test_a_bad_shard_stops_its_own_dump_and_no_other(
+    instance: DagsterInstance, definitions: dg.Definitions, drop: Drop, workplace: Path
+) -> None:
+    drop("bad", "a.jsonl").write_text('{"text": "too short"}\n')
+    drop("good", "a.jsonl", 1)
+    settings = load_settings()
+    shards = [shard.shard for shard in plan_shards(Lake(settings.lake), settings, 2e9).shards]
+    failures: list[str] = []
+    steps = list(materialise_shards(instance, definitions, shards, silent, failures))
+    assert [line.split(":")[:2] for line in failures] == [["gate not passed", " raw_documents bad.0000"]]
+    assert {step.partition for step in steps if step.asset == "math_problems"} == {"good.0000"}
 
 
 def test_web_text_cannot_become_markup_in_the_preview(workplace: Path, instance: DagsterInstance) -> None:

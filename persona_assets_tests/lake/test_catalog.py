@@ -3,11 +3,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from persona_assets.errors import UsageError
+from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake
 from persona_assets.lake.catalog import query, write_catalog
+from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
-from persona_assets_tests.rows import document, persona, put, put_rejects, reject
+from persona_assets.settings import load_settings
+from persona_assets_tests.rows import SHARD, document, persona, put, put_rejects, reject
 
 
 @pytest.fixture
@@ -33,6 +35,7 @@ def test_fate_shows_where_each_document_ended(lake: Lake) -> None:
     put(lake, RAW_DOCUMENTS, document("kept"), document("refused"), document("lost"))
     put(lake, EXTRACTED_PERSONAS, persona("p", "kept"))
     put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_refused", "parse_failure"))
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
     frame = query(lake, "SELECT row_id, kept, rejected FROM fate WHERE hop = 'extracted_personas' ORDER BY row_id")
     assert frame.rows() == [("doc_kept", 1, 0), ("doc_lost", 0, 0), ("doc_refused", 0, 1)]
 
@@ -47,6 +50,7 @@ def test_fate_shows_where_each_document_ended(lake: Lake) -> None:
         "CREATE TABLE t AS SELECT 1",
         "SET enable_external_access = true",
         "INSTALL httpfs",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO 'x.csv'",
     ],
 )
 def test_anything_but_one_query_is_refused(lake: Lake, statement: str) -> None:
@@ -77,3 +81,10 @@ def test_a_quote_in_a_path_stays_a_path(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "o'lake; DROP")
     put(lake, RAW_DOCUMENTS, document("a"))
     assert query(lake, "SELECT count(*) AS n FROM raw_documents")["n"].item() == 1
+
+
+def test_a_damaged_file_is_named_in_the_error(lake: Lake) -> None:
+    put(lake, RAW_DOCUMENTS, document("a"))
+    Path(lake.path(RAW_DOCUMENTS, SHARD)).write_bytes(b"PAR1 no more")
+    with pytest.raises(PersonaAssetsError, match=r"raw_documents cannot be read: .*data\.parquet"):
+        query(lake, "SELECT 1")

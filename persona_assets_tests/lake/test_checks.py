@@ -4,7 +4,7 @@ import pytest
 
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.catalog import query
-from persona_assets.lake.checks import description, gate_names, run_drift, run_gates
+from persona_assets.lake.checks import description, gate_names, is_complete, run_drift, run_gates
 from persona_assets.lake.schemas import (
     ASSET_TABLES,
     DEDUPED_PERSONAS,
@@ -94,7 +94,7 @@ def test_duplicates_left_after_dedup_fail(lake: Lake) -> None:
     rows = [persona("1", "a", text="A baker of rye"), persona("2", "b", text="a baker of rye  ")]
     put(lake, FILTERED_PERSONAS, *rows)
     put(lake, DEDUPED_PERSONAS, *rows)
-    assert failing(lake, DEDUPED_PERSONAS) == {"no_exact_duplicates": 2, "no_near_duplicates": 1}
+    assert failing(lake, DEDUPED_PERSONAS) == {"no_exact_duplicates": 2, "no_near_duplicates": 2}
 
 
 def test_results_are_recorded_for_the_audit(lake: Lake) -> None:
@@ -127,3 +127,38 @@ def test_every_check_file_describes_itself_and_is_used() -> None:
     on_disk = {path.stem for path in (SQL / "checks").glob("*.sql")}
     assert on_disk == used
     assert all(description(name).endswith(".") for name in on_disk)
+
+
+def test_an_empty_shard_drifts(lake: Lake) -> None:
+    for index in range(4):
+        shard_of(lake, index, rows=4, characters=50)
+    shard_of(lake, 4, rows=0, characters=0)
+    volume, _ = run_drift(lake, RAW_DOCUMENTS)
+    assert [row["partition_key"] for row in volume.head] == ["d.0004"]
+
+
+def test_a_partition_is_complete_when_its_gates_passed_on_these_rows(lake: Lake) -> None:
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    assert is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+    lake.write(EXTRACTED_PERSONAS, SHARD, lake.read(EXTRACTED_PERSONAS, SHARD), "a later run")
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+
+
+def test_a_partition_whose_gate_failed_is_not_complete(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+
+
+def test_a_partition_without_its_commit_record_is_not_complete(lake: Lake) -> None:
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    Path(lake.commit_path(lake.path(EXTRACTED_PERSONAS, SHARD))).unlink()  # as a kill after the rename leaves it
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+
+
+def test_a_partition_with_questions_that_the_engine_failed_on_is_not_complete(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_b", "engine_timeout"))
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)

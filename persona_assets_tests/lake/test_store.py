@@ -132,3 +132,9 @@ def test_the_same_code_serves_a_store_without_renames() -> None:
     put(lake, EXTRACTED_PERSONAS, persona("a", "a"))
     assert lake.keys(EXTRACTED_PERSONAS) == ["d.0000"]
     assert next(lake.batches(EXTRACTED_PERSONAS, "d.0000"))["persona_id"].to_list() == ["per_a"]
+
+
+@pytest.mark.parametrize("url", ["", " ", "a*b", "lake [1]", "nosuchstore://x"])
+def test_a_place_that_cannot_hold_a_lake_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="PERSONA_LAKE"):
+        Lake(url)
