@@ -77,9 +77,10 @@ class Page:
         """All that the page shows."""
         return str(self.evaluate("document.body ? document.body.innerText : ''") or "")
 
-    def wait_for(self, text: str, seconds: float = 30) -> None:
-        """Wait until the page shows `text`; raises AssertionError with what it shows instead."""
+    def shows(self, text: str, seconds: float = 30) -> bool:
+        """True as soon as the page shows `text`; raises AssertionError with what it shows instead."""
         self._until(lambda: text in self.text, f"no {text!r} on the page", seconds)
+        return True
 
     def click(self, text: str, selector: str = "button, a, [role=button]", seconds: float = 30) -> None:
         """Click, with the mouse, the visible element of that text."""

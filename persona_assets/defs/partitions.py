@@ -1,7 +1,7 @@
 """Shards and dumps as dynamic partitions, and how one maps to the other."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 import dagster as dg
@@ -21,39 +21,22 @@ DUMPS = dg.DynamicPartitionsDefinition(name="dumps")
 warnings.filterwarnings("ignore", message="Non-built-in PartitionMappings", category=DeprecationWarning)
 
 
-class _DumpMapping(dg.PartitionMapping):
-    """A mapping between a shard and the dump it belongs to."""
+class SameDump(dg.PartitionMapping):
+    """A dump depends on all its shards, and a shard on its dump: keys belong together when their dump is the same.
+
+    Dump keys hold no dot, so `dump_of` leaves them as they are, and one mapping serves both directions.
+    """
+
+    @property
+    def description(self) -> str:
+        """Shown in the UI."""
+        return "Shards and their dump belong together."
 
     def validate_partition_mapping(
-        self,
-        upstream_partitions_def: PartitionsDefinition,
-        downstream_partitions_def: PartitionsDefinition | None,
+        self, upstream_partitions_def: PartitionsDefinition, downstream_partitions_def: PartitionsDefinition | None
     ) -> None:
         """Any two partition sets of this project fit."""
 
-    def _mapped(
-        self,
-        subset: PartitionsSubset,
-        target: PartitionsDefinition,
-        current_time: datetime | None,
-        store: DynamicPartitionsStore | None,
-        related: Callable[[str, set[str]], bool],
-    ) -> PartitionsSubset:
-        with partition_loading_context(current_time, store):
-            keys = set(subset.get_partition_keys())
-            return target.subset_with_partition_keys(
-                [key for key in target.get_partition_keys(dynamic_partitions_store=store) if related(key, keys)]
-            )
-
-
-class ShardsOfDump(_DumpMapping):
-    """Upstream by shard, downstream by dump: a dump depends on all its shards."""
-
-    @property
-    def description(self) -> str:
-        """Shown in the UI."""
-        return "A dump depends on every shard of that dump."
-
     def get_downstream_partitions_for_partitions(
         self,
         upstream_partitions_subset: PartitionsSubset,
@@ -62,14 +45,9 @@ class ShardsOfDump(_DumpMapping):
         current_time: datetime | None = None,
         dynamic_partitions_store: DynamicPartitionsStore | None = None,
     ) -> PartitionsSubset:
-        """Dumps of these shards."""
-        return self._mapped(
-            upstream_partitions_subset,
-            downstream_partitions_def,
-            current_time,
-            dynamic_partitions_store,
-            lambda dump, shards: any(dump_of(shard) == dump for shard in shards),
-        )
+        """The partitions of the same dumps, downstream."""
+        with partition_loading_context(current_time, dynamic_partitions_store):
+            return _same_dump(upstream_partitions_subset, downstream_partitions_def, dynamic_partitions_store)
 
     def get_upstream_mapped_partitions_result_for_partitions(
         self,
@@ -79,65 +57,21 @@ class ShardsOfDump(_DumpMapping):
         current_time: datetime | None = None,
         dynamic_partitions_store: DynamicPartitionsStore | None = None,
     ) -> UpstreamPartitionsResult:
-        """Shards of these dumps."""
+        """The partitions of the same dumps, upstream."""
         assert downstream_partitions_subset is not None
-        subset = self._mapped(
-            downstream_partitions_subset,
-            upstream_partitions_def,
-            current_time,
-            dynamic_partitions_store,
-            lambda shard, dumps: dump_of(shard) in dumps,
-        )
+        with partition_loading_context(current_time, dynamic_partitions_store):
+            subset = _same_dump(downstream_partitions_subset, upstream_partitions_def, dynamic_partitions_store)
         return UpstreamPartitionsResult(
             partitions_subset=subset, required_but_nonexistent_subset=upstream_partitions_def.empty_subset()
         )
 
 
-class DumpOfShard(_DumpMapping):
-    """Upstream by dump, downstream by shard: a shard depends on its dump."""
-
-    @property
-    def description(self) -> str:
-        """Shown in the UI."""
-        return "A shard depends on the dump it belongs to."
-
-    def get_downstream_partitions_for_partitions(
-        self,
-        upstream_partitions_subset: PartitionsSubset,
-        upstream_partitions_def: PartitionsDefinition,
-        downstream_partitions_def: PartitionsDefinition,
-        current_time: datetime | None = None,
-        dynamic_partitions_store: DynamicPartitionsStore | None = None,
-    ) -> PartitionsSubset:
-        """Shards of these dumps."""
-        return self._mapped(
-            upstream_partitions_subset,
-            downstream_partitions_def,
-            current_time,
-            dynamic_partitions_store,
-            lambda shard, dumps: dump_of(shard) in dumps,
-        )
-
-    def get_upstream_mapped_partitions_result_for_partitions(
-        self,
-        downstream_partitions_subset: PartitionsSubset | None,
-        downstream_partitions_def: PartitionsDefinition | None,
-        upstream_partitions_def: PartitionsDefinition,
-        current_time: datetime | None = None,
-        dynamic_partitions_store: DynamicPartitionsStore | None = None,
-    ) -> UpstreamPartitionsResult:
-        """Dumps of these shards."""
-        assert downstream_partitions_subset is not None
-        subset = self._mapped(
-            downstream_partitions_subset,
-            upstream_partitions_def,
-            current_time,
-            dynamic_partitions_store,
-            lambda dump, shards: any(dump_of(shard) == dump for shard in shards),
-        )
-        return UpstreamPartitionsResult(
-            partitions_subset=subset, required_but_nonexistent_subset=upstream_partitions_def.empty_subset()
-        )
+def _same_dump(
+    subset: PartitionsSubset, target: PartitionsDefinition, store: DynamicPartitionsStore | None
+) -> PartitionsSubset:
+    dumps = {dump_of(key) for key in subset.get_partition_keys()}
+    keys = target.get_partition_keys(dynamic_partitions_store=store)
+    return target.subset_with_partition_keys([key for key in keys if dump_of(key) in dumps])
 
 
 def unregistered(

@@ -7,7 +7,7 @@ import dagster as dg
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.defs.factory import one, partitioned_asset
-from persona_assets.defs.partitions import DUMPS, DumpOfShard, ShardsOfDump
+from persona_assets.defs.partitions import DUMPS, SameDump
 from persona_assets.engines.hop import Context, Report
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
@@ -59,7 +59,7 @@ persona_survivors = partitioned_asset(
     group="personas",
     text="Which personas of a sealed dump survive, and for each removed one its survivor, similarity and method. "
     "Materialising a dump seals it and every waiting dump before it in key order.",
-    deps=[dg.AssetDep("filtered_personas", partition_mapping=ShardsOfDump())],
+    deps=[dg.AssetDep("filtered_personas", partition_mapping=SameDump())],
     partitions=DUMPS,
     kinds=frozenset({"parquet", "numpy"}),
 )
@@ -69,6 +69,6 @@ deduped_personas = partitioned_asset(
     one(publish_shard),
     group="personas",
     text="The published personas: those of the shard that survive dedup.",
-    deps=["filtered_personas", dg.AssetDep("persona_survivors", partition_mapping=DumpOfShard())],
+    deps=["filtered_personas", dg.AssetDep("persona_survivors", partition_mapping=SameDump())],
     kinds=frozenset({"parquet", "polars"}),
 )

@@ -2,7 +2,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance
 
-from persona_assets.defs.partitions import DUMPS, SHARDS, DumpOfShard, ShardsOfDump, register
+from persona_assets.defs.partitions import DUMPS, SHARDS, SameDump, register
 
 
 @pytest.fixture
@@ -47,16 +47,16 @@ def test_registering_again_adds_nothing(instance: DagsterInstance) -> None:
 
 
 def test_a_dump_depends_on_its_shards_and_no_others(instance: DagsterInstance) -> None:
-    assert upstream(ShardsOfDump(), "a", DUMPS, SHARDS, instance) == {"a.0000", "a.0001"}
+    assert upstream(SameDump(), "a", DUMPS, SHARDS, instance) == {"a.0000", "a.0001"}
 
 
 def test_a_shard_leads_to_its_dump(instance: DagsterInstance) -> None:
-    assert downstream(ShardsOfDump(), "a.0001", SHARDS, DUMPS, instance) == {"a"}
+    assert downstream(SameDump(), "a.0001", SHARDS, DUMPS, instance) == {"a"}
 
 
 def test_a_shard_depends_on_its_dump(instance: DagsterInstance) -> None:
-    assert upstream(DumpOfShard(), "a-b.0000", SHARDS, DUMPS, instance) == {"a-b"}
+    assert upstream(SameDump(), "a-b.0000", SHARDS, DUMPS, instance) == {"a-b"}
 
 
 def test_a_dump_leads_to_its_shards(instance: DagsterInstance) -> None:
-    assert downstream(DumpOfShard(), "a", DUMPS, SHARDS, instance) == {"a.0000", "a.0001"}
+    assert downstream(SameDump(), "a", DUMPS, SHARDS, instance) == {"a.0000", "a.0001"}

@@ -93,29 +93,29 @@ def test_the_graph_shows_the_assets(page: Page, url: str) -> None:
     groups = "%2C".join(f"global%40global%3A{group}" for group in ("corpus", "personas", "datasets"))
     page.open(f"{url}/asset-groups?expanded={groups}")
     for name in ASSETS:
-        page.wait_for(name, 60)
+        assert page.shows(name, 60)
 
 
 def test_an_asset_page_shows_its_checks_and_columns(page: Page, url: str) -> None:
     page.open(f"{url}/assets/extracted_personas?view=checks")
-    page.wait_for("parents_exist", 60)
+    assert page.shows("parents_exist", 60)
     page.click("calls_exist", selector="a, button, div[class]")
-    page.wait_for("Every generated row has its call in the ledger")
-    page.wait_for("This is a blocking asset check")
+    assert page.shows("Every generated row has its call in the ledger")
+    assert page.shows("This is a blocking asset check")
 
 
 def test_the_sensors_are_there_and_stopped(page: Page, url: str) -> None:
     page.open(f"{url}/automation")
-    page.wait_for("new_crawl_dumps", 60)
-    page.wait_for("follow_new_data")
+    assert page.shows("new_crawl_dumps", 60)
+    assert page.shows("follow_new_data")
 
 
 def test_a_partition_is_materialised_from_the_page(page: Page, url: str, place: Path) -> None:
     page.open(f"{url}/assets/raw_documents?view=partitions")
     page.click("Materialize…", seconds=60)
-    page.wait_for("Partition selection")
+    assert page.shows("Partition selection")
     page.click("All")
-    page.wait_for("1 partition")
+    assert page.shows("1 partition")
     page.click("Launch")
     lake, deadline = Lake(place / "lake"), time.monotonic() + 120
     while not lake.exists(RAW_DOCUMENTS, "crawl-1.0000"):
