@@ -1,11 +1,16 @@
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from persona_assets.engines.base import Engine
 from persona_assets.engines.hop import Context
 from persona_assets.lake import Lake
 from persona_assets.settings import Settings
+
+# Machines are shared: an example that takes long says nothing about the code.
+hypothesis.settings.register_profile("shared-machine", deadline=None)
+hypothesis.settings.load_profile("shared-machine")
 
 
 @pytest.fixture
