@@ -2,8 +2,6 @@
 
 import difflib
 import os
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -127,10 +125,3 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
         raise UsageError(f"{name}: {first['msg']} (got {first['input']!r})") from error
-
-
-@cache
-def project_root() -> Path | None:
-    """The checkout this package is run from, or None when it is an installed wheel."""
-    root = Path(__file__).resolve().parent.parent
-    return root if (root / "dagster.yaml").exists() and (root / "sql").is_dir() else None

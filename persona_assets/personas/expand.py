@@ -109,7 +109,7 @@ def _expand(runner: HopRunner) -> Iterator[Outcome]:
             return
         left = _spend(left, plan)
         children = _Children()
-        for outcome in without_echoes(runner.run(partial(_questions, plan, hop))):
+        for outcome in without_echoes(runner.run(partial(_questions, plan, hop), plan.height)):
             children.add(outcome)
             yield outcome
         parents = children.frame()

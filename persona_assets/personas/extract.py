@@ -129,6 +129,6 @@ def extract_personas(context: Context, shard: str) -> Report:
         PersonaAssetsError: the shard's documents are not there.
         EngineUnavailable: no answer can be had; what was answered is kept.
     """
-    context.lake.require(RAW_DOCUMENTS, shard)
+    expected = context.lake.row_count(RAW_DOCUMENTS, shard)
     runner = HopRunner(ExtractHop(), context, shard)
-    return write_outcomes(runner, runner.run(lambda: extraction_asks(context, shard)))
+    return write_outcomes(runner, runner.run(lambda: extraction_asks(context, shard), expected))

@@ -34,6 +34,8 @@ def filter_personas(context: Context, shard: str) -> Report:
         lake.writer(FILTERED_PERSONAS, shard, run_id) as kept,
         lake.rejects_writer(FILTERED_PERSONAS, shard, run_id) as rejected,
     ):
+        if context.progress:
+            context.progress(0, total=sum(lake.row_count(table, shard) for table in SOURCES))
         for batch in _batches(lake, shard):
             judged, not_compared = judge(batch, _parent_texts(lake, shard, batch), cache, context.settings)
             judged = judged.with_columns(run_id=pl.lit(run_id), created_at=pl.lit(datetime.now(UTC)))

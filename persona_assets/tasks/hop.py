@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-import polars as pl
-
 from persona_assets.engines.hop import Ask, Context, HopRunner, Json, Parsed, Reject, Report, write_outcomes
 from persona_assets.ids import canonical_json, digest, make_id
 from persona_assets.lake import Table
@@ -86,9 +84,7 @@ def run_task(context: Context, template: Template, shard: str) -> Report:
         PersonaAssetsError: the shard's personas are not there.
         EngineUnavailable: no answer can be had; what was answered is kept.
     """
-    lake = context.lake
-    lake.require(DEDUPED_PERSONAS, shard)
-    expected = lake.scan(DEDUPED_PERSONAS, [shard]).select(pl.len()).collect().item()
+    expected = context.lake.row_count(DEDUPED_PERSONAS, shard)
     runner = HopRunner(TaskHop(template), context, shard)
     return write_outcomes(runner, runner.run(lambda: _asks(context, shard), expected))
 
