@@ -37,6 +37,7 @@ from persona_assets.settings import Settings
 WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own
 out = Console(width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
+LIVE = sys.stderr.isatty()  # asked once: while a bar is shown, rich stands a proxy in for stderr
 
 
 class Display:
@@ -64,7 +65,7 @@ class Display:
                 self.bar.reset(self.now, total=total or None, description=f"{asset} {partition}", visible=True)
             state["done"] += done
             self.bar.advance(self.now, done)
-            if not err.is_terminal and time.monotonic() - state["logged"] > 10:
+            if not LIVE and time.monotonic() - state["logged"] > 10:
                 state["logged"] = time.monotonic()
                 line = progress_line(int(state["done"]), int(state["total"]), time.monotonic() - state["started"])
                 err.print(f"{asset} {partition}: {line}")
@@ -74,7 +75,7 @@ class Display:
     def done(self, step: Step) -> None:
         """Keep a finished step for the funnel."""
         self.steps.append(step)
-        if not err.is_terminal:
+        if not LIVE:
             seconds = time.monotonic() - self.started
             made = (
                 f", {step.calls_made:,} calls made, {step.calls_reused:,} reused"
@@ -99,7 +100,7 @@ def _display(total: int) -> Iterator[Display]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err, disable=not LIVE) as bar:
         display = Display(bar, total)
         yield display
         bar.update(display.all, completed=total)
