@@ -49,9 +49,8 @@ def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) ->
     """The view of one table; typed and empty where it has no partition."""
     glob = glob_of(lake, table)
     if lake.fs.glob(glob):
-        path = glob if lake.is_local else lake.fs.unstrip_protocol(glob)
         columns = ", ".join(identifier(name) for name in table.polars)
-        sql = fill_sql("table_view", name=identifier(table.name), columns=columns, files=literal(path))
+        sql = fill_sql("table_view", name=identifier(table.name), columns=columns, files=literal(lake.url(glob)))
     else:
         nulls = ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in duckdb_types(table).items())
         sql = fill_sql("empty_view", name=identifier(table.name), typed_nulls=nulls)

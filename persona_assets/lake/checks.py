@@ -95,6 +95,8 @@ def run_drift(lake: Lake, table: Table) -> list[CheckOutcome]:
     """Compare the partitions of a table with one another (advisory)."""
     characters = "length(text)" if "text" in table.polars else _content_length(table)
     with duckdb.connect() as connection:
+        if not lake.is_local:
+            connection.register_filesystem(lake.fs)
         paths = lake.paths(table)
         if not paths:
             return [CheckOutcome(name, 0, []) for name in DRIFT_CHECKS]
@@ -103,7 +105,7 @@ def run_drift(lake: Lake, table: Table) -> list[CheckOutcome]:
                 "history_view",
                 partition=identifier(table.partition),
                 characters=characters,
-                files=literals(paths),
+                files=literals([lake.url(path) for path in paths]),
                 keys=literals(lake.keys(table)),
             )
         )
@@ -118,10 +120,10 @@ def _content_length(table: Table) -> str:
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, key: str) -> None:
-    files = literals([lake.path(table, key)])
+    files = literals([lake.url(lake.path(table, key))])
     rejects = lake.rejects_path(table, key)
     source = (
-        f"read_parquet({literals([rejects])}, hive_partitioning = false)"
+        f"read_parquet({literals([lake.url(rejects)])}, hive_partitioning = false)"
         if lake.fs.exists(rejects)
         else "(FROM rejected LIMIT 0)"
     )
@@ -171,8 +173,10 @@ def _given(lake: Lake, table: Table, key: str) -> str:
         return "SELECT NULL::VARCHAR WHERE false"
     shard = f"{key}.*" if table.partition == "dump" else key  # a dump's rows come from all its shards
     folders = [f"{lake.root}/{name}/shard={shard}" for name in parent.tables]
-    found = literals(sorted(path for folder in folders for path in lake.fs.glob(f"{folder}/data.parquet")))
-    return f"SELECT {identifier(parent.key)} FROM read_parquet({found}, hive_partitioning = false)"
+    found = sorted(lake.url(path) for folder in folders for path in lake.fs.glob(f"{folder}/data.parquet"))
+    if not found:
+        return "SELECT NULL::VARCHAR WHERE false"
+    return f"SELECT {identifier(parent.key)} FROM read_parquet({literals(found)}, hive_partitioning = false)"
 
 
 def _kept(table: Table) -> str:

@@ -118,6 +118,10 @@ class Lake:
         """Path of the record that holds a data file's sha256."""
         return f"{self.root}/_commits{path.removeprefix(self.root).removesuffix('.parquet')}.json"
 
+    def url(self, path: str) -> str:
+        """A path of this lake as Polars and DuckDB know it: with the store's protocol where it is remote."""
+        return path if self.is_local else str(self.fs.unstrip_protocol(path))
+
     def temporary(self) -> str:
         """A new path that no reader looks at, on the same file system as the data."""
         self.fs.makedirs(f"{self.root}/_tmp", exist_ok=True)
@@ -222,7 +226,7 @@ class Lake:
         """A lazy frame over these files of a table."""
         if not paths:
             return pl.LazyFrame(schema=table.polars)
-        sources = list(paths) if self.is_local else [self.fs.unstrip_protocol(path) for path in paths]
+        sources = [self.url(path) for path in paths]
         return pl.scan_parquet(sources, hive_partitioning=False, glob=False)
 
     def read(self, table: Table, key: str) -> pl.DataFrame:

@@ -166,7 +166,7 @@ class Finder:
         """
         if not paths:
             return []
-        sources = list(paths) if self.lake.is_local else [self.lake.fs.unstrip_protocol(path) for path in paths]
+        sources = [self.lake.url(path) for path in paths]
         named = {name: table.polars[name] for name in where.meta.root_names()}
         scan = pl.scan_parquet(
             sources,

@@ -9,8 +9,10 @@ import pytest
 
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake
+from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.lake.store import check_key
+from persona_assets.settings import Settings
 from persona_assets_tests.rows import document, persona, put
 
 
@@ -55,6 +57,7 @@ def test_a_process_killed_while_writing_leaves_no_partition(lake: Lake) -> None:
     code = f"""
 import sys, time
 from persona_assets.lake import Lake
+from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import RAW_DOCUMENTS
 from persona_assets_tests.lake.test_store import documents
 with Lake({lake.root!r}).writer(RAW_DOCUMENTS, "d.0000", "run") as writer:
@@ -132,6 +135,10 @@ def test_the_same_code_serves_a_store_without_renames() -> None:
     put(lake, EXTRACTED_PERSONAS, persona("a", "a"))
     assert lake.keys(EXTRACTED_PERSONAS) == ["d.0000"]
     assert next(lake.batches(EXTRACTED_PERSONAS, "d.0000"))["persona_id"].to_list() == ["per_a"]
+    outcomes = {
+        outcome.name: outcome.failing for outcome in run_gates(lake, EXTRACTED_PERSONAS, "d.0000", Settings(), "r")
+    }
+    assert (outcomes["ids_unique"], outcomes["parents_exist"]) == (0, 1)
 
 
 @pytest.mark.parametrize("url", ["", " ", "a*b", "lake [1]", "nosuchstore://x"])
