@@ -53,7 +53,7 @@ def partition_metadata(lake: Lake, table: Table, key: str, report: Report) -> di
         "seconds": round(report.seconds, 2),
         "preview": dg.MetadataValue.md(preview_markdown(lake, table, key)),
     }
-    if table.generated and table.name not in {"filtered_personas", "deduped_personas"}:
+    if table.asks:
         metadata |= {
             "calls made": report.calls_made,
             "calls reused": report.calls_reused,

@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 
 from persona_assets.lake.catalog import connect
-from persona_assets.lake.schemas import CHECK_RESULTS, RAW_DOCUMENTS, Table
+from persona_assets.lake.schemas import CHECK_RESULTS, RAW_DOCUMENTS, Parent, Table
 from persona_assets.lake.sqlfiles import fill_sql, identifier, literal, literals, sql_text
 from persona_assets.lake.store import Lake
 from persona_assets.settings import Settings
@@ -48,7 +48,7 @@ def gate_names(table: Table) -> list[str]:
         names.append("accounted")
     if table.generated:
         names.append("calls_exist")
-    if table.generated and table.name != "filtered_personas" and table.name != "deduped_personas":
+    if table.asks:
         names += ["reject_rate", "parse_failure_rate"]
     if table.name == "filtered_personas":
         names.append("reject_rate")
@@ -134,7 +134,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, ke
             data=files,
             rejected_source=source,
             links=_links(table),
-            parent_ids=_parent_ids(table),
+            parent_ids=_parent_ids(lake, table, key),
             given=_given(lake, table, key),
             kept=_kept(table),
         )
@@ -158,11 +158,12 @@ def _each(table: Table, column: str) -> str:
     return f"unnest({name})" if isinstance(table.polars[column], pl.List) else name
 
 
-def _parent_ids(table: Table) -> str:
+def _parent_ids(lake: Lake, table: Table, key: str) -> str:
+    """The ids that a partition's rows may refer to. A shard's parents are in the shard; a dump's survivors anywhere."""
     selects = [
-        f"SELECT {literal(parent.column)}, {identifier(parent.key)} FROM {identifier(name)}"
+        f"SELECT {literal(parent.column)}, {identifier(parent.key)} FROM "
+        + (_rows_of_shards(lake, parent, key) if table.partition == "shard" else _rows_anywhere(parent))
         for parent in table.parents
-        for name in parent.tables
     ]
     return " UNION ALL ".join(selects) or "SELECT NULL::VARCHAR, NULL::VARCHAR WHERE false"
 
@@ -171,12 +172,22 @@ def _given(lake: Lake, table: Table, key: str) -> str:
     parent = next((parent for parent in reversed(table.parents) if parent.column == table.accounts_for), None)
     if parent is None:
         return "SELECT NULL::VARCHAR WHERE false"
-    shard = f"{key}.*" if table.partition == "dump" else key  # a dump's rows come from all its shards
-    folders = [f"{lake.root}/{name}/shard={shard}" for name in parent.tables]
-    found = sorted(lake.url(path) for folder in folders for path in lake.fs.glob(f"{folder}/data.parquet"))
+    shards = f"{key}.*" if table.partition == "dump" else key  # a dump's rows come from all its shards
+    return f"SELECT {identifier(parent.key)} FROM {_rows_of_shards(lake, parent, shards)}"
+
+
+def _rows_of_shards(lake: Lake, parent: Parent, shards: str) -> str:
+    """The parent's rows in the shards that a key or glob names."""
+    globs = [f"{lake.root}/{name}/shard={shards}/data.parquet" for name in parent.tables]
+    found = sorted(lake.url(path) for glob in globs for path in lake.fs.glob(glob))
     if not found:
-        return "SELECT NULL::VARCHAR WHERE false"
-    return f"SELECT {identifier(parent.key)} FROM read_parquet({literals(found)}, hive_partitioning = false)"
+        return f"(SELECT NULL::VARCHAR AS {identifier(parent.key)} WHERE false)"
+    return f"read_parquet({literals(found)}, hive_partitioning = false)"
+
+
+def _rows_anywhere(parent: Parent) -> str:
+    tables = " UNION ALL ".join(f"SELECT {identifier(parent.key)} FROM {identifier(name)}" for name in parent.tables)
+    return f"({tables})"
 
 
 def _kept(table: Table) -> str:

@@ -57,6 +57,11 @@ class Table:
         """Whether each row came out of a model call."""
         return "call_id" in self.polars
 
+    @property
+    def asks(self) -> bool:
+        """Whether its own hop made the calls; a table whose key is a parent's key passes rows on instead."""
+        return self.generated and all(parent.column != self.key for parent in self.parents)
+
 
 def _text(name: str, description: str, nullable: bool = False) -> Column:
     return Column(name, pl.String(), description, nullable)
