@@ -67,6 +67,14 @@ class Settings(BaseSettings):
     min_relatedness: float = Field(0.05, ge=-1, le=1, description="Cosine to its parent below which a persona goes")
     lexical_threshold: float = Field(0.9, gt=0, le=1, description="Jaccard on 1-grams (paper section 2.3)")
     semantic_threshold: float = Field(0.9, gt=0, le=1, description="Cosine of embeddings (paper section 2.3)")
+    semantic: bool = Field(True, description="Whether personas are also compared by their embeddings")
+    dedup_strategy: Literal["auto", "exact", "minhash", "paper"] = Field(
+        "auto",
+        description="How lexical near-duplicates are found: exact, minhash (verified), or paper (MinHash estimates "
+        "decide, section 2.3); auto: exact from a threshold of 0.8, else minhash",
+    )
+    minhash_recall: float = Field(0.99, gt=0, lt=1, description="Recall at the threshold that MinHash bands have")
+    memory_limit_mb: int = Field(2048, ge=512, description="Memory that dedup may take, in MiB")
     encoder: str = Field("", description="sentence-transformers model; empty: the packaged all-MiniLM-L6-v2")
     max_unknown_share: float = Field(0.2, ge=0, le=1, description="[UNK] share above which rows are not encoded")
 

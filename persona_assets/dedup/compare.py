@@ -1,153 +1,169 @@
-"""Comparing the personas of one dump with each other and with what earlier dumps published."""
+"""Settling one part: which of its nodes are kept, given its lexical pairs and the survivors before it.
+
+Pairs are looked for among nodes that are kept as far as is known, and the greedy rule is applied again, until no two
+kept nodes are without a comparison. Then the outcome is that of the rule over all pairs: every removed node has a kept
+one near it and before it, and no two kept nodes are near.
+"""
 
 import time
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from persona_assets.dedup.embeddings import Half, VectorCache
-from persona_assets.dedup.lexical import lexical_pairs
-from persona_assets.dedup.semantic import semantic_pairs
-from persona_assets.dedup.sets import Index, Pairs, TokenSets, token_sets
-from persona_assets.dedup.survivors import METHODS, Graph, Removals, explain, greedy
-from persona_assets.settings import Settings
+from persona_assets.dedup.lexical import Found
+from persona_assets.dedup.segments import Segment
+from persona_assets.dedup.semantic import EXACT_PRODUCTS, Standing, Vectors, make_store, near_earlier
+from persona_assets.dedup.sets import Pairs
+from persona_assets.dedup.survivors import METHODS, Graph, Hits, greedy
+from persona_assets.text.token_hashes import Index
 
-VERDICT = {
-    "kept": pl.Boolean,
-    "survivor": pl.Int64,  # place of the surviving row
-    "similarity": pl.Float32,
-    "method": pl.String,
-    "semantic_compared": pl.Boolean,
-}
+EarlierTexts = Callable[[pl.DataFrame], pl.Series]  # texts of personas (persona_id, shard, dump), in their order
 
 
-@dataclass
-class Comparison:
-    """What comparing found: one verdict per row, how many pairs were near, and where the time went."""
+@dataclass(frozen=True)
+class Semantic:
+    """The semantic hop: its threshold, the vectors, and where to read the texts of earlier survivors again."""
 
-    verdicts: pl.DataFrame
-    pairs: Counter[str] = field(default_factory=Counter)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass
-class _Vectors:
-    """Which nodes have been encoded, in the order of `vectors`, and which were looked at."""
-
-    nodes: Index
-    vectors: Half
-    tried: NDArray[np.bool_]
+    threshold: float
+    cache: VectorCache
+    earlier_texts: EarlierTexts
 
 
-class _Clock:
+class Clock:
+    """Seconds by step."""
+
     def __init__(self) -> None:
+        """Start now."""
         self.seconds: dict[str, float] = {}
         self.last = time.perf_counter()
 
     def tick(self, step: str) -> None:
+        """Add the time since the last tick to a step."""
         now = time.perf_counter()
         self.seconds[step] = round(self.seconds.get(step, 0.0) + now - self.last, 3)
         self.last = now
 
 
-def compare(personas: pl.DataFrame, published: int, settings: Settings, cache: VectorCache) -> Comparison:
-    """Verdicts (`VERDICT`, one per row) over personas in canonical order, the first `published` of which stay.
+class Comparison:
+    """The state of settling one part."""
 
-    `personas` has persona_id, shard and text. Rows of one text are one node. The semantic hop encodes only nodes that
-    the lexical hop keeps; where it removes one of them, nodes that had gone for its sake are weighed again, and
-    encoded in turn if they stay, until nothing changes. That gives what the greedy rule gives over all pairs, as a
-    pair with a removed node before it decides nothing.
-    """
-    clock = _Clock()
-    texts, node_of, first_row = _nodes(personas)
-    nodes = personas[first_row].with_columns(text=texts)
-    known = int(node_of[:published].max(initial=-1)) + 1
-    sets = token_sets(texts)
-    clock.tick("tokenise")
-    graph = _lexical_graph(sets, known, settings.lexical_threshold)
-    kept = greedy(graph)
-    clock.tick("lexical")
-    state = _Vectors(np.zeros(0, np.int64), np.zeros((0, 0), np.float16), np.zeros(len(nodes), dtype=bool))
-    while (fresh := np.flatnonzero(kept & ~state.tried)).size:
-        earlier = _encode(nodes, fresh, known, state, cache)
-        clock.tick("encode")
-        graph = replace(graph, semantic=Pairs.concat([graph.semantic, _near(nodes, state, earlier, settings, cache)]))
-        kept = greedy(graph)
-        clock.tick("semantic")
-    compared = np.zeros(len(nodes), dtype=bool)
-    compared[state.nodes] = True
-    verdicts = _verdicts(node_of, first_row, kept, explain(graph, kept), compared)
-    clock.tick("survivors")
-    pairs = Counter({"lexical": len(graph.lexical), "semantic": len(graph.semantic)})
-    return Comparison(verdicts, pairs, clock.seconds)
+    def __init__(
+        self,
+        nodes: pl.DataFrame,
+        graph: Graph,
+        found: Found,
+        segments: Sequence[Segment],
+        semantic: Semantic | None,
+        clock: Clock,
+        progress: Callable[[int], None],
+    ) -> None:
+        """Nodes (persona_id, shard, text) in canonical order, their graph so far, and what came before them."""
+        self.nodes, self.graph, self.open = nodes, graph, found.open
+        self.segments, self.semantic, self.progress = segments, semantic, progress
+        self.clock = clock
+        self.row_of = np.full(len(nodes), -1)  # row in `vectors`
+        self.tried = np.zeros(len(nodes), bool)
+        self.vectors: Half = np.zeros((0, 0), np.float16)
+        self.standing: Standing | None = None
+
+    @property
+    def compared(self) -> NDArray[np.bool_]:
+        """Which nodes the semantic hop looked at."""
+        return self.row_of >= 0
+
+    def settle(self) -> NDArray[np.bool_]:
+        """Which nodes are kept."""
+        while True:
+            kept = greedy(self.graph)
+            if not (self._open_groups(kept) or (self.semantic and self._semantic(self.semantic, kept))):
+                return kept
+
+    def _open_groups(self, kept: NDArray[np.bool_]) -> bool:
+        """Compare more of the lexical groups that were too large; whether there was anything to compare."""
+        of_sets = np.zeros(int(self.graph.set_of.max(initial=-1)) + 1, bool)
+        of_sets[self.graph.set_of[kept]] = True
+        further = self.open.further(of_sets)
+        if further:
+            lexical = Pairs.concat([self.graph.lexical, self.open.sketched.near(further)]).unique()
+            self.graph = replace(self.graph, lexical=lexical)
+        self.clock.tick("lexical")
+        return bool(further)
+
+    def _semantic(self, hop: Semantic, kept: NDArray[np.bool_]) -> bool:
+        """Compare the kept nodes that have not been compared; whether there were any."""
+        untried = np.flatnonzero(kept & ~self.tried)
+        if len(untried):
+            self._encode(hop, untried)
+            self.clock.tick("encode")
+            hits = self._hits(hop, untried[self.row_of[untried] >= 0])
+            self.clock.tick("semantic")
+            if (hits.survivor < 0).any():
+                self.graph = replace(self.graph, hits=self.graph.hits.better(hits))
+                return True
+        if self.standing is None:
+            store = make_store(int((kept & self.compared).sum()))
+            self.standing = Standing(len(self.nodes), hop.threshold, lambda places: self._alone(hop, places), store)
+        fresh = np.flatnonzero(kept & self.compared & ~self.standing.stands)
+        if len(fresh):
+            pairs = self.standing.compare(fresh, self._stored, kept)
+            self.graph = replace(self.graph, semantic=Pairs.concat([self.graph.semantic, pairs]).unique())
+        self.clock.tick("semantic")
+        return bool(len(fresh))
+
+    def _encode(self, hop: Semantic, nodes: Index) -> None:
+        self.tried[nodes] = True
+        scripts, vectors = hop.cache.vectors(self.nodes[nodes], self.progress)
+        if len(vectors):
+            self.row_of[nodes[scripts]] = len(self.vectors) + np.arange(len(vectors))
+            self.vectors = np.concatenate([self.vectors, vectors]) if len(self.vectors) else vectors
+
+    def _hits(self, hop: Semantic, nodes: Index) -> Hits:
+        """By node the first survivor of the earlier segments whose vector is near; none but for `nodes`."""
+        hits, after = Hits.none(len(self.nodes)), 0
+        vectors = self.vectors[self.row_of[nodes]] if len(nodes) else self.vectors
+        for segment in reversed(self.segments):
+            found = self._hits_of_segment(hop, segment, nodes, vectors, after)
+            hits, after = hits.better(found), after + len(segment)
+        return hits
+
+    def _hits_of_segment(self, hop: Semantic, segment: Segment, nodes: Index, vectors: Half, after: int) -> Hits:
+        hits = Hits.none(len(self.nodes))
+        if not len(nodes) or not len(segment):
+            return hits
+        indexed = len(nodes) * len(segment) > EXACT_PRODUCTS
+        row, place, cosine = near_earlier(
+            vectors,
+            segment.vectors(hop.cache),
+            segment.index(hop.cache) if indexed else None,
+            hop.threshold,
+            (
+                lambda rows: self._alone(hop, nodes[rows]),
+                lambda places: _encoded_alone(hop, hop.earlier_texts(segment.survivors(places))),
+            ),
+        )
+        order = np.lexsort((place, row))
+        rows, first = np.unique(row[order], return_index=True)
+        best = order[first]
+        hits.survivor[nodes[rows]] = place[best] - len(segment) - after
+        hits.similarity[nodes[rows]] = cosine[best]
+        hits.method[nodes[rows]] = METHODS.index("semantic")
+        return hits
+
+    def recall(self) -> dict[str, float]:
+        """Estimated share of the near pairs that the semantic hop found, where it ran."""
+        return {"semantic": self.standing.recall(self._stored)} if self.standing else {}
+
+    def _stored(self, nodes: Index) -> Half:
+        stored: Half = self.vectors[self.row_of[nodes]]
+        return stored
+
+    def _alone(self, hop: Semantic, nodes: Index) -> Vectors:
+        return _encoded_alone(hop, self.nodes["text"].gather(nodes))
 
 
-def _nodes(personas: pl.DataFrame) -> tuple[pl.Series, Index, Index]:
-    """Distinct texts in order of first appearance, the node of each row, and the first row of each node."""
-    rows = personas.select(pl.col("text").str.strip_chars()).with_row_index("row")
-    nodes = rows.group_by("text", maintain_order=True).agg(pl.col("row").first()).with_row_index("node")
-    node_of = rows.join(nodes.select("text", "node"), on="text", how="left", maintain_order="left")["node"]
-    return nodes["text"], node_of.to_numpy().astype(np.int64), nodes["row"].to_numpy().astype(np.int64)
-
-
-def _lexical_graph(sets: TokenSets, known: int, threshold: float) -> Graph:
-    first = sets.first_equal()
-    wordless = sets.sizes == 0  # these are near nothing, not near each other
-    first[wordless] = np.flatnonzero(wordless)
-    distinct, set_of = np.unique(first, return_inverse=True)
-    pairs = lexical_pairs(sets.take(distinct), threshold, int((distinct < known).sum()))
-    return Graph(set_of.astype(np.int64), pairs, Pairs.empty(), known)
-
-
-def _encode(nodes: pl.DataFrame, fresh: Index, known: int, state: _Vectors, cache: VectorCache) -> int:
-    """Add the vectors of fresh nodes; returns how many vectors at the front need no comparison among themselves."""
-    scripts, vectors = cache.vectors(nodes[fresh])
-    state.tried[fresh] = True
-    earlier = len(state.nodes) + int((fresh[scripts] < known).sum())
-    if scripts.any():
-        state.nodes = np.concatenate([state.nodes, fresh[scripts]])
-        state.vectors = np.concatenate([state.vectors, vectors]) if len(state.vectors) else vectors
-    return earlier
-
-
-def _near(nodes: pl.DataFrame, state: _Vectors, earlier: int, settings: Settings, cache: VectorCache) -> Pairs:
-    """Semantic pairs of the vectors from place `earlier` on, as pairs of nodes."""
-
-    def alone(places: Index) -> NDArray[np.float32]:
-        return np.concatenate([cache.encoder.encode([text]) for text in nodes["text"].gather(state.nodes[places])])
-
-    pairs = semantic_pairs(state.vectors, earlier, settings.semantic_threshold, alone)
-    left, right = state.nodes[pairs.left], state.nodes[pairs.right]
-    return Pairs(np.minimum(left, right), np.maximum(left, right), pairs.similarity)
-
-
-def _verdicts(
-    node_of: Index, first_row: Index, kept: NDArray[np.bool_], removals: Removals, compared: NDArray[np.bool_]
-) -> pl.DataFrame:
-    survivor = np.arange(len(kept))
-    similarity = np.ones(len(kept))
-    method = np.zeros(len(kept), np.int64)
-    survivor[removals.node] = removals.survivor
-    similarity[removals.node] = removals.similarity
-    method[removals.node] = removals.method
-    first = first_row[node_of] == np.arange(len(node_of))
-    stays = kept[node_of] & first
-    names = np.array(METHODS)[method[node_of]]
-    return pl.DataFrame(
-        {
-            "kept": stays,
-            "survivor": first_row[survivor[node_of]],
-            "similarity": similarity[node_of].round(4),
-            "method": names,
-            "semantic_compared": compared[node_of] & (stays | (names == "semantic")),
-        }
-    ).select(
-        "kept",
-        "survivor",
-        similarity=pl.when(~pl.col("kept")).then("similarity").cast(pl.Float32),
-        method=pl.when(~pl.col("kept")).then("method"),
-        semantic_compared="semantic_compared",
-    )
+def _encoded_alone(hop: Semantic, texts: pl.Series) -> Vectors:
+    return np.concatenate([hop.cache.encoder.encode([text]) for text in texts])

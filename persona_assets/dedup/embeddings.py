@@ -1,20 +1,35 @@
 """Sentence vectors kept in the lake, so that no text is encoded twice by one model.
 
-`<lake>/embeddings/model=<name>-<revision>/shard=<shard>/data.parquet`: persona_id, unknown_share, and the vector as
-float16, null where the encoder does not know the script. A cache: it can be deleted, it is no asset.
+`<lake>/embeddings/model=<name>-<revision>/shard=<shard>/part-<digest>.parquet`: persona_id, unknown_share, and the
+vector as float16, null where the encoder does not know the script. Parts never change: an addition is a new part, and
+many parts are merged into one, which is there before they go. A cache: it can be deleted, it is no asset.
 """
 
+import io
 import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import IO
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from persona_assets.engines.parts import file_digest
+from persona_assets.ids import digest
 from persona_assets.lake import Lake
 from persona_assets.lake.store import check_key
 from persona_assets.text.encoder import Encoder
 
+PART_TEXTS = 8192  # texts encoded before their part is written: a crash loses about 20 seconds' work on two cores
+MANY_PARTS = 64  # parts of a shard beyond which they are merged
+RELISTS = 8  # how often a reader returns to the listing when another process merged a listed part away
+
+_COMPAT = pl.CompatLevel.oldest()  # plain Arrow strings, which every Parquet reader knows
+
 Half = NDArray[np.float16]
+Progress = Callable[[int], None]
 
 
 class VectorCache:
@@ -26,61 +41,146 @@ class VectorCache:
         slug = re.sub(r"[^A-Za-z0-9]+", "-", encoder.name).strip("-")
         self.root = f"{lake.root}/embeddings/model={slug}-{encoder.revision[:16]}"
 
-    def path(self, shard: str) -> str:
-        """The file of a shard's vectors."""
-        return f"{self.root}/shard={check_key(shard)}/data.parquet"
+    def parts(self, shard: str) -> list[str]:
+        """The parts of a shard that exist, sorted."""
+        return sorted(self.lake.fs.glob(f"{self._folder(shard)}/part-*.parquet"))
 
-    def vectors(self, personas: pl.DataFrame) -> tuple[NDArray[np.bool_], Half]:
+    def vectors(self, personas: pl.DataFrame, progress: Progress | None = None) -> tuple[NDArray[np.bool_], Half]:
         """Whether the encoder knows each text, shape (n,), and the vectors of those it knows, shape (m, dimension).
 
         `personas` has persona_id (unique), shard and text; the vectors are in its order. What is not in the cache is
-        encoded and added, one shard at a time, so that a crash loses one shard's work at most.
+        encoded and added, `PART_TEXTS` at a time; `progress` is given the number of personas done since its last call.
         """
         places = personas.with_row_index("place")
-        parts = [self._of_shard(part) for part in places.partition_by("shard", maintain_order=True)]
+        found = [self._of_shard(part, progress) for part in places.partition_by("shard", maintain_order=True)]
         known = np.zeros(personas.height, dtype=bool)
-        if not any(part.height for part in parts):
+        if not any(part.height for part in found):
             return known, np.zeros((0, 0), np.float16)
-        found = pl.concat([part for part in parts if part.height]).sort("place")
-        known[found["place"].to_numpy()] = True
-        return known, found["vector"].to_numpy()
+        rows = pl.concat([part for part in found if part.height]).sort("place")
+        known[rows["place"].to_numpy()] = True
+        return known, rows["vector"].to_numpy()
 
-    def _of_shard(self, personas: pl.DataFrame) -> pl.DataFrame:
+    def scan(self, shard: str) -> Iterator[pl.DataFrame]:
+        """persona_id and vector of all that the cache holds of a shard, each persona once, part by part.
+
+        Parts that another process merges away meanwhile are followed into the merged one.
+        """
+        seen = pl.Series("persona_id", [], dtype=pl.String)
+        for part in self._read(shard):
+            rows = part.filter(pl.col("vector").is_not_null()).select("persona_id", "vector")
+            rows = rows.filter(~pl.col("persona_id").is_in(seen.implode())).unique("persona_id", maintain_order=True)
+            seen = pl.concat([seen, rows["persona_id"]])
+            if rows.height:
+                yield rows
+
+    def _of_shard(self, personas: pl.DataFrame, progress: Progress | None) -> pl.DataFrame:
         """Place and vector of the shard's personas that the encoder knows."""
-        cached = self._read(personas["shard"][0], personas["persona_id"])
+        shard = personas["shard"][0]
+        cached = self._find(shard, personas.select("persona_id"))
         wanted = personas.join(cached, on="persona_id", how="left", maintain_order="left")
         missing = wanted.filter(
             pl.col("unknown_share").is_null()
             | (pl.col("vector").is_null() & (pl.col("unknown_share") <= self.max_unknown))
         )
+        if progress:
+            progress(wanted.height - missing.height)
         if missing.height:
-            self._add(personas["shard"][0], missing)
-            return self._of_shard(personas)
+            for rows in missing.select("persona_id", "text").iter_slices(PART_TEXTS):
+                self._add(shard, rows, progress)
+            if len(self.parts(shard)) > MANY_PARTS:
+                self._merge(shard)
+            return self._of_shard(personas, None)
         return wanted.filter(pl.col("unknown_share") <= self.max_unknown).select("place", "vector")
 
-    def _read(self, shard: str, wanted: pl.Series | None = None) -> pl.DataFrame:
-        path = self.path(shard)
-        if not self.lake.fs.exists(path):
-            return pl.DataFrame(schema={"persona_id": pl.String, "unknown_share": pl.Float32, "vector": pl.Null})
+    # Reading
+
+    def _find(self, shard: str, wanted: pl.DataFrame) -> pl.DataFrame:
+        """The rows of these personas, each once, one with a vector where there is one."""
+        empty = pl.DataFrame(schema={"persona_id": pl.String, "unknown_share": pl.Float32, "vector": pl.Null})
+        found = [part.join(wanted, on="persona_id", how="semi") for part in self._read(shard)]
+        rows = pl.concat([empty, *found], how="diagonal_relaxed")
+        return rows.sort(pl.col("vector").is_null(), maintain_order=True).unique("persona_id", keep="first")
+
+    def _read(self, shard: str) -> Iterator[pl.DataFrame]:
+        """All rows in blocks. Where a part was merged away the parts are listed again, and some rows come twice."""
+        done: set[str] = set()
+        for attempt in range(RELISTS + 1):
+            try:
+                for path in self.parts(shard):
+                    if path not in done:
+                        yield from self._blocks(path)
+                        done.add(path)
+                return
+            except FileNotFoundError:
+                if attempt == RELISTS:
+                    raise
+
+    def _blocks(self, path: str) -> Iterator[pl.DataFrame]:
         with self.lake.fs.open(path, "rb") as file:
-            cached = pl.read_parquet(file, hive_partitioning=False)
-        return cached if wanted is None else cached.filter(pl.col("persona_id").is_in(wanted.implode()))
+            part = pq.ParquetFile(file)
+            for group in range(part.metadata.num_row_groups):
+                yield pl.DataFrame(part.read_row_group(group))
 
-    def _add(self, shard: str, personas: pl.DataFrame) -> None:
+    # Writing
+
+    def _add(self, shard: str, personas: pl.DataFrame, progress: Progress | None) -> None:
         shares = self.encoder.unknown_share(personas["text"].to_list())
-        known = shares <= np.float32(self.max_unknown)
-        fresh = personas.select("persona_id").with_columns(unknown_share=pl.Series(shares, dtype=pl.Float32))
-        encoded = fresh.filter(pl.Series(known))
-        if encoded.height:
-            vectors = self.encoder.encode(personas.filter(pl.Series(known))["text"].to_list()).astype(np.float16)
+        known = pl.Series(shares <= np.float32(self.max_unknown))
+        rows = personas.select("persona_id").with_columns(unknown_share=pl.Series(shares, dtype=pl.Float32))
+        if progress:
+            progress(int((~known).sum()))
+        if known.any():
+            texts = personas.filter(known)["text"].to_list()
+            vectors = (self.encoder.encode(texts, progress) if progress else self.encoder.encode(texts)).astype(
+                np.float16
+            )
             dtype = pl.Array(pl.Float16, vectors.shape[1])
-            encoded = encoded.with_columns(vector=pl.Series(vectors, dtype=dtype))
-        rows = pl.concat([encoded, fresh.filter(pl.Series(~known))], how="diagonal_relaxed")
-        old = self._read(shard).filter(~pl.col("persona_id").is_in(rows["persona_id"].implode()))
-        self._write(shard, pl.concat([old, rows], how="diagonal_relaxed").sort("persona_id"))
+            encoded = rows.filter(known).with_columns(vector=pl.Series(vectors, dtype=dtype))
+            rows = pl.concat([encoded, rows.filter(~known)], how="diagonal_relaxed")
+        else:
+            rows = rows.with_columns(vector=pl.lit(None, pl.Array(pl.Float16, self.encoder.dimension)))
+        data = io.BytesIO()
+        pq.write_table(rows.sort("persona_id").to_arrow(compat_level=_COMPAT), data, compression="zstd")
+        self.lake.write_bytes(f"{self._folder(shard)}/part-{digest(data.getvalue())}.parquet", data.getvalue())
 
-    def _write(self, shard: str, rows: pl.DataFrame) -> None:
-        temporary = self.lake.temporary()
-        with self.lake.fs.open(temporary, "wb") as file:
-            rows.write_parquet(file, compression="zstd")
-        self.lake.commit(temporary, self.path(shard))
+    def _merge(self, shard: str) -> None:
+        """Put one part in the place of all; holds their ids and one block. Left to another process that does it too."""
+        fs, temporary, paths = self.lake.fs, self.lake.temporary(), self.parts(shard)
+        try:
+            with fs.open(temporary, "wb") as file:
+                self._write_merged(paths, file)
+            merged = f"{self._folder(shard)}/part-{file_digest(fs, temporary)}.parquet"
+            self.lake.commit(temporary, merged)
+        except FileNotFoundError:
+            return
+        finally:
+            if fs.exists(temporary):
+                fs.rm(temporary)
+        for path in paths:
+            if path != merged:
+                with suppress(FileNotFoundError):
+                    fs.rm(path)
+
+    def _write_merged(self, paths: list[str], file: IO[bytes]) -> None:
+        ids = [
+            block.select("persona_id", block=pl.lit(number, pl.UInt32), empty=pl.col("vector").is_null())
+            for number, block in enumerate(self._blocks_of(paths))
+        ]
+        kept = pl.concat(ids).sort("empty", "block", maintain_order=True).unique("persona_id", keep="first")
+        mine = kept.partition_by("block", as_dict=True)
+        with ExitStack() as stack:
+            parquet: pq.ParquetWriter | None = None
+            for number, block in enumerate(self._blocks_of(paths)):
+                if (number,) in mine:
+                    rows = block.join(mine[number,], on="persona_id", how="semi", maintain_order="left")
+                    table = rows.unique("persona_id", keep="first", maintain_order=True).to_arrow(compat_level=_COMPAT)
+                    if parquet is None:
+                        parquet = stack.enter_context(pq.ParquetWriter(file, table.schema, compression="zstd"))
+                    parquet.write_table(table)
+
+    def _blocks_of(self, paths: list[str]) -> Iterator[pl.DataFrame]:
+        for path in paths:
+            yield from self._blocks(path)
+
+    def _folder(self, shard: str) -> str:
+        return f"{self.root}/shard={check_key(shard)}"

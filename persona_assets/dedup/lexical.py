@@ -1,106 +1,302 @@
-"""Lexical near-duplicates: every pair of token sets with Jaccard at or above the threshold (paper section 2.3)."""
+"""Lexical near-duplicates: every pair of token sets with Jaccard at or above the threshold (paper section 2.3).
 
-from collections.abc import Iterator
+Sets that share a blocking key are a group. All pairs of a group are compared, first by size, then by a sketch of 128
+bits, then on their tokens. A group with more than `GROUP_PAIRS` pairs is split again by other exact keys, in which no
+near pair is lost; what does not get smaller is a mass of near-copies, whose pairs nobody could hold. It stays *open*:
+only pairs with its first sets are taken, and `OpenGroups` gives further ones where these do not decide it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_assets.dedup.keys import blocking_keys, differences
-from persona_assets.dedup.sets import Hashes, Index, Pairs, TokenSets, mix, spans
+from persona_assets.dedup.keys import (
+    ROUNDS,
+    Scheme,
+    blocking_keys,
+    keys_of,
+    most_differences,
+    rows_of,
+)
+from persona_assets.dedup.minhash import estimates
+from persona_assets.dedup.sets import Pairs, TokenSets, ends_of, spans
+from persona_assets.text.token_hashes import Hashes, Index, in_threads, mix
 
-CANDIDATES = 1 << 22  # candidate pairs held at once: bounds the memory of a hot key
-TOKENS = 1 << 23  # tokens of pairs verified at once
-SKETCH_WORDS = 4  # 256 bits: sets that differ in more than a few tokens are told apart without reading them
+CANDIDATES = 1 << 18  # candidate pairs looked at at once, by each thread
+PAIRS = 1 << 14  # likely pairs that a thread verifies at a time
+PAIR_TOKENS = 1 << 20  # tokens of pairs verified at once
+PAIR_BITS = 17  # in which a pair of a batch is numbered; 47 bits of a token's hash stay, its 49 bits less two
+GROUP_PAIRS = 1 << 17  # pairs of one group (512 sets) above which it is split again
+FIRST_PIVOTS = 16  # sets of an open group that are compared with all of it at first; doubled each time
 
 
-def lexical_pairs(sets: TokenSets, threshold: float, known: int = 0) -> Pairs:
-    """All pairs with Jaccard >= threshold among distinct token sets, but for those among the first `known` sets.
+@dataclass
+class Found:
+    """The near pairs of some sets, and the groups whose pairs are not all among them."""
 
-    Exact: candidates come from keys that lose no pair, and each one is verified on its tokens. Sets without tokens are
-    in no pair. Sorted by (left, right).
+    pairs: Pairs
+    open: "OpenGroups"
+    candidates: int = 0  # pairs compared
+
+
+@dataclass
+class Sketched:
+    """Token sets with what comparing needs of each: its size, and 128 bits in which near sets hardly differ."""
+
+    sets: TokenSets
+    scheme: Scheme
+    sizes: Index = field(init=False)
+    bits: tuple[Hashes, Hashes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compute sizes and sketches."""
+        self.sizes = self.sets.sizes
+        self.bits = parity_sketches(self.sets)
+
+    def likely(self, left: Index, right: Index) -> Hashes:
+        """Those of the given pairs that sizes and sketches allow, as `left << 32 | right`."""
+        near = left != right
+        if self.scheme.strategy != "paper":  # whose estimate can be within where the sets are not
+            low, high = self.bits
+            differing = np.bitwise_count(low[left] ^ low[right]) + np.bitwise_count(high[left] ^ high[right])
+            near &= differing <= most_differences(self.sizes[left], self.sizes[right], self.scheme.threshold)
+        joined: Hashes = ((left[near] << 32) | right[near]).astype(np.uint64)
+        return joined
+
+    def near(self, likely: Sequence[Hashes]) -> Pairs:
+        """Those of the likely pairs that are within the threshold, each once, sorted by (left, right)."""
+        joined = np.sort(np.concatenate([np.zeros(0, np.uint64), *likely]))
+        joined = joined[np.append(True, joined[1:] != joined[:-1])[: len(joined)]].astype(np.int64)
+
+        def of_slice(start: int) -> Pairs:
+            left, right = joined[start : start + PAIRS] >> 32, joined[start : start + PAIRS] & 0xFFFFFFFF
+            compare = estimates if self.scheme.strategy == "paper" else jaccard
+            similarity = compare(self.sets, left, right)
+            return Pairs(left, right, similarity).where(similarity >= self.scheme.threshold)
+
+        return Pairs.concat(in_threads(of_slice, range(0, len(joined), PAIRS)))
+
+
+def lexical_pairs(sets: TokenSets, scheme: Scheme, ascending: Hashes, known: int | None = None) -> Found:
+    """All pairs within the threshold among distinct token sets, given the entries of their keys, ascending.
+
+    With `known`, only pairs of one of the first `known` sets and one after them. Exact unless the strategy is MinHash:
+    candidates come from keys that lose no pair. Sorted by (left, right).
     """
-    keys, rows = blocking_keys(sets, threshold)
-    order = np.lexsort((rows, sets.sizes[rows], keys))
-    keys, rows = keys[order], rows[order]
-    sketches = parity_sketches(sets)
-    found = [
-        _verified(sets, sketches, left, right, threshold)
-        for left, right in _candidates(sets, keys, rows, threshold, known)
-    ]
-    pairs = Pairs.concat(found)
-    _, first = np.unique(pairs.left * max(len(sets), 1) + pairs.right, return_index=True)
-    return Pairs(pairs.left[first], pairs.right[first], pairs.similarity[first])
+    sketched = Sketched(sets, scheme)
+    groups = _groups(ascending)
+    hot = groups.pairs(known) > GROUP_PAIRS
+    parts = [groups.where(~hot)]
+    masses = []
+    for members in groups.where(hot).split():
+        small, masses_of = _split(members, sets, scheme, known, 1)
+        parts += small
+        masses += masses_of
+    if known is not None:  # a new set near any known one goes, so these pairs decide everything: none is left open
+        parts, masses = parts + masses, []
+    open_groups = OpenGroups(sketched, _Groups.concat(masses))
+    likely = [found for part in parts for found in part.likely(sketched, known)] + open_groups.further()
+    return Found(sketched.near(likely), open_groups, sum(int(part.pairs(known).sum()) for part in parts))
 
 
 def jaccard(sets: TokenSets, left: Index, right: Index) -> NDArray[np.float64]:
-    """Exact Jaccard similarity of pairs of non-empty sets, shape (p,)."""
+    """Exact Jaccard similarity of pairs of sets, shape (p,); 1 for two empty sets."""
     sizes = sets.sizes
     shared = np.zeros(len(left), np.int64)
     lengths = sizes[left] + sizes[right]
-    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    bounds = ends_of(lengths)
     start = 0
     while start < len(left):  # as many pairs at once as have that many tokens, and at least one
-        end = max(int(np.searchsorted(bounds, bounds[start] + TOKENS, "right")) - 1, start + 1)
+        fit = int(np.searchsorted(bounds, bounds[start] + PAIR_TOKENS, "right")) - 1
+        end = min(max(fit, start + 1), start + (1 << PAIR_BITS))
         shared[start:end] = _overlaps(sets, left[start:end], right[start:end])
         start = end
-    return shared / (lengths - shared)
+    union = lengths - shared
+    similarity: NDArray[np.float64] = np.divide(shared, union, out=np.ones(len(left)), where=union > 0)
+    return similarity
 
 
 def _overlaps(sets: TokenSets, left: Index, right: Index) -> Index:
     """Tokens shared by each pair: a token of both stands twice in the pair's sorted tokens."""
     sizes = sets.sizes
-    pair = np.arange(len(left))
+    pair = np.arange(len(left), dtype=np.uint64) << np.uint64(64 - PAIR_BITS)
     entries = np.concatenate(
         [
-            (np.repeat(pair, sizes[side]) << 32) | sets.codes[spans(sets.offsets[side], sizes[side])].astype(np.int64)
+            np.repeat(pair, sizes[side]) | (sets.tokens[spans(sets.offsets[side], sizes[side])] >> np.uint64(PAIR_BITS))
             for side in (left, right)
         ]
     )
     entries.sort()
     twice = entries[1:][entries[1:] == entries[:-1]]
-    return np.bincount(twice >> 32, minlength=len(left))
+    return np.bincount((twice >> np.uint64(64 - PAIR_BITS)).astype(np.int64), minlength=len(left))
 
 
-def parity_sketches(sets: TokenSets) -> Hashes:
-    """Bits per set, shape (n, SKETCH_WORDS): each token flips one.
+def parity_sketches(sets: TokenSets) -> tuple[Hashes, Hashes]:
+    """128 bits per set, as two arrays of shape (n,): each token flips one.
 
     Two sets' bits differ in at most as many places as the sets have tokens that are not shared.
     """
-    place = mix(sets.token_hashes, 5) % np.uint64(64 * SKETCH_WORDS)
-    sketches = np.zeros(len(sets) * SKETCH_WORDS, np.uint64)
-    word = (place // np.uint64(64)).astype(np.int64)
-    bit = np.left_shift(np.uint64(1), place % np.uint64(64))
-    np.bitwise_xor.at(sketches, sets.rows * SKETCH_WORDS + word[sets.codes], bit[sets.codes])
-    return sketches.reshape(len(sets), SKETCH_WORDS)
+
+    def of_slice(item: tuple[int, TokenSets]) -> tuple[Hashes, Hashes]:
+        _, part = item
+        place = mix(part.tokens, ROUNDS + 1) >> np.uint64(57)
+        bit = np.left_shift(np.uint64(1), place & np.uint64(63))
+        low = np.where(place < 64, bit, np.uint64(0))
+        return part.reduced(np.bitwise_xor, low), part.reduced(np.bitwise_xor, bit ^ low)
+
+    slices = in_threads(of_slice, sets.slices())
+    none = np.zeros(0, np.uint64)
+    return np.concatenate([none, *(low for low, _ in slices)]), np.concatenate([none, *(high for _, high in slices)])
 
 
-def _candidates(
-    sets: TokenSets, keys: Hashes, rows: Index, threshold: float, known: int
-) -> Iterator[tuple[Index, Index]]:
-    """Pairs that share a key and whose sizes allow the threshold; `keys` are sorted, equal ones by set size."""
-    if not len(keys):
-        return
-    ends = np.append(np.flatnonzero(keys[1:] != keys[:-1]) + 1, len(keys))
-    later = np.repeat(ends, np.diff(ends, prepend=0)) - np.arange(len(keys)) - 1
-    bounds = np.concatenate([[0], np.cumsum(later)])
-    sizes = sets.sizes
+@dataclass
+class _Groups:
+    """Sets that share a key: group i is `members[offsets[i]:offsets[i + 1]]`, ascending."""
+
+    offsets: Index
+    members: Index
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @classmethod
+    def concat(cls, parts: Sequence["_Groups"]) -> "_Groups":
+        sizes = np.concatenate([np.zeros(0, np.int64), *(part.sizes for part in parts)])
+        return cls(ends_of(sizes), np.concatenate([np.zeros(0, np.int64), *(part.members for part in parts)]))
+
+    def split(self) -> Iterator[Index]:
+        """The members of each group."""
+        for start, end in zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
+            yield self.members[start:end]
+
+    @property
+    def sizes(self) -> Index:
+        sizes: Index = np.diff(self.offsets)
+        return sizes
+
+    def where(self, wanted: NDArray[np.bool_]) -> "_Groups":
+        sizes = self.sizes[wanted]
+        return _Groups(ends_of(sizes), self.members[spans(self.offsets[:-1][wanted], sizes)])
+
+    def pairs(self, known: int | None) -> Index:
+        """Pairs to compare, by group."""
+        sizes = self.sizes
+        if known is None:
+            return sizes * (sizes - 1) // 2
+        old = self._old(known)
+        return old * (sizes - old)
+
+    def _old(self, known: int) -> Index:
+        return np.diff(ends_of((self.members < known).astype(np.int64))[self.offsets])
+
+    def likely(self, sketched: Sketched, known: int | None) -> list[Hashes]:
+        """The likely ones among all pairs to compare."""
+        sizes = self.sizes
+        places = np.arange(len(self.members))
+        ends = np.repeat(self.offsets[1:], sizes)
+        if known is None:
+            starts = places + 1
+        else:  # the partners of an old set are the new ones, which come after all old ones
+            starts = np.where(self.members < known, np.repeat(self.offsets[:-1] + self._old(known), sizes), ends)
+        partners = ends - starts
+        bounds = ends_of(partners)
+
+        def of_slice(item: tuple[int, int]) -> Hashes:
+            start, end = item
+            left = np.repeat(self.members[start:end], partners[start:end])
+            return sketched.likely(left, self.members[spans(starts[start:end], partners[start:end])])
+
+        return in_threads(of_slice, _cuts(bounds, CANDIDATES))
+
+
+def _cuts(bounds: Index, most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of items that hold at most `most` pairs together, or are one item; `bounds` (n + 1,) counts pairs."""
     start = 0
-    while start < len(keys):
-        end = max(int(np.searchsorted(bounds, bounds[start] + CANDIDATES, "right")) - 1, start + 1)
-        places = np.arange(start, end)
-        one = np.repeat(rows[start:end], later[start:end])
-        other = rows[spans(places + 1, later[start:end])]
-        left, right = np.minimum(one, other), np.maximum(one, other)
-        near = (right >= known) & (sizes[one] / sizes[other] >= threshold) & (left != right)
-        yield left[near], right[near]
+    while start < len(bounds) - 1:
+        end = max(int(np.searchsorted(bounds, bounds[start] + most, "right")) - 1, start + 1)
+        if bounds[end] > bounds[start]:
+            yield start, end
         start = end
 
 
-def _verified(sets: TokenSets, sketches: Hashes, left: Index, right: Index, threshold: float) -> Pairs:
-    differing = np.bitwise_count(sketches[left] ^ sketches[right]).sum(axis=1, dtype=np.int64)
-    sizes = sets.sizes
-    near = differing <= differences(sizes[left] + sizes[right], threshold)
-    joined = np.unique(left[near] * len(sets) + right[near])
-    left, right = joined // max(len(sets), 1), joined % max(len(sets), 1)
-    similarity = jaccard(sets, left, right)
-    return Pairs(left, right, similarity).where(similarity >= threshold)
+def _groups(ascending: Hashes) -> _Groups:
+    """The groups of at least two sets, from entries."""
+    keys = keys_of(ascending)
+    same = np.zeros(len(keys) + 1, bool)
+    np.equal(keys[1:], keys[:-1], out=same[1:-1])
+    shared = np.flatnonzero(same[1:] | same[:-1])
+    starts = np.flatnonzero(~same[shared])
+    return _Groups(np.append(starts, len(shared)), rows_of(ascending[shared]))
+
+
+def _split(
+    members: Index, sets: TokenSets, scheme: Scheme, known: int | None, split: int
+) -> tuple[list[_Groups], list[_Groups]]:
+    """A group as smaller ones, of sets that also share another key, and what of it can't be made smaller.
+
+    Loses no near pair. Sets that share a key by accident come apart; near-copies share the other keys too.
+    """
+    whole = _Groups(np.array([0, len(members)]), members)
+    if split == ROUNDS:
+        return [], [whole]
+    groups = _groups(np.sort(blocking_keys(sets.take(members), scheme, split)))
+    groups = _Groups(groups.offsets, members[groups.members])
+    pairs = groups.pairs(known)
+    if 2 * pairs.sum() > whole.pairs(known).sum():
+        return [], [whole]
+    hot = pairs > GROUP_PAIRS
+    small, masses = [groups.where(~hot)], []
+    for part in groups.where(hot).split():
+        smaller, still = _split(part, sets, scheme, known, split + 1)
+        small += smaller
+        masses += still
+    return small, masses
+
+
+@dataclass
+class OpenGroups:
+    """Groups with more near pairs than can be held, compared as far as it takes to decide them.
+
+    A *pivot* has been compared with its whole group. The greedy outcome is right when no two kept sets of a group are
+    without a comparison, that is, when at most one kept set of each is no pivot.
+    """
+
+    sketched: Sketched
+    groups: _Groups
+    pivot: NDArray[np.bool_] = field(init=False)
+    wanted: int = FIRST_PIVOTS
+
+    def __post_init__(self) -> None:
+        """No pivot yet."""
+        self.pivot = np.zeros(len(self.groups.members), bool)
+
+    @property
+    def skipped(self) -> int:
+        """Pairs of the groups that nobody compared, as no outcome hung on them."""
+        sizes = self.groups.sizes
+        pivots = np.add.reduceat(self.pivot, self.groups.offsets[:-1], dtype=np.int64) if len(sizes) else sizes
+        left = sizes - pivots
+        return int((left * (left - 1) // 2).sum())
+
+    def compare(self, kept: NDArray[np.bool_]) -> Pairs:
+        """Pairs of further pivots, where two sets of a group are kept (mask over all sets) and no pivots."""
+        return self.sketched.near(self.further(kept))
+
+    def further(self, kept: NDArray[np.bool_] | None = None) -> list[Hashes]:
+        """Likely pairs of the next pivots of each group, of those that are kept."""
+        likely = []
+        for start, members in zip(self.groups.offsets.tolist(), self.groups.split(), strict=False):
+            waiting = ~self.pivot[start : start + len(members)]
+            if kept is not None:
+                waiting &= kept[members]
+            if np.count_nonzero(waiting) < 2:
+                continue
+            chosen = np.flatnonzero(waiting)[: self.wanted]
+            self.pivot[start + chosen] = True
+            for pivot in members[chosen]:
+                one = np.full(len(members), pivot)
+                likely.append(self.sketched.likely(np.minimum(one, members), np.maximum(one, members)))
+        self.wanted *= 2
+        return likely

@@ -1,25 +1,31 @@
 """The asset `persona_survivors`: seal a dump, compare its personas, write who stands for whom.
 
-Of earlier dumps only the survivors' ids, texts and vectors are read. They and the new dump's are held in memory while
-they are compared: about 2 KB a persona, and 0.8 KB more for its vector.
+Of earlier dumps only the segments are read: keys, and the token sets of those survivors that share one. The new dump
+is decided part by part, in canonical order, within `PERSONA_MEMORY_LIMIT_MB`.
 """
 
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from persona_assets.dedup.compare import Comparison, compare
+from persona_assets.dedup.compare import Semantic
+from persona_assets.dedup.deduper import Decision, Deduper, part_rows
 from persona_assets.dedup.embeddings import VectorCache
+from persona_assets.dedup.keys import Scheme
+from persona_assets.dedup.parts import canonical_parts
 from persona_assets.dedup.publish import publish_shard
-from persona_assets.dedup.seals import Seal, changed_shards, seal_again, seal_waiting, seals
+from persona_assets.dedup.seals import Seal, changed_shards, require_unchanged, seal_again, seal_waiting, seals
+from persona_assets.dedup.stored import load_segments, store_segments
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.engines.hop import Context, Report
-from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
+from persona_assets.settings import Settings
 from persona_assets.text.encoder import load_encoder
 
 __all__ = ["dedup_dump", "kept_ids", "publish_shard"]
@@ -27,7 +33,6 @@ __all__ = ["dedup_dump", "kept_ids", "publish_shard"]
 BINS = 20  # of the similarity histogram, from 0 to 1
 GROUPS = 10  # largest groups shown
 SHOWN_CHARACTERS = 160  # of a group's text
-IDENTITY = ("persona_id", "shard", "text")
 
 
 def dedup_dump(context: Context, dump: str) -> list[tuple[str, Report]]:
@@ -52,7 +57,7 @@ def dedup_dump(context: Context, dump: str) -> list[tuple[str, Report]]:
         wanted = (moved and exists) if index > place else (moved or not exists or index == place)
         if wanted:
             before = kept_ids(lake, seal.dump) if exists else None
-            reports.append((seal.dump, _write_survivors(context, seal, sequence[:index])))
+            reports.append((seal.dump, _write_survivors(context, seal, seals(lake)[:index])))
             moved = moved or before is None or not before.equals(kept_ids(lake, seal.dump))
     return reports
 
@@ -63,100 +68,146 @@ def kept_ids(lake: Lake, dump: str) -> pl.Series:
     return kept.collect()["persona_id"]
 
 
-def _write_survivors(context: Context, seal: Seal, earlier: list[Seal]) -> Report:
+def scheme_of(settings: Settings) -> Scheme:
+    """The lexical scheme that the settings name."""
+    return Scheme.of(settings.dedup_strategy, settings.lexical_threshold, settings.minhash_recall)
+
+
+def _write_survivors(context: Context, seal: Seal, earlier: Sequence[Seal]) -> Report:
     started = time.monotonic()
-    lake, settings = context.lake, context.settings
+    lake, settings, run_id = context.lake, context.settings, context.run_id
+    require_unchanged(lake, earlier)
     if changed_shards(lake, [seal]):
-        seal = seal_again(lake, seal, context.run_id)
-    published = pl.concat([_empty(), *(_published(lake, one) for one in earlier)])
-    fresh = _filtered(lake, seal)
-    personas = pl.concat([published, fresh])
+        seal = seal_again(lake, seal, run_id)
+    scheme = scheme_of(settings)
+    rows = part_rows(settings.memory_limit_mb << 20, semantic=settings.semantic)
+    decisions: list[Decision] = []
+    progress = _Progress(context, sum(lake.row_count(FILTERED_PERSONAS, shard) for shard in seal.shards))
+    with tempfile.TemporaryDirectory(prefix="dedup-", dir=_scratch_root(lake)) as folder:
+        scratch = Path(folder)
+        segments = [one for before in earlier for one in load_segments(lake, before, scheme, scratch, rows)]
+        semantic = _semantic(lake, settings) if settings.semantic else None
+        deduper = Deduper(scheme, semantic, scratch / "segments", segments, progress.some)
+        with lake.writer(PERSONA_SURVIVORS, seal.dump, run_id) as writer:
+            for part in canonical_parts(lake, seal, rows, scratch / "parts"):
+                decision = deduper.add(part, seal.dump)
+                writer.append(_rows(part, decision, seal, run_id))
+                decisions.append(Decision(decision.verdicts.clear(), decision.pairs, decision.recall, decision.seconds))
+                progress.reach(part.height)
+        store_segments(lake, seal.dump, scheme, deduper.written)
+    return _report(lake, seal, decisions, time.monotonic() - started)
+
+
+class _Progress:
+    """Rows decided: those that are encoded count when they are, the others when their part is done."""
+
+    def __init__(self, context: Context, total: int) -> None:
+        self.tell = context.progress or (lambda done, total=None: None)
+        self.counted, self.reached = 0, 0
+        self.tell(0, total)
+
+    def some(self, rows: int) -> None:
+        self.counted += rows
+        self.tell(rows)
+
+    def reach(self, rows: int) -> None:
+        self.reached += rows
+        self.some(max(self.reached - self.counted, 0))
+
+
+def _scratch_root(lake: Lake) -> str | None:
+    """On the lake's own disk where it is a folder, as there is room, else where temporary files go."""
+    return lake.temporary().rsplit("/", 1)[0] if lake.is_local else None
+
+
+def _semantic(lake: Lake, settings: Settings) -> Semantic:
     cache = VectorCache(lake, load_encoder(settings.encoder), settings.max_unknown_share)
-    comparison = compare(personas.select(IDENTITY), published.height, settings, cache)
-    rows = _rows(personas, comparison.verdicts).slice(published.height)
-    rows = rows.with_columns(
-        dump=pl.lit(seal.dump),
-        seal=pl.lit(seal.seal, pl.Int64),
-        run_id=pl.lit(context.run_id),
-        created_at=pl.lit(datetime.now(UTC), pl.Datetime("us", "UTC")),
-    )
-    lake.write(PERSONA_SURVIVORS, seal.dump, rows.select(PERSONA_SURVIVORS.polars.names()), context.run_id)
-    if context.progress:
-        context.progress(rows.height)
-    return _report(rows, fresh, comparison, time.monotonic() - started)
 
-
-def _empty() -> pl.DataFrame:
-    return pl.DataFrame(schema={**dict.fromkeys(IDENTITY, pl.String), "dump": pl.String})
-
-
-def _filtered(lake: Lake, seal: Seal) -> pl.DataFrame:
-    """A sealed dump's filtered personas in canonical order."""
-    for shard in seal.shards:
-        lake.require(FILTERED_PERSONAS, shard)
-    rows = lake.scan(FILTERED_PERSONAS, seal.shards).select(IDENTITY).collect()
-    return rows.with_columns(dump=pl.lit(seal.dump)).sort("persona_id", "shard")
-
-
-def _published(lake: Lake, seal: Seal) -> pl.DataFrame:
-    """Texts of an earlier dump's survivors in canonical order; only the three columns and kept rows are held."""
-    survivors = lake.scan(PERSONA_SURVIVORS, [seal.dump]).filter("kept")
-    ids = survivors.select("persona_id", shard="persona_shard").collect()
-    texts = lake.scan(FILTERED_PERSONAS, seal.shards).select(IDENTITY)
-    rows = texts.join(ids.lazy(), on=["persona_id", "shard"], how="semi").collect(engine="streaming")
-    if rows.height != ids.height:
-        raise PersonaAssetsError(
-            f"dump {seal.dump} changed after it was deduped: {ids.height - rows.height} of its survivors are no "
-            f"longer in filtered_personas; materialise persona_survivors for {seal.dump} again, which rebuilds "
-            "the dumps after it too"
+    def texts(survivors: pl.DataFrame) -> pl.Series:
+        wanted = survivors.select("persona_id", "shard")
+        found = (
+            lake.scan(FILTERED_PERSONAS, wanted["shard"].unique().to_list())
+            .select("persona_id", "shard", pl.col("text").str.strip_chars())
+            .join(wanted.lazy(), on=["persona_id", "shard"], how="semi")
+            .collect(engine="streaming")
         )
-    return rows.with_columns(dump=pl.lit(seal.dump)).sort("persona_id", "shard")
+        return wanted.join(found, on=["persona_id", "shard"], how="left", maintain_order="left")["text"]
+
+    return Semantic(settings.semantic_threshold, cache, texts)
 
 
-def _rows(personas: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    survivor = verdicts["survivor"]
-    return pl.concat([personas, verdicts], how="horizontal").with_columns(
-        persona_shard="shard",
-        survivor_id=personas["persona_id"].gather(survivor),
-        survivor_dump=personas["dump"].gather(survivor),
+def _rows(part: pl.DataFrame, decision: Decision, seal: Seal, run_id: str) -> pl.DataFrame:
+    return (
+        part.select("persona_id", persona_shard="shard")
+        .hstack(decision.verdicts.drop("survivor_shard"))
+        .with_columns(
+            dump=pl.lit(seal.dump),
+            seal=pl.lit(seal.seal, pl.Int64),
+            run_id=pl.lit(run_id),
+            created_at=pl.lit(datetime.now(UTC), pl.Datetime("us", "UTC")),
+        )
+        .select(PERSONA_SURVIVORS.polars.names())
     )
 
 
-def _report(rows: pl.DataFrame, fresh: pl.DataFrame, comparison: Comparison, seconds: float) -> Report:
+def _report(lake: Lake, seal: Seal, decisions: Sequence[Decision], seconds: float) -> Report:
+    rows = lake.scan(PERSONA_SURVIVORS, [seal.dump])
     removed = rows.filter(~pl.col("kept"))
-    kept = rows.filter("kept")
-    counts = dict(removed["method"].value_counts().iter_rows())
-    report = Report(inputs=rows.height, kept=kept.height, seconds=seconds)
-    report.rejected = Counter({method: counts.get(method, 0) for method in METHODS if counts.get(method)})
+    counts = rows.select(
+        rows=pl.len(), kept=pl.col("kept").sum(), compared=(pl.col("kept") & pl.col("semantic_compared")).sum()
+    ).collect()
+    methods = dict(removed.group_by("method").len().collect().iter_rows())
+    total, kept, compared = counts.row(0)
+    report = Report(inputs=total, kept=kept, seconds=seconds)
+    report.rejected = Counter({method: methods[method] for method in METHODS if methods.get(method)})
+    pairs = sum((decision.pairs for decision in decisions), Counter[str]())
     report.extra = {
-        "not_compared": int((~kept["semantic_compared"]).sum()),
-        "pairs": dict(comparison.pairs),
+        "not_compared": kept - compared,
+        "duplicate_rate": {method: round(methods.get(method, 0) / max(total, 1), 4) for method in METHODS},
+        "pairs": {name: pairs[name] for name in ("lexical", "semantic", "candidates", "skipped")},
+        "recall": {hop: round(min(d.recall.get(hop, 1.0) for d in decisions), 4) for hop in decisions[0].recall},
+        "parts": len(decisions),
         "similarity": _histogram(removed),
-        "largest_groups": _groups(removed, fresh),
-        "seconds_by_step": comparison.seconds,
+        "largest_groups": _groups(lake, seal, removed),
+        "seconds_by_step": _summed(decisions),
     }
     return report
 
 
-def _histogram(removed: pl.DataFrame) -> dict[str, list[float] | list[int]]:
+def _summed(decisions: Sequence[Decision]) -> dict[str, float]:
+    steps: dict[str, float] = {}
+    for decision in decisions:
+        for step, seconds in decision.seconds.items():
+            steps[step] = round(steps.get(step, 0.0) + seconds, 3)
+    return steps
+
+
+def _histogram(removed: pl.LazyFrame) -> dict[str, list[float] | list[int]]:
     """Bin edges, and removed rows per method and bin of the similarity to their survivor."""
-    edges = np.linspace(0, 1, BINS + 1)
-    histogram: dict[str, list[float] | list[int]] = {"bins": edges.round(4).tolist()}
+    binned = pl.col("similarity").clip(0, 1).mul(BINS).add(1e-9).floor().cast(pl.Int64).clip(0, BINS - 1)
+    counted = removed.group_by("method", bin=binned).len().collect()
+    histogram: dict[str, list[float] | list[int]] = {"bins": [round(edge / BINS, 4) for edge in range(BINS + 1)]}
     for method in METHODS:
-        values = removed.filter(pl.col("method") == method)["similarity"].to_numpy()
-        histogram[method] = np.histogram(values.clip(0, 1), edges)[0].tolist()
+        counts = dict(counted.filter(pl.col("method") == method).select("bin", "len").iter_rows())
+        histogram[method] = [counts.get(place, 0) for place in range(BINS)]
     return histogram
 
 
-def _groups(removed: pl.DataFrame, fresh: pl.DataFrame) -> list[dict[str, str | int]]:
+def _groups(lake: Lake, seal: Seal, removed: pl.LazyFrame) -> list[dict[str, str | int]]:
     """The survivors that stand for most personas of this dump, the text of one of these, and how many."""
-    texts = fresh.select("persona_id", pl.col("text").str.slice(0, SHOWN_CHARACTERS))
     largest = (
-        removed.select("survivor_id", "survivor_dump", "persona_id")
-        .group_by("survivor_id", "survivor_dump")
-        .agg(removed=pl.len(), persona_id=pl.col("persona_id").min())
+        removed.group_by("survivor_id", "survivor_dump")
+        .agg(removed=pl.len(), persona_id=pl.col("persona_id").min(), shard=pl.col("persona_shard").min())
         .sort("removed", "survivor_id", descending=[True, False])
         .head(GROUPS)
-        .join(texts.unique("persona_id", keep="first"), on="persona_id", how="left", maintain_order="left")
+        .collect(engine="streaming")
     )
-    return largest.select("survivor_id", "survivor_dump", "removed", "text").to_dicts()
+    texts = (
+        lake.scan(FILTERED_PERSONAS, seal.shards)
+        .filter(pl.col("persona_id").is_in(largest["persona_id"].implode()))
+        .select("persona_id", pl.col("text").str.slice(0, SHOWN_CHARACTERS))
+        .unique("persona_id", keep="first", maintain_order=True)
+        .collect()
+    )
+    shown = largest.join(texts, on="persona_id", how="left", maintain_order="left")
+    return shown.select("survivor_id", "survivor_dump", "removed", "text").to_dicts()

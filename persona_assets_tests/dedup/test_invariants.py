@@ -1,6 +1,7 @@
 """What data contract 6 promises, on generated lakes with the packaged encoder."""
 
 import random
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from persona_assets.dedup import compare as compare_module
 from persona_assets.dedup import run as run_module
+from persona_assets.dedup import semantic as semantic_module
 from persona_assets.dedup.run import dedup_dump, publish_shard
 from persona_assets.lake.schemas import DEDUPED_PERSONAS
 from persona_assets.text.encoder import Encoder, load_encoder
@@ -46,7 +49,7 @@ class Remembering(Encoder):
 
     dimension = 384
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def encode(self, texts: Sequence[str], progress: object = None) -> np.ndarray:
         fresh = sorted(set(texts) - self.known.keys())
         self.known.update(zip(fresh, load_encoder().encode(fresh), strict=True))
         return np.array([self.known[text] for text in texts], np.float32).reshape(len(texts), self.dimension)
@@ -102,6 +105,45 @@ def test_no_order_of_shards_or_asking_changes_the_survivors(
     shards: dict[str, list[str]], order: list[str], asks: list[str]
 ) -> None:
     assert run(shards, order, asks).equals(run(shards, SHARDS, ["c"]))
+
+
+@FEW
+@given(LAKES, st.integers(1, 5), st.booleans())
+def test_parts_of_any_size_and_lost_segments_change_nothing(
+    shards: dict[str, list[str]], rows: int, forget: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(run_module, "part_rows", lambda limit, semantic: rows)
+        lake = make_lake(Path(folder), shards)
+        for dump in "abc":
+            dedup_dump(context(lake, lexical_threshold=LEXICAL, semantic_threshold=SEMANTIC), dump)
+            if forget:
+                shutil.rmtree(Path(folder) / "segments")
+        in_parts = verdicts(lake)
+    assert in_parts.equals(run(shards, SHARDS, ["c"]))
+
+
+@FEW
+@given(LAKES)
+def test_an_index_in_place_of_products_changes_nothing(shards: dict[str, list[str]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(semantic_module, "EXACT_PRODUCTS", 0)
+        patch.setattr(compare_module, "EXACT_PRODUCTS", 0)
+        indexed = run(shards, SHARDS, ["c"])
+    assert indexed.equals(run(shards, SHARDS, ["c"]))
+
+
+@FEW
+@given(LAKES)
+def test_minhash_of_any_order_leaves_survivors_named_within_the_threshold(shards: dict[str, list[str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = make_lake(Path(folder), shards)
+        dedup_dump(context(lake, lexical_threshold=LEXICAL, semantic=False, dedup_strategy="minhash"), "c")
+        rows = verdicts(lake)
+    kept = set(rows.filter("kept")["persona_id"])
+    assert set(rows["survivor_id"]) <= kept
+    lexical = rows.filter(pl.col("method") == "lexical")
+    assert all(jaccard(row["text"], row["survivor_text"]) >= LEXICAL for row in lexical.to_dicts())
 
 
 @FEW

@@ -134,4 +134,6 @@ def test_the_report_shows_similarities_and_the_largest_groups(tmp_path: Path) ->
     assert len(histogram["bins"]) == len(histogram["exact"]) + 1
     assert sum(histogram["exact"]) + sum(histogram["lexical"]) == 4
     assert [group["removed"] for group in report.extra["largest_groups"]] == [3, 1]
-    assert report.extra["pairs"] == {"lexical": 1, "semantic": 0}
+    assert report.extra["pairs"] == {"lexical": 1, "semantic": 0, "candidates": 1, "skipped": 0}
+    assert report.extra["duplicate_rate"] == {"exact": 0.1667, "lexical": 0.5, "semantic": 0.0}
+    assert report.extra["recall"] == {"lexical": 1.0, "semantic": 1.0}

@@ -1,0 +1,205 @@
+"""Segments: what later personas are compared with, of the survivors of one part of one dump.
+
+A segment is a folder of Arrow files, memory-mapped, so that a look-up reads what it touches and no text:
+`keys.arrow` has the entries of the survivors' keys, ascending; `sets.arrow` has by
+place the survivor's persona id, shard and token hashes; `neighbours.usearch`, made when it is first worth it, is an
+index of their vectors. A segment is derived from the survivors and their texts and can be deleted.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from persona_assets.dedup.embeddings import Half, VectorCache
+from persona_assets.dedup.keys import (
+    MOST_SETS,
+    Scheme,
+    blocking_keys,
+    keys_of,
+    rows_of,
+    whole_keys,
+    with_keys,
+)
+from persona_assets.dedup.lexical import jaccard, lexical_pairs
+from persona_assets.dedup.semantic import IndexStore, unit
+from persona_assets.dedup.sets import TokenSets, spans
+from persona_assets.dedup.survivors import Hits
+from persona_assets.text.token_hashes import Hashes, Index
+
+FILES = ("keys.arrow", "sets.arrow")
+INDEX = "neighbours.usearch"
+FAR_LARGER = 16  # how many times larger a table of entries is that is searched in place of read
+MARKED_BITS = 26  # of a key, by which tables of entries are compared at first: 64 MiB
+INDEX_ROWS = 8192  # vectors added to an index at once
+EXACT, LEXICAL = 0, 1  # places in METHODS
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """Distinct token sets with their keys, ascending: the blocking keys, and one key that only equal sets share."""
+
+    sets: TokenSets
+    entries: Hashes
+
+    @classmethod
+    def of(cls, sets: TokenSets, scheme: Scheme) -> "Keyed":
+        """Compute the keys of sets, at most `MOST_SETS`."""
+        entries = np.concatenate([blocking_keys(sets, scheme), whole_keys(sets)])
+        entries.sort()
+        return cls(sets, entries)
+
+
+class Segment:
+    """The survivors of one part of a dump, in canonical order."""
+
+    def __init__(self, folder: Path, dump: str) -> None:
+        """Open a segment; nothing is read yet."""
+        self.folder, self.dump = folder, dump
+
+    @classmethod
+    def write(cls, folder: Path, dump: str, survivors: pl.DataFrame, keyed: Keyed, chosen: Index) -> "Segment":
+        """Write the segment of the sets `chosen`, whose personas `survivors` has (persona_id, shard), in order."""
+        folder.mkdir(parents=True)
+        place = np.full(len(keyed.sets), -1)
+        place[chosen] = np.arange(len(chosen))
+        entries = keyed.entries[place[rows_of(keyed.entries)] >= 0]
+        in_order = bool((chosen[1:] > chosen[:-1]).all())  # else a set's first text went and a later one stays
+        moved = with_keys(keys_of(entries), place[rows_of(entries)])
+        _write(folder / FILES[0], pa.table({"entry": moved if in_order else np.sort(moved)}))
+        sets = keyed.sets.where(place >= 0) if in_order else keyed.sets.take(chosen)
+        tokens = pa.LargeListArray.from_arrays(pa.array(sets.offsets), pa.array(sets.tokens))
+        ids = {
+            name: pa.array(survivors[name].to_arrow(compat_level=pl.CompatLevel.oldest()))
+            for name in ("persona_id", "shard")
+        }
+        _write(folder / FILES[1], pa.table({**ids, "tokens": tokens}))
+        return cls(folder, dump)
+
+    def __len__(self) -> int:
+        return self._size
+
+    @cached_property
+    def _size(self) -> int:
+        return int(self._sets().num_rows)
+
+    # Mapped anew for each look-up and let go after it: what was touched of a file does not stay in memory.
+
+    def _sets(self) -> pa.RecordBatch:
+        return _read(self.folder / FILES[1])
+
+    def _entries(self) -> Hashes:
+        entries: Hashes = _read(self.folder / FILES[0])["entry"].to_numpy()
+        return entries
+
+    def token_sets(self, places: Index) -> TokenSets:
+        """The token sets of the survivors at these places."""
+        tokens = self._sets()["tokens"]
+        return TokenSets(tokens.offsets.to_numpy(), tokens.values.to_numpy()).take(places)
+
+    def survivors(self, places: Index | None = None) -> pl.DataFrame:
+        """persona_id, shard and dump of the survivors at these places, or of all."""
+        batch = self._sets().select(["persona_id", "shard"])
+        rows = batch if places is None else batch.take(pa.array(places))
+        return pl.DataFrame(pl.from_arrow(pa.table(rows))).with_columns(dump=pl.lit(self.dump))
+
+    def near(self, keyed: Keyed, scheme: Scheme) -> tuple[Hits, int]:
+        """The earliest survivor near each of the given sets, counted back from the segment's end; pairs compared."""
+        hits = Hits.none(len(keyed.sets))
+        theirs, mine = _with_common_keys(self._entries(), keyed.entries)
+        if not len(mine):
+            return hits, 0
+        old, old_row = _numbered(rows_of(theirs), len(self))
+        new, new_row = _numbered(rows_of(mine), len(keyed.sets))
+        both = TokenSets.concat([self.token_sets(old), keyed.sets.take(new)])
+        entries = np.concatenate([with_keys(keys_of(theirs), old_row), with_keys(keys_of(mine), new_row + len(old))])
+        found = lexical_pairs(both, scheme, np.sort(entries), known=len(old))
+        pairs = found.pairs
+        equal = pairs.similarity == 1
+        if scheme.strategy == "paper":  # there 1 is an estimate
+            equal &= jaccard(both, pairs.left, pairs.right) == 1
+        order = np.lexsort((pairs.left, ~equal, pairs.right))
+        rights, first = np.unique(pairs.right[order], return_index=True)
+        best = order[first]
+        sets = new[rights - len(old)]
+        hits.survivor[sets] = old[pairs.left[best]] - len(self)
+        hits.similarity[sets] = pairs.similarity[best]
+        hits.method[sets] = np.where(equal[best], EXACT, LEXICAL)
+        return hits, found.candidates
+
+    def vectors(self, cache: VectorCache) -> Iterator[tuple[Index, Half]]:
+        """The survivors' vectors in blocks, each with the places that it belongs to; the cache's order."""
+        ids = self.survivors().select("persona_id", "shard").with_row_index("place")
+        for (shard,), mine in ids.group_by(["shard"], maintain_order=True):
+            for block in cache.scan(str(shard)):
+                known = block.join(mine.select("persona_id", "place"), on="persona_id")
+                if known.height:
+                    yield known["place"].to_numpy().astype(np.int64), known["vector"].to_numpy()
+
+    def index(self, cache: VectorCache) -> IndexStore:
+        """The index of the survivors' vectors, made and kept where there is none; keys are places."""
+        path = self.folder / INDEX
+        if path.exists():
+            return IndexStore.restore(path)
+        index = _ordered_index(list(self.vectors(cache)))
+        if index.index is not None:
+            temporary = path.with_suffix(".part")
+            index.save(temporary)
+            temporary.replace(path)
+        return index
+
+
+def _ordered_index(blocks: Sequence[tuple[Index, Half]]) -> IndexStore:
+    """An index filled in order of place, whatever the order of the blocks."""
+    index = IndexStore()
+    if not blocks:
+        return index
+    vectors = np.concatenate([vectors for _, vectors in blocks])
+    places, rows = np.unique(np.concatenate([places for places, _ in blocks]), return_index=True)
+    for start in range(0, len(places), INDEX_ROWS):
+        index.put(places[start : start + INDEX_ROWS], unit(vectors[rows[start : start + INDEX_ROWS]]))
+    return index
+
+
+def _with_common_keys(one: Hashes, other: Hashes) -> tuple[Hashes, Hashes]:
+    """The entries of both, ascending, whose keys both have. Of one that is far larger only a little is read."""
+    if len(one) < len(other):
+        other, one = _with_common_keys(other, one)
+        return one, other
+    if len(one) < FAR_LARGER * len(other):
+        one, other = _likely_common(one, other), _likely_common(other, one)
+    keys = keys_of(other)
+    first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+    starts = np.searchsorted(one, with_keys(keys[first], np.zeros(1, np.int64)))
+    ends = np.searchsorted(one, with_keys(keys[first], np.full(1, MOST_SETS - 1)), "right")
+    shared = (ends > starts)[np.cumsum(first) - 1]
+    return one[spans(starts, ends - starts)], other[shared]
+
+
+def _likely_common(one: Hashes, other: Hashes) -> Hashes:
+    """The entries of one whose keys begin with the same bits as one of the other's: few that have no equal there."""
+    marked = np.zeros(1 << MARKED_BITS, bool)
+    shift = np.uint64(64 - MARKED_BITS)
+    marked[(other >> shift).astype(np.int64)] = True
+    return one[marked[(one >> shift).astype(np.int64)]]
+
+
+def _numbered(values: Index, end: int) -> tuple[Index, Index]:
+    """The distinct values below `end`, ascending, and the number of each value among them."""
+    used = np.zeros(end, bool)
+    used[values] = True
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[values]
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+
+
+def _read(path: Path) -> pa.RecordBatch:
+    table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=table.schema)
