@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 
 .PHONY: demo test ui bench lint format clean
 
@@ -15,8 +16,8 @@ test: $(READY)          ## the whole test suite
 ui: $(READY)            ## the Dagster UI on http://127.0.0.1:3000, with the runs of the demo
 	VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" dg dev
 
-bench: $(READY)         ## figures for benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks.run
+bench: $(PEERS)         ## figures for benchmarks/RESULTS.md; BENCH=--ten-million and others are for benchmarks/dedup.py
+	$(BIN)/python -m benchmarks.run $(BENCH)
 
 lint: $(READY)          ## ruff and mypy
 	$(BIN)/ruff check .
@@ -36,3 +37,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $(READY)
+
+$(PEERS): $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	touch $(PEERS)

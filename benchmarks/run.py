@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other; writes RESULTS.md. python -m benchmarks.run"""
+"""All benchmarks, one after the other; writes RESULTS.md. python -m benchmarks.run [options of benchmarks.dedup]"""
 
 import json
 import os
@@ -24,10 +24,10 @@ figures say what this one did in this run.
 """
 
 
-def run(module: str) -> dict[str, Any]:
+def run(module: str, *options: str) -> dict[str, Any]:
     """The JSON that a benchmark prints last."""
     print(f"{module} ...", file=sys.stderr)
-    command = [sys.executable, "-m", f"benchmarks.{module}"]
+    command = [sys.executable, "-m", f"benchmarks.{module}", *options]
     output = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=True).stdout
     return dict(json.loads(output.strip().splitlines()[-1]))
 
@@ -51,6 +51,7 @@ def main() -> None:
     )
     (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
     print(text)
+    run("dedup", *sys.argv[1:])  # adds its section to the file
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 import typer
@@ -21,17 +21,18 @@ app = typer.Typer(
     help="Web crawls to personas, personas to training data, every row traceable to the page it came from.",
 )
 err = Console(stderr=True)
+LEAST_MEMORY_MB = 1024  # as of the setting
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 LakeOption = Annotated[
     str | None, typer.Option("--lake", help="Folder or URL of the lake (default: PERSONA_LAKE, lake).")
 ]
 
 
-def _settings(**overrides: str | None) -> Settings:
+def _settings(**overrides: object) -> Settings:
     """Settings with command-line values put where every process of the run finds them: in the environment."""
     for name, value in overrides.items():
         if value is not None:
-            os.environ[f"PERSONA_{name.upper()}"] = value
+            os.environ[f"PERSONA_{name.upper()}"] = str(value)
     return load_settings()
 
 
@@ -103,6 +104,75 @@ def inspect(
         typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, default=str))
     else:
         out.print(render(report))
+
+
+@app.command()
+def dedup(
+    file: Annotated[Path, typer.Argument(help="Parquet or JSON lines (plain, gz, zst or lz4).")],
+    column: Annotated[
+        str | None, typer.Option(help="Column of texts (default: text, or the only column of strings).")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Least Jaccard similarity of words (default: PERSONA_LEXICAL_THRESHOLD, 0.9).")
+    ] = None,
+    semantic_threshold: Annotated[
+        float | None, typer.Option(help="Least cosine of embeddings (default: PERSONA_SEMANTIC_THRESHOLD, 0.9).")
+    ] = None,
+    semantic: Annotated[
+        bool | None,
+        typer.Option("--semantic/--no-semantic", help="Compare embeddings too (default: PERSONA_SEMANTIC, yes)."),
+    ] = None,
+    strategy: Annotated[
+        Literal["auto", "exact", "minhash", "paper"] | None,
+        typer.Option(help="How near pairs are found (default: PERSONA_DEDUP_STRATEGY, auto)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the rows with keep, survivor, similarity, method: .parquet or .jsonl.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report with examples: .html or .md.")] = None,
+    memory_mb: Annotated[
+        int | None, typer.Option(help="Memory to stay within, MiB (default: PERSONA_MEMORY_LIMIT_MB, 2048).")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find near-duplicates in a column of texts; of near-duplicates the first row is kept."""
+    _check_shares(threshold=threshold, semantic_threshold=semantic_threshold)
+    if memory_mb is not None and memory_mb < LEAST_MEMORY_MB:
+        raise UsageError(f"--memory-mb {memory_mb}: give {LEAST_MEMORY_MB} at least")
+    settings = _settings(
+        lexical_threshold=threshold,
+        semantic_threshold=semantic_threshold,
+        semantic=semantic,
+        dedup_strategy=strategy,
+        memory_limit_mb=memory_mb,
+    )
+    from persona_assets.dedup.file import Job, dedup_file
+    from persona_assets.dedup.keys import Scheme
+    from persona_assets.show import row_progress, show_outcome
+
+    job = Job(
+        path=file,
+        scheme=Scheme.of(settings.dedup_strategy, settings.lexical_threshold, settings.minhash_recall),
+        column=column,
+        semantic=settings.semantic_threshold if settings.semantic else None,
+        encoder=settings.encoder,
+        max_unknown=settings.max_unknown_share,
+        memory=settings.memory_limit_mb << 20,
+        out=out,
+        report=report,
+    )
+    with row_progress() as progress:
+        outcome = dedup_file(job, progress)
+    if as_json:
+        typer.echo(orjson.dumps(outcome.as_dict()))
+    else:
+        show_outcome(outcome, [place for place in (out, report) if place])
+
+
+def _check_shares(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not 0 < value <= 1:
+            raise UsageError(f"--{name.replace('_', '-')} {value}: give a number above 0 and at most 1")
 
 
 @app.command()

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         "decide, section 2.3); auto: exact from a threshold of 0.8, else minhash",
     )
     minhash_recall: float = Field(0.99, gt=0, lt=1, description="Recall at the threshold that MinHash bands have")
-    memory_limit_mb: int = Field(2048, ge=512, description="Memory that dedup may take, in MiB")
+    memory_limit_mb: int = Field(2048, ge=1024, description="Memory that dedup may take, in MiB")
     encoder: str = Field("", description="sentence-transformers model; empty: the packaged all-MiniLM-L6-v2")
     max_unknown_share: float = Field(0.2, ge=0, le=1, description="[UNK] share above which rows are not encoded")
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.console import Console
@@ -20,20 +21,19 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
-from persona_assets.crawl.arrival import plan_shards
-from persona_assets.crawl.shards import registered_shards
-from persona_assets.dedup.seals import sealed_dumps
-from persona_assets.defs.drive import Step, jobs_for, materialise_shards, project_instance
-from persona_assets.defs.pipeline import progress_line
-from persona_assets.engines.hop import Progress as Told
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.catalog import query
-from persona_assets.lake.checks import is_complete
 from persona_assets.lake.schemas import ASSET_TABLES, PERSONA_SURVIVORS
 from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
 
+if TYPE_CHECKING:
+    from persona_assets.dedup.file import Outcome
+    from persona_assets.dedup.file import Progress as RowProgress
+    from persona_assets.defs.drive import Step
+    from persona_assets.engines.hop import Progress as Told
+
+LOG_EVERY_S = 10.0
 WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own
 out = Console(width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
@@ -52,8 +52,10 @@ class Display:
         self.begun = 0
         self.started = time.monotonic()
 
-    def listen(self, asset: str, partition: str) -> Told:
+    def listen(self, asset: str, partition: str) -> "Told":
         """Show a step that starts, which ends the one before it; returns what the new one's progress goes to."""
+        from persona_assets.defs.pipeline import progress_line
+
         self.bar.advance(self.all, 1 if self.begun else 0)
         self.begun += 1
         self.bar.reset(self.now, total=None, visible=True, description=f"{asset} {partition}")
@@ -65,14 +67,14 @@ class Display:
                 self.bar.reset(self.now, total=total or None, description=f"{asset} {partition}", visible=True)
             state["done"] += done
             self.bar.advance(self.now, done)
-            if not LIVE and time.monotonic() - state["logged"] > 10:
+            if not LIVE and time.monotonic() - state["logged"] > LOG_EVERY_S:
                 state["logged"] = time.monotonic()
                 line = progress_line(int(state["done"]), int(state["total"]), time.monotonic() - state["started"])
                 err.print(f"{asset} {partition}: {line}")
 
         return told
 
-    def done(self, step: Step) -> None:
+    def done(self, step: "Step") -> None:
         """Keep a finished step for the funnel."""
         self.steps.append(step)
         if not LIVE:
@@ -113,7 +115,11 @@ def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] |
     Raises:
         PersonaAssetsError: nothing to do at all, or a step failed.
     """
+    from persona_assets.crawl.arrival import plan_shards
+    from persona_assets.crawl.shards import registered_shards
+    from persona_assets.dedup.seals import sealed_dumps
     from persona_assets.definitions import defs
+    from persona_assets.defs.drive import jobs_for, materialise_shards, project_instance
 
     lake = Lake(settings.lake)
     warnings = plan_shards(
@@ -154,12 +160,14 @@ def _shard_tables(settings: Settings) -> list[Table]:
 
 
 def _complete(lake: Lake, tables: list[Table], shard: str) -> bool:
+    from persona_assets.lake.checks import is_complete
+
     return is_complete(lake, PERSONA_SURVIVORS, dump_of(shard)) and all(
         is_complete(lake, table, shard) for table in tables
     )
 
 
-def funnel(steps: list[Step]) -> RichTable:
+def funnel(steps: "list[Step]") -> RichTable:
     """Rows in, kept and rejected per asset, over all partitions of a run."""
     totals: dict[str, list[int]] = {}
     for step in steps:
@@ -177,6 +185,7 @@ def funnel(steps: list[Step]) -> RichTable:
 
 def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
     """Why rows were set aside, one audited sample per task, and what to try next."""
+    from persona_assets.lake.catalog import query
     from persona_assets.lineage.audit import audit
     from persona_assets.lineage.render import tree
 
@@ -235,6 +244,67 @@ def show_audit(settings: Settings, row_id: str, *, as_json: bool, html: Path | N
         if html:
             out.print(f"written to {html}")
     return result.ok
+
+
+@contextmanager
+def row_progress() -> Iterator["RowProgress"]:
+    """Gives what is told of rows done, stage by stage: a bar, or log lines where there is no terminal."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+        TimeElapsedColumn(),
+    )
+    state: dict[str, Any] = {"stage": "", "started": 0.0, "logged": time.monotonic()}
+    with Progress(*columns, console=err, disable=not LIVE, transient=True) as bar:
+        rows = bar.add_task("", total=None, left="")
+
+        def told(stage: str, done: int, total: int | None) -> None:
+            now = time.monotonic()
+            if stage != state["stage"]:
+                state.update(stage=stage, started=now)
+            line = _rate_line(done, total, now - state["started"])
+            bar.update(rows, description=f"{stage} rows", completed=done, total=total, left=line.partition(", ")[2])
+            if not LIVE and now - state["logged"] > LOG_EVERY_S:
+                state["logged"] = now
+                err.print(f"{stage}: {line}", markup=False, highlight=False, soft_wrap=True)
+
+        yield told
+
+
+def _rate_line(done: int, total: int | None, seconds: float) -> str:
+    """Such as `1,200 of 5,000 rows, 40.0/s, 95 s left`."""
+    rate = done / seconds if seconds > 0 else 0.0
+    of = f" of {total:,}" if total else ""
+    left = f", {(total - done) / rate:,.0f} s left" if total and rate and total > done else ""
+    return f"{done:,}{of} rows, {rate:,.1f}/s{left}"
+
+
+def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
+    """What `dedup` did with a file."""
+    about = _printable(f"{outcome.file}, column {outcome.column}")
+    out.print(about, markup=False, highlight=False, soft_wrap=True)
+    table = RichTable()
+    table.add_column("")
+    table.add_column("rows", justify="right")
+    table.add_column("share", justify="right")
+    removed = {f"removed, {method}": count for method, count in outcome.removed.items() if count}
+    aside = {f"set aside, {reason.replace('_', ' ')}": count for reason, count in outcome.set_aside.items()}
+    for name, count in {"rows": outcome.rows, "kept": outcome.kept, **removed, **aside}.items():
+        table.add_row(name, f"{count:,}", f"{count / outcome.rows:.2%}" if outcome.rows else "")
+    out.print(table)
+    facts = [f"{count:,} {hop} pairs within the threshold" for hop, count in outcome.near_pairs.items()]
+    facts += [f"{hop} recall {share:.2%}" for hop, share in outcome.recall.items()]
+    if outcome.not_compared is not None:
+        facts.append(
+            f"{outcome.not_compared:,} kept rows not compared by the encoder, which does not know their script"
+        )
+    facts.append(f"{outcome.seconds:,.1f} s, {outcome.peak_memory_mb:,} MiB at most")
+    out.print("; ".join(facts), highlight=False, soft_wrap=True)
+    for place in written:
+        out.print(f"written to {_printable(str(place))}", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_frame(frame: pl.DataFrame, title: str = "") -> None:

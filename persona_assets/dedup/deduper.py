@@ -5,6 +5,7 @@ then become a segment. As the greedy rule looks back only, the outcome does not 
 that is larger than memory is many parts, a new dump beside a million published personas is one.
 """
 
+import ctypes
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from persona_assets.text.token_hashes import Index
 
 # Memory of one part per row, measured on texts of 19 words: tokens, keys and what comparing them takes; with the
 # semantic hop also vectors and their index. The rest of the limit is the interpreter and its libraries.
-ROW_BYTES, SEMANTIC_ROW_BYTES, FIXED_BYTES = 1_500, 3_500, 300_000_000
+ROW_BYTES, SEMANTIC_ROW_BYTES, FIXED_BYTES = 1_500, 3_500, 600_000_000
 
 
 SEMANTIC = METHODS.index("semantic")
@@ -94,6 +95,7 @@ class Deduper:
         if not last:
             self._write_segment(dump, nodes, keyed, set_of, kept)
             clock.tick("segment")
+        _give_memory_back()
         return Decision(
             verdicts,
             Counter(
@@ -179,6 +181,13 @@ class Deduper:
         survivors = np.flatnonzero(kept)
         folder = self.scratch / f"{len(self.written):05d}"
         self.written.append(Segment.write(folder, dump, nodes[survivors], keyed, set_of[survivors]))
+
+
+def _give_memory_back() -> None:
+    """Let the system have what a part took: glibc would keep it, in pieces, and a later part would take more."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
 
 
 def _nodes(texts: pl.Series) -> tuple[Index, Index]:

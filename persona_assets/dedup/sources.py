@@ -1,0 +1,511 @@
+"""The text column of a Parquet or JSON lines file, in batches and in bounded memory, and the file's rows once more.
+
+A file is read twice: for its texts, which are compared, and (where rows are written) for all of its columns, which are
+joined with the verdicts by place. Blank lines of a JSON lines file are no rows.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from persona_assets.crawl.bytestream import ByteStream
+from persona_assets.crawl.open import open_crawl_file
+from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.text.token_hashes import Index
+
+REASONS = ("not_json", "not_text", "null", "empty")  # why a row is not compared
+NOT_JSON, NOT_TEXT, NULL, EMPTY = range(len(REASONS))
+ADDED = ("row", "keep", "survivor", "similarity", "method", "reason")  # columns that the written rows gain
+RAW = "raw"  # the column that holds a line that is no JSON object
+DEFAULT_COLUMN = "text"
+
+BATCH_ROWS, LEAST_BATCH_ROWS = 32_768, 256
+BATCH_BYTES = 32 << 20  # of a Parquet batch, as far as the file's metadata tells the size of a row
+BLOCK_BYTES = 4 << 20  # of a JSON lines file read at once
+LINE_BYTES = 64 << 20  # of one line
+SAMPLE_LINES = 1000  # in which the columns of a JSON lines file are looked for
+MOST_FIELDS = 1000  # of a JSON lines file that is written as Parquet
+_SHOWN_COLUMNS = 30
+
+Texts = pl.DataFrame  # text (null where the row is not compared), reason (place in REASONS, null where it is)
+
+
+class Source(Protocol):
+    """A file whose `column` is compared."""
+
+    path: Path
+    kind: str
+    column: str
+
+    def total(self) -> int | None:
+        """Rows of the file; an estimate while it is read for the first time, None where nothing is known."""
+
+    def texts(self) -> Iterator[Texts]:
+        """The texts, batch by batch, in the order of the rows."""
+
+    def texts_at(self, rows: Index) -> pl.Series:
+        """The texts of these rows, in this order, read again."""
+
+    def schema(self) -> pa.Schema:
+        """The columns that `batches` gives; known after `texts`."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All columns, batch by batch."""
+
+    def lines(self) -> Iterator[Sequence[bytes]]:
+        """The rows as JSON objects, batch by batch."""
+
+
+def open_source(path: Path, column: str | None, scratch: Path, out: Path | None, *, again: bool) -> Source:
+    """Open a file by its content; `again`: whether texts will be read again by row.
+
+    Raises:
+        UsageError: no such file, neither Parquet nor JSON lines, no such column, or rows that cannot go to `out`.
+        PersonaAssetsError: a damaged file.
+    """
+    if not path.is_file():
+        what = "is a folder: name one file in it" if path.is_dir() else "no such file"
+        raise UsageError(f"{path}: {what}")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except PermissionError as error:
+        raise UsageError(f"{path}: no permission to read it") from error
+    if not magic:
+        raise UsageError(f"{path} is empty: there is nothing to compare")
+    if magic == b"PAR1":
+        return ParquetSource(path, column, out)
+    return JsonSource(path, column, scratch / "texts.parquet" if again else None, out)
+
+
+def _choose(path: Path, wanted: str | None, names: Sequence[str], textual: Sequence[str], where: str = "") -> str:
+    """The column to compare: the one asked for, else `text`, else the only column of strings."""
+    if wanted is not None:
+        if wanted not in names:
+            raise UsageError(f"{path}: no column {wanted!r}{where} (it has: {_listing(names)})")
+        return wanted
+    if DEFAULT_COLUMN in names:
+        return DEFAULT_COLUMN
+    if len(textual) != 1:
+        raise UsageError(
+            f"{path}: name the column to compare with --column (columns of strings{where}: {_listing(textual)})"
+        )
+    return textual[0]
+
+
+def _refuse_added(path: Path, names: Sequence[str]) -> None:
+    taken = [name for name in ADDED if name in names]
+    if taken:
+        raise UsageError(
+            f"{path} has a column {taken[0]!r} already, which the written rows gain: rename it, or leave out --out"
+        )
+
+
+def _listing(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name[:60]) for name in names[:_SHOWN_COLUMNS])
+    return (shown or "none") + (f" and {len(names) - _SHOWN_COLUMNS} more" if len(names) > _SHOWN_COLUMNS else "")
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+# Parquet
+
+
+class ParquetSource:
+    """A Parquet file."""
+
+    kind = "parquet"
+
+    def __init__(self, path: Path, column: str | None, out: Path | None = None) -> None:
+        """Read the footer; see `open_source`."""
+        self.path = path
+        self.metadata: Any = None
+        with self._open() as file:
+            self.metadata = file.metadata
+            self._schema: pa.Schema = file.schema_arrow
+        names = self._schema.names
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise UsageError(f"{path} has two columns named {twice[0]!r}: rename one of them")
+        textual = [field.name for field in self._schema if _is_text(field.type)]
+        self.column = _choose(path, column, names, textual)
+        if self.column not in textual:
+            found = self._schema.field(self.column).type
+            raise UsageError(
+                f"{path}: column {self.column!r} is of type {found}, not strings (columns of strings: "
+                f"{_listing(textual)})"
+            )
+        if out:
+            _refuse_added(path, names)
+            shapeless = [field for field in self._schema if not _has_json_form(field.type)]
+            if shapeless and out.suffix != ".parquet":
+                field = shapeless[0]
+                raise UsageError(
+                    f"{path}: column {field.name!r} is of type {field.type}, which JSON has no form for: "
+                    "end the name of --out in .parquet"
+                )
+
+    def total(self) -> int | None:
+        """Rows of the file."""
+        return int(self.metadata.num_rows)
+
+    def texts(self) -> Iterator[Texts]:
+        """The texts, batch by batch."""
+        for batch in self._batches([self.column]):
+            column = batch.column(self.column)
+            yield _texts(_strings(column), pl.Series(pl.from_arrow(column.is_null())))
+
+    def texts_at(self, rows: Index) -> pl.Series:
+        """The texts of these rows, in this order; reads the row groups that hold one."""
+        wanted, place = np.unique(rows, return_inverse=True)
+        found = [pl.Series("text", [], pl.String)]
+        first = 0
+        for group in range(self.metadata.num_row_groups):
+            end = first + self.metadata.row_group(group).num_rows
+            if np.searchsorted(wanted, first) < np.searchsorted(wanted, end):
+                for batch in self._batches([self.column], [group]):
+                    low, high = np.searchsorted(wanted, [first, first + batch.num_rows])
+                    found.append(_strings(batch.column(self.column).take(pa.array(wanted[low:high] - first))))
+                    first += batch.num_rows
+            first = end
+        return pl.concat([series.alias("text") for series in found]).gather(place)
+
+    def schema(self) -> pa.Schema:
+        """The file's columns."""
+        return self._schema
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All columns, batch by batch."""
+        return self._batches(None)
+
+    def lines(self) -> Iterator[Sequence[bytes]]:
+        """The rows as JSON objects, batch by batch."""
+        for batch in self._batches(None):
+            try:
+                batch.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise PersonaAssetsError(
+                    f"{self.path}: {_told(error)}; JSON cannot hold it, end the name of --out in .parquet"
+                ) from error
+            written = io.BytesIO()
+            pl.DataFrame(pl.from_arrow(batch)).write_ndjson(written)
+            yield written.getvalue().splitlines()
+
+    def _open(self) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self.path, metadata=self.metadata, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise PersonaAssetsError(self._damaged(error)) from error
+
+    def _batches(self, columns: list[str] | None, groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
+        with self._open() as file:
+            rows = self._batch_rows(columns)
+            try:
+                for group in range(file.num_row_groups) if groups is None else groups:  # iterating over all keeps all
+                    yield from file.iter_batches(batch_size=rows, columns=columns, row_groups=[group])
+            except (pa.ArrowException, OSError) as error:
+                raise PersonaAssetsError(self._damaged(error)) from error
+
+    def _batch_rows(self, columns: list[str] | None) -> int:
+        """Rows that a batch of these columns may have, as far as the row groups tell their sizes."""
+        largest = 1
+        for number in range(self.metadata.num_row_groups):
+            group = self.metadata.row_group(number)
+            chunks = (group.column(place) for place in range(group.num_columns))
+            size = sum(
+                chunk.total_uncompressed_size
+                for chunk in chunks
+                if columns is None or chunk.path_in_schema.split(".")[0] in columns or chunk.path_in_schema in columns
+            )
+            largest = max(largest, size // max(group.num_rows, 1))
+        return int(min(max(BATCH_BYTES // largest, LEAST_BATCH_ROWS), BATCH_ROWS))
+
+    def _damaged(self, error: Exception) -> str:
+        return f"{self.path} begins as a Parquet file and is damaged or cut off: {_told(error)}; get it once more"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _has_json_form(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind)
+    if pa.types.is_struct(kind):
+        return all(_has_json_form(kind.field(place).type) for place in range(kind.num_fields))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _has_json_form(kind.value_type)
+    tests = (
+        _is_text,
+        pa.types.is_boolean,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_date,
+        pa.types.is_timestamp,
+        pa.types.is_decimal128,
+        pa.types.is_null,
+    )
+    return any(test(kind) for test in tests)
+
+
+def _strings(array: pa.Array) -> pl.Series:
+    """An array of strings as a series; what is not UTF-8, which Parquet does not rule out, becomes null."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        array = pa.array([_decoded(value) for value in array.cast(pa.large_binary()).to_pylist()], pa.large_string())
+    return pl.Series(pl.from_arrow(array)).cast(pl.String)
+
+
+def _decoded(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _texts(values: pl.Series, null: pl.Series) -> Texts:
+    """Values of a column of strings, with the reason where one is not compared."""
+    frame = pl.DataFrame({"text": values, "null": null}).with_columns(
+        reason=pl.when("null")
+        .then(pl.lit(NULL, pl.UInt8))
+        .when(pl.col("text").is_null())
+        .then(pl.lit(NOT_TEXT, pl.UInt8))
+        .when(_BLANK)
+        .then(pl.lit(EMPTY, pl.UInt8))
+    )
+    return frame.select(_COMPARED, "reason")
+
+
+_BLANK = pl.col("text").str.strip_chars().str.len_bytes() == 0
+_COMPARED = pl.when(pl.col("reason").is_null()).then("text").alias("text")
+
+
+# JSON lines
+
+
+class JsonSource:
+    """A file with one JSON object per line, plain or compressed (gz, zst, lz4)."""
+
+    kind = "jsonl"
+
+    def __init__(self, path: Path, column: str | None, spool: Path | None, out: Path | None = None) -> None:
+        """Look at the first lines; `spool` is where texts that will be read again are kept. See `open_source`."""
+        self.path, self.spool = path, spool
+        self.guarded = out is not None
+        self.kinds: dict[str, set[str]] | None = {} if out and out.suffix == ".parquet" else None
+        self.rows = 0  # read so far
+        self.share = 0.0  # of the file's bytes read so far
+        sample, where = self._sample()
+        names = list(dict.fromkeys(name for row in sample for name in row))
+        if column is not None and column not in names and where and self._holds(column):
+            names.append(column)
+        self.column = _choose(path, column, names, [name for name in names if _has_text(sample, name)], where)
+        kinds = sorted({_kind(row[self.column]) for row in sample if row.get(self.column) is not None})
+        if kinds and "string" not in kinds:
+            raise UsageError(f"{path}: column {self.column!r} holds {' and '.join(kinds)} values, not strings")
+        if self.guarded:
+            _refuse_added(path, names)
+
+    def total(self) -> int | None:
+        """Rows of the file, as far as the part read so far tells."""
+        return int(self.rows / self.share) if self.share else None
+
+    def texts(self) -> Iterator[Texts]:
+        """The texts, batch by batch; keeps them where they will be read again."""
+        schema = pa.schema([(self.column, pa.large_string())])
+        writer = pq.ParquetWriter(self.spool, schema, compression="lz4") if self.spool else None
+        self.rows = 0
+        try:
+            for lines in self._lines():
+                values, reasons = self._values(lines)
+                self.rows += len(lines)
+                batch = pl.DataFrame({"text": values, "reason": reasons}, {"text": pl.String, "reason": pl.UInt8})
+                batch = batch.with_columns(reason=pl.when(_BLANK).then(pl.lit(EMPTY, pl.UInt8)).otherwise("reason"))
+                batch = batch.select(_COMPARED, "reason")
+                if writer:
+                    writer.write_table(pa.table([batch["text"].to_arrow().cast(pa.large_string())], schema=schema))
+                yield batch
+        finally:
+            if writer:
+                writer.close()
+
+    def texts_at(self, rows: Index) -> pl.Series:
+        """The texts of these rows, in this order, out of the spool."""
+        assert self.spool is not None
+        return ParquetSource(self.spool, self.column).texts_at(rows)
+
+    def schema(self) -> pa.Schema:
+        """The fields of all objects as columns: of one type where they are, else JSON text."""
+        assert self.kinds is not None
+        return pa.schema([(name, _type_of(kinds) or pa.large_string()) for name, kinds in self.kinds.items()])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The fields of all objects as columns, batch by batch."""
+        assert self.kinds is not None
+        schema = self.schema()
+        for lines in self._lines():
+            rows = [_object(line) for line in lines]
+            columns = []
+            for field in schema:
+                values = [None if row is None else row.get(field.name) for row in rows]
+                if _type_of(self.kinds[field.name]) is None:
+                    values = [None if value is None else orjson.dumps(value).decode() for value in values]
+                if field.name == RAW:
+                    values = [
+                        _decodable(line) if row is None else value
+                        for value, row, line in zip(values, rows, lines, strict=True)
+                    ]
+                columns.append(pa.array(values, field.type))
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def lines(self) -> Iterator[Sequence[bytes]]:
+        """The lines as they stand; one that is no JSON object as an object that holds it."""
+        for lines in self._lines():
+            yield [line if _object(line) is not None else _wrapped(line) for line in lines]
+
+    def _values(self, lines: Sequence[bytes]) -> tuple[list[str | None], list[int | None]]:
+        values: list[str | None] = []
+        reasons: list[int | None] = []
+        for line in lines:
+            row = _object(line)
+            value = row.get(self.column) if row is not None else None
+            if isinstance(value, str):
+                values.append(value)
+                reasons.append(None)
+            else:
+                values.append(None)
+                reasons.append(NOT_JSON if row is None else NULL if value is None else NOT_TEXT)
+            if self.guarded:
+                self._look_at(row)
+        return values, reasons
+
+    def _look_at(self, row: dict[str, Any] | None) -> None:
+        """Learn the fields of a row that is to be written."""
+        if row is not None and not row.keys().isdisjoint(ADDED):
+            _refuse_added(self.path, list(row))
+        if self.kinds is None:
+            return
+        for name, value in row.items() if row is not None else ((RAW, ""),):
+            kinds = self.kinds.setdefault(name, set())
+            if value is not None:
+                kinds.add(_kind(value))
+        if len(self.kinds) > MOST_FIELDS:
+            raise UsageError(
+                f"{self.path} has more than {MOST_FIELDS:,} different fields: end the name of --out in .jsonl"
+            )
+
+    def _sample(self) -> tuple[list[dict[str, Any]], str]:
+        """The objects of the first lines, and words for that where these are not all lines."""
+        lines = list(islice(chain.from_iterable(self._lines()), SAMPLE_LINES))
+        sample = [row for row in map(_object, lines) if row is not None]
+        if 2 * len(sample) < max(len(lines), 1):
+            raise UsageError(
+                f"{self.path} is neither Parquet nor JSON lines: of its first {len(lines)} lines {len(sample)} are "
+                "JSON objects (one JSON array becomes JSON lines with: jq -c '.[]' FILE)"
+            )
+        return sample, f" in its first {SAMPLE_LINES:,} lines" if len(lines) == SAMPLE_LINES else ""
+
+    def _holds(self, column: str) -> bool:
+        return any(column in (_object(line) or ()) for lines in self._lines() for line in lines)
+
+    def _lines(self) -> Iterator[list[bytes]]:
+        """The lines that are not blank, some at a time.
+
+        Raises:
+            UsageError: a line is too long to be one.
+            PersonaAssetsError: a compressed file is damaged.
+        """
+        size = self.path.stat().st_size
+        rest, seen = b"", 0
+        with open_crawl_file(self.path) as opened:
+            while block := _block(opened.stream):
+                if opened.stream.offset == len(block):
+                    block = block.removeprefix(b"\xef\xbb\xbf")
+                *lines, rest = (rest + block).split(b"\n")
+                seen += len(lines)
+                if len(rest) > LINE_BYTES:
+                    raise UsageError(
+                        f"{self.path}: line {seen + 1} is longer than {LINE_BYTES >> 20} MiB: is it JSON lines, one "
+                        "object per line?"
+                    )
+                self.share = min(opened.raw.tell() / size, 1.0)
+                yield _filled(lines)
+            fault = opened.stream.take_fault()
+            if fault:
+                raise PersonaAssetsError(
+                    f"{self.path} is damaged or cut off after line {seen}: {fault.detail}; get it once more"
+                )
+        self.share = 1.0
+        yield _filled([rest])
+
+
+def _block(stream: ByteStream) -> bytes:
+    stream.ensure(BLOCK_BYTES)
+    return stream.take(BLOCK_BYTES)
+
+
+def _filled(lines: list[bytes]) -> list[bytes]:
+    return [line.strip() for line in lines if line and not line.isspace()]
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _wrapped(line: bytes) -> bytes:
+    return orjson.dumps({RAW: _decodable(line)})
+
+
+def _decodable(line: bytes) -> str:
+    return line.decode(errors="replace")
+
+
+_KINDS = {str: "string", bool: "boolean", int: "integer", float: "float", list: "array", dict: "object"}
+
+
+def _kind(value: object) -> str:
+    """What a JSON value is; integers that a float, or no column of integers, can hold exactly are told apart."""
+    if type(value) is int and not -(2**53) <= value <= 2**53:
+        return "long integer" if -(2**63) <= value < 2**63 else "huge integer"
+    return _KINDS[type(value)]
+
+
+def _type_of(kinds: set[str]) -> pa.DataType | None:
+    """The Arrow type of a field whose values are of these kinds; None where its values go into JSON text."""
+    for held, kind in _TYPES:
+        if kinds <= held:
+            return kind
+    return None
+
+
+_TYPES = (
+    (set[str](), pa.null()),
+    ({"string"}, pa.large_string()),
+    ({"boolean"}, pa.bool_()),
+    ({"integer", "long integer"}, pa.int64()),
+    ({"integer", "float"}, pa.float64()),
+)
+
+
+def _has_text(rows: Sequence[dict[str, Any]], name: str) -> bool:
+    return any(isinstance(row.get(name), str) for row in rows)
