@@ -79,10 +79,8 @@ class Deduper:
         No segment is written of the `last` part, which nothing is compared with any more.
         """
         clock = Clock()
-        texts = rows["text"].str.strip_chars()
-        node_of, first_row = _nodes(texts)
-        nodes = rows[first_row].select("persona_id", "shard").with_columns(text=texts.gather(first_row))
-        keyed, set_of = self._keyed(nodes["text"])
+        keyed, node_of, first_row, set_of = self._nodes(rows["text"])
+        nodes = rows[first_row].select("persona_id", "shard", pl.col("text").str.strip_chars())
         clock.tick("tokens and keys")
         hits, candidates = self._lexical_hits(keyed)
         found = lexical_pairs(keyed.sets, self.scheme, keyed.entries)
@@ -107,6 +105,20 @@ class Deduper:
             comparison.recall() | {"lexical": self.scheme.recall_of(comparison.graph.lexical.similarity)},
             clock.seconds,
         )
+
+    def _nodes(self, texts: pl.Series) -> tuple[Keyed, Index, Index, Index]:
+        """The distinct token sets with keys, the node of each row, the first row of each node, the set of each node.
+
+        Rows of one text are one node. Where meaning does not count, texts of one set are as good as one.
+        """
+        if self.semantic is None:
+            keyed, node_of = self._keyed(texts)
+            return keyed, node_of, _firsts(node_of), np.arange(len(keyed.sets))
+        texts = texts.str.strip_chars()
+        first = first_equal(texts.hash(1).to_numpy(), texts.hash(2).to_numpy())
+        starts = first == np.arange(len(first))
+        keyed, set_of = self._keyed(texts.filter(pl.Series(starts)))
+        return keyed, (np.cumsum(starts) - 1)[first], np.flatnonzero(starts), set_of
 
     def _keyed(self, texts: pl.Series) -> tuple[Keyed, Index]:
         """The distinct token sets in order of first appearance, with keys, and the set of each text."""
@@ -190,8 +202,6 @@ def _give_memory_back() -> None:
         library.malloc_trim(0)
 
 
-def _nodes(texts: pl.Series) -> tuple[Index, Index]:
-    """The node of each row (rows of one text are one node), and the first row of each node."""
-    first = first_equal(texts.hash(1).to_numpy(), texts.hash(2).to_numpy())
-    starts = first == np.arange(len(first))
-    return (np.cumsum(starts) - 1)[first], np.flatnonzero(starts)
+def _firsts(numbers: Index) -> Index:
+    """Where each of the numbers 0, 1, 2, ... appears first; they first appear in this order."""
+    return np.flatnonzero(numbers > np.concatenate([np.full(1, -1), np.maximum.accumulate(numbers)[:-1]]))

@@ -32,7 +32,7 @@ from persona_assets.lake import Lake
 
 OUT_KINDS, REPORT_KINDS = (".parquet", ".jsonl"), (".html", ".md")
 ID_DIGITS = 12  # of a row's number where it stands for the row's id, so that ids sort as numbers do
-TEXT_BYTES = 120  # of a text that `part_rows` reckons with; a part of longer texts has fewer rows
+TEXT_BYTES = 160  # of a text that `part_rows` reckons with; a part of longer texts has fewer rows
 GROUP_ROWS, GROUP_BYTES = 131_072, 64 << 20  # of a row group that is written
 BINS = 20  # of the similarity histogram
 VERDICTS = pa.schema(
@@ -346,7 +346,11 @@ def _write_parquet(source: Source, verdicts: pa.Table, place: Path) -> Iterator[
     schema = source.schema()
     schema = pa.schema([*schema, *added], schema.metadata)
     done = 0
-    with pq.ParquetWriter(place, schema, compression="zstd") as writer, ThreadPoolExecutor(1) as pool:
+    repeating = [name for name in schema.names if name not in (source.column, "row", "survivor", "similarity")]
+    with (
+        pq.ParquetWriter(place, schema, compression="zstd", use_dictionary=repeating) as writer,
+        ThreadPoolExecutor(1) as pool,
+    ):
         writing = pool.submit(lambda: None)  # while a row group is compressed the next one is read
         for batches in _row_groups(source.batches()):
             rows = pa.Table.from_batches(batches)

@@ -90,7 +90,18 @@ class TokenSets:
     def where(self, wanted: NDArray[np.bool_]) -> "TokenSets":
         """The sets that a mask of shape (n,) selects."""
         sizes = self.sizes
-        return TokenSets(ends_of(sizes[wanted]), self.tokens[np.repeat(wanted, sizes)])
+        offsets = ends_of(sizes[wanted])
+        tokens = np.empty(offsets[-1], np.uint64)
+        places = ends_of(wanted.astype(np.int64))  # of each set among the wanted ones
+
+        def of_slice(item: tuple[int, TokenSets]) -> None:
+            start, part = item
+            end = start + len(part)
+            kept = part.tokens[np.repeat(wanted[start:end], sizes[start:end])]
+            tokens[offsets[places[start]] : offsets[places[end]]] = kept
+
+        in_threads(of_slice, self.slices())
+        return TokenSets(offsets, tokens)
 
     def take(self, which: Index) -> "TokenSets":
         """The sets at these places, in this order."""

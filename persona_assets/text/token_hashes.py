@@ -1,7 +1,8 @@
 """Token sets of many texts as 64-bit hashes: what `tokens.py` says a token is, at the speed of NumPy.
 
-ASCII texts are cut byte by byte with table look-ups, the others by the regular expression of `tokens.py`; one hash
-function serves both, so a token has the same hash on any machine, in any text and in any corpus.
+ASCII texts (with typographic signs or without) are cut byte by byte with table look-ups, the others by the regular
+expression of `tokens.py`; one hash function serves both, so a token has the same hash on any machine, in any text and
+in any corpus.
 """
 
 import os
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from persona_assets.text.tokens import token_lists
@@ -30,6 +32,11 @@ for _byte in b"abcdefghijklmnopqrstuvwxyz0123456789":
     _LOWER[_byte] = _byte
 for _byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ":
     _LOWER[_byte] = _byte + 32
+# U+2010 to U+2027 (dashes, quotation marks, dots) in UTF-8, but U+2017, which NFKC makes a space and a mark.
+_SIGN_BYTES = (0xE2, 0x80)
+_SIGN_ENDS = np.zeros(256, bool)
+_SIGN_ENDS[0x90:0xA8] = True
+_SIGN_ENDS[0x97] = False
 _FIRST_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(9)], np.uint64)
 
 
@@ -77,13 +84,12 @@ def _slices(texts: pl.Series) -> Iterator[pl.Series]:
 
 def _chunk(texts: pl.Series) -> tuple[Index, Hashes]:
     """Tokens per text, and their hashes, of at most CHUNK_ROWS texts."""
-    data, offsets = _bytes(texts)
-    other = _holding(data >= 128, offsets)
+    data, offsets = _bytes(texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    other = _beyond_ascii(data, offsets)
     sizes, hashes = _ascii_tokens(data, offsets, other)
     if len(other):
-        lists = token_lists(texts.gather(other))
-        sizes[other] = lists.list.len().to_numpy()
-        hashes = _merged(sizes, hashes, other, _hash_strings(lists.filter(lists.list.len() > 0).explode()))
+        sizes[other], added = _other_tokens(texts.gather(other))
+        hashes = _merged(sizes, hashes, other, added)
     wordless = np.flatnonzero(sizes == 0)
     if len(wordless):
         whole = texts.gather(wordless).fill_null("").str.strip_chars()
@@ -94,12 +100,18 @@ def _chunk(texts: pl.Series) -> tuple[Index, Hashes]:
     return _unique_sorted(sizes, hashes)
 
 
-def _holding(flags: NDArray[np.bool_], offsets: Index) -> Index:
-    """The texts with a flagged byte."""
+def _beyond_ascii(data: NDArray[np.uint8], offsets: Index) -> Index:
+    """The texts with a character that is neither ASCII nor a typographic sign, which parts words as ASCII signs do."""
     filled = np.flatnonzero(offsets[:-1] < offsets[1:])
     if not len(filled):
         return filled
-    return filled[np.logical_or.reduceat(flags, offsets[filled])]
+    high = data >= 128
+    if 0 < np.count_nonzero(high) < len(data) // 8:  # else hardly a text has only such signs
+        first = np.flatnonzero(data[:-2] == _SIGN_BYTES[0])
+        first = first[(data[first + 1] == _SIGN_BYTES[1]) & _SIGN_ENDS[data[first + 2]]]
+        for place in range(3):
+            high[first + place] = False
+    return filled[np.logical_or.reduceat(high, offsets[filled])]
 
 
 def _merged(sizes: Index, hashes: Hashes, rows: Index, added: Hashes) -> Hashes:
@@ -141,7 +153,7 @@ def _unique_sorted(sizes: Index, hashes: Hashes) -> tuple[Index, Hashes]:
 
 
 def _ascii_tokens(data: NDArray[np.uint8], offsets: Index, other: Index) -> tuple[Index, Hashes]:
-    """Words per text, and their hashes, repeats included; none of the texts `other`, which are not ASCII."""
+    """Words per text, and their hashes, repeats included; none of the texts `other`, which have other letters."""
     lower = np.zeros(len(data) + 8, np.uint8)  # 8 more, so that a word can be read at any place
     np.take(_LOWER, data, out=lower[: len(data)])
     for row in other.tolist():
@@ -158,14 +170,23 @@ def _ascii_tokens(data: NDArray[np.uint8], offsets: Index, other: Index) -> tupl
     return np.diff(np.searchsorted(start, offsets)), hashes
 
 
+def _other_tokens(texts: pl.Series) -> tuple[Index, Hashes]:
+    """Tokens per text, and their hashes, repeats included."""
+    lists = token_lists(texts).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    return np.diff(lists.offsets.to_numpy()), _hash_array(lists.flatten())
+
+
 def _hash_strings(strings: pl.Series) -> Hashes:
+    return _hash_array(strings.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
+def _hash_array(strings: pa.LargeStringArray) -> Hashes:
     data, offsets = _bytes(strings)
     return _hash_spans(np.append(data, np.zeros(8, np.uint8)), offsets[:-1], np.diff(offsets))
 
 
-def _bytes(strings: pl.Series) -> tuple[NDArray[np.uint8], Index]:
-    """The bytes of n strings, one after the other, and where each begins (n + 1,)."""
-    array = strings.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+def _bytes(array: pa.LargeStringArray) -> tuple[NDArray[np.uint8], Index]:
+    """The bytes of n strings, one after the other, and where each begins (n + 1,); null is empty."""
     if not len(array):
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
     _, offsets_buffer, data_buffer = array.buffers()

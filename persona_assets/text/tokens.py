@@ -20,8 +20,12 @@ def word_tokens(text: str) -> list[str]:
 
 def token_lists(texts: pl.Series) -> pl.Series:
     """The tokens of each text: strings of shape (n,) to lists of strings (n,); null counts as empty."""
-    normal = texts.cast(pl.String).fill_null("").str.normalize("NFKC").str.to_lowercase()
-    return normal.str.extract_all(_TOKEN)
+    return texts.to_frame("text").select(tokens_of(pl.col("text").cast(pl.String))).to_series()
+
+
+def tokens_of(texts: pl.Expr) -> pl.Expr:
+    """The same as an expression."""
+    return texts.fill_null("").str.normalize("NFKC").str.to_lowercase().str.extract_all(_TOKEN)
 
 
 def token_sets(texts: pl.Series) -> pl.Series:
