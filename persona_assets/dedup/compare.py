@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from persona_assets.dedup.embeddings import Half, VectorCache
 from persona_assets.dedup.lexical import Found
-from persona_assets.dedup.segments import Segment
+from persona_assets.dedup.segments import Segment, TextsOf
 from persona_assets.dedup.semantic import EXACT_PRODUCTS, Standing, Vectors, make_store, near_earlier
 from persona_assets.dedup.sets import Pairs
 from persona_assets.dedup.survivors import METHODS, Graph, Hits, greedy
 from persona_assets.text.token_hashes import Index
-
-EarlierTexts = Callable[[pl.DataFrame], pl.Series]  # texts of personas (persona_id, shard, dump), in their order
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Semantic:
 
     threshold: float
     cache: VectorCache
-    earlier_texts: EarlierTexts
+    earlier_texts: TextsOf
 
 
 class Clock:
@@ -137,8 +135,8 @@ class Comparison:
         indexed = len(nodes) * len(segment) > EXACT_PRODUCTS
         row, place, cosine = near_earlier(
             vectors,
-            segment.vectors(hop.cache),
-            segment.index(hop.cache) if indexed else None,
+            segment.vectors(hop.cache, hop.earlier_texts),
+            segment.index(hop.cache, hop.earlier_texts) if indexed else None,
             hop.threshold,
             (
                 lambda rows: self._alone(hop, nodes[rows]),

@@ -39,6 +39,7 @@ class VectorCache:
         """Open the cache; nothing is read yet."""
         self.lake, self.encoder, self.max_unknown = lake, encoder, max_unknown
         slug = re.sub(r"[^A-Za-z0-9]+", "-", encoder.name).strip("-")
+        self.key = f"{slug}-{encoder.revision[:16]}-{max_unknown:g}"
         self.root = f"{lake.root}/embeddings/model={slug}-{encoder.revision[:16]}"
 
     def parts(self, shard: str) -> list[str]:
@@ -61,17 +62,14 @@ class VectorCache:
         return known, rows["vector"].to_numpy()
 
     def scan(self, shard: str) -> Iterator[pl.DataFrame]:
-        """persona_id and vector of all that the cache holds of a shard, each persona once, part by part.
+        """All that the cache holds of a shard, in blocks: persona_id, vector, and whether the persona is `settled`.
 
-        Parts that another process merges away meanwhile are followed into the merged one.
+        Settled are personas with a vector and those that the encoder does not know; others wait to be encoded. A
+        persona may come twice: parts that another process merges away meanwhile are followed into the merged one.
         """
-        seen = pl.Series("persona_id", [], dtype=pl.String)
-        for part in self._read(shard):
-            rows = part.filter(pl.col("vector").is_not_null()).select("persona_id", "vector")
-            rows = rows.filter(~pl.col("persona_id").is_in(seen.implode())).unique("persona_id", maintain_order=True)
-            seen = pl.concat([seen, rows["persona_id"]])
-            if rows.height:
-                yield rows
+        settled = pl.col("vector").is_not_null() | (pl.col("unknown_share") > self.max_unknown)
+        for block in self._read(shard):
+            yield block.select("persona_id", "vector", settled=settled)
 
     def _of_shard(self, personas: pl.DataFrame, progress: Progress | None) -> pl.DataFrame:
         """Place and vector of the shard's personas that the encoder knows."""

@@ -2,11 +2,11 @@
 
 A segment is a folder of Arrow files, memory-mapped, so that a look-up reads what it touches and no text:
 `keys.arrow` has the entries of the survivors' keys, ascending; `sets.arrow` has by
-place the survivor's persona id, shard and token hashes; `neighbours.usearch`, made when it is first worth it, is an
-index of their vectors. A segment is derived from the survivors and their texts and can be deleted.
+place the survivor's persona id, shard and token hashes; `<model>.usearch`, made when it is first worth it, is an index
+of their vectors. A segment is derived from the survivors and their texts and can be deleted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from persona_assets.dedup.embeddings import Half, VectorCache
 from persona_assets.dedup.keys import (
@@ -31,8 +32,8 @@ from persona_assets.dedup.sets import TokenSets, spans
 from persona_assets.dedup.survivors import Hits
 from persona_assets.text.token_hashes import Hashes, Index
 
+TextsOf = Callable[[pl.DataFrame], pl.Series]  # texts of personas (persona_id, shard, dump), in their order
 FILES = ("keys.arrow", "sets.arrow")
-INDEX = "neighbours.usearch"
 FAR_LARGER = 16  # how many times larger a table of entries is that is searched in place of read
 MARKED_BITS = 26  # of a key, by which tables of entries are compared at first: 64 MiB
 INDEX_ROWS = 8192  # vectors added to an index at once
@@ -131,26 +132,44 @@ class Segment:
         hits.method[sets] = np.where(equal[best], EXACT, LEXICAL)
         return hits, found.candidates
 
-    def vectors(self, cache: VectorCache) -> Iterator[tuple[Index, Half]]:
-        """The survivors' vectors in blocks, each with the places that it belongs to; the cache's order."""
+    def vectors(self, cache: VectorCache, texts: TextsOf) -> Iterator[tuple[Index, Half]]:
+        """The survivors' vectors in blocks, each place once, with the places that a block belongs to; no order.
+
+        Those that the cache does not have, since the semantic hop was off or had another model, are encoded last.
+        """
+        waiting = np.ones(len(self), bool)
         ids = self.survivors().select("persona_id", "shard").with_row_index("place")
         for (shard,), mine in ids.group_by(["shard"], maintain_order=True):
             for block in cache.scan(str(shard)):
-                known = block.join(mine.select("persona_id", "place"), on="persona_id")
-                if known.height:
-                    yield known["place"].to_numpy().astype(np.int64), known["vector"].to_numpy()
+                found = block.filter("settled").join(mine.select("persona_id", "place"), on="persona_id")
+                yield from _first_time(found, waiting)
+        missing = np.flatnonzero(waiting)
+        if len(missing):
+            rows = self.survivors(missing)
+            known, vectors = cache.vectors(rows.with_columns(text=texts(rows)))
+            yield missing[known], vectors
 
-    def index(self, cache: VectorCache) -> IndexStore:
+    def index(self, cache: VectorCache, texts: TextsOf) -> IndexStore:
         """The index of the survivors' vectors, made and kept where there is none; keys are places."""
-        path = self.folder / INDEX
+        path = self.folder / f"{cache.key}.usearch"
         if path.exists():
             return IndexStore.restore(path)
-        index = _ordered_index(list(self.vectors(cache)))
+        index = _ordered_index(list(self.vectors(cache, texts)))
         if index.index is not None:
             temporary = path.with_suffix(".part")
             index.save(temporary)
             temporary.replace(path)
         return index
+
+
+def _first_time(found: pl.DataFrame, waiting: NDArray[np.bool_]) -> Iterator[tuple[Index, Half]]:
+    """The found places that are waiting, with their vectors where they have one; they wait no more."""
+    fresh = found.unique("place", maintain_order=True)
+    fresh = fresh.filter(pl.Series(waiting[fresh["place"].to_numpy()], dtype=pl.Boolean))
+    waiting[fresh["place"].to_numpy()] = False
+    known = fresh.filter(pl.col("vector").is_not_null())
+    if known.height:
+        yield known["place"].to_numpy().astype(np.int64), known["vector"].to_numpy()
 
 
 def _ordered_index(blocks: Sequence[tuple[Index, Half]]) -> IndexStore:

@@ -14,7 +14,7 @@ import polars as pl
 from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.parts import IDENTITY, canonical_parts
 from persona_assets.dedup.seals import Seal
-from persona_assets.dedup.segments import FILES, INDEX, Keyed, Segment
+from persona_assets.dedup.segments import FILES, Keyed, Segment
 from persona_assets.dedup.sets import token_sets
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake
@@ -43,11 +43,10 @@ def store_segments(lake: Lake, dump: str, scheme: Scheme, segments: Sequence[Seg
     """Put a dump's segments into the lake, in place of those of its earlier survivors."""
     folder = _folder(lake, dump, scheme)
     for number, segment in enumerate(segments):
-        for name in (*FILES, INDEX):
-            if (segment.folder / name).exists():
-                temporary = lake.temporary()
-                lake.fs.put_file(str(segment.folder / name), temporary)
-                lake.commit(temporary, f"{folder}/{_part(number)}/{name}")
+        for name in FILES:
+            temporary = lake.temporary()
+            lake.fs.put_file(str(segment.folder / name), temporary)
+            lake.commit(temporary, f"{folder}/{_part(number)}/{name}")
     lake.write_bytes(f"{folder}/complete.json", orjson.dumps({"parts": len(segments)}))
     of_dump = folder.rsplit("/", 1)[0]
     for other in lake.fs.ls(of_dump, detail=False):

@@ -56,6 +56,23 @@ def test_of_equal_texts_the_first_in_canonical_order_survives(tmp_path: Path) ->
     assert rows["survivor_id"].unique().to_list() == [rows["persona_id"].min()]
 
 
+def test_survivors_from_before_the_semantic_hop_was_on_are_encoded_and_compared(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, {"a.0000": [OTHER, MEANING], "b.0000": [PARAPHRASE]})
+    dedup_dump(context(lake, semantic=False), "a")
+    dedup_dump(context(lake), "b")
+    assert by_text(lake)[PARAPHRASE][0]["method"] == "semantic"
+    assert by_text(lake)[PARAPHRASE][0]["survivor_text"] == MEANING
+
+
+@pytest.mark.parametrize("strategy", ["minhash", "paper"])
+def test_another_strategy_makes_its_own_segments_of_earlier_dumps(tmp_path: Path, strategy: str) -> None:
+    lake = make_lake(tmp_path, {"a.0000": [TEACHER, OTHER], "b.0000": [TEACHER, NEAR]})
+    dedup_dump(context(lake), "a")
+    dedup_dump(context(lake, dedup_strategy=strategy), "b")
+    methods = {row["text"]: row["method"] for row in verdicts(lake).filter(pl.col("dump") == "b").to_dicts()}
+    assert methods == {TEACHER: "exact", NEAR: "lexical"}
+
+
 def test_unrelated_chinese_personas_are_not_removed_by_the_english_encoder(tmp_path: Path) -> None:
     """It maps most of their characters to [UNK], which would make them look alike."""
     lake = make_lake(tmp_path, {"a.0000": [*CHINESE, OTHER, CHINESE[0] + "。"]})
@@ -113,7 +130,7 @@ def test_a_survivor_that_is_gone_from_an_earlier_dump_is_an_error_with_the_remed
     lake = make_lake(tmp_path, {"a.0000": [OTHER], "b.0000": [TEACHER]})
     dedup_dump(context(lake), "a")
     add_shard(lake, "a.0000", [TEACHER])
-    with pytest.raises(PersonaAssetsError, match="materialise persona_survivors for a again"):
+    with pytest.raises(PersonaAssetsError, match="rebuilds persona_survivors for a,"):
         dedup_dump(context(lake), "b")
     dedup_dump(context(lake), "a")
     dedup_dump(context(lake), "b")
