@@ -139,7 +139,7 @@ def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] |
     total = len(shards) * len(tables) + len({dump_of(shard) for shard in shards})
     with project_instance(Path.cwd()) as instance, _display(total) as display:
         failures: list[str] = []
-        for step in materialise_shards(instance, defs, shards, display.listen, failures):
+        for step in materialise_shards(instance, defs, shards, display.listen, failures, again=not only_missing):
             display.done(step)
     out.print(funnel(display.steps))
     made, reused = sum(s.calls_made for s in display.steps), sum(s.calls_reused for s in display.steps)

@@ -57,6 +57,25 @@ def persona(name: str, document: str, **values: Any) -> dict[str, Any]:
     return row | values
 
 
+def verdict(name: str, dump: str = "d", of: str | None = None, **values: Any) -> dict[str, Any]:
+    """A survivors row of the persona per_<name>, removed in favour of per_<of> where that is given."""
+    row = {
+        "persona_id": f"per_{name}",
+        "persona_shard": f"{dump}.0000",
+        "dump": dump,
+        "seal": 1,
+        "kept": of is None,
+        "survivor_id": f"per_{of or name}",
+        "survivor_dump": dump,
+        "similarity": None if of is None else 0.95,
+        "method": None if of is None else "lexical",
+        "semantic_compared": True,
+        "run_id": "run",
+        "created_at": NOW,
+    }
+    return row | values
+
+
 def call(name: str) -> dict[str, Any]:
     """A ledger row with id call_<name>."""
     values: dict[str, Any] = {column: "" for column in CALLS.polars}

@@ -17,6 +17,16 @@ JOIN filtered_personas removed ON removed.persona_id = s.persona_id
 JOIN filtered_personas kept ON kept.persona_id = s.survivor_id
 WHERE NOT s.kept;
 
+-- How much of each sealed dump dedup removed, in all and by each hop, in the sequence of the seals.
+CREATE OR REPLACE VIEW duplicate_rates AS
+SELECT
+    dump, seal, count(*) AS rows, count(*) FILTER (WHERE kept) AS kept,
+    count(*) FILTER (WHERE method = 'exact') AS exact,
+    count(*) FILTER (WHERE method = 'lexical') AS lexical,
+    count(*) FILTER (WHERE method = 'semantic') AS semantic,
+    round(count(*) FILTER (WHERE NOT kept) / count(*), 4) AS rate
+FROM persona_survivors GROUP BY dump, seal ORDER BY seal;
+
 -- Where each row that a hop was given ended: kept and rejected are counts, and exactly one of them is 1. Only partitions
 -- that the hop has run on are counted. (expanded_personas answers several questions about one persona, so that the
 -- persona can be kept for one and rejected for another; its funnel counts questions.)

@@ -99,7 +99,7 @@ class Deduper:
             Counter(
                 lexical=len(comparison.graph.lexical),
                 semantic=len(comparison.graph.semantic),
-                candidates=found.candidates + candidates,
+                candidates=found.candidates + candidates + comparison.open.compared,
                 skipped=comparison.open.skipped,
             ),
             comparison.recall() | {"lexical": self.scheme.recall_of(comparison.graph.lexical.similarity)},

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from persona_assets.dedup.keys import (
+    MOST_SETS,
     ROUNDS,
     Scheme,
     blocking_keys,
@@ -28,8 +29,8 @@ CANDIDATES = 1 << 18  # candidate pairs looked at at once, by each thread
 PAIRS = 1 << 14  # likely pairs that a thread verifies at a time
 PAIR_TOKENS = 1 << 20  # tokens of pairs verified at once
 PAIR_BITS = 17  # in which a pair of a batch is numbered; 47 bits of a token's hash stay, its 49 bits less two
-GROUP_PAIRS = 1 << 17  # pairs of one group (512 sets) above which it is split again
-FIRST_PIVOTS = 16  # sets of an open group that are compared with all of it at first; doubled each time
+GROUP_PAIRS = 1 << 12  # pairs of one group (90 sets) above which it is split again
+FIRST_PIVOTS = 4  # sets of an open group that are compared with all of it at first; doubled each time
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Found:
 
     pairs: Pairs
     open: "OpenGroups"
-    candidates: int = 0  # pairs compared
+    candidates: int = 0  # pairs compared, but for those of the open groups
 
 
 @dataclass
@@ -87,13 +88,14 @@ def lexical_pairs(sets: TokenSets, scheme: Scheme, ascending: Hashes, known: int
     """
     sketched = Sketched(sets, scheme)
     groups = _groups(ascending)
-    hot = groups.pairs(known) > GROUP_PAIRS
-    parts = [groups.where(~hot)]
-    masses = []
-    for members in groups.where(hot).split():
-        small, masses_of = _split(members, sets, scheme, known, 1)
-        parts += small
-        masses += masses_of
+    parts, masses = [], []
+    for split in range(1, ROUNDS + 1):
+        hot = groups.pairs(known) > GROUP_PAIRS
+        parts.append(groups.where(~hot))
+        groups, whole = _split(groups.where(hot), sets, scheme, known, split)
+        masses.append(whole)
+        if not len(groups):
+            break
     if known is not None:  # a new set near any known one goes, so these pairs decide everything: none is left open
         parts, masses = parts + masses, []
     open_groups = OpenGroups(sketched, _Groups.concat(masses))
@@ -166,11 +168,6 @@ class _Groups:
         sizes = np.concatenate([np.zeros(0, np.int64), *(part.sizes for part in parts)])
         return cls(ends_of(sizes), np.concatenate([np.zeros(0, np.int64), *(part.members for part in parts)]))
 
-    def split(self) -> Iterator[Index]:
-        """The members of each group."""
-        for start, end in zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
-            yield self.members[start:end]
-
     @property
     def sizes(self) -> Index:
         sizes: Index = np.diff(self.offsets)
@@ -223,36 +220,42 @@ def _cuts(bounds: Index, most: int) -> Iterator[tuple[int, int]]:
 
 def _groups(ascending: Hashes) -> _Groups:
     """The groups of at least two sets, from entries."""
-    keys = keys_of(ascending)
+    return _runs(keys_of(ascending), rows_of(ascending))
+
+
+def _runs(keys: Hashes, members: Index) -> _Groups:
+    """The runs of at least two equal keys."""
     same = np.zeros(len(keys) + 1, bool)
     np.equal(keys[1:], keys[:-1], out=same[1:-1])
     shared = np.flatnonzero(same[1:] | same[:-1])
     starts = np.flatnonzero(~same[shared])
-    return _Groups(np.append(starts, len(shared)), rows_of(ascending[shared]))
+    return _Groups(np.append(starts, len(shared)), members[shared])
 
 
-def _split(
-    members: Index, sets: TokenSets, scheme: Scheme, known: int | None, split: int
-) -> tuple[list[_Groups], list[_Groups]]:
-    """A group as smaller ones, of sets that also share another key, and what of it can't be made smaller.
+def _split(groups: _Groups, sets: TokenSets, scheme: Scheme, known: int | None, split: int) -> tuple[_Groups, _Groups]:
+    """Groups as smaller ones, of sets that also share another key, and those that do not get much smaller by it.
 
     Loses no near pair. Sets that share a key by accident come apart; near-copies share the other keys too.
     """
-    whole = _Groups(np.array([0, len(members)]), members)
-    if split == ROUNDS:
-        return [], [whole]
-    groups = _groups(np.sort(blocking_keys(sets.take(members), scheme, split)))
-    groups = _Groups(groups.offsets, members[groups.members])
-    pairs = groups.pairs(known)
-    if 2 * pairs.sum() > whole.pairs(known).sum():
-        return [], [whole]
-    hot = pairs > GROUP_PAIRS
-    small, masses = [groups.where(~hot)], []
-    for part in groups.where(hot).split():
-        smaller, still = _split(part, sets, scheme, known, split + 1)
-        small += smaller
-        masses += still
-    return small, masses
+    if split == ROUNDS or not len(groups):
+        return _Groups.concat([]), groups
+    group_of = np.repeat(np.arange(len(groups)), groups.sizes)
+    found = []
+    for start in range(0, len(groups.members), MOST_SETS):  # a set of several groups counts in each
+        some = slice(start, start + MOST_SETS)
+        made = blocking_keys(sets.take(groups.members[some]), scheme, split)
+        of_group = mix(group_of[some].astype(np.uint64), split)
+        found.append(
+            np.stack([keys_of(made) ^ keys_of(of_group[rows_of(made)]), rows_of(made).astype(np.uint64) + start])
+        )
+    keys, places = np.concatenate(found, axis=1)
+    order = np.lexsort((places, keys))
+    smaller = _runs(keys[order], places[order].astype(np.int64))
+    parent = group_of[smaller.members[smaller.offsets[:-1]]]
+    left = np.bincount(parent, smaller.pairs(known), minlength=len(groups))
+    apart = 2 * left <= groups.pairs(known)
+    smaller = _Groups(smaller.offsets, groups.members[smaller.members]).where(apart[parent])
+    return smaller, groups.where(~apart)
 
 
 @dataclass
@@ -266,6 +269,7 @@ class OpenGroups:
     sketched: Sketched
     groups: _Groups
     pivot: NDArray[np.bool_] = field(init=False)
+    compared: int = 0  # pairs
     wanted: int = FIRST_PIVOTS
 
     def __post_init__(self) -> None:
@@ -286,17 +290,23 @@ class OpenGroups:
 
     def further(self, kept: NDArray[np.bool_] | None = None) -> list[Hashes]:
         """Likely pairs of the next pivots of each group, of those that are kept."""
-        likely = []
-        for start, members in zip(self.groups.offsets.tolist(), self.groups.split(), strict=False):
-            waiting = ~self.pivot[start : start + len(members)]
-            if kept is not None:
-                waiting &= kept[members]
-            if np.count_nonzero(waiting) < 2:
-                continue
-            chosen = np.flatnonzero(waiting)[: self.wanted]
-            self.pivot[start + chosen] = True
-            for pivot in members[chosen]:
-                one = np.full(len(members), pivot)
-                likely.append(self.sketched.likely(np.minimum(one, members), np.maximum(one, members)))
+        groups = self.groups
+        waiting = ~self.pivot if kept is None else ~self.pivot & kept[groups.members]
+        before = ends_of(waiting.astype(np.int64))
+        sizes = groups.sizes
+        rank = before[:-1] - np.repeat(before[groups.offsets[:-1]], sizes)
+        several = np.repeat(before[groups.offsets[1:]] - before[groups.offsets[:-1]] > 1, sizes)
+        chosen = np.flatnonzero(waiting & several & (rank < self.wanted))
+        self.pivot[chosen] = True
         self.wanted *= 2
-        return likely
+        group = np.searchsorted(groups.offsets, chosen, "right") - 1
+        starts, lengths = groups.offsets[group], sizes[group]
+        self.compared += int(lengths.sum())
+
+        def of_slice(item: tuple[int, int]) -> Hashes:
+            some = slice(*item)
+            one = np.repeat(groups.members[chosen[some]], lengths[some])
+            other = groups.members[spans(starts[some], lengths[some])]
+            return self.sketched.likely(np.minimum(one, other), np.maximum(one, other))
+
+        return in_threads(of_slice, _cuts(ends_of(lengths), CANDIDATES))

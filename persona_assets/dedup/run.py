@@ -20,7 +20,7 @@ from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.parts import canonical_parts
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.seals import Seal, changed_shards, require_unchanged, seal_again, seal_waiting, seals
-from persona_assets.dedup.stored import load_segments, store_segments
+from persona_assets.dedup.stored import is_overtaken, load_segments, record_comparison, store_segments
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.engines.hop import Context, Report
 from persona_assets.lake import Lake
@@ -28,7 +28,7 @@ from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.settings import Settings
 from persona_assets.text.encoder import load_encoder
 
-__all__ = ["dedup_dump", "kept_ids", "publish_shard"]
+__all__ = ["dedup_dump", "publish_shard"]
 
 BINS = 20  # of the similarity histogram, from 0 to 1
 GROUPS = 10  # largest groups shown
@@ -40,7 +40,8 @@ def dedup_dump(context: Context, dump: str) -> list[tuple[str, Report]]:
 
     `dump` itself is always computed; where its shards changed since it was sealed, it is sealed again under its number.
     Where the survivors of a dump come out otherwise than they stood, the sealed dumps after it that had been compared
-    with them are computed again too. Returns one report per dump written, in the order of the seals.
+    with them are computed again too, if need be by the next call after a crash. Returns one report per dump written,
+    in the order of the seals.
 
     Raises:
         PersonaAssetsError: the dump cannot be sealed, or an earlier dump changed after it was deduped.
@@ -51,21 +52,14 @@ def dedup_dump(context: Context, dump: str) -> list[tuple[str, Report]]:
     sequence = seals(lake)
     place = next(index for index, seal in enumerate(sequence) if seal.dump == dump)
     reports: list[tuple[str, Report]] = []
-    moved = False
     for index, seal in enumerate(sequence):
         exists = lake.exists(PERSONA_SURVIVORS, seal.dump)
-        wanted = (moved and exists) if index > place else (moved or not exists or index == place)
-        if wanted:
-            before = kept_ids(lake, seal.dump) if exists else None
-            reports.append((seal.dump, _write_survivors(context, seal, seals(lake)[:index])))
-            moved = moved or before is None or not before.equals(kept_ids(lake, seal.dump))
+        earlier = [one.dump for one in sequence[:index]]
+        if index == place or (index < place and not exists) or (exists and is_overtaken(lake, seal.dump, earlier)):
+            report = _write_survivors(context, seal, seals(lake)[:index])
+            record_comparison(lake, seal.dump, earlier)
+            reports.append((seal.dump, report))
     return reports
-
-
-def kept_ids(lake: Lake, dump: str) -> pl.Series:
-    """The ids that survive in a dump, sorted."""
-    kept = lake.scan(PERSONA_SURVIVORS, [dump]).filter("kept").select(pl.col("persona_id").sort())
-    return kept.collect()["persona_id"]
 
 
 def scheme_of(settings: Settings) -> Scheme:

@@ -14,8 +14,11 @@ import polars as pl
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import digest
 from persona_assets.lake import Lake
-from persona_assets.lake.schemas import FILTERED_PERSONAS, SHARD_FILES
+from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS, SHARD_FILES
 from persona_assets.lake.store import dump_of
+
+REBUILD = "persona-assets run"  # what follows from a partition that was written anew
+LATE_REMEDY = "put its files into a folder of a new dump"
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,49 @@ def require_unchanged(lake: Lake, sealed: Sequence[Seal]) -> None:
 def remedy(dump: str) -> str:
     """What to do where a sealed dump is no longer what was deduped."""
     return (
-        f"materialise persona_survivors for {dump} again, which rebuilds the dumps after it too "
-        f"(`dg launch --assets persona_survivors --partition {dump}`), then deduped_personas for their shards"
+        f"`{REBUILD}` rebuilds persona_survivors for {dump}, the dumps after it that this changes, and what is "
+        f"downstream (`dg launch --assets persona_survivors --partition {dump}` leaves out the last)"
     )
 
 
+@dataclass(frozen=True)
+class Departure:
+    """A shard that is not as its dump's seal has it: in what, and what to do."""
+
+    dump: str
+    shard: str
+    what: str
+    remedy: str
+
+
+def departures(lake: Lake) -> list[Departure]:
+    """Sealed shards that changed after their dump was deduped, and shards that came to a sealed dump later."""
+    sealed, registered = seals(lake), registered_shards(lake)
+    found = []
+    for seal in sealed:
+        for shard in changed_shards(lake, [seal]):
+            found.append(Departure(seal.dump, shard, _what_changed(lake, seal.dump, shard), remedy(seal.dump)))
+        for shard in sorted(set(registered.get(seal.dump, [])) - set(seal.shards)):
+            found.append(Departure(seal.dump, shard, "registered after the dump was sealed", LATE_REMEDY))
+    return found
+
+
+def _what_changed(lake: Lake, dump: str, shard: str) -> str:
+    if not lake.exists(FILTERED_PERSONAS, shard):
+        return "filtered_personas are gone"
+    if not lake.exists(PERSONA_SURVIVORS, dump):
+        return "filtered_personas are not those that were sealed"
+    now = lake.scan(FILTERED_PERSONAS, [shard]).select("persona_id")
+    then = lake.scan(PERSONA_SURVIVORS, [dump]).filter(persona_shard=shard).select("persona_id")
+    new, gone = pl.collect_all(
+        [now.join(then, on="persona_id", how="anti"), then.join(now, on="persona_id", how="anti")]
+    )
+    return f"{new.height:,} personas new, {gone.height:,} gone"
+
+
 def _file_digest(lake: Lake, shard: str) -> str:
-    record = lake.commit_record(lake.path(FILTERED_PERSONAS, shard))
+    path = lake.path(FILTERED_PERSONAS, shard)
+    record = lake.commit_record(path) if lake.fs.exists(path) else None
     return record.sha256 if record else "missing"
 
 

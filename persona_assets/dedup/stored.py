@@ -1,4 +1,4 @@
-"""Where the segments of a dump's survivors stand in the lake, and how they are made again where they are gone.
+"""What later dumps need of a dump's survivors, beside the table: segments, and a note of whom they were compared with.
 
 `<lake>/segments/scheme=<digest>/dump=<dump>/of=<sha256 of the survivors' file>/<part>/...`, and `complete.json` once
 all parts are there. Derived data: it can be deleted, and is made again from the survivors and their texts.
@@ -6,6 +6,7 @@ all parts are there. Derived data: it can be deleted, and is made again from the
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -19,6 +20,7 @@ from persona_assets.dedup.sets import token_sets
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
+from persona_assets.lake.store import check_key
 
 FORMAT = 1  # of the files, and of what a token and a key are; a change makes every segment anew
 
@@ -48,16 +50,56 @@ def store_segments(lake: Lake, dump: str, scheme: Scheme, segments: Sequence[Seg
             lake.fs.put_file(str(segment.folder / name), temporary)
             lake.commit(temporary, f"{folder}/{_part(number)}/{name}")
     lake.write_bytes(f"{folder}/complete.json", orjson.dumps({"parts": len(segments)}))
-    of_dump = folder.rsplit("/", 1)[0]
-    for other in lake.fs.ls(of_dump, detail=False):
-        if other.rstrip("/").rsplit("/", 1)[1] != folder.rsplit("/", 1)[1]:
-            lake.fs.rm(other, recursive=True)
+    for complete in lake.fs.glob(f"{folder.rsplit('/', 1)[0]}/*/complete.json"):
+        if not complete.startswith(f"{folder}/"):  # of survivors that these have replaced
+            lake.fs.rm(complete)
+            lake.fs.rm(complete.rsplit("/", 1)[0], recursive=True)
+
+
+def record_comparison(lake: Lake, dump: str, earlier: Sequence[str]) -> None:
+    """Note which survivors a dump has, and with which ones of earlier dumps it was compared."""
+    note = {
+        "file": _survivors_file(lake, dump),
+        "kept": _kept(lake, dump),
+        "against": {one: _kept_noted(lake, one) for one in earlier},
+    }
+    lake.write_bytes(_note_path(lake, dump), orjson.dumps(note))
+
+
+def is_overtaken(lake: Lake, dump: str, earlier: Sequence[str]) -> bool:
+    """Whether a deduped dump was compared with other survivors than the earlier dumps have now."""
+    note = _note(lake, dump)
+    return bool(note) and note["against"] != {one: _kept_noted(lake, one) for one in earlier}
+
+
+def _note_path(lake: Lake, dump: str) -> str:
+    return f"{lake.root}/seals/compared/{check_key(dump)}.json"
+
+
+def _note(lake: Lake, dump: str) -> dict[str, Any]:
+    path = _note_path(lake, dump)
+    return dict(orjson.loads(lake.fs.cat_file(path))) if lake.fs.exists(path) else {}
+
+
+def _kept_noted(lake: Lake, dump: str) -> str:
+    """Digest of a dump's surviving ids, as noted where the note is of the file that stands."""
+    note = _note(lake, dump)
+    return str(note["kept"]) if note.get("file") == _survivors_file(lake, dump) else _kept(lake, dump)
+
+
+def _kept(lake: Lake, dump: str) -> str:
+    kept = lake.scan(PERSONA_SURVIVORS, [dump]).filter("kept").select("persona_id").collect()["persona_id"]
+    return digest("\n".join(kept.sort()).encode())
+
+
+def _survivors_file(lake: Lake, dump: str) -> str:
+    path = lake.path(PERSONA_SURVIVORS, dump)
+    record = lake.commit_record(path)
+    return record.sha256 if record else lake.sha256(path)
 
 
 def _folder(lake: Lake, dump: str, scheme: Scheme) -> str:
-    path = lake.path(PERSONA_SURVIVORS, dump)
-    record = lake.commit_record(path)
-    survivors = record.sha256 if record else lake.sha256(path)
+    survivors = _survivors_file(lake, dump)
     described = digest(canonical_json([FORMAT, scheme.strategy, scheme.threshold, scheme.recall]))
     return f"{lake.root}/segments/scheme={described[:16]}/dump={dump}/of={survivors[:32]}"
 

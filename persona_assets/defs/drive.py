@@ -1,7 +1,7 @@
 """Runs the graph from the command line, through the same Dagster instance that the UI shows."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,19 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
 from persona_assets.defs.partitions import register
-from persona_assets.defs.pipeline import LISTENER, Listener
+from persona_assets.defs.pipeline import LISTENER, Listener, Pipeline
+from persona_assets.lake import Lake
+from persona_assets.lake.checks import is_complete
+from persona_assets.lake.schemas import (
+    DEDUPED_PERSONAS,
+    EXPANDED_PERSONAS,
+    EXTRACTED_PERSONAS,
+    FILTERED_PERSONAS,
+    RAW_DOCUMENTS,
+)
 from persona_assets.lake.store import dump_of
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the display says what matters
@@ -44,12 +54,16 @@ def project_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def jobs_for(shards: list[str]) -> list[tuple[str, str]]:
-    """(job, partition) in the order in which they have to run: shards, then their dumps, then the shards again."""
-    dumps = sorted({dump_of(shard) for shard in shards})
+def jobs_for(shards: list[str], sealed: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """(job, partition) in the order in which they have to run: shards, then their dumps, then the shards again.
+
+    Dumps that are `sealed` come first, in that sequence: a later one is compared with those before it.
+    """
+    dumps = {dump_of(shard) for shard in shards}
+    dumps_in_order = [dump for dump in sealed if dump in dumps] + sorted(dumps.difference(sealed))
     return [
         *((SHARD_JOB, shard) for shard in shards),
-        *((DUMP_JOB, dump) for dump in dumps),
+        *((DUMP_JOB, dump) for dump in dumps_in_order),
         *((PUBLISH_JOB, shard) for shard in shards),
     ]
 
@@ -60,29 +74,60 @@ def materialise_shards(
     shards: list[str],
     listen: Listener,
     failures: list[str],
+    *,
+    again: bool = True,
 ) -> Iterator[Step]:
     """Materialise everything for `shards`, run by run; yields each asset partition when it is done.
 
     A run that fails does not stop the others: `failures` gets a line that names asset, partition and cause, and only
-    what depends on it (its dump, and the dump's shards after it) is left out.
+    what depends on it (its dump, and the dump's shards after it) is left out. Where survivors of a dump come out
+    otherwise than its published shards have it, these are published anew as well. With `again` False the crawl files
+    of shards that have their filtered personas are not read again.
     """
     register(instance, shards)
+    lake = Pipeline().lake
     broken: set[str] = set()
-    for job, key in jobs_for(shards):
-        dump = key if job == DUMP_JOB else dump_of(key)
-        if job != SHARD_JOB and dump in broken:
-            continue
-        result = _run(instance, definitions.resolve_job_def(job), key, listen)
-        failed: dict[str, list[str]] = {}
-        for evaluation in result.get_asset_check_evaluations():
-            if not evaluation.passed and evaluation.blocking:
-                failed.setdefault(evaluation.asset_key.to_user_string(), []).append(evaluation.check_name)
-        for event in result.get_asset_materialization_events():
-            yield _step(event, tuple(failed.get(event.asset_key.to_user_string(), ())) if event.asset_key else ())
-        if not result.success:
-            failures.append(_why(result, key, failed))
-            if job != PUBLISH_JOB:
-                broken.add(dump)
+    judged: set[str] = set()
+
+    def steps(jobs: Iterable[tuple[str, str]]) -> Iterator[Step]:
+        for job, key in jobs:
+            dump = key if job == DUMP_JOB else dump_of(key)
+            if (job == SHARD_JOB and not again and _is_filtered(lake, key)) or (job != SHARD_JOB and dump in broken):
+                continue
+            result = _run(instance, definitions.resolve_job_def(job), key, listen)
+            failed = _failed_gates(result)
+            for event in result.get_asset_materialization_events():
+                if job == DUMP_JOB:
+                    judged.add(str(event.partition))
+                yield _step(event, tuple(failed.get(event.asset_key.to_user_string(), ())) if event.asset_key else ())
+            if not result.success:
+                failures.append(_why(result, key, failed))
+                if job != PUBLISH_JOB:
+                    broken.add(dump)
+
+    jobs = jobs_for(shards, sealed_dumps(lake))
+    yield from steps(job for job in jobs if job[0] != PUBLISH_JOB)
+    overtaken = [shard for shard in _overtaken(lake, judged) if shard not in shards]
+    yield from steps((PUBLISH_JOB, shard) for shard in [*shards, *overtaken])
+
+
+def _failed_gates(result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
+    failed: dict[str, list[str]] = {}
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed and evaluation.blocking:
+            failed.setdefault(evaluation.asset_key.to_user_string(), []).append(evaluation.check_name)
+    return failed
+
+
+def _is_filtered(lake: Lake, shard: str) -> bool:
+    tables = (RAW_DOCUMENTS, EXTRACTED_PERSONAS, EXPANDED_PERSONAS, FILTERED_PERSONAS)
+    return all(is_complete(lake, table, shard) for table in tables)
+
+
+def _overtaken(lake: Lake, dumps: Collection[str]) -> list[str]:
+    """The published shards of these dumps whose survivors are not those that were published."""
+    published = [shard for shard in lake.keys(DEDUPED_PERSONAS) if dump_of(shard) in dumps]
+    return [shard for shard in published if not is_complete(lake, DEDUPED_PERSONAS, shard)]
 
 
 def _run(instance: dg.DagsterInstance, job: dg.JobDefinition, key: str, listen: Listener) -> dg.ExecuteInProcessResult:

@@ -9,7 +9,7 @@ from persona_assets.defs.metadata import column_schema, partition_metadata
 from persona_assets.defs.partitions import SHARDS
 from persona_assets.defs.pipeline import Pipeline
 from persona_assets.engines.hop import Context, Report
-from persona_assets.lake import Table
+from persona_assets.lake import Lake, Table
 from persona_assets.lake.checks import CheckOutcome, description, gate_names, run_gates
 
 # Runs for one key; yields each partition that it wrote (its own, and for dumps those that were waiting before it).
@@ -36,9 +36,13 @@ def partitioned_asset(
     deps: Sequence[dg.AssetDep | str] = (),
     partitions: dg.DynamicPartitionsDefinition = SHARDS,
     follows: bool = True,
+    judge: Callable[[Lake], Iterator[dg.AssetCheckEvaluation]] | None = None,
     kinds: frozenset[str] = frozenset({"parquet"}),
 ) -> dg.AssetsDefinition:
-    """The asset of a table. Its gates run inside it, so that they also run in automated single-partition runs."""
+    """The asset of a table. Its gates run inside it, so that they also run in automated single-partition runs.
+
+    `judge` evaluates advisory checks, of this or another asset, on which what was written has a bearing.
+    """
     gates = [
         dg.AssetCheckSpec(
             name, asset=table.name, blocking=True, description=description(name), partitions_def=partitions
@@ -73,6 +77,8 @@ def partitioned_asset(
                         context.log_event(dg.AssetMaterialization(table.name, partition=written, metadata=metadata))
         if list(outcomes) != asked or len(asked) > 1:
             _log_evaluations(context, table, outcomes, asked)
+        for evaluation in judge(pipeline.lake) if judge else ():
+            context.log_event(evaluation)
         return dg.MaterializeResult(check_results=_results(outcomes))
 
     return materialise

@@ -1,12 +1,16 @@
 """What the UI shows of a partition: rows, schema, place, funnel, spending, and a table to look at."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from persona_assets.dedup.seals import sealed_dumps
+from persona_assets.dedup.survivors import METHODS
 from persona_assets.engines.hop import Report
 from persona_assets.lake import Lake, Table
+from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
 
 _TYPES = {
     pl.String: "string",
@@ -21,6 +25,14 @@ _TYPES = {
 }
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 160
+BAR = 24  # characters of the longest bar
+DUMPS_SHOWN = 20  # the latest, in the table of duplicate rates
+PAIRS = {
+    "lexical": "within the lexical threshold",
+    "semantic": "within the semantic threshold",
+    "candidates": "compared exactly",
+    "skipped": "skipped: inside masses of near-copies, where no outcome depended on them",
+}
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -61,7 +73,64 @@ def partition_metadata(lake: Lake, table: Table, key: str, report: Report) -> di
             "tokens out": report.tokens_out,
             "cost": round(report.cost, 6),
         }
+    if table is PERSONA_SURVIVORS:
+        return metadata | _dedup_metadata(lake, report)
+    if table is DEDUPED_PERSONAS:
+        metadata |= _rates(report.inputs, {method: report.rejected[f"duplicate_{method}"] for method in METHODS})
     return metadata | {name: _shown(value) for name, value in report.extra.items()}
+
+
+def _rates(rows: int, removed: dict[str, int]) -> dict[str, float]:
+    """Duplicate rates, in all and by hop, as numbers: Dagster plots them over the partitions."""
+    rates = {"duplicate rate": sum(removed.values()), **{f"duplicate rate {hop}": n for hop, n in removed.items()}}
+    return {name: round(count / max(rows, 1), 4) for name, count in rates.items()}
+
+
+def _dedup_metadata(lake: Lake, report: Report) -> dict[str, Any]:
+    """What dedup did with a dump: rates, similarities, groups, recall, pairs, and how it stands among the dumps."""
+    extra = report.extra
+    groups = [
+        (group["removed"], _cell(group["text"]), f"`{group['survivor_id']}` in {group['survivor_dump']}")
+        for group in extra["largest_groups"]
+    ]
+    pairs = [(PAIRS.get(name, name), f"{count:,}") for name, count in extra["pairs"].items()]
+    seconds = [
+        (step, f"{spent:,.2f}", _bar(spent, extra["seconds_by_step"].values()))
+        for step, spent in extra["seconds_by_step"].items()
+    ]
+    return {
+        **_rates(report.inputs, {method: report.rejected[method] for method in METHODS}),
+        **{f"recall {hop}": extra["recall"][hop] for hop in METHODS if hop in extra["recall"]},
+        "duplicate rates of the dumps": dg.MetadataValue.md(duplicate_rates_markdown(lake)),
+        "similarity to the survivor": dg.MetadataValue.md(histogram_markdown(extra["similarity"])),
+        "largest groups": dg.MetadataValue.md(
+            table_markdown({"removed": "r", "one of them": "l", "survivor": "l"}, groups)
+        ),
+        "pairs": dg.MetadataValue.md(table_markdown({"": "l", "pairs": "r"}, pairs)),
+        "not compared by the encoder": extra["not_compared"],
+        "parts": extra["parts"],
+        "seconds by step": dg.MetadataValue.md(table_markdown({"": "l", "seconds": "r", " ": "l"}, seconds)),
+    }
+
+
+def duplicate_rates_markdown(lake: Lake) -> str:
+    """The duplicate rate of the latest sealed dumps, in all and by hop, with bars."""
+    counts = (
+        lake.scan(PERSONA_SURVIVORS, sealed_dumps(lake)[-DUMPS_SHOWN:])
+        .group_by("seal", "dump")
+        .agg(
+            pl.len(), (~pl.col("kept")).sum(), *((pl.col("method") == method).sum().alias(method) for method in METHODS)
+        )
+        .sort("seal")
+        .collect(engine="streaming")
+    )
+    rates = (counts["kept"] / counts["len"]).fill_nan(0).to_list()
+    rows = [
+        (dump, f"{of:,}", *(f"{count / max(of, 1):.2%}" for count in (removed, *hops)), _bar(rate, rates))
+        for (_, dump, of, removed, *hops), rate in zip(counts.iter_rows(), rates, strict=True)
+    ]
+    heads = {"dump": "l", "rows": "r", "rate": "r", **dict.fromkeys(METHODS, "r"), "": "l"}
+    return table_markdown(heads, rows)
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value in, anything that Dagster shows out
@@ -75,13 +144,24 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value in, anything tha
     return dg.MetadataValue.json(value)
 
 
+def table_markdown(heads: dict[str, str], rows: Sequence[Sequence[object]]) -> str:
+    """A table; `heads` maps each column's heading to l or r, the side it is aligned to."""
+    rule = "|".join("---:" if side == "r" else ":---" for side in heads.values())
+    lines = ["| " + " | ".join(heads) + " |", f"|{rule}|"]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def _bar(value: float, of: Iterable[float]) -> str:
+    most = max(of, default=0)
+    return "█" * max(1, round(BAR * value / most)) if value and most else ""
+
+
 def bars_markdown(rows: list[tuple[str, int]]) -> str:
     """Names and counts as a table with bars; the longest bar is the largest count."""
-    most = max([1, *(count for _, count in rows)])
-    lines = ["| | rows | |", "|---|---:|:---|"]
-    for name, count in rows:
-        lines.append(f"| {name} | {count:,} | {'█' * max(1, round(24 * count / most)) if count else ''} |")
-    return "\n".join(lines)
+    counts = [count for _, count in rows]
+    return table_markdown(
+        {"": "l", "rows": "r", " ": "l"}, [(name, f"{count:,}", _bar(count, counts)) for name, count in rows]
+    )
 
 
 def histogram_markdown(histogram: dict[str, list[float]]) -> str:
@@ -108,9 +188,7 @@ def preview_markdown(lake: Lake, table: Table, key: str) -> str:
     hidden = {*table.volatile, "shard", "call_id", "template_version"}
     columns = [name for name in table.polars if name not in hidden and not name.endswith("_digest")]
     frame = lake.scan(table, [key]).select(columns).head(PREVIEW_ROWS).collect()
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in frame.iter_rows()]
-    return "\n".join(lines)
+    return table_markdown(dict.fromkeys(columns, "l"), [[_cell(value) for value in row] for row in frame.iter_rows()])
 
 
 def _cell(value: object) -> str:

@@ -8,6 +8,7 @@ from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.defs.factory import one, partitioned_asset
 from persona_assets.defs.partitions import DUMPS, SameDump
+from persona_assets.defs.sealed import evaluate_seals
 from persona_assets.engines.hop import Context, Report
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
@@ -45,6 +46,7 @@ filtered_personas = partitioned_asset(
     group="personas",
     text="Extracted and expanded personas that pass every rule; the rest is in the rejects with the rule's name.",
     deps=["extracted_personas", "expanded_personas"],
+    judge=evaluate_seals,
     kinds=frozenset({"parquet", "polars"}),
 )
 
@@ -58,9 +60,12 @@ persona_survivors = partitioned_asset(
     _dedup,
     group="personas",
     text="Which personas of a sealed dump survive, and for each removed one its survivor, similarity and method. "
-    "Materialising a dump seals it and every waiting dump before it in key order.",
+    "Materialising a dump seals it and every waiting dump before it in key order. The recall in its metadata is 1 by "
+    "construction where lexical keys are exact, an estimate from the similarities of the pairs found where they are "
+    "MinHash bands, and for the semantic hop measured on a sample where an approximate index was used, else 1.",
     deps=[dg.AssetDep("filtered_personas", partition_mapping=SameDump())],
     partitions=DUMPS,
+    judge=evaluate_seals,
     kinds=frozenset({"parquet", "numpy"}),
 )
 

@@ -4,6 +4,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -52,14 +53,20 @@ def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) ->
         columns = ", ".join(identifier(name) for name in table.polars)
         sql = fill_sql("table_view", name=identifier(table.name), columns=columns, files=literal(lake.url(glob)))
     else:
-        nulls = ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in duckdb_types(table).items())
-        sql = fill_sql("empty_view", name=identifier(table.name), typed_nulls=nulls)
+        sql = empty_view(table)
     try:
         connection.execute(sql)
     except duckdb.Error as error:
         raise PersonaAssetsError(f"{table.name} cannot be read: {str(error).splitlines()[0]}") from error
 
 
+def empty_view(table: Table) -> str:
+    """SQL of a table's view without rows."""
+    nulls = ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in duckdb_types(table).items())
+    return fill_sql("empty_view", name=identifier(table.name), typed_nulls=nulls)
+
+
+@cache  # asked for every table without partitions, on every connection
 def duckdb_types(table: Table) -> dict[str, str]:
     """Column name to DuckDB type."""
     with duckdb.connect() as connection:

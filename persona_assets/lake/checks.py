@@ -9,13 +9,23 @@ import duckdb
 import orjson
 import polars as pl
 
-from persona_assets.lake.catalog import connect
-from persona_assets.lake.schemas import CHECK_RESULTS, RAW_DOCUMENTS, Parent, Table
+from persona_assets.lake.catalog import connect, empty_view
+from persona_assets.lake.schemas import (
+    CHECK_RESULTS,
+    DEDUPED_PERSONAS,
+    PERSONA_SURVIVORS,
+    RAW_DOCUMENTS,
+    REJECTED,
+    Parent,
+    Table,
+)
 from persona_assets.lake.sqlfiles import fill_sql, identifier, literal, literals, sql_text
-from persona_assets.lake.store import Lake
+from persona_assets.lake.store import Lake, dump_of
 from persona_assets.settings import Settings
 
 HEAD = 10  # failing rows shown
+# The gates whose outcome hangs on what stands upstream: what passed them may fail when that is written anew.
+AGAINST_UPSTREAM = ("parents_exist", "accounted", "verdicts_followed")
 DRIFT_CHECKS = ("volume_drift", "length_drift")
 
 
@@ -59,7 +69,7 @@ def gate_names(table: Table) -> list[str]:
     if "hop" in columns:
         names.append("hops_valid")
     if table.name == "deduped_personas":
-        names += ["no_exact_duplicates", "no_near_duplicates"]
+        names += ["verdicts_followed", "no_exact_duplicates", "no_near_duplicates"]
     if table.name == "persona_survivors":
         names.append("survivors_named")
     return names
@@ -78,9 +88,11 @@ def run_gates(
 
 
 def is_complete(lake: Lake, table: Table, key: str) -> bool:
-    """Whether a partition needs no further run: committed whole, its gates passed on these very rows, no model fault.
+    """Whether a partition needs no further run: committed whole, its gates passed on these very rows, no model fault,
+    and what it was made from has not become something else.
 
-    Rows that an engine's passing fault (rejects `engine_...`) kept from being asked are asked in the next run.
+    Rows that an engine's passing fault (rejects `engine_...`) kept from being asked are asked in the next run. Where
+    something upstream was written later, those gates that look there have to pass again.
     """
     record = lake.commit_record(lake.path(table, key))
     if record is None or not lake.exists(table, key) or not lake.exists(CHECK_RESULTS, f"{table.name}.{key}"):
@@ -88,7 +100,26 @@ def is_complete(lake: Lake, table: Table, key: str) -> bool:
     results = lake.read(CHECK_RESULTS, f"{table.name}.{key}")
     passed = results.filter("passed", run_id=record.run_id)["check"].to_list()
     faults = lake.rejects(table, key).filter(pl.col("reason").str.starts_with("engine_")).limit(1).collect()
-    return set(gate_names(table)) <= set(passed) and faults.is_empty()
+    if not (set(gate_names(table)) <= set(passed) and faults.is_empty()):
+        return False
+    return not _upstream_is_newer(lake, table, key, record.committed_at) or _fits_upstream(lake, table, key)
+
+
+def _upstream_is_newer(lake: Lake, table: Table, key: str, committed_at: str) -> bool:
+    paths = {path for parent in table.parents for path in _parent_paths(lake, table, key, parent)}
+    paths.update(_verdict_paths(lake, table, key) if table is DEDUPED_PERSONAS else ())
+    records = (lake.commit_record(path) for path in paths)
+    moment = datetime.fromisoformat(committed_at)
+    return any(record is None or datetime.fromisoformat(record.committed_at) > moment for record in records)
+
+
+def _fits_upstream(lake: Lake, table: Table, key: str) -> bool:
+    with duckdb.connect() as connection:
+        if not lake.is_local:
+            connection.register_filesystem(lake.fs)
+        connection.execute(empty_view(REJECTED))
+        _prepare(connection, lake, table, key)
+        return all(_run(connection, name).passed for name in gate_names(table) if name in AGAINST_UPSTREAM)
 
 
 def run_drift(lake: Lake, table: Table) -> list[CheckOutcome]:
@@ -137,6 +168,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, ke
             parent_ids=_parent_ids(lake, table, key),
             given=_given(lake, table, key),
             kept=_kept(table),
+            verdicts=_verdicts(lake, table, key),
         )
     )
 
@@ -159,35 +191,67 @@ def _each(table: Table, column: str) -> str:
 
 
 def _parent_ids(lake: Lake, table: Table, key: str) -> str:
-    """The ids that a partition's rows may refer to. A shard's parents are in the shard; a dump's survivors anywhere."""
+    """The ids that a partition's rows may refer to."""
     selects = [
         f"SELECT {literal(parent.column)}, {identifier(parent.key)} FROM "
-        + (_rows_of_shards(lake, parent, key) if table.partition == "shard" else _rows_anywhere(parent))
+        + _rows_of(lake, _parent_paths(lake, table, key, parent), parent.key)
         for parent in table.parents
     ]
     return " UNION ALL ".join(selects) or "SELECT NULL::VARCHAR, NULL::VARCHAR WHERE false"
+
+
+def _parent_paths(lake: Lake, table: Table, key: str, parent: Parent) -> list[str]:
+    """Where a reference leads: within the shard, or for a dump to its own shards and those of its survivors' dumps."""
+    if table.partition == "shard":
+        shards = [key]
+    elif parent.column == table.key:
+        shards = _shards(lake, key)
+    else:
+        shards = [shard for dump in _named_dumps(lake, key) for shard in _shards(lake, dump)]
+    globs = [f"{lake.root}/{name}/shard={shard}/data.parquet" for name in parent.tables for shard in shards]
+    return sorted({path for glob in globs for path in lake.fs.glob(glob)})
+
+
+def _shards(lake: Lake, dump: str) -> list[str]:
+    """The shards that the dump was sealed with; a glob of all that it has where there is no seal."""
+    found = (orjson.loads(lake.fs.cat_file(path)) for path in lake.fs.glob(f"{lake.root}/seals/*.json"))
+    return next((list(seal["shards"]) for seal in found if seal["dump"] == dump), [f"{dump}.*"])
+
+
+def _named_dumps(lake: Lake, key: str) -> list[str]:
+    """The dumps in which the survivors of a dump's personas are."""
+    dumps = lake.scan(PERSONA_SURVIVORS, [key]).select(pl.col("survivor_dump").unique().sort()).collect()
+    return dumps["survivor_dump"].to_list()
+
+
+def _verdict_paths(lake: Lake, table: Table, key: str) -> list[str]:
+    """The verdicts that a partition's rows have to agree with: of the shard's dump, or of the survivors' dumps."""
+    if table is DEDUPED_PERSONAS:
+        return lake.paths(PERSONA_SURVIVORS, [dump_of(key)])
+    return lake.paths(PERSONA_SURVIVORS, _named_dumps(lake, key)) if table is PERSONA_SURVIVORS else []
+
+
+def _verdicts(lake: Lake, table: Table, key: str) -> str:
+    paths = _verdict_paths(lake, table, key)
+    if not paths:
+        return "SELECT NULL::VARCHAR, NULL::VARCHAR, false, NULL::VARCHAR WHERE false"
+    files = literals([lake.url(path) for path in paths])
+    of_shard = f" WHERE persona_shard = {literal(key)}" if table.partition == "shard" else ""
+    return f"SELECT persona_id, dump, kept, survivor_id FROM read_parquet({files}, hive_partitioning = false){of_shard}"
 
 
 def _given(lake: Lake, table: Table, key: str) -> str:
     parent = next((parent for parent in reversed(table.parents) if parent.column == table.accounts_for), None)
     if parent is None:
         return "SELECT NULL::VARCHAR WHERE false"
-    shards = f"{key}.*" if table.partition == "dump" else key  # a dump's rows come from all its shards
-    return f"SELECT {identifier(parent.key)} FROM {_rows_of_shards(lake, parent, shards)}"
+    rows = _rows_of(lake, _parent_paths(lake, table, key, parent), parent.key)
+    return f"SELECT {identifier(parent.key)} FROM {rows}"
 
 
-def _rows_of_shards(lake: Lake, parent: Parent, shards: str) -> str:
-    """The parent's rows in the shards that a key or glob names."""
-    globs = [f"{lake.root}/{name}/shard={shards}/data.parquet" for name in parent.tables]
-    found = sorted(lake.url(path) for glob in globs for path in lake.fs.glob(glob))
-    if not found:
-        return f"(SELECT NULL::VARCHAR AS {identifier(parent.key)} WHERE false)"
-    return f"read_parquet({literals(found)}, hive_partitioning = false)"
-
-
-def _rows_anywhere(parent: Parent) -> str:
-    tables = " UNION ALL ".join(f"SELECT {identifier(parent.key)} FROM {identifier(name)}" for name in parent.tables)
-    return f"({tables})"
+def _rows_of(lake: Lake, paths: Sequence[str], key: str) -> str:
+    if not paths:
+        return f"(SELECT NULL::VARCHAR AS {identifier(key)} WHERE false)"
+    return f"read_parquet({literals([lake.url(path) for path in paths])}, hive_partitioning = false)"
 
 
 def _kept(table: Table) -> str:

@@ -3,10 +3,23 @@ from pathlib import Path
 
 import pytest
 
-from persona_assets.dedup.seals import changed_shards, seal_again, seal_waiting, sealed_dumps, seals
+from persona_assets.dedup.run import dedup_dump
+from persona_assets.dedup.seals import (
+    LATE_REMEDY,
+    changed_shards,
+    departures,
+    remedy,
+    seal_again,
+    seal_waiting,
+    sealed_dumps,
+    seals,
+)
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
-from persona_assets_tests.dedup.lakes import add_shard, make_lake, register
+from persona_assets.lake.checks import run_gates
+from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
+from persona_assets.settings import Settings
+from persona_assets_tests.dedup.lakes import add_shard, context, make_lake, register
 
 SHARDS = {"b.0000": ["one baker"], "a.0001": ["two bakers"], "a.0000": ["a nurse"], "c.0000": []}
 
@@ -84,3 +97,29 @@ def test_writing_the_same_personas_again_changes_nothing(tmp_path: Path) -> None
     seal_waiting(lake, "b", "run")
     add_shard(lake, "a.0001", SHARDS["a.0001"])
     assert changed_shards(lake) == []
+
+
+def test_departures_say_what_changed_and_what_to_do(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, SHARDS)
+    dedup_dump(context(lake), "b")
+    assert departures(lake) == []
+    add_shard(lake, "a.0000", ["a nurse", "a surgeon"])
+    add_shard(lake, "a.0001", [])
+    add_shard(lake, "b.0001", ["late"])
+    gone = lake.path(FILTERED_PERSONAS, "b.0000")
+    lake.fs.rm([gone, lake.commit_path(gone)])
+    assert [(one.dump, one.shard, one.what, one.remedy) for one in departures(lake)] == [
+        ("a", "a.0000", "1 personas new, 0 gone", remedy("a")),
+        ("a", "a.0001", "0 personas new, 1 gone", remedy("a")),
+        ("b", "b.0000", "filtered_personas are gone", remedy("b")),
+        ("b", "b.0001", "registered after the dump was sealed", LATE_REMEDY),
+    ]
+
+
+def test_a_late_shard_does_not_block_the_dump_that_was_sealed_without_it(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, SHARDS)
+    dedup_dump(context(lake), "a")
+    add_shard(lake, "a.0002", ["a late one"])
+    dedup_dump(context(lake), "a")
+    gates = run_gates(lake, PERSONA_SURVIVORS, "a", Settings(), "run")
+    assert [gate.name for gate in gates if not gate.passed] == []

@@ -7,9 +7,9 @@ from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake
 from persona_assets.lake.catalog import query, write_catalog
 from persona_assets.lake.checks import run_gates
-from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.lake.schemas import EXTRACTED_PERSONAS, PERSONA_SURVIVORS, RAW_DOCUMENTS
 from persona_assets.settings import load_settings
-from persona_assets_tests.rows import SHARD, document, persona, put, put_rejects, reject
+from persona_assets_tests.rows import SHARD, document, persona, put, put_rejects, reject, verdict
 
 
 @pytest.fixture
@@ -38,6 +38,15 @@ def test_fate_shows_where_each_document_ended(lake: Lake) -> None:
     run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
     frame = query(lake, "SELECT row_id, kept, rejected FROM fate WHERE hop = 'extracted_personas' ORDER BY row_id")
     assert frame.rows() == [("doc_kept", 1, 0), ("doc_lost", 0, 0), ("doc_refused", 0, 1)]
+
+
+def test_the_duplicate_rates_of_each_dump_stand_in_the_order_of_the_seals(lake: Lake) -> None:
+    put(lake, PERSONA_SURVIVORS, verdict("1", "b", seal=1), shard="b")
+    gone = [verdict(str(n), "a", seal=2, of="1", method=method) for n, method in enumerate(("exact", "lexical"), 2)]
+    put(lake, PERSONA_SURVIVORS, *gone, verdict("4", "a", seal=2), shard="a")
+    frame = query(lake, "SELECT * FROM duplicate_rates")
+    assert frame.columns == ["dump", "seal", "rows", "kept", "exact", "lexical", "semantic", "rate"]
+    assert frame.rows() == [("b", 1, 1, 1, 0, 0, 0, 0.0), ("a", 2, 3, 1, 1, 1, 0, 0.6667)]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
     EXTRACTED_PERSONAS,
     FILTERED_PERSONAS,
+    PERSONA_SURVIVORS,
     RAW_DOCUMENTS,
 )
 from persona_assets.lake.sqlfiles import SQL
 from persona_assets.settings import load_settings
-from persona_assets_tests.rows import SHARD, document, persona, put, put_calls, put_rejects, reject
+from persona_assets_tests.rows import SHARD, document, persona, put, put_calls, put_rejects, reject, verdict
 
 
 @pytest.fixture
@@ -95,6 +96,60 @@ def test_duplicates_left_after_dedup_fail(lake: Lake) -> None:
     put(lake, FILTERED_PERSONAS, *rows)
     put(lake, DEDUPED_PERSONAS, *rows)
     assert failing(lake, DEDUPED_PERSONAS) == {"no_exact_duplicates": 2, "no_near_duplicates": 2}
+
+
+@pytest.fixture
+def deduped(lake: Lake) -> Lake:
+    """Two personas, of which the second was removed in favour of the first."""
+    put(lake, FILTERED_PERSONAS, persona("1", "a"), persona("2", "b"))
+    put(lake, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="1"), shard="d")
+    put(lake, DEDUPED_PERSONAS, persona("1", "a"))
+    removed = reject(DEDUPED_PERSONAS, "per_2", "duplicate_lexical")
+    put_rejects(lake, DEDUPED_PERSONAS, removed | {"detail": "lexical of per_1 in dump d, similarity 0.95"})
+    return lake
+
+
+def failing_verdicts(lake: Lake) -> dict[str, int]:
+    return {o.name: o.failing for o in run_gates(lake, PERSONA_SURVIVORS, "d", load_settings(), "run") if not o.passed}
+
+
+def test_what_was_published_follows_the_verdicts(deduped: Lake) -> None:
+    assert failing_verdicts(deduped) == {}
+    assert failing(deduped, DEDUPED_PERSONAS) == {}
+
+
+def test_a_verdict_that_was_not_followed_fails(deduped: Lake) -> None:
+    put(deduped, PERSONA_SURVIVORS, verdict("1", of="2"), verdict("2"), shard="d")
+    assert failing(deduped, DEDUPED_PERSONAS) == {"verdicts_followed": 2}
+
+
+def test_a_reject_that_names_another_survivor_fails(deduped: Lake) -> None:
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="7"), shard="d")
+    assert failing(deduped, DEDUPED_PERSONAS) == {"verdicts_followed": 1}
+
+
+def test_a_survivor_may_be_in_an_earlier_dump_and_has_to_be_kept_in_the_one_that_is_named(deduped: Lake) -> None:
+    put(deduped, FILTERED_PERSONAS, persona("9", "z", shard="c.0000"), shard="c.0000")
+    put(deduped, PERSONA_SURVIVORS, verdict("9", "c"), shard="c")
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="9", survivor_dump="c"), shard="d")
+    assert failing_verdicts(deduped) == {}
+    put(deduped, PERSONA_SURVIVORS, verdict("9", "c", of="8"), shard="c")
+    assert failing_verdicts(deduped) == {"survivors_named": 1}
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="9", survivor_dump="d"), shard="d")
+    assert failing_verdicts(deduped) == {"parents_exist": 1, "survivors_named": 1}
+
+
+def test_a_partition_is_not_complete_when_something_else_stands_upstream(deduped: Lake) -> None:
+    for table, key in ((PERSONA_SURVIVORS, "d"), (DEDUPED_PERSONAS, SHARD)):
+        run_gates(deduped, table, key, load_settings(), "run")
+    assert is_complete(deduped, PERSONA_SURVIVORS, "d")
+    put(deduped, FILTERED_PERSONAS, persona("1", "a"), persona("2", "b"))
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="1"), shard="d")
+    assert is_complete(deduped, DEDUPED_PERSONAS, SHARD), "written again, but nothing changed"
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2"), shard="d")
+    assert not is_complete(deduped, DEDUPED_PERSONAS, SHARD)
+    put(deduped, FILTERED_PERSONAS, persona("1", "a"), persona("3", "b"))
+    assert not is_complete(deduped, PERSONA_SURVIVORS, "d")
 
 
 def test_results_are_recorded_for_the_audit(lake: Lake) -> None:

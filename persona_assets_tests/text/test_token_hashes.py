@@ -11,7 +11,23 @@ from persona_assets.text.token_hashes import hashed_token_sets
 from persona_assets.text.tokens import word_tokens
 
 CHARACTERS = st.sampled_from(
-    [*"abcXYZ019 _-.,'\t\n", "é", "\u0301", "İ", "ß", "ﬁ", "教", "ก", "\u0e47", "Ж", "🙂", "\u00a0", "！", "Ａ", *"‐—‘’“”…‗′"]
+    [
+        *"abcXYZ019 _-.,'\t\n",
+        "é",
+        "\u0301",
+        "İ",
+        "ß",
+        "ﬁ",
+        "教",
+        "ก",
+        "\u0e47",
+        "Ж",
+        "🙂",
+        "\u00a0",
+        "！",
+        "Ａ",
+        *"‐—‘’“”…‗′",
+    ]
 )
 TEXTS = st.lists(st.none() | st.text(CHARACTERS, max_size=40) | st.text(max_size=12), max_size=12)
 LONG = "internationalisation " * 3 + "x" * 8 + " " + "y" * 9 + " " + "z" * 16 + " " + "z" * 17
