@@ -84,12 +84,13 @@ class Comparison:
         """Compare more of the lexical groups that were too large; whether there was anything to compare."""
         of_sets = np.zeros(int(self.graph.set_of.max(initial=-1)) + 1, bool)
         of_sets[self.graph.set_of[kept]] = True
-        further = self.open.further(of_sets)
-        if further:
-            lexical = Pairs.concat([self.graph.lexical, self.open.sketched.near(further)]).unique()
+        before = self.open.compared
+        further = self.open.compare(of_sets)
+        if len(further):
+            lexical = Pairs.concat([self.graph.lexical, further]).unique()
             self.graph = replace(self.graph, lexical=lexical)
         self.clock.tick("lexical")
-        return bool(further)
+        return self.open.compared > before
 
     def _semantic(self, hop: Semantic, kept: NDArray[np.bool_]) -> bool:
         """Compare the kept nodes that have not been compared; whether there were any."""

@@ -41,7 +41,6 @@ most new old young former retired aspiring experienced passionate dedicated prof
 working interested seeking looking wants needs helps lives using student teacher professor engineer manager owner
 developer researcher artist writer и в на с по из для который которая что не он она они его её как от о к у 的 一 在 了
 是 和 有 人 中 为 个 名 位 者""".split()  # noqa: SIM905 - words, not code
-ROUNDS = 4  # salts kept apart: a group that is too large is split again by other keys
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,17 @@ class Scheme:
         return 1.0 if self.is_exact else expected_recall(self.threshold, self.recall, similarity)
 
 
-def blocking_keys(sets: TokenSets, scheme: Scheme, split: int = 0) -> Hashes:
+def blocking_keys(sets: TokenSets, scheme: Scheme) -> Hashes:
     """Entries (k,), in no order: keys of all sets such that every pair of sets within the threshold shares one.
 
-    Equal sets need not share a key: they are collapsed before. Sets without tokens have none. `split` 1, 2, ... gives
-    other keys, exact whatever the strategy: sets that share a key of one split need not share one of the next unless
-    they are near.
+    Equal sets need not share a key: they are collapsed before. Sets without tokens have none.
     """
 
     def of_slice(item: tuple[int, TokenSets]) -> Hashes:
         start, part = item
-        if scheme.is_exact or split:
+        if scheme.is_exact:
             exact = _parts if scheme.threshold >= PARTS_FROM else _prefixes
-            found = list(exact(part, scheme.threshold, split))
+            found = list(exact(part, scheme.threshold))
         else:
             found = [band_keys(part, scheme.threshold, scheme.recall)]
         return np.concatenate([np.zeros(0, np.uint64), *(entries(keys, start + rows) for keys, rows in found)])
@@ -126,11 +123,11 @@ def _rounded(differences: Index) -> Index:
     return rounded
 
 
-def _parts(sets: TokenSets, threshold: float, split: int) -> Iterator[tuple[Hashes, Index]]:
+def _parts(sets: TokenSets, threshold: float) -> Iterator[tuple[Hashes, Index]]:
     sizes = sets.sizes
     for count, met_sizes in sorted(_met(np.unique(sizes[sizes > 0]), threshold).items()):
         rows = np.flatnonzero(np.isin(sizes, met_sizes))
-        yield from _part_keys(sets.take(rows), rows, count + 1, LEVELS, split)
+        yield from _part_keys(sets.take(rows), rows, count + 1, LEVELS)
 
 
 def _met(sizes: Index, threshold: float) -> dict[int, list[int]]:
@@ -144,13 +141,13 @@ def _met(sizes: Index, threshold: float) -> dict[int, list[int]]:
     return met
 
 
-def _part_keys(sets: TokenSets, rows: Index, parts: int, levels: int, split: int) -> Iterator[tuple[Hashes, Index]]:
+def _part_keys(sets: TokenSets, rows: Index, parts: int, levels: int) -> Iterator[tuple[Hashes, Index]]:
     """One key per part.
 
     A part that is empty in two sets is shared, but would be a key of a great many sets; both of them are then split
     again by another hash, where some other part is shared, up to `levels` times.
     """
-    salt = (parts * (LEVELS + 1) + levels) * ROUNDS + split
+    salt = parts * (LEVELS + 1) + levels
     hashes = mix(sets.tokens, salt)
     part = ((hashes >> np.uint64(32)) * np.uint64(parts)) >> np.uint64(32)
     sums = np.zeros(len(sets) * parts, np.uint64)
@@ -160,20 +157,20 @@ def _part_keys(sets: TokenSets, rows: Index, parts: int, levels: int, split: int
     yield keys[filled], np.repeat(rows, parts)[filled]
     again = np.flatnonzero(~filled.reshape(len(sets), parts).all(axis=1))
     if len(again):
-        yield from _part_keys(sets.take(again), rows[again], parts, levels - 1, split)
+        yield from _part_keys(sets.take(again), rows[again], parts, levels - 1)
 
 
-def _prefixes(sets: TokenSets, threshold: float, split: int) -> Iterator[tuple[Hashes, Index]]:
-    ordered = _reordered(sets, split)
+def _prefixes(sets: TokenSets, threshold: float) -> Iterator[tuple[Hashes, Index]]:
+    ordered = _reordered(sets)
     sizes = sets.sizes
     shared = np.ceil(threshold * sizes - TOLERANCE).astype(np.int64)  # least overlap with any partner
     lengths = np.where(sizes > 0, sizes - shared + 1, 0)
     yield ordered[spans(sets.offsets[:-1], lengths)], np.repeat(np.arange(len(sets)), lengths)
 
 
-def _reordered(sets: TokenSets, split: int) -> Hashes:
+def _reordered(sets: TokenSets) -> Hashes:
     """Other hashes of the tokens, ascending within each set, those of common words after all others."""
-    hashes = mix(sets.tokens, split) >> np.uint64(1)
+    hashes = mix(sets.tokens) >> np.uint64(1)
     hashes |= np.isin(sets.tokens, _common_tokens()).astype(np.uint64) << np.uint64(63)
     rows = np.repeat(np.arange(len(sets)), sets.sizes)
     ordered: Hashes = hashes[np.lexsort((hashes, rows))]
@@ -187,4 +184,4 @@ def _common_tokens() -> Hashes:
 
 def whole_keys(sets: TokenSets) -> Hashes:
     """One entry per set, whose key only equal sets share, shape (n,)."""
-    return entries(mix(sets.whole_hashes()[0], ROUNDS), np.arange(len(sets)))
+    return entries(mix(sets.whole_hashes()[0]), np.arange(len(sets)))

@@ -1,22 +1,22 @@
 """Lexical near-duplicates: every pair of token sets with Jaccard at or above the threshold (paper section 2.3).
 
 Sets that share a blocking key are a group. All pairs of a group are compared, first by size, then by a sketch of 128
-bits, then on their tokens. A group with more than `GROUP_PAIRS` pairs is split again by other exact keys, in which no
-near pair is lost; what does not get smaller is a mass of near-copies, whose pairs nobody could hold. It stays *open*:
-only pairs with its first sets are taken, and `OpenGroups` gives further ones where these do not decide it.
+bits, then on their tokens. A group with more than `GROUP_PAIRS` pairs is split again by the words that are rare in it,
+by which no near pair is lost; what does not get smaller is a mass of near-copies, whose pairs nobody could hold. It
+stays *open*: only pairs with its first sets are taken, and `OpenGroups` gives further ones where these do not decide
+it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from persona_assets.dedup.keys import (
-    MOST_SETS,
-    ROUNDS,
+    TOLERANCE,
     Scheme,
-    blocking_keys,
     keys_of,
     most_differences,
     rows_of,
@@ -28,8 +28,11 @@ from persona_assets.text.token_hashes import Hashes, Index, in_threads, mix
 CANDIDATES = 1 << 18  # candidate pairs looked at at once, by each thread
 PAIRS = 1 << 14  # likely pairs that a thread verifies at a time
 PAIR_TOKENS = 1 << 20  # tokens of pairs verified at once
-PAIR_BITS = 17  # in which a pair of a batch is numbered; 47 bits of a token's hash stay, its 49 bits less two
-GROUP_PAIRS = 1 << 12  # pairs of one group (90 sets) above which it is split again
+GROUP_PAIRS = 1 << 11  # pairs of one group (64 sets) above which it is split again
+SPLITS = 3  # times that a group is split
+PROBED = 32  # sets of a group that tell whether it is a mass of near-copies
+COUNTED = 1 << 12  # sets of a group in which its words are counted
+CUTS = 64  # slices of candidates that wait to be verified
 FIRST_PIVOTS = 4  # sets of an open group that are compared with all of it at first; doubled each time
 
 
@@ -56,13 +59,19 @@ class Sketched:
         self.sizes = self.sets.sizes
         self.bits = parity_sketches(self.sets)
 
+    def are_likely(self, left: Index, right: Index) -> NDArray[np.bool_]:
+        """Which of the given pairs sizes and sketches allow."""
+        if self.scheme.strategy == "paper":  # whose estimate can be within where the sets are not
+            return np.not_equal(left, right)
+        low, high = self.bits
+        differing = np.bitwise_count(low[left] ^ low[right]) + np.bitwise_count(high[left] ^ high[right])
+        most = most_differences(self.sizes[left], self.sizes[right], self.scheme.threshold)
+        likely: NDArray[np.bool_] = (left != right) & (differing <= most)
+        return likely
+
     def likely(self, left: Index, right: Index) -> Hashes:
         """Those of the given pairs that sizes and sketches allow, as `left << 32 | right`."""
-        near = left != right
-        if self.scheme.strategy != "paper":  # whose estimate can be within where the sets are not
-            low, high = self.bits
-            differing = np.bitwise_count(low[left] ^ low[right]) + np.bitwise_count(high[left] ^ high[right])
-            near &= differing <= most_differences(self.sizes[left], self.sizes[right], self.scheme.threshold)
+        near = self.are_likely(left, right)
         joined: Hashes = ((left[near] << 32) | right[near]).astype(np.uint64)
         return joined
 
@@ -89,18 +98,19 @@ def lexical_pairs(sets: TokenSets, scheme: Scheme, ascending: Hashes, known: int
     sketched = Sketched(sets, scheme)
     groups = _groups(ascending)
     parts, masses = [], []
-    for split in range(1, ROUNDS + 1):
+    for _ in range(SPLITS):
         hot = groups.pairs(known) > GROUP_PAIRS
         parts.append(groups.where(~hot))
-        groups, whole = _split(groups.where(hot), sets, scheme, known, split)
+        groups, whole = _split(groups.where(hot), sketched, known)
         masses.append(whole)
-        if not len(groups):
-            break
+    parts.append(groups.where(groups.pairs(known) <= GROUP_PAIRS))
+    masses.append(groups.where(groups.pairs(known) > GROUP_PAIRS))
     if known is not None:  # a new set near any known one goes, so these pairs decide everything: none is left open
         parts, masses = parts + masses, []
     open_groups = OpenGroups(sketched, _Groups.concat(masses))
-    likely = [found for part in parts for found in part.likely(sketched, known)] + open_groups.further()
-    return Found(sketched.near(likely), open_groups, sum(int(part.pairs(known).sum()) for part in parts))
+    found = [sketched.near(likely) for part in parts for likely in part.likely(sketched, known)]
+    found += [sketched.near(likely) for likely in open_groups.further()]
+    return Found(Pairs.concat(found).unique(), open_groups, sum(int(part.pairs(known).sum()) for part in parts))
 
 
 def jaccard(sets: TokenSets, left: Index, right: Index) -> NDArray[np.float64]:
@@ -112,7 +122,7 @@ def jaccard(sets: TokenSets, left: Index, right: Index) -> NDArray[np.float64]:
     start = 0
     while start < len(left):  # as many pairs at once as have that many tokens, and at least one
         fit = int(np.searchsorted(bounds, bounds[start] + PAIR_TOKENS, "right")) - 1
-        end = min(max(fit, start + 1), start + (1 << PAIR_BITS))
+        end = max(fit, start + 1)
         shared[start:end] = _overlaps(sets, left[start:end], right[start:end])
         start = end
     union = lengths - shared
@@ -123,16 +133,17 @@ def jaccard(sets: TokenSets, left: Index, right: Index) -> NDArray[np.float64]:
 def _overlaps(sets: TokenSets, left: Index, right: Index) -> Index:
     """Tokens shared by each pair: a token of both stands twice in the pair's sorted tokens."""
     sizes = sets.sizes
-    pair = np.arange(len(left), dtype=np.uint64) << np.uint64(64 - PAIR_BITS)
+    bits = np.uint64(max(len(left).bit_length(), 1))  # in which a pair is numbered; the others hold the token's hash
+    pair = np.arange(len(left), dtype=np.uint64) << (np.uint64(64) - bits)
     entries = np.concatenate(
         [
-            np.repeat(pair, sizes[side]) | (sets.tokens[spans(sets.offsets[side], sizes[side])] >> np.uint64(PAIR_BITS))
+            np.repeat(pair, sizes[side]) | (sets.tokens[spans(sets.offsets[side], sizes[side])] >> bits)
             for side in (left, right)
         ]
     )
     entries.sort()
     twice = entries[1:][entries[1:] == entries[:-1]]
-    return np.bincount((twice >> np.uint64(64 - PAIR_BITS)).astype(np.int64), minlength=len(left))
+    return np.bincount((twice >> (np.uint64(64) - bits)).astype(np.int64), minlength=len(left))
 
 
 def parity_sketches(sets: TokenSets) -> tuple[Hashes, Hashes]:
@@ -143,7 +154,7 @@ def parity_sketches(sets: TokenSets) -> tuple[Hashes, Hashes]:
 
     def of_slice(item: tuple[int, TokenSets]) -> tuple[Hashes, Hashes]:
         _, part = item
-        place = mix(part.tokens, ROUNDS + 1) >> np.uint64(57)
+        place = mix(part.tokens, 5) >> np.uint64(57)
         bit = np.left_shift(np.uint64(1), place & np.uint64(63))
         low = np.where(place < 64, bit, np.uint64(0))
         return part.reduced(np.bitwise_xor, low), part.reduced(np.bitwise_xor, bit ^ low)
@@ -188,8 +199,8 @@ class _Groups:
     def _old(self, known: int) -> Index:
         return np.diff(ends_of((self.members < known).astype(np.int64))[self.offsets])
 
-    def likely(self, sketched: Sketched, known: int | None) -> list[Hashes]:
-        """The likely ones among all pairs to compare."""
+    def likely(self, sketched: Sketched, known: int | None) -> Iterator[list[Hashes]]:
+        """The likely ones among all pairs to compare, some at a time."""
         sizes = self.sizes
         places = np.arange(len(self.members))
         ends = np.repeat(self.offsets[1:], sizes)
@@ -205,7 +216,13 @@ class _Groups:
             left = np.repeat(self.members[start:end], partners[start:end])
             return sketched.likely(left, self.members[spans(starts[start:end], partners[start:end])])
 
-        return in_threads(of_slice, _cuts(bounds, CANDIDATES))
+        yield from _batched(of_slice, _cuts(bounds, CANDIDATES))
+
+
+def _batched(function: Callable[[tuple[int, int]], Hashes], cuts: Iterator[tuple[int, int]]) -> Iterator[list[Hashes]]:
+    """What a function gives for ranges of pairs, in lists of some ranges: bounds what waits to be verified."""
+    while some := list(islice(cuts, CUTS)):
+        yield in_threads(function, some)
 
 
 def _cuts(bounds: Index, most: int) -> Iterator[tuple[int, int]]:
@@ -232,30 +249,79 @@ def _runs(keys: Hashes, members: Index) -> _Groups:
     return _Groups(np.append(starts, len(shared)), members[shared])
 
 
-def _split(groups: _Groups, sets: TokenSets, scheme: Scheme, known: int | None, split: int) -> tuple[_Groups, _Groups]:
-    """Groups as smaller ones, of sets that also share another key, and those that do not get much smaller by it.
+def _split(groups: _Groups, sketched: Sketched, known: int | None) -> tuple[_Groups, _Groups]:
+    """Groups as smaller ones, and those that do not get much smaller or are masses of near-copies.
 
-    Loses no near pair. Sets that share a key by accident come apart; near-copies share the other keys too.
+    A set goes where its rarest words in the group are: by the prefix filter two near sets of a group have one of them
+    in common, so no near pair is lost, and words that the whole group shares lead nowhere. Where estimates decide what
+    is near (`paper`), that does not hold, and no group is split.
     """
-    if split == ROUNDS or not len(groups):
+    if not len(groups) or sketched.scheme.strategy == "paper":
         return _Groups.concat([]), groups
-    group_of = np.repeat(np.arange(len(groups)), groups.sizes)
-    found = []
-    for start in range(0, len(groups.members), MOST_SETS):  # a set of several groups counts in each
-        some = slice(start, start + MOST_SETS)
-        made = blocking_keys(sets.take(groups.members[some]), scheme, split)
-        of_group = mix(group_of[some].astype(np.uint64), split)
-        found.append(
-            np.stack([keys_of(made) ^ keys_of(of_group[rows_of(made)]), rows_of(made).astype(np.uint64) + start])
-        )
-    keys, places = np.concatenate(found, axis=1)
+    mass = _are_masses(groups, sketched)
+    looser = groups.where(~mass)
+    if not len(looser):
+        return looser, groups
+    group_of = np.repeat(np.arange(len(looser)), looser.sizes)
+    keys, places = _rare_words(looser, group_of, sketched)
     order = np.lexsort((places, keys))
-    smaller = _runs(keys[order], places[order].astype(np.int64))
+    smaller = _runs(keys[order], places[order])
     parent = group_of[smaller.members[smaller.offsets[:-1]]]
-    left = np.bincount(parent, smaller.pairs(known), minlength=len(groups))
-    apart = 2 * left <= groups.pairs(known)
-    smaller = _Groups(smaller.offsets, groups.members[smaller.members]).where(apart[parent])
-    return smaller, groups.where(~apart)
+    left = np.bincount(parent, smaller.pairs(known), minlength=len(looser))
+    apart = 2 * left <= looser.pairs(known)
+    smaller = _Groups(smaller.offsets, looser.members[smaller.members]).where(apart[parent])
+    return smaller, _Groups.concat([groups.where(mass), looser.where(~apart)])
+
+
+def _are_masses(groups: _Groups, sketched: Sketched) -> NDArray[np.bool_]:
+    """Whether the first set of each group is likely near half of a sample of the others."""
+    sizes = groups.sizes
+    sampled = np.minimum(sizes - 1, PROBED)
+    group = np.repeat(np.arange(len(groups)), sampled)
+    rank = spans(np.zeros(len(groups), np.int64), sampled)
+    others = groups.members[groups.offsets[group] + 1 + rank * (sizes[group] - 1) // sampled[group]]
+    near = sketched.are_likely(groups.members[groups.offsets[group]], others)
+    return 2 * np.bincount(group, near, minlength=len(groups)) >= sampled
+
+
+def _rare_words(groups: _Groups, group_of: Index, sketched: Sketched) -> tuple[Hashes, Index]:
+    """Keys of group and word, and the place in `groups.members` of the set that has it among its rarest there."""
+    sizes, threshold = sketched.sizes[groups.members], sketched.scheme.threshold
+    least = np.minimum.reduceat(sizes, groups.offsets[:-1])[group_of]
+    most = np.maximum.reduceat(sizes, groups.offsets[:-1])[group_of]
+    partner = np.maximum(
+        least, np.ceil(threshold * sizes - TOLERANCE).astype(np.int64)
+    )  # the smallest that can be near
+    partner = np.minimum(np.minimum(partner, sizes), most)
+    shared = np.ceil(threshold / (1 + threshold) * (sizes + partner) - TOLERANCE).astype(np.int64)
+    lengths = np.clip(sizes - np.minimum(shared, sizes) + 1, 0, sizes)
+    words, counts = _frequent_words(groups, group_of, sketched.sets)
+    of_group = mix(group_of.astype(np.uint64))
+
+    def of_slice(item: tuple[int, int]) -> tuple[Hashes, Index]:
+        start, end = item
+        part = sketched.sets.take(groups.members[start:end])
+        rows = np.repeat(np.arange(start, end), part.sizes)
+        keys = mix(part.tokens ^ of_group[rows])
+        at = np.minimum(np.searchsorted(words, keys), max(len(words) - 1, 0))
+        often = np.where(words[at] == keys, counts[at], 0) if len(words) else np.zeros(len(keys), np.int64)
+        order = np.lexsort((keys, often, rows))
+        rarest = order[spans(part.offsets[:-1], lengths[start:end])]
+        return keys[rarest], rows[rarest]
+
+    found = in_threads(of_slice, _cuts(ends_of(sizes), PAIR_TOKENS))
+    return np.concatenate([keys for keys, _ in found]), np.concatenate([rows for _, rows in found])
+
+
+def _frequent_words(groups: _Groups, group_of: Index, sets: TokenSets) -> tuple[Hashes, Index]:
+    """Keys of group and word, ascending, that stand in several of the group's first sets, and in how many."""
+    rank = np.arange(len(group_of)) - groups.offsets[group_of]
+    sampled = np.flatnonzero(rank < COUNTED)
+    part = sets.take(groups.members[sampled])
+    keys = np.sort(mix(part.tokens ^ np.repeat(mix(group_of[sampled].astype(np.uint64)), part.sizes)))
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    counts = np.diff(np.append(starts, len(keys)))
+    return keys[starts][counts > 1], counts[counts > 1]
 
 
 @dataclass
@@ -286,10 +352,10 @@ class OpenGroups:
 
     def compare(self, kept: NDArray[np.bool_]) -> Pairs:
         """Pairs of further pivots, where two sets of a group are kept (mask over all sets) and no pivots."""
-        return self.sketched.near(self.further(kept))
+        return Pairs.concat([self.sketched.near(likely) for likely in self.further(kept)]).unique()
 
-    def further(self, kept: NDArray[np.bool_] | None = None) -> list[Hashes]:
-        """Likely pairs of the next pivots of each group, of those that are kept."""
+    def further(self, kept: NDArray[np.bool_] | None = None) -> Iterator[list[Hashes]]:
+        """Likely pairs of the next pivots of each group, of those that are kept; none where all is decided."""
         groups = self.groups
         waiting = ~self.pivot if kept is None else ~self.pivot & kept[groups.members]
         before = ends_of(waiting.astype(np.int64))
@@ -309,4 +375,4 @@ class OpenGroups:
             other = groups.members[spans(starts[some], lengths[some])]
             return self.sketched.likely(np.minimum(one, other), np.maximum(one, other))
 
-        return in_threads(of_slice, _cuts(ends_of(lengths), CANDIDATES))
+        yield from _batched(of_slice, _cuts(ends_of(lengths), CANDIDATES))

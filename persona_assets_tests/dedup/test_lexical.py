@@ -101,8 +101,10 @@ def test_open_groups_leave_no_two_kept_sets_uncompared(texts: list[str], data: s
         patch.setattr(module, "FIRST_PIVOTS", 1)
         whole = found(sets, scheme)
         pairs = table(whole.pairs)
-        while further := whole.open.further(kept):
-            pairs |= table(whole.open.sketched.near(further))
+        compared = -1
+        while whole.open.compared > compared:
+            compared = whole.open.compared
+            pairs |= table(whole.open.compare(kept))
     near = brute_force(sets, 0.3)
     assert pairs.items() <= near.items()
     assert all(pair in pairs for pair in near if kept[list(pair)].all())
