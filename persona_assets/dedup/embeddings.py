@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -61,14 +61,16 @@ class VectorCache:
         known[rows["place"].to_numpy()] = True
         return known, rows["vector"].to_numpy()
 
-    def scan(self, shard: str) -> Iterator[pl.DataFrame]:
-        """All that the cache holds of a shard, in blocks: persona_id, vector, and whether the persona is `settled`.
+    def scan(self, shard: str, ends: tuple[object, object] | None = None) -> Iterator[pl.DataFrame]:
+        """What the cache holds of a shard, in blocks: persona_id, vector, and whether the persona is `settled`.
+
+        Blocks without an id between `ends` are not read.
 
         Settled are personas with a vector and those that the encoder does not know; others wait to be encoded. A
         persona may come twice: parts that another process merges away meanwhile are followed into the merged one.
         """
         settled = pl.col("vector").is_not_null() | (pl.col("unknown_share") > self.max_unknown)
-        for block in self._read(shard):
+        for block in self._read(shard, ends):
             yield block.select("persona_id", "vector", settled=settled)
 
     def _of_shard(self, personas: pl.DataFrame, progress: Progress | None) -> pl.DataFrame:
@@ -99,25 +101,26 @@ class VectorCache:
         rows = pl.concat([empty, *found], how="diagonal_relaxed")
         return rows.sort(pl.col("vector").is_null(), maintain_order=True).unique("persona_id", keep="first")
 
-    def _read(self, shard: str) -> Iterator[pl.DataFrame]:
+    def _read(self, shard: str, ends: tuple[object, object] | None = None) -> Iterator[pl.DataFrame]:
         """All rows in blocks. Where a part was merged away the parts are listed again, and some rows come twice."""
         done: set[str] = set()
         for attempt in range(RELISTS + 1):
             try:
                 for path in self.parts(shard):
                     if path not in done:
-                        yield from self._blocks(path)
+                        yield from self._blocks(path, ends)
                         done.add(path)
                 return
             except FileNotFoundError:
                 if attempt == RELISTS:
                     raise
 
-    def _blocks(self, path: str) -> Iterator[pl.DataFrame]:
+    def _blocks(self, path: str, ends: tuple[object, object] | None = None) -> Iterator[pl.DataFrame]:
         with self.lake.fs.open(path, "rb") as file:
             part = pq.ParquetFile(file)
             for group in range(part.metadata.num_row_groups):
-                yield pl.DataFrame(part.read_row_group(group))
+                if ends is None or _meets(part.metadata.row_group(group), ends):
+                    yield pl.DataFrame(part.read_row_group(group))
 
     # Writing
 
@@ -182,3 +185,9 @@ class VectorCache:
 
     def _folder(self, shard: str) -> str:
         return f"{self.root}/shard={check_key(shard)}"
+
+
+def _meets(group: Any, ends: tuple[Any, Any]) -> bool:  # noqa: ANN401 - pyarrow has no types
+    """Whether a row group may have an id between `ends`, by its statistics."""
+    ids = group.column(0).statistics
+    return ids is None or not ids.has_min_max or (ids.min <= ends[1] and ids.max >= ends[0])

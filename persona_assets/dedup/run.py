@@ -20,9 +20,10 @@ from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.parts import canonical_parts
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.seals import Seal, changed_shards, require_unchanged, seal_again, seal_waiting, seals
-from persona_assets.dedup.stored import is_overtaken, load_segments, record_comparison, store_segments
+from persona_assets.dedup.stored import is_overtaken, load_segments, record_comparison, store_segments, survivors_file
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.engines.hop import Context, Report
+from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.settings import Settings
@@ -76,6 +77,7 @@ def _write_survivors(context: Context, seal: Seal, earlier: Sequence[Seal]) -> R
     scheme = scheme_of(settings)
     rows = part_rows(settings.memory_limit_mb << 20, semantic=settings.semantic)
     decisions: list[Decision] = []
+    against = {before.dump: survivors_file(lake, before.dump) for before in earlier}
     progress = _Progress(context, sum(lake.row_count(FILTERED_PERSONAS, shard) for shard in seal.shards))
     with tempfile.TemporaryDirectory(prefix="dedup-", dir=_scratch_root(lake)) as folder:
         scratch = Path(folder)
@@ -88,6 +90,12 @@ def _write_survivors(context: Context, seal: Seal, earlier: Sequence[Seal]) -> R
                 writer.append(_rows(part, decision, seal, run_id))
                 decisions.append(Decision(decision.verdicts.clear(), decision.pairs, decision.recall, decision.seconds))
                 progress.reach(part.height)
+            for dump, file in against.items():
+                if survivors_file(lake, dump) != file:
+                    raise PersonaAssetsError(
+                        f"another run has written the survivors of {dump} anew while {seal.dump} was compared with "
+                        f"them: materialise persona_survivors for {seal.dump} again"
+                    )
         store_segments(lake, seal.dump, scheme, deduper.written)
     return _report(lake, seal, decisions, time.monotonic() - started)
 

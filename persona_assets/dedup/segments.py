@@ -6,6 +6,7 @@ place the survivor's persona id, shard and token hashes; `<model>.usearch`, made
 of their vectors. A segment is derived from the survivors and their texts and can be deleted.
 """
 
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,7 @@ from persona_assets.dedup.lexical import jaccard, lexical_pairs
 from persona_assets.dedup.semantic import IndexStore, unit
 from persona_assets.dedup.sets import TokenSets, spans
 from persona_assets.dedup.survivors import Hits
+from persona_assets.errors import PersonaAssetsError
 from persona_assets.text.token_hashes import Hashes, Index
 
 TextsOf = Callable[[pl.DataFrame], pl.Series]  # texts of personas (persona_id, shard, dump), in their order
@@ -140,7 +142,8 @@ class Segment:
         waiting = np.ones(len(self), bool)
         ids = self.survivors().select("persona_id", "shard").with_row_index("place")
         for (shard,), mine in ids.group_by(["shard"], maintain_order=True):
-            for block in cache.scan(str(shard)):
+            ends = mine["persona_id"].min(), mine["persona_id"].max()
+            for block in cache.scan(str(shard), ends):
                 found = block.filter("settled").join(mine.select("persona_id", "place"), on="persona_id")
                 yield from _first_time(found, waiting)
         missing = np.flatnonzero(waiting)
@@ -156,7 +159,7 @@ class Segment:
             return IndexStore.restore(path)
         index = _ordered_index(list(self.vectors(cache, texts)))
         if index.index is not None:
-            temporary = path.with_suffix(".part")
+            temporary = path.with_suffix(f".{uuid.uuid4().hex}")
             index.save(temporary)
             temporary.replace(path)
         return index
@@ -220,5 +223,8 @@ def _write(path: Path, table: pa.Table) -> None:
 
 
 def _read(path: Path) -> pa.RecordBatch:
-    table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except FileNotFoundError as error:
+        raise PersonaAssetsError(f"{path} is gone: another run has written these survivors anew; run again") from error
     return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=table.schema)

@@ -59,7 +59,7 @@ def store_segments(lake: Lake, dump: str, scheme: Scheme, segments: Sequence[Seg
 def record_comparison(lake: Lake, dump: str, earlier: Sequence[str]) -> None:
     """Note which survivors a dump has, and with which ones of earlier dumps it was compared."""
     note = {
-        "file": _survivors_file(lake, dump),
+        "file": survivors_file(lake, dump),
         "kept": _kept(lake, dump),
         "against": {one: _kept_noted(lake, one) for one in earlier},
     }
@@ -84,7 +84,7 @@ def _note(lake: Lake, dump: str) -> dict[str, Any]:
 def _kept_noted(lake: Lake, dump: str) -> str:
     """Digest of a dump's surviving ids, as noted where the note is of the file that stands."""
     note = _note(lake, dump)
-    return str(note["kept"]) if note.get("file") == _survivors_file(lake, dump) else _kept(lake, dump)
+    return str(note["kept"]) if note.get("file") == survivors_file(lake, dump) else _kept(lake, dump)
 
 
 def _kept(lake: Lake, dump: str) -> str:
@@ -92,14 +92,15 @@ def _kept(lake: Lake, dump: str) -> str:
     return digest("\n".join(kept.sort()).encode())
 
 
-def _survivors_file(lake: Lake, dump: str) -> str:
+def survivors_file(lake: Lake, dump: str) -> str:
+    """sha256 of the file that holds a dump's survivors."""
     path = lake.path(PERSONA_SURVIVORS, dump)
     record = lake.commit_record(path)
     return record.sha256 if record else lake.sha256(path)
 
 
 def _folder(lake: Lake, dump: str, scheme: Scheme) -> str:
-    survivors = _survivors_file(lake, dump)
+    survivors = survivors_file(lake, dump)
     described = digest(canonical_json([FORMAT, scheme.strategy, scheme.threshold, scheme.recall]))
     return f"{lake.root}/segments/scheme={described[:16]}/dump={dump}/of={survivors[:32]}"
 

@@ -196,6 +196,8 @@ class Lake:
 
     def _finish(self, temporary: str, path: str, rows: int, run_id: str) -> None:
         record = Commit(rows, self.fs.size(temporary), self.sha256(temporary), run_id, datetime.now(UTC).isoformat())
+        if self.fs.exists(self.commit_path(path)):
+            self.fs.rm(self.commit_path(path))  # a crash before the next one leaves none, and not that of another file
         self.commit(temporary, path)
         self.write_bytes(self.commit_path(path), orjson.dumps(record))
 

@@ -54,8 +54,13 @@ def mix(values: Hashes, salt: int = 0) -> Hashes:
 
 def in_threads(function: Callable[[Given], Made], items: Iterable[Given]) -> list[Made]:
     """`function` of every item, in order, on all cores: for NumPy work on large arrays, which lets threads run."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(_cores()) as pool:
         return list(pool.map(function, items))
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def hashed_token_sets(texts: pl.Series) -> tuple[Index, Hashes]:

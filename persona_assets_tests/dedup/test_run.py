@@ -1,10 +1,13 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from persona_assets.dedup import run as run_module
 from persona_assets.dedup.run import dedup_dump
-from persona_assets.dedup.seals import changed_shards, sealed_dumps
+from persona_assets.dedup.seals import Seal, changed_shards, sealed_dumps
+from persona_assets.engines.hop import Context, Report
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
@@ -135,6 +138,55 @@ def test_a_survivor_that_is_gone_from_an_earlier_dump_is_an_error_with_the_remed
     dedup_dump(context(lake), "a")
     dedup_dump(context(lake), "b")
     assert verdicts(lake)["kept"].to_list() == [True, False]
+
+
+def test_a_crash_after_the_first_of_two_dumps_is_made_good_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the second dump lost for the sake of the first comes back, though the first is not touched again."""
+    lake = make_lake(tmp_path, {"a.0000": [OTHER, TEACHER], "b.0000": [TEACHER]})
+    dedup_dump(context(lake), "b")
+    assert verdicts(lake)["kept"].to_list().count(False) == 1
+    add_shard(lake, "a.0000", [OTHER])
+    real = run_module._write_survivors
+
+    def crash(standing: Context, seal: Seal, earlier: list[Seal]) -> Report:
+        if seal.dump == "b":
+            raise KeyboardInterrupt
+        return real(standing, seal, earlier)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(run_module, "_write_survivors", crash)
+        dedup_dump(context(lake), "a")
+    assert [dump for dump, _ in dedup_dump(context(lake), "a")] == ["a", "b"]
+    assert verdicts(lake)["kept"].all()
+
+
+def test_survivors_without_their_commit_record_are_known_by_their_bytes(tmp_path: Path) -> None:
+    """As a crash leaves them between the file and its record."""
+    lake = make_lake(tmp_path, {"a.0000": [OTHER, TEACHER], "b.0000": [TEACHER]})
+    dedup_dump(context(lake), "a")
+    lake.fs.rm(lake.commit_path(lake.path(PERSONA_SURVIVORS, "a")))
+    dedup_dump(context(lake), "b")
+    assert verdicts(lake).filter(pl.col("dump") == "b")["kept"].to_list() == [False]
+
+
+def test_survivors_that_another_run_replaces_meanwhile_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(tmp_path, {"a.0000": [OTHER], "b.0000": [TEACHER]})
+    dedup_dump(context(lake), "a")
+    real = run_module.canonical_parts
+
+    def parts(at: Lake, seal: Seal, rows: int, scratch: Path) -> Iterator[pl.DataFrame]:
+        yield from real(at, seal, rows, scratch)
+        if seal.dump == "b":
+            dedup_dump(context(lake, run_id="other"), "a")
+
+    monkeypatch.setattr(run_module, "canonical_parts", parts)
+    with pytest.raises(PersonaAssetsError, match="another run has written the survivors of a anew"):
+        dedup_dump(context(lake), "b")
+    assert not lake.exists(PERSONA_SURVIVORS, "b")
 
 
 def test_a_stricter_threshold_for_one_dump_rebuilds_those_after_it(tmp_path: Path) -> None:
