@@ -2,8 +2,12 @@
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Literal
 
 import orjson
@@ -120,22 +124,37 @@ def dedup(
     ] = None,
     semantic: Annotated[
         bool | None,
-        typer.Option("--semantic/--no-semantic", help="Compare embeddings too (default: PERSONA_SEMANTIC, yes)."),
+        typer.Option(
+            "--semantic/--no-semantic",
+            help="Compare embeddings too, a few hundred texts a second on a CPU; --no-semantic skips them "
+            "(default: PERSONA_SEMANTIC, yes).",
+        ),
     ] = None,
     strategy: Annotated[
         Literal["auto", "exact", "minhash", "paper"] | None,
-        typer.Option(help="How near pairs are found (default: PERSONA_DEDUP_STRATEGY, auto)."),
+        typer.Option(
+            help="How lexically near pairs are found; exact: all of them; minhash: by MinHash, each verified, a few "
+            "missed; paper: MinHash estimates decide; auto: exact from a threshold of 0.8 on, else minhash "
+            "(default: PERSONA_DEDUP_STRATEGY, auto)."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the rows with keep, survivor, similarity, method: .parquet or .jsonl.")
+        Path | None,
+        typer.Option(help="Write all rows, with keep, survivor, similarity, method and more: .parquet or .jsonl."),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a report with examples: .html or .md.")] = None,
     memory_mb: Annotated[
-        int | None, typer.Option(help="Memory to stay within, MiB (default: PERSONA_MEMORY_LIMIT_MB, 2048).")
+        int | None,
+        typer.Option(
+            help=f"Memory to stay within, MiB, {LEAST_MEMORY_MB} at least (default: PERSONA_MEMORY_LIMIT_MB, 2048)."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Find near-duplicates in a column of texts; of near-duplicates the first row is kept."""
+    """Find near-duplicates in a column of texts; of near-duplicates the first row is kept.
+
+    Example: persona-assets dedup data.parquet --column text --out marked.parquet --report report.html
+    """
     _check_shares(threshold=threshold, semantic_threshold=semantic_threshold)
     if memory_mb is not None and memory_mb < LEAST_MEMORY_MB:
         raise UsageError(f"--memory-mb {memory_mb}: give {LEAST_MEMORY_MB} at least")
@@ -161,12 +180,27 @@ def dedup(
         out=out,
         report=report,
     )
-    with row_progress() as progress:
+    with _ended_by_sigterm(), row_progress(encoding=job.semantic is not None) as progress:
         outcome = dedup_file(job, progress)
     if as_json:
         typer.echo(orjson.dumps(outcome.as_dict()))
     else:
         show_outcome(outcome, [place for place in (out, report) if place])
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the program as an error does, so that temporary folders go."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one would cut the clearing away short
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_shares(**values: float | None) -> None:

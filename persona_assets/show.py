@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from persona_assets.engines.hop import Progress as Told
 
 LOG_EVERY_S = 10.0
+MANY_TO_ENCODE = 20_000  # texts that take minutes
 WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own
 out = Console(width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
@@ -247,8 +248,11 @@ def show_audit(settings: Settings, row_id: str, *, as_json: bool, html: Path | N
 
 
 @contextmanager
-def row_progress() -> Iterator["RowProgress"]:
-    """Gives what is told of rows done, stage by stage: a bar, or log lines where there is no terminal."""
+def row_progress(*, encoding: bool = False) -> Iterator["RowProgress"]:
+    """Gives what is told of rows done, stage by stage: a bar, or log lines where there is no terminal.
+
+    `encoding`: whether embeddings are made, which is said in advance where it takes long.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -257,7 +261,7 @@ def row_progress() -> Iterator["RowProgress"]:
         TextColumn("{task.fields[left]}"),
         TimeElapsedColumn(),
     )
-    state: dict[str, Any] = {"stage": "", "started": 0.0, "logged": time.monotonic()}
+    state: dict[str, Any] = {"stage": "", "started": 0.0, "logged": time.monotonic(), "warned": not encoding}
     with Progress(*columns, console=err, disable=not LIVE, transient=True) as bar:
         rows = bar.add_task("", total=None, left="")
 
@@ -265,6 +269,14 @@ def row_progress() -> Iterator["RowProgress"]:
             now = time.monotonic()
             if stage != state["stage"]:
                 state.update(stage=stage, started=now)
+            if not state["warned"] and max(done, total or 0) > MANY_TO_ENCODE:
+                state["warned"] = True
+                err.print(
+                    f"more than {MANY_TO_ENCODE:,} rows: embeddings run a few hundred texts a second on a CPU; "
+                    "--no-semantic skips them",
+                    highlight=False,
+                    soft_wrap=True,
+                )
             line = _rate_line(done, total, now - state["started"])
             bar.update(rows, description=f"{stage} rows", completed=done, total=total, left=line.partition(", ")[2])
             if not LIVE and now - state["logged"] > LOG_EVERY_S:
@@ -296,12 +308,13 @@ def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
         table.add_row(name, f"{count:,}", f"{count / outcome.rows:.2%}" if outcome.rows else "")
     out.print(table)
     facts = [f"{count:,} {hop} pairs within the threshold" for hop, count in outcome.near_pairs.items()]
-    facts += [f"{hop} recall {share:.2%}" for hop, share in outcome.recall.items()]
-    if outcome.not_compared is not None:
+    facts += [f"{hop} recall {share:.2%} (estimated)" for hop, share in outcome.estimated_recall.items()]
+    if outcome.not_compared:
         facts.append(
-            f"{outcome.not_compared:,} kept rows not compared by the encoder, which does not know their script"
+            f"{outcome.not_compared:,} kept rows not compared by meaning: in scripts that the encoder does not know "
+            "(PERSONA_ENCODER names another)"
         )
-    facts.append(f"{outcome.seconds:,.1f} s, {outcome.peak_memory_mb:,} MiB at most")
+    facts.append(f"{outcome.seconds:,.1f} s, peak memory {outcome.peak_memory_mb:,} MiB")
     out.print("; ".join(facts), highlight=False, soft_wrap=True)
     for place in written:
         out.print(f"written to {_printable(str(place))}", markup=False, highlight=False, soft_wrap=True)

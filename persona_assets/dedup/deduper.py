@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from persona_assets.dedup.compare import Clock, Comparison, Semantic
-from persona_assets.dedup.keys import MOST_SETS, Scheme
+from persona_assets.dedup.keys import MOST_SETS, Scheme, rows_of
 from persona_assets.dedup.lexical import lexical_pairs
 from persona_assets.dedup.segments import Keyed, Segment
 from persona_assets.dedup.sets import Pairs, first_equal, token_sets
@@ -83,7 +83,9 @@ class Deduper:
         nodes = rows[first_row].select("persona_id", "shard", pl.col("text").str.strip_chars())
         clock.tick("tokens and keys")
         hits, candidates = self._lexical_hits(keyed)
-        found = lexical_pairs(keyed.sets, self.scheme, keyed.entries)
+        gone = hits.survivor < 0
+        entries = keyed.entries[~gone[rows_of(keyed.entries)]] if gone.any() else keyed.entries
+        found = lexical_pairs(keyed.sets, self.scheme, entries)
         clock.tick("lexical")
         graph = Graph(set_of, found.pairs, Pairs.empty(), hits.take(set_of))
         comparison = Comparison(nodes, graph, found, self.segments, self.semantic, clock, self.progress)
@@ -132,11 +134,14 @@ class Deduper:
 
     def _lexical_hits(self, keyed: Keyed) -> tuple[Hits, int]:
         """By set the first survivor of the earlier segments that is near it, and how many pairs were compared."""
-        hits, candidates, after = Hits.none(len(keyed.sets)), 0, 0
-        for segment in reversed(self.segments):
-            found, compared = segment.near(keyed, self.scheme)
+        hits, candidates = Hits.none(len(keyed.sets)), 0
+        after = sum(len(segment) for segment in self.segments)
+        for segment in self.segments:
+            after -= len(segment)
+            waiting = hits.survivor == 0
+            found, compared = segment.near(keyed, self.scheme, waiting)
             found.survivor[found.survivor < 0] -= after
-            hits, candidates, after = hits.better(found), candidates + compared, after + len(segment)
+            hits, candidates = hits.better(found), candidates + compared
         return hits, candidates
 
     def _verdicts(

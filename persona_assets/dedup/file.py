@@ -1,9 +1,12 @@
 """Near-duplicates of a text column of any Parquet or JSON lines file: `persona-assets dedup FILE`.
 
 The canonical order is that of the rows: of near-duplicates the first row of the file is kept. The file is decided part
-by part (`Deduper`); the verdicts, 18 bytes a row, lie in a temporary file until they are joined with the rows.
+by part (`Deduper`); the verdicts, some 18 bytes a row, lie in a temporary file until they are joined with the rows.
 """
 
+import errno
+import os
+import re
 import resource
 import tempfile
 import time
@@ -36,8 +39,16 @@ TEXT_BYTES = 160  # of a text that `part_rows` reckons with; a part of longer te
 GROUP_ROWS, GROUP_BYTES = 131_072, 64 << 20  # of a row group that is written
 BINS = 20  # of the similarity histogram
 VERDICTS = pa.schema(
-    {"survivor": pa.int64(), "similarity": pa.float64(), "method": pa.uint8(), "reason": pa.uint8()}
-)  # survivor: the row itself where kept, null where set aside; method, reason: places in METHODS and REASONS
+    {
+        "survivor": pa.int64(),  # the row itself where kept, null where set aside
+        "similarity": pa.float64(),
+        "method": pa.uint8(),  # place in METHODS
+        "reason": pa.uint8(),  # place in REASONS
+        "semantic_compared": pa.bool_(),  # null where set aside, or where only words are compared
+    }
+)
+# Errors of the operating system that a place to write to is to blame for.
+WRITE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Progress(Protocol):
@@ -85,6 +96,12 @@ class Outcome:
     seconds_by_step: dict[str, float] = field(default_factory=dict)
     peak_memory_mb: int = 0
 
+    @property
+    def estimated_recall(self) -> dict[str, float]:
+        """By hop, where near pairs may be missed: by MinHash, or an index of the embeddings that missed some."""
+        missing = {"lexical": "minhash_recall" in self.settings, "semantic": self.recall.get("semantic", 1.0) < 1}
+        return {hop: share for hop, share in sorted(self.recall.items()) if missing[hop]}
+
     def as_dict(self) -> dict[str, Any]:
         """The outcome as JSON values; every method and reason is there, if with 0."""
         return {
@@ -100,12 +117,15 @@ def dedup_file(job: Job, progress: Progress | None = None) -> Outcome:
 
     Raises:
         UsageError: a file, column or place to write to that is not as it has to be.
-        PersonaAssetsError: the file is damaged, or changed while it was read.
+        PersonaAssetsError: the file is damaged or changed while it was read, or there is no space to write.
     """
     started = time.monotonic()
     _check_places(job)
     tell = progress or (lambda stage, done, total: None)
-    with tempfile.TemporaryDirectory(prefix=".dedup-", dir=job.out.parent if job.out else None) as folder:
+    with (
+        _blaming(f"--out {job.out}" if job.out else f"temporary folder {tempfile.gettempdir()} (TMPDIR)", job.path),
+        tempfile.TemporaryDirectory(prefix=".dedup-", dir=job.out.parent if job.out else None) as folder,
+    ):
         scratch = Path(folder)
         again = job.semantic is not None or job.report is not None
         source = open_source(job.path, job.column, scratch, job.out, again=again)
@@ -121,9 +141,11 @@ def dedup_file(job: Job, progress: Progress | None = None) -> Outcome:
             if job.report:
                 from persona_assets.dedup.report import render_report
 
-                page = stack.enter_context(_beside(job.report))
-                page.write_text(render_report(outcome, source.texts_at, verdicts, job.report.suffix), encoding="utf-8")
-                page.replace(job.report)
+                text = render_report(outcome, source.texts_at, verdicts, job.report.suffix)
+                with _blaming(f"--report {job.report}", job.path):
+                    page = stack.enter_context(_beside(job.report))
+                    page.write_text(text, encoding="utf-8")
+                    page.replace(job.report)
             if job.out:
                 (scratch / f"out{job.out.suffix}").replace(job.out)
     return outcome
@@ -139,8 +161,27 @@ def _check_places(job: Job) -> None:
             raise UsageError(f"{option} {place}: no such folder {place.parent}")
         if place.is_dir():
             raise UsageError(f"{option} {place} is a folder: name a file in it")
+        if not os.access(place.parent, os.W_OK | os.X_OK):
+            raise UsageError(f"{option} {place}: no permission to write in {place.parent}")
         if place.exists() and job.path.exists() and place.samefile(job.path):
             raise UsageError(f"{option} {place} is FILE itself: name another file")
+
+
+@contextmanager
+def _blaming(place: str, path: Path) -> Iterator[None]:
+    """Turn what the operating system says of writing into an error that names `place`; `path` is only read.
+
+    Raises:
+        PersonaAssetsError: no space, no permission or the like.
+    """
+    try:
+        yield
+    except OSError as error:
+        found = re.search(r"(?:os error|errno) (\d+)", str(error))  # as the libraries below have it
+        number = error.errno or (int(found[1]) if found else 0)
+        if number not in WRITE_FAULTS or error.filename == str(path):
+            raise
+        raise PersonaAssetsError(f"{place}: {os.strerror(number)}") from error
 
 
 @contextmanager
@@ -221,7 +262,7 @@ class _Comparing:
         for place, count in texts["reason"].drop_nulls().value_counts().iter_rows():
             outcome.set_aside[REASONS[place]] += count
         if not given.height:
-            return rows.select(pl.lit(None).alias(name) if name != "reason" else name for name in VERDICTS.names)
+            return rows.select("reason" if name == "reason" else pl.lit(None).alias(name) for name in VERDICTS.names)
         decision = self.deduper.add(
             given.select(
                 persona_id=pl.col("row").cast(pl.String).str.zfill(ID_DIGITS),
@@ -236,6 +277,7 @@ class _Comparing:
             survivor=pl.col("survivor_id").cast(pl.Int64),
             similarity="similarity",
             method=pl.col("method").replace_strict(METHODS, range(len(METHODS)), return_dtype=pl.UInt8),
+            semantic_compared="semantic_compared" if self.job.semantic is not None else pl.lit(None, pl.Boolean),
         )
         self._count(decision, verdicts)
         judged = given.select("row", "reason").hstack(verdicts)
@@ -313,6 +355,7 @@ def _added(verdicts: pa.Table, start: int, rows: int) -> pl.DataFrame:
         similarity="similarity",
         method=pl.col("method").replace_strict(range(len(METHODS)), METHODS, return_dtype=pl.String),
         reason=pl.col("reason").replace_strict(range(len(REASONS)), REASONS, return_dtype=pl.String),
+        semantic_compared="semantic_compared",
     )
 
 
@@ -341,6 +384,7 @@ def _write_parquet(source: Source, verdicts: pa.Table, place: Path) -> Iterator[
             "similarity": pa.float64(),
             "method": pa.string(),
             "reason": pa.string(),
+            "semantic_compared": pa.bool_(),
         }
     )
     schema = source.schema()

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from persona_assets.dedup.minhash import band_keys, expected_recall
 from persona_assets.dedup.sets import TokenSets, spans, token_sets
-from persona_assets.text.token_hashes import Hashes, Index, in_threads, mix
+from persona_assets.text.token_hashes import Hashes, Index, in_threads, joined, mix
 
 Strategy = Literal["exact", "minhash", "paper"]
 PARTS_FROM = 0.8  # below it parts hold so few tokens that many are empty
@@ -83,7 +83,7 @@ def blocking_keys(sets: TokenSets, scheme: Scheme) -> Hashes:
             found = [band_keys(part, scheme.threshold, scheme.recall)]
         return np.concatenate([np.zeros(0, np.uint64), *(entries(keys, start + rows) for keys, rows in found)])
 
-    return np.concatenate([np.zeros(0, np.uint64), *in_threads(of_slice, sets.slices())])
+    return joined(in_threads(of_slice, sets.slices()))
 
 
 def entries(keys: Hashes, rows: Index) -> Hashes:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 GROUPS, GROUP_EXAMPLES, PAIRS = 10, 3, 20
 SHOWN = 300  # characters of a text
+LEAD = 80  # characters before the first difference, where that lies beyond what is shown
 BAR = 40  # characters of the longest bar in Markdown
 _JOINERS = "\u200c\u200d"  # hold emoji and words of some scripts together, and do nothing else
 # Letters that stand next to each other without a space between words, and all else that is no space.
@@ -101,10 +102,11 @@ def _removed(verdicts: pa.Table) -> pl.LazyFrame:
 
 
 def _groups(removed: pl.LazyFrame, texts_at: TextsAt) -> list[Group]:
-    """The kept rows that stand for most, each with those of its rows that are least like it."""
+    """The kept rows that stand for several, the most first, each with those of its rows that are least like it."""
     largest = (
         removed.group_by("survivor")
         .agg(size=pl.len())
+        .filter(pl.col("size") > 1)
         .sort("size", "survivor", descending=[True, False])
         .head(GROUPS)
         .collect()
@@ -122,9 +124,9 @@ def _groups(removed: pl.LazyFrame, texts_at: TextsAt) -> list[Group]:
         Group(
             survivor,
             size,
-            cut([(clean(text_of[survivor]), False)])[0][0],
+            _beginning(text_of[survivor]),
             [
-                (row, similarity, cut([(clean(text_of[row]), False)])[0][0])
+                (row, similarity, _beginning(text_of[row], text_of[survivor]))
                 for row, similarity in examples.filter(pl.col("survivor") == survivor)
                 .select("row", "similarity")
                 .iter_rows()
@@ -168,9 +170,36 @@ def _pair(removed_row: tuple[int, int, float, int], text_of: dict[int, str]) -> 
     name = METHODS[method]
     if name == "lexical":
         removed, stays = differing(*texts), differing(*reversed(texts))
+        at = min(_first_mark(removed), _first_mark(stays))
     else:
         removed, stays = [(texts[0], False)], [(texts[1], False)]
-    return Pair(row, survivor, similarity, name, cut(removed), cut(stays))
+        at = _first_difference(*texts)
+    return Pair(row, survivor, similarity, name, cut(removed, at), cut(stays, at))
+
+
+def _beginning(text: str, other: str | None = None) -> str:
+    """`text`, cut, from where it differs from the other one if that is far on."""
+    line = clean(text)
+    at = 0 if other is None else _first_difference(line, clean(other))
+    return "".join(piece for piece, _ in cut([(line, False)], at))
+
+
+def _first_difference(text: str, other: str) -> int:
+    """Where two texts part; 0 where they are equal."""
+    if text == other:
+        return 0
+    unlike = (at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two)
+    return next(unlike, min(len(text), len(other)))
+
+
+def _first_mark(segments: Segments) -> int:
+    """Where the first marked piece begins; the length of the text where none is marked."""
+    at = 0
+    for text, marked in segments:
+        if marked:
+            break
+        at += len(text)
+    return at
 
 
 def _text_of(texts_at: TextsAt, *rows: pl.Series) -> dict[int, str]:
@@ -184,9 +213,17 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() or char in _JOINERS else "\ufffd" for char in line)
 
 
-def cut(segments: Segments) -> Segments:
-    """The first characters of a text in pieces, with an ellipsis where there were more; one piece at least."""
+def cut(segments: Segments, at: int = 0) -> Segments:
+    """SHOWN characters of a text in pieces, with an ellipsis where there were more; one piece at least.
+
+    They are the first ones, or those around `at` where that would hardly be seen.
+    """
+    start = min(at - LEAD, sum(len(text) for text, _ in segments) - SHOWN + 1)
     left, kept = SHOWN, []
+    if at > SHOWN - LEAD and start > 1:
+        kept.append(("…", False))
+        left -= 1
+        segments = _dropped(segments, start)
     for text, marked in segments:
         if len(text) > left:
             kept.append((text[: left - 1] + "…" if left else "…", marked and left > 1))
@@ -194,6 +231,16 @@ def cut(segments: Segments) -> Segments:
         kept.append((text, marked))
         left -= len(text)
     return kept or [("", False)]
+
+
+def _dropped(segments: Segments, count: int) -> Segments:
+    """The pieces without their first `count` characters."""
+    left = []
+    for text, marked in segments:
+        if len(text) > count:
+            left.append((text[count:], marked))
+        count = max(count - len(text), 0)
+    return left
 
 
 def differing(text: str, other: str) -> Segments:
@@ -206,19 +253,24 @@ def differing(text: str, other: str) -> Segments:
 
 
 def _bins(outcome: "Outcome") -> list[Bin]:
-    """The histogram; equal word sets, all at 1, are left to the table of methods, or they would dwarf the rest."""
+    """The histogram from the first to the last bin that has rows.
+
+    Equal word sets, all at 1, are left to the table of methods, or they would dwarf the rest.
+    """
     edges = outcome.similarity["bins"]
     drawn = [method for method in METHODS if method != "exact" and outcome.removed[method]]
     if edges[0] == edges[-1] or not drawn:
         return []
     digits = 2 if all(round(edge, 2) == edge for edge in edges) else 3
-    return [
+    bins = [
         Bin(
             f"{low:.{digits}f} to {high:.{digits}f}",
             {method: int(outcome.similarity[method][place]) for method in drawn},
         )
         for place, (low, high) in enumerate(pairwise(edges))
     ]
+    filled = [place for place, one in enumerate(bins) if one.total]
+    return bins[filled[0] : filled[-1] + 1]
 
 
 def _facts(outcome: "Outcome") -> list[tuple[str, str]]:
@@ -227,9 +279,9 @@ def _facts(outcome: "Outcome") -> list[tuple[str, str]]:
     facts.append(("pairs compared by their words", f"{outcome.candidates:,}"))
     if outcome.skipped:
         facts.append(("pairs of near-copies that nothing depended on, skipped", f"{outcome.skipped:,}"))
-    facts += [(f"estimated recall, {hop}", f"{share:.2%}") for hop, share in sorted(outcome.recall.items())]
+    facts += [(f"estimated recall, {hop}", f"{share:.2%}") for hop, share in outcome.estimated_recall.items()]
     if outcome.not_compared is not None:
-        facts.append(("kept rows that the encoder does not know the script of", f"{outcome.not_compared:,}"))
+        facts.append(("kept rows in scripts that the encoder does not know", f"{outcome.not_compared:,}"))
     return [
         *facts,
         ("time", f"{outcome.seconds:,.1f} s"),
@@ -306,12 +358,14 @@ def _row(cells: Sequence[str]) -> str:
 def _bars(bins: list[Bin]) -> list[str]:
     if not bins:
         return []
+    head = ["## Similarity of the removed rows to their survivors", ""]
+    if len(bins) == 1:
+        return [*head, f"{bins[0].label} for all {bins[0].total:,}, apart from rows with equal words.", ""]
     most = max(one.total for one in bins)
     width = len(f"{most:,}")
     bars = [f"{one.label}  {one.total:>{width},}  {'█' * -(-one.total * BAR // max(most, 1))}" for one in bins]
     return [
-        "## Similarity of the removed rows to their survivors",
-        "",
+        *head,
         "Rows with equal words are not drawn.",
         "",
         "```",

@@ -38,6 +38,7 @@ TextsOf = Callable[[pl.DataFrame], pl.Series]  # texts of personas (persona_id, 
 FILES = ("keys.arrow", "sets.arrow")
 FAR_LARGER = 16  # how many times larger a table of entries is that is searched in place of read
 MARKED_BITS = 26  # of a key, by which tables of entries are compared at first: 64 MiB
+_UNMARKED = np.uint64(64 - MARKED_BITS)
 INDEX_ROWS = 8192  # vectors added to an index at once
 EXACT, LEXICAL = 0, 1  # places in METHODS
 
@@ -55,6 +56,23 @@ class Keyed:
         entries = np.concatenate([blocking_keys(sets, scheme), whole_keys(sets)])
         entries.sort()
         return cls(sets, entries)
+
+    @cached_property
+    def _marks(self) -> NDArray[np.bool_]:
+        """By the first bits of a key, whether a key of the sets begins with them."""
+        marks = np.zeros(1 << MARKED_BITS, bool)
+        marks[(self.entries >> _UNMARKED).astype(np.int64)] = True
+        return marks
+
+    def likely_in(self, entries: Hashes) -> Hashes:
+        """Of the entries of other sets, ascending, those that may share a key with these; reads little where it can."""
+        if FAR_LARGER * len(self.entries) < len(entries):
+            keys = keys_of(self.entries)
+            keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
+            starts = np.searchsorted(entries, with_keys(keys, np.zeros(1, np.int64)))
+            ends = np.searchsorted(entries, with_keys(keys, np.full(1, MOST_SETS - 1)), "right")
+            return entries[spans(starts, ends - starts)]
+        return entries[self._marks[(entries >> _UNMARKED).astype(np.int64)]]
 
 
 class Segment:
@@ -110,10 +128,11 @@ class Segment:
         rows = batch if places is None else batch.take(pa.array(places))
         return pl.DataFrame(pl.from_arrow(pa.table(rows))).with_columns(dump=pl.lit(self.dump))
 
-    def near(self, keyed: Keyed, scheme: Scheme) -> tuple[Hits, int]:
-        """The earliest survivor near each of the given sets, counted back from the segment's end; pairs compared."""
+    def near(self, keyed: Keyed, scheme: Scheme, waiting: NDArray[np.bool_]) -> tuple[Hits, int]:
+        """The first survivor near each set that waits (mask), counted back from the segment's end; pairs compared."""
         hits = Hits.none(len(keyed.sets))
-        theirs, mine = _with_common_keys(self._entries(), keyed.entries)
+        theirs, mine = _with_common_keys(keyed.likely_in(self._entries()), keyed.entries)
+        mine = mine[waiting[rows_of(mine)]]
         if not len(mine):
             return hits, 0
         old, old_row = _numbered(rows_of(theirs), len(self))
@@ -125,7 +144,7 @@ class Segment:
         equal = pairs.similarity == 1
         if scheme.strategy == "paper":  # there 1 is an estimate
             equal &= jaccard(both, pairs.left, pairs.right) == 1
-        order = np.lexsort((pairs.left, ~equal, pairs.right))
+        order = np.lexsort((pairs.left, pairs.right))
         rights, first = np.unique(pairs.right[order], return_index=True)
         best = order[first]
         sets = new[rights - len(old)]
@@ -187,27 +206,14 @@ def _ordered_index(blocks: Sequence[tuple[Index, Half]]) -> IndexStore:
     return index
 
 
-def _with_common_keys(one: Hashes, other: Hashes) -> tuple[Hashes, Hashes]:
-    """The entries of both, ascending, whose keys both have. Of one that is far larger only a little is read."""
-    if len(one) < len(other):
-        other, one = _with_common_keys(other, one)
-        return one, other
-    if len(one) < FAR_LARGER * len(other):
-        one, other = _likely_common(one, other), _likely_common(other, one)
-    keys = keys_of(other)
+def _with_common_keys(some: Hashes, all_: Hashes) -> tuple[Hashes, Hashes]:
+    """The entries of two tables, ascending, whose keys both have; the second one is the larger."""
+    keys = keys_of(some)
     first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
-    starts = np.searchsorted(one, with_keys(keys[first], np.zeros(1, np.int64)))
-    ends = np.searchsorted(one, with_keys(keys[first], np.full(1, MOST_SETS - 1)), "right")
+    starts = np.searchsorted(all_, with_keys(keys[first], np.zeros(1, np.int64)))
+    ends = np.searchsorted(all_, with_keys(keys[first], np.full(1, MOST_SETS - 1)), "right")
     shared = (ends > starts)[np.cumsum(first) - 1]
-    return one[spans(starts, ends - starts)], other[shared]
-
-
-def _likely_common(one: Hashes, other: Hashes) -> Hashes:
-    """The entries of one whose keys begin with the same bits as one of the other's: few that have no equal there."""
-    marked = np.zeros(1 << MARKED_BITS, bool)
-    shift = np.uint64(64 - MARKED_BITS)
-    marked[(other >> shift).astype(np.int64)] = True
-    return one[marked[(one >> shift).astype(np.int64)]]
+    return some[shared], all_[spans(starts, ends - starts)]
 
 
 def _numbered(values: Index, end: int) -> tuple[Index, Index]:

@@ -5,9 +5,10 @@ joined with the verdicts by place. Blank lines of a JSON lines file are no rows.
 """
 
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +25,8 @@ from persona_assets.text.token_hashes import Index
 
 REASONS = ("not_json", "not_text", "null", "empty")  # why a row is not compared
 NOT_JSON, NOT_TEXT, NULL, EMPTY = range(len(REASONS))
-ADDED = ("row", "keep", "survivor", "similarity", "method", "reason")  # columns that the written rows gain
+# Columns that the written rows gain.
+ADDED = ("row", "keep", "survivor", "similarity", "method", "reason", "semantic_compared")
 RAW = "raw"  # the column that holds a line that is no JSON object
 DEFAULT_COLUMN = "text"
 
@@ -84,7 +86,7 @@ def open_source(path: Path, column: str | None, scratch: Path, out: Path | None,
         raise UsageError(f"{path} is empty: there is nothing to compare")
     if magic == b"PAR1":
         return ParquetSource(path, column, out)
-    return JsonSource(path, column, scratch / "texts.parquet" if again else None, out)
+    return JsonSource(path, column, scratch / "texts" if again else None, out)
 
 
 def _choose(path: Path, wanted: str | None, names: Sequence[str], textual: Sequence[str], where: str = "") -> str:
@@ -305,8 +307,9 @@ class JsonSource:
     kind = "jsonl"
 
     def __init__(self, path: Path, column: str | None, spool: Path | None, out: Path | None = None) -> None:
-        """Look at the first lines; `spool` is where texts that will be read again are kept. See `open_source`."""
-        self.path, self.spool = path, spool
+        """Look at the first lines; `spool` is a folder for texts that will be read again. See `open_source`."""
+        self.path = path
+        self.spool = _Spool(spool) if spool else None
         self.guarded = out is not None
         self.kinds: dict[str, set[str]] | None = {} if out and out.suffix == ".parquet" else None
         self.rows = 0  # read so far
@@ -328,27 +331,21 @@ class JsonSource:
 
     def texts(self) -> Iterator[Texts]:
         """The texts, batch by batch; keeps them where they will be read again."""
-        schema = pa.schema([(self.column, pa.large_string())])
-        writer = pq.ParquetWriter(self.spool, schema, compression="lz4") if self.spool else None
         self.rows = 0
-        try:
-            for lines in self._lines():
-                values, reasons = self._values(lines)
-                self.rows += len(lines)
-                batch = pl.DataFrame({"text": values, "reason": reasons}, {"text": pl.String, "reason": pl.UInt8})
-                batch = batch.with_columns(reason=pl.when(_BLANK).then(pl.lit(EMPTY, pl.UInt8)).otherwise("reason"))
-                batch = batch.select(_COMPARED, "reason")
-                if writer:
-                    writer.write_table(pa.table([batch["text"].to_arrow().cast(pa.large_string())], schema=schema))
-                yield batch
-        finally:
-            if writer:
-                writer.close()
+        for lines in self._lines():
+            values, reasons = self._values(lines)
+            self.rows += len(lines)
+            batch = pl.DataFrame({"text": values, "reason": reasons}, {"text": pl.String, "reason": pl.UInt8})
+            batch = batch.with_columns(reason=pl.when(_BLANK).then(pl.lit(EMPTY, pl.UInt8)).otherwise("reason"))
+            batch = batch.select(_COMPARED, "reason")
+            if self.spool:
+                self.spool.add(batch["text"])
+            yield batch
 
     def texts_at(self, rows: Index) -> pl.Series:
-        """The texts of these rows, in this order, out of the spool."""
+        """The texts of these rows, which `texts` has given already, in this order, out of the spool."""
         assert self.spool is not None
-        return ParquetSource(self.spool, self.column).texts_at(rows)
+        return self.spool.at(rows)
 
     def schema(self) -> pa.Schema:
         """The fields of all objects as columns: of one type where they are, else JSON text."""
@@ -365,7 +362,7 @@ class JsonSource:
             for field in schema:
                 values = [None if row is None else row.get(field.name) for row in rows]
                 if _type_of(self.kinds[field.name]) is None:
-                    values = [None if value is None else orjson.dumps(value).decode() for value in values]
+                    values = [None if value is None else _json_text(value) for value in values]
                 if field.name == RAW:
                     values = [
                         _decodable(line) if row is None else value
@@ -414,10 +411,12 @@ class JsonSource:
         """The objects of the first lines, and words for that where these are not all lines."""
         lines = list(islice(chain.from_iterable(self._lines()), SAMPLE_LINES))
         sample = [row for row in map(_object, lines) if row is not None]
-        if 2 * len(sample) < max(len(lines), 1):
+        if not lines:
+            raise UsageError(f"{self.path} has no rows: all of its lines are blank")
+        if 2 * len(sample) < len(lines):
             raise UsageError(
                 f"{self.path} is neither Parquet nor JSON lines: of its first {len(lines)} lines {len(sample)} are "
-                "JSON objects (one JSON array becomes JSON lines with: jq -c '.[]' FILE)"
+                f"JSON objects{_remedy(self.path, lines)}"
             )
         return sample, f" in its first {SAMPLE_LINES:,} lines" if len(lines) == SAMPLE_LINES else ""
 
@@ -455,6 +454,45 @@ class JsonSource:
         yield _filled([rest])
 
 
+class _Spool:
+    """Texts by row, in one closed file per block of rows: what has been added can be read while more is added."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.starts = [0]  # first row of each block, and of the next one
+
+    def add(self, texts: pl.Series) -> None:
+        texts.rename("text").to_frame().write_ipc(self._file(len(self.starts) - 1), compression="lz4")
+        self.starts.append(self.starts[-1] + len(texts))
+
+    def at(self, rows: Index) -> pl.Series:
+        wanted, place = np.unique(rows, return_inverse=True)
+        found = [pl.Series("text", [], pl.String)]
+        for block, (low, high) in enumerate(pairwise(np.searchsorted(wanted, self.starts))):
+            if low < high:
+                texts = pl.read_ipc(self._file(block))["text"]
+                found.append(texts.gather(wanted[low:high] - self.starts[block]))
+        return pl.concat(found).gather(place)
+
+    def _file(self, block: int) -> Path:
+        return self.folder / f"{block}.arrow"
+
+
+def _remedy(path: Path, lines: Sequence[bytes]) -> str:
+    """What makes JSON lines or Parquet of a file that is neither, in brackets; nothing where that is not known."""
+    if lines[0].startswith(b"["):
+        return " (one JSON array becomes JSON lines with: jq -c '.[]' FILE)"
+    counts = [[line.count(sign) for sign in (b",", b";", b"\t")] for line in lines[:2]]
+    alike = len(counts) > 1 and any(one and one == other for one, other in zip(*counts, strict=True))
+    if alike or {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes}:
+        return (
+            " (a CSV file becomes Parquet with: "
+            "python -c \"import polars; polars.read_csv('FILE.csv').write_parquet('FILE.parquet')\")"
+        )
+    return ""
+
+
 def _block(stream: ByteStream) -> bytes:
     stream.ensure(BLOCK_BYTES)
     return stream.take(BLOCK_BYTES)
@@ -468,8 +506,25 @@ def _object(line: bytes) -> dict[str, Any] | None:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return None
+        value = _lenient(line)
     return value if isinstance(value, dict) else None
+
+
+def _lenient(line: bytes) -> object:
+    """The value of a line that holds NaN or Infinity, which Python writes as JSON; None where it is no JSON either."""
+    try:
+        value = json.loads(line.decode(), parse_int=orjson.loads)
+        orjson.dumps(value)  # refuses half a surrogate pair, which no column of strings can hold
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return value
+
+
+def _json_text(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # nested deeper than orjson writes
+        return json.dumps(value, ensure_ascii=False)
 
 
 def _wrapped(line: bytes) -> bytes:

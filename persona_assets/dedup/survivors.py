@@ -87,18 +87,37 @@ def greedy(graph: Graph) -> NDArray[np.bool_]:
     undecided. Each round decides the first undecided node at least, and in practice nearly all: canonical order is
     random with respect to the texts, so chains are short.
     """
-    state: NDArray[np.int8] = np.full(len(graph), UNDECIDED, np.int8)
-    state[graph.hits.survivor < 0] = REMOVED
+    kept: NDArray[np.bool_] = graph.hits.survivor == 0
+    nodes, part = _entangled(graph)
+    state: NDArray[np.int8] = np.where(part.hits.survivor < 0, REMOVED, UNDECIDED).astype(np.int8)
     while (state == UNDECIDED).any():
         undecided = np.flatnonzero(state == UNDECIDED)
-        graph = _open(graph, state)
-        near_kept = _first_near(graph, state == KEPT)
+        part = _open(part, state)
+        near_kept = _first_near(part, state == KEPT)
         state[undecided[near_kept[undecided] < undecided]] = REMOVED
-        near_undecided = _first_near(graph, state == UNDECIDED)
+        near_undecided = _first_near(part, state == UNDECIDED)
         undecided = np.flatnonzero(state == UNDECIDED)
         state[undecided[near_undecided[undecided] >= undecided]] = KEPT
-    kept: NDArray[np.bool_] = state == KEPT
+    kept[nodes] = state == KEPT
     return kept
+
+
+def _entangled(graph: Graph) -> tuple[Index, Graph]:
+    """The nodes that others are near, and the graph of these alone; the others are most, and decided by themselves."""
+    sets = np.bincount(graph.set_of) > 1
+    sets[graph.lexical.left] = sets[graph.lexical.right] = True
+    wanted = sets[graph.set_of]
+    wanted[graph.semantic.left] = wanted[graph.semantic.right] = True
+    nodes = np.flatnonzero(wanted)
+    sets[graph.set_of[nodes]] = True
+    new_set, new_node = np.cumsum(sets) - 1, np.cumsum(wanted) - 1
+    lexical, semantic = graph.lexical, graph.semantic
+    return nodes, Graph(
+        new_set[graph.set_of[nodes]],
+        Pairs(new_set[lexical.left], new_set[lexical.right], lexical.similarity),
+        Pairs(new_node[semantic.left], new_node[semantic.right], semantic.similarity),
+        graph.hits.take(nodes),
+    )
 
 
 def explain(graph: Graph, kept: NDArray[np.bool_]) -> Removals:

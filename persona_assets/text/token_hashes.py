@@ -6,7 +6,7 @@ in any corpus.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -72,7 +72,19 @@ def hashed_token_sets(texts: pl.Series) -> tuple[Index, Hashes]:
     """
     chunks = in_threads(_chunk, _slices(texts))
     sizes = np.concatenate([np.zeros(1, np.int64), *(chunk[0] for chunk in chunks)])
-    return np.cumsum(sizes), np.concatenate([np.zeros(0, np.uint64), *(chunk[1] for chunk in chunks)])
+    return np.cumsum(sizes), joined([chunk[1] for chunk in chunks])
+
+
+def joined(parts: Sequence[Hashes]) -> Hashes:
+    """The parts one after the other, copied on all cores."""
+    ends = np.cumsum([0, *(len(part) for part in parts)])
+    whole = np.empty(ends[-1], np.uint64)
+
+    def copy(number: int) -> None:
+        whole[ends[number] : ends[number + 1]] = parts[number]
+
+    in_threads(copy, range(len(parts)))
+    return whole
 
 
 def _slices(texts: pl.Series) -> Iterator[pl.Series]:

@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,13 +26,15 @@ from persona_assets.dedup import sources
 from persona_assets.dedup.file import Job, Outcome, dedup_file
 from persona_assets.dedup.keys import Scheme
 from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.show import row_progress
+from persona_assets.text.encoder import load_encoder
 from persona_assets.text.tokens import token_sets
 
 BEE = "a beekeeper who paints the hives of her village in the colours of old ships"
 NEAR = BEE + " daily"
 OTHER = "the captain of a night ferry, who collects maps of islands that do not exist"
 EXACT = Scheme("exact", 0.9)
-ADDED = ["row", "keep", "survivor", "similarity", "method", "reason"]
+ADDED = list(sources.ADDED)
 
 
 def parquet(folder: Path, name: str = "in.parquet", group: int | None = None, **columns: Any) -> Path:
@@ -80,8 +84,8 @@ def test_rows_come_back_with_what_was_decided_about_them(tmp_path: Path, given_:
         path.write_bytes(compress(path.read_bytes()))
     outcome = dedup(path, out)
     assert (outcome.rows, outcome.kept, dict(outcome.removed)) == (4, 2, {"exact": 1, "lexical": 1, "semantic": 0})
-    kept = {"similarity": None, "method": None, "reason": None, "keep": True}
-    gone = {"keep": False, "survivor": 0, "reason": None}
+    kept = {"similarity": None, "method": None, "reason": None, "keep": True, "semantic_compared": None}
+    gone = {"keep": False, "survivor": 0, "reason": None, "semantic_compared": None}
     assert written(tmp_path, out) == [
         {**rows[0], "row": 0, "survivor": 0, **kept},
         {**rows[1], "row": 1, "survivor": 1, **kept},
@@ -111,7 +115,8 @@ def test_json_lines_keep_every_byte_of_their_fields(tmp_path: Path) -> None:
     found = (tmp_path / "out.jsonl").read_text().splitlines()
     assert found[0].startswith(line[:-1].rstrip() + ',"row":0,')
     assert json.loads(found[2]) == {
-        "row": 2, "keep": False, "survivor": None, "similarity": None, "method": None, "reason": "null"
+        "row": 2, "keep": False, "survivor": None, "similarity": None, "method": None, "reason": "null",
+        "semantic_compared": None,
     }  # fmt: skip
 
 
@@ -161,21 +166,44 @@ def test_texts_that_mean_the_same_are_found_across_parts(tmp_path: Path, part: i
         semantic=0.9,
         part=part,
     )
-    row = written(tmp_path)[4]
-    assert (row["keep"], row["survivor"], row["method"]) == (False, 0, "semantic")
+    rows = written(tmp_path)
+    assert [rows[4][name] for name in ("keep", "survivor", "method")] == [False, 0, "semantic"]
+    assert [row["semantic_compared"] for row in rows] == [True, True, False, None, True]
     assert (outcome.not_compared, outcome.kept, outcome.set_aside) == (1, 3, {"null": 1})
     assert outcome.near_pairs["semantic"] == (1 if part is None else 0)
 
 
-def test_the_texts_of_rows_are_read_again_in_the_order_asked_for(many: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_a_pair_at_the_threshold_is_settled_by_the_text_of_an_earlier_part(tmp_path: Path, form: str) -> None:
+    texts = [
+        "a physician who treats heart disease in elderly patients", "a sailor",
+        "a doctor who treats heart disease in elderly patients", "a cook",
+        "the old fisherman repairs nets", "a painter of portraits",
+    ]  # fmt: skip
+    vectors = load_encoder().encode(texts)
+    path = parquet(tmp_path, text=texts) if form == "parquet" else jsonl(tmp_path, *({"text": t} for t in texts))
+    at = float(vectors[0] @ vectors[2])
+    outcome = dedup(path, semantic=at - 1e-5, part=2)
+    assert (outcome.parts, outcome.removed) == (3, {"semantic": 1, "exact": 0, "lexical": 0})
+    assert dedup(path, semantic=at + 1e-5, part=2).kept == 6
+
+
+def test_the_texts_of_rows_are_read_again_in_the_order_asked_for(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = pl.read_parquet(many)["text"]
     rows = np.array([60, 3, 21, 3, 19, 20])
     assert sources.ParquetSource(many, None).texts_at(rows).to_list() == texts.gather(rows).to_list()
-    lines = sources.JsonSource(
-        jsonl(tmp_path, *({"text": text} for text in texts), "junk"), None, tmp_path / "spool.parquet"
-    )
-    assert sum(batch.height for batch in lines.texts()) == len(texts) + 1
+    monkeypatch.setattr(sources, "BLOCK_BYTES", 500)
+    path = jsonl(tmp_path, *({"text": text} for text in texts), "junk")
+    lines = sources.JsonSource(path, None, tmp_path / "spool")
+    seen = 0
+    for batch in lines.texts():
+        seen += batch.height
+        assert lines.texts_at(np.arange(seen)[::-1]).to_list() == [*texts, None][:seen][::-1]
+    assert seen == len(texts) + 1
     assert lines.texts_at(rows).to_list() == texts.gather(rows).to_list()
+    assert len(list((tmp_path / "spool").iterdir())) > 3
 
 
 def brute_force(texts: Sequence[str]) -> Iterator[tuple[int, int, float]]:
@@ -248,6 +276,17 @@ def test_lines_that_are_no_texts_are_set_aside_and_kept_as_they_are(tmp_path: Pa
     assert outcome.set_aside == {"not_json": 3, "not_text": 1, "null": 1}
 
 
+@pytest.mark.parametrize("out", ["out.parquet", "out.jsonl"])
+def test_numbers_that_only_python_writes_as_json_do_not_cost_a_row(tmp_path: Path, out: str) -> None:
+    lines = ['{"text": "a bee", "n": NaN}', '{"n": -Infinity, "text": "a bee"}', '{"text": "\\ud800", "n": NaN}']
+    deep = '{"text": "a wasp", "n": 1, "d": ' + "[" * 500 + "]" * 500 + "}"
+    outcome = dedup(jsonl(tmp_path, *lines, deep), out)
+    assert (outcome.kept, outcome.removed["exact"], outcome.set_aside) == (2, 1, {"not_json": 1})
+    rows = written(tmp_path, out)
+    assert [str(row.get("n")) for row in rows[:2]] == ["nan", "-inf"]
+    assert rows[2]["raw"] == lines[2]
+
+
 def test_bytes_that_are_no_utf8_are_no_text(tmp_path: Path) -> None:
     broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"bee", b"\xff\xfe"]).buffers())
     path = parquet(tmp_path, text=broken)
@@ -312,6 +351,8 @@ def refused(folder: Path, path: Path, said: str, out: str = "out.parquet", **job
         (b"\x89PNG\r\n\x1a\n\0\0\0", "neither Parquet nor JSON lines"),
         (b'[\n{"text": "a"},\n{"text": "a"}\n]\n', "neither Parquet nor JSON lines"),
         (b'[{"text": "a"}]', "jq -c"),
+        (b"id,text\n1,a bee\n2,a wasp\n", r"neither Parquet nor JSON lines.*read_csv\('FILE.csv'\)"),
+        (b"\n  \n\r\n", "has no rows: all of its lines are blank"),
         (b'{"n": 1}\n', r"--column \(columns of strings: none\)"),
         (b'{"a": "x", "b": "y"}', r"--column \(columns of strings: 'a', 'b'\)"),
         (b'{"text": "x", "keep": 1}', "has a column 'keep' already"),
@@ -388,6 +429,38 @@ def test_what_was_written_before_stays_where_a_run_fails(many: Path, monkeypatch
     assert sorted(path.name for path in many.parent.iterdir()) == ["in.parquet", "out.parquet"]
 
 
+def test_a_csv_file_of_one_column_is_known_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "in.CSV").write_text("text\na bee\n")
+    refused(tmp_path, tmp_path / "in.CSV", "write_parquet")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device", "inner"), OSError("No space left on device (os error 28)")]
+)
+def test_a_full_disk_is_told_of_the_place_that_was_asked_for(
+    many: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_write", full)
+        refused(many.parent, many, f"^--out {many.parent}/out.parquet: No space left on device$")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        refused(many.parent, many, "^--report r.md: No space left on device$", report=Path("r.md"))
+    monkeypatch.setattr(module, "_read_verdicts", full)
+    with pytest.raises(PersonaAssetsError, match=r"^temporary folder .* \(TMPDIR\): No space left on device$"):
+        dedup(many, None)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_any_work(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    refused(many.parent, many, "^--out .*out.parquet: no permission to write in ")
+
+
 @pytest.mark.parametrize("out", ["out.parquet", "out.jsonl"])
 def test_a_file_that_changes_while_it_is_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
@@ -431,7 +504,10 @@ def test_the_command_prints_a_summary_and_where_it_wrote(tmp_path: Path) -> None
     parquet(tmp_path, text=[BEE, NEAR, BEE])
     done = run(tmp_path, "in.parquet", "--no-semantic", "--out", "o.jsonl", "--report", "r.md", "--strategy", "minhash")
     assert done.returncode == 0, done.stderr
-    assert all(said in done.stdout for said in ("removed, lexical", "33.33%", "lexical recall", "written to o.jsonl"))
+    assert all(
+        said in done.stdout
+        for said in ("removed, lexical", "33.33%", "lexical recall", "peak memory", "written to o.jsonl")
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", "o.jsonl", "r.md"}
 
 
@@ -460,6 +536,33 @@ def test_wrong_use_of_the_command_exits_with_2(
     done = capsys.readouterr()
     assert done.out == ""
     assert said in done.err
+
+
+def test_a_terminated_run_leaves_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hold")
+    parquet(tmp_path, text=[BEE, NEAR])
+    code = (
+        "import persona_assets.dedup.file as f, persona_assets.cli as cli; "
+        "f._read_verdicts = lambda scratch: open('hold').read(); cli.main()"
+    )
+    arguments = ["dedup", "in.parquet", "--no-semantic", "--out", "out.parquet"]
+    with subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=tmp_path) as process:
+        while process.poll() is None and not list(tmp_path.glob(".dedup-*/verdicts.arrow")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+    assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", "hold"}
+
+
+def test_a_long_run_of_embeddings_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    for encoding in (False, True):
+        with row_progress(encoding=encoding) as told:
+            told("reading", 0, None)
+            told("reading", 10_000, 20_000)
+            assert "--no-semantic" not in capsys.readouterr().err
+            told("reading", 10_000, 20_001)
+            told("comparing", 10_000, 20_001)
+        assert capsys.readouterr().err.count("--no-semantic") == encoding
 
 
 def test_a_lexical_run_loads_no_model_and_no_engine() -> None:
