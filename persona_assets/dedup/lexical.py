@@ -265,12 +265,12 @@ def _split(groups: _Groups, sketched: Sketched, known: int | None) -> tuple[_Gro
     group_of = np.repeat(np.arange(len(looser)), looser.sizes)
     keys, places = _rare_words(looser, group_of, sketched)
     order = np.lexsort((places, keys))
-    smaller = _runs(keys[order], places[order])
-    parent = group_of[smaller.members[smaller.offsets[:-1]]]
+    runs = _runs(keys[order], places[order])
+    parent = group_of[runs.members[runs.offsets[:-1]]]
+    smaller = _Groups(runs.offsets, looser.members[runs.members])
     left = np.bincount(parent, smaller.pairs(known), minlength=len(looser))
     apart = 2 * left <= looser.pairs(known)
-    smaller = _Groups(smaller.offsets, looser.members[smaller.members]).where(apart[parent])
-    return smaller, _Groups.concat([groups.where(mass), looser.where(~apart)])
+    return smaller.where(apart[parent]), _Groups.concat([groups.where(mass), looser.where(~apart)])
 
 
 def _are_masses(groups: _Groups, sketched: Sketched) -> NDArray[np.bool_]:

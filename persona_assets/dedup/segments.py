@@ -1,9 +1,9 @@
 """Segments: what later personas are compared with, of the survivors of one part of one dump.
 
 A segment is a folder of Arrow files, memory-mapped, so that a look-up reads what it touches and no text:
-`keys.arrow` has the entries of the survivors' keys, ascending; `sets.arrow` has by
-place the survivor's persona id, shard and token hashes; `<model>.usearch`, made when it is first worth it, is an index
-of their vectors. A segment is derived from the survivors and their texts and can be deleted.
+`keys.arrow` has the entries of the survivors' keys, ascending; `sets.arrow` has by place the survivor's persona id,
+shard and token hashes; `<model>.usearch`, made when it is first worth it, is an index of their vectors. A segment is
+derived from the survivors and their texts and can be deleted.
 """
 
 import uuid
@@ -67,11 +67,7 @@ class Keyed:
     def likely_in(self, entries: Hashes) -> Hashes:
         """Of the entries of other sets, ascending, those that may share a key with these; reads little where it can."""
         if FAR_LARGER * len(self.entries) < len(entries):
-            keys = keys_of(self.entries)
-            keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
-            starts = np.searchsorted(entries, with_keys(keys, np.zeros(1, np.int64)))
-            ends = np.searchsorted(entries, with_keys(keys, np.full(1, MOST_SETS - 1)), "right")
-            return entries[spans(starts, ends - starts)]
+            return _with_common_keys(self.entries, entries)[1]
         return entries[self._marks[(entries >> _UNMARKED).astype(np.int64)]]
 
 

@@ -136,3 +136,11 @@ def test_a_part_fits_the_memory_that_it_may_take() -> None:
     assert part_rows(2 << 30, semantic=True) < part_rows(2 << 30, semantic=False)
     assert part_rows(1 << 20, semantic=True) == 10_000
     assert part_rows(1 << 45, semantic=False) <= MOST_SETS
+
+
+def test_a_small_part_beside_a_large_segment_is_decided_as_in_one_part() -> None:
+    """The table of the large one is then searched, not read."""
+    texts = [f"w{n} w{n + 1} w{n * 7 % 300} who likes w{n % 11}" for n in range(600)]
+    texts += ["w5 w6 w35 who likes w5!", "w9 w10 w63 who likes w9 now", "something else altogether"]
+    clusters = {text.strip(): place % 16 for place, text in enumerate(texts)}
+    assert dedup(texts, clusters, [600, 3]).equals(dedup(texts, clusters, [603]))
