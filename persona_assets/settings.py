@@ -2,15 +2,35 @@
 
 import difflib
 import os
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from persona_assets.errors import UsageError
 
 PREFIX = "PERSONA_"
 DocumentRelation = Literal["read", "write", "like", "dislike"]
+# What a model of the file PERSONA_MODELS may set for the hops that it answers.
+OF_A_MODEL = frozenset(
+    {
+        *("engine", "model", "model_revision", "tokenizer", "price_in", "price_out"),
+        *("temperature", "top_p", "max_tokens", "seed"),
+        *("base_url", "concurrency", "timeout_s", "connect_timeout_s", "read_timeout_s", "max_retries"),
+        *("requests_per_minute", "tokens_per_minute", "batch", "batch_poll_s", "batch_requests"),
+        *("tensor_parallel", "data_parallel", "gpu_memory", "max_model_len", "vllm_options", "stall_s"),
+    }
+)
+
+
+class ModelTable(BaseModel):
+    """The file PERSONA_MODELS: settings by model, and the model of each hop (an asset's name)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    models: dict[str, dict[str, Any]]
+    hops: dict[str, str] = Field(default_factory=dict)
 
 
 class Settings(BaseSettings):
@@ -24,20 +44,54 @@ class Settings(BaseSettings):
     tasks: str | None = Field(None, description="Folder of further task files (YAML), each one becomes an asset")
 
     # Who answers
-    engine: Literal["offline", "openai"] = Field("offline", description="Who answers the prompts")
-    model: str = Field("", description="Model name at the server (engine openai)")
+    engine: Literal["offline", "openai", "vllm"] = Field("offline", description="Who answers the prompts")
+    models: str | None = Field(
+        None, description="YAML file of further models, each with settings of its own, and of the hops that they answer"
+    )
+    model: str = Field("", description="Model name at the server (openai), or its name or folder (vllm)")
     model_revision: str = Field("", description="Model revision, part of a call's key")
-    base_url: str = Field("http://127.0.0.1:8000/v1", description="OpenAI-compatible server (engine openai)")
-    api_key: SecretStr = Field(SecretStr(""), description="Key for that server; never stored or logged")
-    concurrency: int = Field(64, ge=1, description="Requests in flight at once (engine openai)")
-    timeout_s: float = Field(120.0, gt=0, description="Seconds one request may take (engine openai)")
-    max_retries: int = Field(6, ge=0, description="Times a request is tried again after a passing fault")
+    tokenizer: str = Field("", description="The model's tokenizer (folder or tokenizer.json), for `plan`")
+    price_in: float = Field(0.0, ge=0, description="Money per million input tokens")
+    price_out: float = Field(0.0, ge=0, description="Money per million output tokens")
     temperature: float = Field(0.7, ge=0, le=2, description="Sampling temperature (Persona Hub's scripts: 0.6-0.7)")
     top_p: float = Field(0.95, gt=0, le=1, description="Nucleus sampling (Persona Hub's scripts: 0.95)")
     max_tokens: int = Field(2048, ge=1, description="Answer length in tokens (Persona Hub's scripts: 2048)")
     seed: int = Field(0, description="Sampling seed, part of a call's key")
-    price_in: float = Field(0.0, ge=0, description="Money per million input tokens")
-    price_out: float = Field(0.0, ge=0, description="Money per million output tokens")
+
+    # The engine openai
+    base_url: str = Field(
+        "http://127.0.0.1:8000/v1", description="OpenAI-compatible server, or several, comma separated"
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="Key for that server; never stored or logged")
+    concurrency: int = Field(256, ge=1, description="Most requests in flight at once; fewer where a server is slower")
+    timeout_s: float = Field(120.0, gt=0, description="Seconds one request may take in all")
+    connect_timeout_s: float = Field(10.0, gt=0, description="Seconds a server may take to accept a connection")
+    read_timeout_s: float = Field(120.0, gt=0, description="Seconds without a byte after which an answer is given up")
+    max_retries: int = Field(6, ge=0, description="Times a request is tried again after a passing fault")
+    requests_per_minute: int | None = Field(None, ge=1, description="Requests sent a minute at most")
+    tokens_per_minute: int | None = Field(None, ge=1, description="Tokens, in and out, used a minute at most")
+    batch: bool = Field(False, description="Whether OpenAI's Batch API is used: half the price, hours to wait")
+    batch_poll_s: float = Field(60.0, gt=0, description="Seconds between two looks at a batch")
+    batch_requests: int = Field(50_000, ge=1, le=50_000, description="Most requests in one batch")
+
+    # The engine vllm
+    tensor_parallel: int = Field(1, ge=1, description="GPUs that share one copy of the model")
+    data_parallel: int = Field(1, ge=1, description="Copies of the model")
+    gpu_memory: float = Field(0.9, gt=0, le=1, description="Share of a GPU's memory that vLLM takes")
+    max_model_len: int | None = Field(None, ge=1, description="Longest prompt and answer in tokens; None: the model's")
+    vllm_options: str = Field("", description="Further arguments of vLLM's engine, as a JSON object")
+    stall_s: float = Field(300.0, gt=0, description="Seconds without any answer after which vLLM is started again")
+
+    # Budgets
+    max_calls_per_run: int | None = Field(None, ge=0, description="Calls that one run may make")
+    max_tokens_per_run: int | None = Field(None, ge=0, description="Tokens, in and out, that one run may use")
+    max_cost_per_run: float | None = Field(None, ge=0, description="Money that one run may spend")
+    max_calls_per_day: int | None = Field(None, ge=0, description="Calls that all runs of a day (UTC) may make")
+    max_tokens_per_day: int | None = Field(None, ge=0, description="Tokens that all runs of a day may use")
+    max_cost_per_day: float | None = Field(None, ge=0, description="Money that all runs of a day may spend")
+    targets: Annotated[dict[str, int], NoDecode] = Field(
+        {}, description="Accepted rows to stop at, as math_problems=10000,logic_problems=5000"
+    )
 
     # Arrival
     files_per_shard: int = Field(8, ge=1, description="Crawl files grouped into one shard")
@@ -88,6 +142,14 @@ class Settings(BaseSettings):
         0.5, ge=0, le=1, description="Share of input in these languages below which a shard is blocked"
     )
 
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        return {name.strip(): number.strip() for name, _, number in pairs}
+
     @field_validator("relations", "languages", "fanout", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -100,6 +162,30 @@ class Settings(BaseSettings):
             raise ValueError("needs at least one value")
         return value
 
+    def for_hop(self, hop: str) -> "Settings":
+        """These settings with those of the model that the file PERSONA_MODELS gives the hop (an asset's name).
+
+        Raises:
+            UsageError: the file is missing or wrong; the message names file and key.
+        """
+        if self.models is None:
+            return self
+        table = model_table(self.models)
+        name = table.hops.get(hop)
+        return self if name is None else self._with(table.models[name], f"{self.models}: model {name}")
+
+    def _with(self, values: dict[str, Any], where: str) -> "Settings":
+        own = {key: value for key, value in values.items() if key != "api_key_env"}
+        if variable := values.get("api_key_env"):
+            if not os.environ.get(str(variable), "").strip():
+                raise UsageError(f"{where}: the environment variable {variable}, named by api_key_env, is not set")
+            own["api_key"] = os.environ[str(variable)]
+        try:
+            return Settings(**{**self.model_dump(), **own})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"{where}: {first['loc'][0]}: {first['msg']} (got {first['input']!r})") from error
+
     @property
     def column_map(self) -> dict[str, str]:
         """`columns` as a dictionary from our column to theirs."""
@@ -109,6 +195,37 @@ class Settings(BaseSettings):
         if any(not (ours.strip() and theirs.strip()) for ours, _, theirs in pairs):
             raise UsageError(f"PERSONA_COLUMNS={self.columns!r} is not of the form text=body,url=link")
         return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+
+
+def model_table(file: str) -> ModelTable:
+    """The models and the hops that they answer.
+
+    Raises:
+        UsageError: the file is missing, not YAML, has an unknown key, or a hop names a model that it lacks.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"PERSONA_MODELS: {file} is no file of models")
+    try:
+        table = ModelTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise UsageError(f"{file}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{file}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from error
+    for name, values in table.models.items():
+        if "api_key" in values:
+            raise UsageError(
+                f"{file}: model {name}: no key belongs into a file; name the variable that holds it in api_key_env"
+            )
+        for key in values.keys() - OF_A_MODEL - {"api_key_env"}:
+            nearest = difflib.get_close_matches(key, OF_A_MODEL, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else f" (known: {', '.join(sorted(OF_A_MODEL))})"
+            raise UsageError(f"{file}: model {name}: unknown key {key}{hint}")
+    for hop, name in table.hops.items():
+        if name not in table.models:
+            raise UsageError(f"{file}: hop {hop}: no model {name} (known: {', '.join(sorted(table.models))})")
+    return table
 
 
 def _unknown_variables() -> list[str]:

@@ -79,17 +79,30 @@ class Completion:
     tokens_in: int
     tokens_out: int
     latency_s: float
-    retries: int = 0
+    faults: tuple[str, ...] = ()  # reasons of the tries before, as in `Failure`
+
+    @property
+    def retries(self) -> int:
+        """Tries beyond the first."""
+        return len(self.faults)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No answer for one request: `timeout`, `rate_limited`, `server_error`, `bad_request`, `connection`, `protocol`."""
+    """No answer for one request.
+
+    Reasons: `timeout`, `rate_limited`, `server_error`, `bad_request`, `connection`, `protocol`, `stalled`.
+    """
 
     call_id: str
     reason: str
     detail: str
-    retries: int = 0
+    faults: tuple[str, ...] = ()  # reasons of the tries before the last
+
+    @property
+    def retries(self) -> int:
+        """Tries beyond the first."""
+        return len(self.faults)
 
 
 Result = Completion | Failure

@@ -29,6 +29,7 @@ class Call:
     latency_s: float
     cost: float
     retries: int
+    faults: str
     run_id: str
     created_at: datetime
 

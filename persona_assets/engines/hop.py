@@ -215,6 +215,7 @@ class HopRunner:
             latency_s=completion.latency_s,
             cost=(completion.tokens_in * settings.price_in + completion.tokens_out * settings.price_out) / 1e6,
             retries=completion.retries,
+            faults=",".join(completion.faults),
             run_id=self.context.run_id,
             created_at=datetime.now(UTC),
         )

@@ -87,31 +87,31 @@ class OpenAIEngine:
     async def _answer(self, session: aiohttp.ClientSession, request: Request) -> Result:
         """Ask until there is an answer, a fault that another try would not mend, or no try left."""
         began = time.monotonic()
-        retries = 0
+        faults: tuple[str, ...] = ()
         while True:
             try:
-                return await self._ask(session, request, retries)
+                return await self._ask(session, request, faults)
             except GiveUpRow as fault:
-                return Failure(request.call_id, fault.reason, self._clean(fault.detail), retries)
+                return Failure(request.call_id, fault.reason, self._clean(fault.detail), faults)
             except TryAgain as fault:
-                if retries == self.settings.max_retries:
+                if len(faults) == self.settings.max_retries:
                     self._stop_if_gone(fault, began)
-                    return Failure(request.call_id, fault.reason, self._clean(fault.detail), retries)
-                retries += 1
-                await asyncio.sleep(delay_s(retries, fault.after_s))
+                    return Failure(request.call_id, fault.reason, self._clean(fault.detail), faults)
+                faults += (fault.reason,)
+                await asyncio.sleep(delay_s(len(faults), fault.after_s))
 
-    async def _ask(self, session: aiohttp.ClientSession, request: Request, retries: int) -> Completion:
+    async def _ask(self, session: aiohttp.ClientSession, request: Request, faults: tuple[str, ...]) -> Completion:
         while True:
             structure = self._structures.get(request.template.digest, Structure.JSON_SCHEMA)
             try:
-                return await self._post(session, request, structure, retries)
+                return await self._post(session, request, structure, faults)
             except NoStructuredOutput:
                 # Other requests in flight may have met it too: the form goes down by one, however many say so.
                 known = self._structures.get(request.template.digest, Structure.JSON_SCHEMA)
                 self._structures[request.template.digest] = max(known, Structure(structure + 1))
 
     async def _post(
-        self, session: aiohttp.ClientSession, request: Request, structure: Structure, retries: int
+        self, session: aiohttp.ClientSession, request: Request, structure: Structure, faults: tuple[str, ...]
     ) -> Completion:
         """One HTTP request.
 
@@ -140,7 +140,7 @@ class OpenAIEngine:
             raise TryAgain("protocol", str(error)) from error
         self._answered = True
         latency_s = time.monotonic() - sent
-        return Completion(request.call_id, text, finish_reason, tokens_in, tokens_out, latency_s, retries)
+        return Completion(request.call_id, text, finish_reason, tokens_in, tokens_out, latency_s, faults)
 
     def _raise_fault(self, response: aiohttp.ClientResponse, body: bytes, structured: bool) -> None:
         try:

@@ -219,6 +219,7 @@ CALLS = Table(
         Column("latency_s", pl.Float64(), "Seconds from sending to answer"),
         Column("cost", pl.Float64(), "Money, from the price settings"),
         Column("retries", pl.Int32(), "Times it was tried again before this answer"),
+        _text("faults", "Why each earlier try failed, comma separated: timeout, rate_limited, ..."),
         _text("run_id", "Run that paid for it"),
         Column("created_at", UTC, "When the answer was stored"),
     ),

@@ -38,6 +38,7 @@ def call(number: int, **values: object) -> Call:
         latency_s=0.25,
         cost=0.0,
         retries=0,
+        faults="",
         run_id="run",
         created_at=NOW + timedelta(microseconds=number),
     )

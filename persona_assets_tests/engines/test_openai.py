@@ -130,7 +130,7 @@ def test_an_answer_that_is_late_times_out_and_is_tried_again() -> None:
 def test_a_request_that_always_times_out_fails_its_row() -> None:
     with serve(reader, delay_s=5) as server:
         result = answers(server, timeout_s=0.1, max_retries=1)["call_0"]
-    assert result == Failure("call_0", "timeout", "no answer within 0.1 s", 1)
+    assert result == Failure("call_0", "timeout", "no answer within 0.1 s", ("timeout",))
 
 
 def test_the_wait_that_a_server_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ def test_a_bad_request_fails_its_row_only_and_is_not_repeated() -> None:
     with serve(reader, refuse=lambda body: "bad" if page(body) == 1 else "") as server:
         results = answers(server, 3)
     detail = "HTTP 400: the prompt is too long for the context"
-    assert results["call_1"] == Failure("call_1", "bad_request", detail, 0)
+    assert results["call_1"] == Failure("call_1", "bad_request", detail)
     assert len(server.bodies) == 3
 
 
