@@ -1,7 +1,7 @@
 """Content-derived ids: the same inputs give the same id on any machine and in any order (data contract 3)."""
 
 import hashlib
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 
@@ -16,6 +16,27 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 def digest(data: bytes) -> str:
     """blake2b of `data`, 128 bits, as 32 hexadecimal digits."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+class Hasher(Protocol):
+    """The part of hashlib's objects that is used."""
+
+    def update(self, data: bytes, /) -> None:
+        """Hash more."""
+        ...
+
+    def copy(self) -> "Hasher":
+        """A second one that goes on from here."""
+        ...
+
+    def hexdigest(self) -> str:
+        """The digest of all so far."""
+        ...
+
+
+def id_hasher(data: bytes) -> Hasher:
+    """`digest` for data that comes in pieces, of which these are the first."""
+    return hashlib.blake2b(data, digest_size=16)
 
 
 def make_id(prefix: Prefix, *parts: Any) -> str:  # noqa: ANN401 - any JSON values

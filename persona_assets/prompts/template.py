@@ -1,13 +1,14 @@
 """A prompt template: read from YAML, checked, rendered to the same bytes for the same values."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import jinja2
 import jsonschema
+import jsonschema_rs
 import yaml
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
@@ -59,6 +60,7 @@ class Template(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict, description="Plain values that the messages may use")
     sampling: dict[str, float] = Field(default_factory=dict, description="Overrides of the sampling settings")
     validity: tuple[Rule, ...] = ()
+    target: int | None = Field(None, ge=1, description="Accepted rows to stop at, over all partitions")
     offline: dict[str, Any] = Field(default_factory=dict, description="How the offline engine phrases an answer")
 
     @model_validator(mode="after")
@@ -66,7 +68,7 @@ class Template(BaseModel):
         if self.response_schema:
             jsonschema.Draft202012Validator.check_schema(self.response_schema)
         for message in self.messages:
-            _ENVIRONMENT.parse(message.content)
+            ENVIRONMENT.parse(message.content)
         unknown = set(self.sampling) - {"temperature", "top_p", "max_tokens", "seed"}
         if unknown:
             raise ValueError(f"unknown sampling keys {sorted(unknown)}")
@@ -97,13 +99,33 @@ class Template(BaseModel):
         """Validator of the response schema."""
         return jsonschema.Draft202012Validator(self.response_schema)
 
+    @cached_property
+    def fits(self) -> Callable[[Any], bool]:
+        """Whether a JSON value fits the response schema: `validator`, compiled, which says no more than yes or no."""
+        return jsonschema_rs.Draft202012Validator(self.response_schema).is_valid
+
+    @cached_property
+    def _delimiter(self) -> re.Pattern[str] | None:
+        tags = "|".join(sorted(self.tags))
+        return re.compile(rf"<(?=\s*/?\s*(?:{tags})\b)", re.IGNORECASE) if tags else None
+
+    def defused(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """`value` with the delimiters of the prompt made harmless wherever they stand in a string."""
+        if isinstance(value, str):
+            return self._delimiter.sub("‹", value) if "<" in value and self._delimiter else value
+        if isinstance(value, list | tuple):
+            return [self.defused(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.defused(item) for key, item in value.items()}
+        return value
+
     def render(self, variables: Mapping[str, Any]) -> list[Message]:
         """The messages with `variables` filled in. Values cannot close a section: its tags are defused in them.
 
         Raises:
             UsageError: the template uses a variable that is not given.
         """
-        values = {key: _defuse(value, self.tags) for key, value in {**self.params, **variables}.items()}
+        values = {key: self.defused(value) for key, value in {**self.params, **variables}.items()}
         try:
             return [
                 Message(role=message.role, content=_compiled(message.content).render(values))
@@ -113,25 +135,13 @@ class Template(BaseModel):
             raise UsageError(f"template {self.name}: {error}") from error
 
 
-_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 @lru_cache(maxsize=1024)
 def _compiled(content: str) -> jinja2.Template:
     """Jinja compiles anew on each call, which takes a hundred times as long as filling in."""
-    return _ENVIRONMENT.from_string(content)
-
-
-def _defuse(value: Any, tags: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value
-    """`value` with the delimiters of the prompt made harmless wherever they stand in a string."""
-    if isinstance(value, str) and tags:
-        pattern = r"<(?=\s*/?\s*(?:" + "|".join(sorted(tags)) + r")\b)"
-        return re.sub(pattern, "‹", value, flags=re.IGNORECASE)
-    if isinstance(value, list | tuple):
-        return [_defuse(item, tags) for item in value]
-    if isinstance(value, dict):
-        return {key: _defuse(item, tags) for key, item in value.items()}
-    return value
+    return ENVIRONMENT.from_string(content)
 
 
 def load_template(path: Path) -> Template:

@@ -1,0 +1,135 @@
+"""Renders one template for very many questions: Jinja once per form, then only what differs is filled in.
+
+A variable that a template does nothing with but print (a document, a persona) is a *hole*; all other variables, which
+may be looped over or computed with, make the *form* of a prompt. A hop has few forms and many questions. The bytes are
+those of `Template.render`, which stays the reference: an audit uses it, a property test compares the two.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+from jinja2 import meta, nodes
+
+from persona_assets.ids import Hasher, canonical_json, id_hasher
+from persona_assets.prompts.template import ENVIRONMENT, Message, Template
+
+FORMS = 8192  # kept at most; more than the values of `pick` that a task's template may compute with
+_OPEN, _CLOSE = "\ue000", "\ue001"  # around a hole's number; private use, so no template means anything by them
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered prompt: a form and what is filled into its holes."""
+
+    form: "Form"
+    values: tuple[str, ...]
+
+    def messages(self) -> list[Message]:
+        """The chat messages."""
+        return self.form.messages(self.values)
+
+    def key(self, suffix: bytes) -> str:
+        """`make_id("call", messages, ...)`, where `suffix` is the canonical JSON of what follows the messages."""
+        start, order, pattern = self.form.hashed
+        hasher = start.copy()
+        # Within a JSON string, so that pieces escaped one by one are what the whole would be escaped to.
+        hasher.update(pattern % tuple([orjson.dumps(self.values[hole])[1:-1] for hole in order]))
+        hasher.update(suffix)
+        return f"call_{hasher.hexdigest()}"
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the prompts of one form have in common: messages, in which marks stand for the holes if `marked`."""
+
+    given: list[Message]
+    marked: bool
+
+    def _split(self, text: str) -> list[str | int]:
+        """Text, hole, text, hole, ..., text."""
+        first, *others = text.split(_OPEN) if self.marked else [text]
+        pieces: list[str | int] = [first]
+        for other in others:
+            number, _, following = other.partition(_CLOSE)
+            pieces += [int(number), following]
+        return pieces
+
+    @cached_property
+    def _contents(self) -> list[tuple[str, list[str | int]]]:
+        return [(message["role"], self._split(message["content"])) for message in self.given]
+
+    @cached_property
+    def hashed(self) -> tuple[Hasher, list[int], bytes]:
+        """What hashed all that comes before the first hole, the holes in order, and a %-pattern of the rest."""
+        first, *rest = self._split(canonical_json(self.given).decode())
+        holes = [piece for piece in rest if isinstance(piece, int)]
+        pattern = "".join("%b" if isinstance(piece, int) else piece.replace("%", "%%") for piece in rest)
+        return id_hasher(f"[{first}".encode()), holes, pattern.encode()  # the bracket opens the list of a key's parts
+
+    def messages(self, values: Sequence[str]) -> list[Message]:
+        """The messages with the holes filled in."""
+        return [
+            Message(role=role, content="".join([values[p] if isinstance(p, int) else p for p in pieces]))
+            for role, pieces in self._contents
+        ]
+
+
+class Renderer:
+    """Renders a template; keeps the forms that it met."""
+
+    def __init__(self, template: Template) -> None:
+        """Look at the template; nothing is rendered yet."""
+        self.template = template
+        self.holes, self.others = variables_of(template)
+        self._plain = _OPEN.encode() not in canonical_json(template.prompt_part())
+        self._forms: dict[bytes, Form] = {}
+        self._texts: dict[str, str] = {}  # a message that is the same in all forms is kept once
+
+    def prompt(self, variables: Mapping[str, Any]) -> Prompt:
+        """The prompt with `variables` filled in.
+
+        Raises:
+            UsageError: the template uses a variable that is not given.
+        """
+        defused = self.template.defused
+        try:
+            values = tuple([defused(str(variables[name])) for name in self.holes])
+            key = orjson.dumps([variables[name] for name in self.others])
+        except KeyError:  # where Jinja needs it, its error names the variable
+            return self._unshared(variables)
+        form = self._forms.get(key)
+        if form is None:
+            if not self._plain or _OPEN.encode() in key:
+                return self._unshared(variables)
+            form = self._keep(key, {name: variables[name] for name in self.others})
+        return Prompt(form, values)
+
+    def _keep(self, key: bytes, rest: Mapping[str, Any]) -> Form:
+        marks = {name: f"{_OPEN}{number}{_CLOSE}" for number, name in enumerate(self.holes)}
+        messages = self.template.render({**rest, **marks})
+        for message in messages:
+            message["content"] = self._texts.setdefault(message["content"], message["content"])
+        if len(self._forms) >= FORMS:
+            self._forms.clear()
+            self._texts.clear()
+        self._forms[key] = Form(messages, marked=True)
+        return self._forms[key]
+
+    def _unshared(self, variables: Mapping[str, Any]) -> Prompt:
+        return Prompt(Form(self.template.render(variables), marked=False), ())
+
+
+def variables_of(template: Template) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The variables that a template's messages only print, and the others that they use; both sorted."""
+    used: set[str] = set()
+    more: set[str] = set()  # names that something else than printing is done with
+    for message in template.messages:
+        tree = ENVIRONMENT.parse(message.content)
+        used |= meta.find_undeclared_variables(tree)
+        printed = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
+        more |= {node.name for node in tree.find_all(nodes.Name) if id(node) not in printed}
+    used -= template.params.keys() | ENVIRONMENT.globals.keys()
+    return tuple(sorted(used - more)), tuple(sorted(used & more))
