@@ -111,6 +111,6 @@ def put_rejects(lake: Lake, table: Table, *rows: dict[str, Any], shard: str = SH
 def put_calls(lake: Lake, *names: str) -> None:
     """Write calls into the ledger's place, as a part without a meaningful name."""
     frame = pl.DataFrame([call(name) for name in names], schema=CALLS.polars)
-    path = f"{lake.root}/calls/template=t/shard={SHARD}/part-x.parquet"
+    path = f"{lake.root}/calls/template=text_to_persona/shard={SHARD}/part-x.parquet"
     lake.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
     frame.write_parquet(path)

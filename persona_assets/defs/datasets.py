@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from persona_assets.defs.damage import evaluate_ledger
 from persona_assets.defs.factory import one, partitioned_asset
 from persona_assets.engines.hop import Context, Report
 from persona_assets.prompts import Template
@@ -23,6 +24,7 @@ tasks = [
         group="datasets",
         text=template.description,
         deps=["deduped_personas"],
+        judge=evaluate_ledger,
         kinds=frozenset({"parquet", "openai"}),
     )
     for template in load_tasks(load_settings()).values()

@@ -6,6 +6,7 @@ import dagster as dg
 
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
+from persona_assets.defs.damage import evaluate_ledger
 from persona_assets.defs.factory import one, partitioned_asset
 from persona_assets.defs.partitions import DUMPS, SameDump
 from persona_assets.defs.sealed import evaluate_seals
@@ -27,6 +28,7 @@ extracted_personas = partitioned_asset(
     group="personas",
     text="Text-to-persona: who is likely to read, write, like or dislike each document.",
     deps=["raw_documents"],
+    judge=evaluate_ledger,
     kinds=frozenset({"parquet", "openai"}),
 )
 
@@ -37,6 +39,7 @@ expanded_personas = partitioned_asset(
     text="Persona-to-persona: people related to each persona, up to six hops away, among them those whom the web "
     "rarely shows.",
     deps=["extracted_personas"],
+    judge=evaluate_ledger,
     kinds=frozenset({"parquet", "openai"}),
 )
 

@@ -50,8 +50,16 @@ def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) ->
     """The view of one table; typed and empty where it has no partition."""
     glob = glob_of(lake, table)
     if lake.fs.glob(glob):
-        columns = ", ".join(identifier(name) for name in table.polars)
-        sql = fill_sql("table_view", name=identifier(table.name), columns=columns, files=literal(lake.url(glob)))
+        later = {name: f"coalesce({identifier(name)}, {literal(value)}) AS " for name, value in table.later.items()}
+        columns = ", ".join(later.get(name, "") + identifier(name) for name in table.polars)
+        typed = ", ".join(f"NULL::{duckdb_types(table)[name]} AS {identifier(name)}" for name in later)
+        sql = fill_sql(
+            "table_view",
+            name=identifier(table.name),
+            columns=columns,
+            files=literal(lake.url(glob)),
+            later=f"UNION ALL BY NAME SELECT {typed} WHERE false" if later else "",
+        )
     else:
         sql = empty_view(table)
     try:

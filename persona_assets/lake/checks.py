@@ -1,6 +1,6 @@
 """Runs the checks of `sql/checks/` on one partition; each file is a query that returns the failing rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +8,10 @@ from typing import Any
 import duckdb
 import orjson
 import polars as pl
+import pyarrow as pa
 
-from persona_assets.lake.catalog import connect, empty_view
+from persona_assets.lake.call_index import CallIndex
+from persona_assets.lake.catalog import add_view, empty_view
 from persona_assets.lake.schemas import (
     CHECK_RESULTS,
     DEDUPED_PERSONAS,
@@ -75,12 +77,13 @@ def gate_names(table: Table) -> list[str]:
     return names
 
 
-def run_gates(
-    lake: Lake, table: Table, key: str, settings: Settings, run_id: str, task_tables: Iterable[Table] = ()
-) -> list[CheckOutcome]:
+def run_gates(lake: Lake, table: Table, key: str, settings: Settings, run_id: str) -> list[CheckOutcome]:
     """Run a partition's gates and record the results in the lake, where an audit finds them."""
-    with connect(lake, task_tables) as connection:
+    with _connect(lake) as connection:
+        if table is DEDUPED_PERSONAS:
+            add_view(connection, lake, table)
         _prepare(connection, lake, table, key)
+        connection.register("held", _held(connection, lake, table))
         _set_variables(connection, table, settings)
         outcomes = [_run(connection, name) for name in gate_names(table)]
     _record(lake, table, key, outcomes, run_id)
@@ -114,10 +117,7 @@ def _upstream_is_newer(lake: Lake, table: Table, key: str, committed_at: str) ->
 
 
 def _fits_upstream(lake: Lake, table: Table, key: str) -> bool:
-    with duckdb.connect() as connection:
-        if not lake.is_local:
-            connection.register_filesystem(lake.fs)
-        connection.execute(empty_view(REJECTED))
+    with _connect(lake) as connection:
         _prepare(connection, lake, table, key)
         return all(_run(connection, name).passed for name in gate_names(table) if name in AGAINST_UPSTREAM)
 
@@ -125,9 +125,7 @@ def _fits_upstream(lake: Lake, table: Table, key: str) -> bool:
 def run_drift(lake: Lake, table: Table) -> list[CheckOutcome]:
     """Compare the partitions of a table with one another (advisory)."""
     characters = "length(text)" if "text" in table.polars else _content_length(table)
-    with duckdb.connect() as connection:
-        if not lake.is_local:
-            connection.register_filesystem(lake.fs)
+    with _connect(lake) as connection:
         paths = lake.paths(table)
         if not paths:
             return [CheckOutcome(name, 0, []) for name in DRIFT_CHECKS]
@@ -148,6 +146,26 @@ def _content_length(table: Table) -> str:
     skip = {"sample_id", "task", "document_id", "language", "call_id", "template", "model", "shard", "run_id"}
     names = [identifier(column.name) for column in own if column.name not in skip]
     return "length(concat(" + ", ".join(names or ["''"]) + "))"
+
+
+def _connect(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """A connection that has looked at nothing of the lake yet."""
+    connection = duckdb.connect()
+    if not lake.is_local:
+        connection.register_filesystem(lake.fs)
+    connection.execute(empty_view(REJECTED))
+    return connection
+
+
+def _held(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> pa.Table:
+    """Those calls of the partition's rows that are in the ledger, under the template that the row names."""
+    held = [pl.Series("call_id", [], pl.String())]
+    if table.generated:
+        calls = connection.sql("SELECT DISTINCT template, call_id FROM rows WHERE template || call_id IS NOT NULL").pl()
+        for (template,), asked in calls.group_by("template"):
+            ids = asked["call_id"]
+            held.append(ids.filter(pl.Series(CallIndex(lake, str(template)).held(ids))))
+    return pl.concat(held).to_frame().to_arrow()
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, key: str) -> None:

@@ -10,12 +10,16 @@ UTC = pl.Datetime("us", "UTC")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Polars type, what it holds, and whether it may be null."""
+    """One column: its Polars type, what it holds, and whether it may be null.
+
+    `default`, where it is not None, is what files read as that were written before the column was added.
+    """
 
     name: str
     dtype: pl.DataType
     description: str
     nullable: bool = False
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Table:
     def required(self) -> list[str]:
         """Names of the columns that are never null."""
         return [column.name for column in self.columns if not column.nullable]
+
+    @property
+    def later(self) -> dict[str, str]:
+        """Columns that were added later, with their defaults; what reads stored files adds them where they lack."""
+        return {column.name: column.default for column in self.columns if column.default is not None}
 
     @property
     def generated(self) -> bool:
@@ -219,7 +228,12 @@ CALLS = Table(
         Column("latency_s", pl.Float64(), "Seconds from sending to answer"),
         Column("cost", pl.Float64(), "Money, from the price settings"),
         Column("retries", pl.Int32(), "Times it was tried again before this answer"),
-        _text("faults", "Why each earlier try failed, comma separated: timeout, rate_limited, ..."),
+        Column(
+            "faults",
+            pl.String(),
+            "Why each earlier try failed, comma separated: timeout, rate_limited, ...",
+            default="",
+        ),
         _text("run_id", "Run that paid for it"),
         Column("created_at", UTC, "When the answer was stored"),
     ),
@@ -288,10 +302,13 @@ def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     if missing or extra:
         raise ValueError(f"table {table.name}: missing columns {sorted(missing)}, unknown columns {sorted(extra)}")
     frame = frame.select(table.polars.names())
+    schema = frame.schema
+    if schema == table.polars:
+        return frame
     wrong = [
-        f"{name} is {frame.schema[name]}, declared {dtype}"
+        f"{name} is {schema[name]}, declared {dtype}"
         for name, dtype in table.polars.items()
-        if frame.schema[name] != dtype and frame.schema[name] != pl.Null
+        if schema[name] != dtype and schema[name] != pl.Null
     ]
     if wrong:
         raise ValueError(f"table {table.name}: {'; '.join(wrong)}")

@@ -26,7 +26,7 @@ from persona_assets.lake.schemas import REJECTED, Table, conform
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 # Folders of the lake that are no tables.
-FOLDERS = frozenset({"seals", "templates", "embeddings", "segments", "calls_corrupt"})
+FOLDERS = frozenset({"seals", "templates", "embeddings", "segments", "batches", "calls_corrupt"})
 ROW_GROUP_ROWS = 65_536  # bounds what a reader holds while it scans one partition
 
 
@@ -229,7 +229,12 @@ class Lake:
         if not paths:
             return pl.LazyFrame(schema=table.polars)
         sources = [self.url(path) for path in paths]
-        return pl.scan_parquet(sources, hive_partitioning=False, glob=False)
+        if not table.later:
+            return pl.scan_parquet(sources, hive_partitioning=False, glob=False)
+        scan = pl.scan_parquet(
+            sources, schema=table.polars, missing_columns="insert", hive_partitioning=False, glob=False
+        )
+        return scan.with_columns(pl.col(name).fill_null(value) for name, value in table.later.items())
 
     def read(self, table: Table, key: str) -> pl.DataFrame:
         """One partition in memory.

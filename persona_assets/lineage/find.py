@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 
 from persona_assets.engines.ledger import Ledger
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake, Table
+from persona_assets.lake.call_index import CallIndex
 from persona_assets.lake.schemas import (
     ASSET_TABLES,
     CALL_COLUMNS,
@@ -73,6 +74,7 @@ class Finder:
     lake: Lake
     tasks: Sequence[Table]
     _paths: dict[str, list[str]] = field(default_factory=dict)
+    _indexes: dict[str, CallIndex] = field(default_factory=dict)
 
     def rows(self, table: Table, where: pl.Expr, hint: str = "") -> list[Found]:
         """Rows that `where` holds for: those of the partition `hint` if it has any, else of all, in partition order.
@@ -129,12 +131,21 @@ class Finder:
 
     def call(self, call_id: str, template: str = "") -> Found | None:
         """The call; of copies that raced, the one that every reader of `template` takes (all templates if empty)."""
-        paths = self._listed(CALLS.name, Ledger(self.lake).paths)
-        asked = [path for path in paths if template and f"/template={template}/" in path]
-        found = self._scan(asked, CALLS, pl.col("call_id") == call_id) or self._scan(
-            paths, CALLS, pl.col("call_id") == call_id
+        where = pl.col("call_id") == call_id
+        templates = Ledger(self.lake).templates()
+        asked = [template] if template in templates else []
+        found = self._scan(self._parts_with(call_id, asked), CALLS, where) or self._scan(
+            self._parts_with(call_id, templates), CALLS, where
         )
         return min(found, key=lambda one: (one.row["created_at"], one.row["run_id"], one.row["shard"]), default=None)
+
+    def _parts_with(self, call_id: str, templates: Sequence[str]) -> list[str]:
+        """The ledger's parts of these templates that hold a call."""
+        paths = []
+        for template in templates:
+            index = self._indexes.setdefault(template, CallIndex(self.lake, template, _cannot_be_read))
+            paths += [index.path(part) for part in index.find(pl.Series([call_id])).part.tolist()]
+        return sorted(set(paths))
 
     def table(self, name: str) -> Table | None:
         """A table by name."""
@@ -192,9 +203,15 @@ def _naming(path: str) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise PersonaAssetsError(
-            f"{path} cannot be read: {_first_line(error)}; restore it, or materialise the partition again"
-        ) from error
+        raise _unreadable(path, _first_line(error)) from error
+
+
+def _cannot_be_read(path: str, why: str) -> NoReturn:
+    raise _unreadable(path, why.split("\n", 1)[0])
+
+
+def _unreadable(path: str, why: str) -> PersonaAssetsError:
+    return PersonaAssetsError(f"{path} cannot be read: {why}; restore it, or materialise the partition again")
 
 
 def _require_columns(frame: pl.DataFrame, path: str, table: Table) -> None:
