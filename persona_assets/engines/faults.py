@@ -11,17 +11,30 @@ import orjson
 from persona_assets.engines.base import EngineUnavailable
 
 TRY_AGAIN = {408: "timeout", 409: "server_error", 425: "server_error", 429: "rate_limited"}
+OVERLOAD = {429, 503, 504, 529}
 FIRST_DELAY_S = 0.5  # mean wait before the first retry is half of it
 LONGEST_DELAY_S = 60.0  # a server that is down for longer is not asked more often than this
 LONGEST_RETRY_AFTER_S = 600.0  # a wish beyond is taken as this, so that a wrong header cannot stop a run for a day
 
 
 class TryAgain(Exception):
-    """A passing fault: `reason` as in `Failure`, and the seconds that the server asked to wait, if it did."""
+    """A passing fault: `reason` as in `Failure`, and the seconds that the server asked to wait, if it did.
 
-    def __init__(self, reason: str, detail: str, after_s: float | None = None, *, unreachable: bool = False) -> None:
+    `overload`: it may be a sign that too much was asked at once; `unreachable`: nothing was sent, as no connection was.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        detail: str,
+        after_s: float | None = None,
+        *,
+        overload: bool = False,
+        unreachable: bool = False,
+    ) -> None:
         super().__init__(detail)
-        self.reason, self.detail, self.after_s, self.unreachable = reason, detail, after_s, unreachable
+        self.reason, self.detail, self.after_s = reason, detail, after_s
+        self.overload, self.unreachable = overload, unreachable
 
 
 class GiveUpRow(Exception):
@@ -37,7 +50,10 @@ class NoStructuredOutput(Exception):
 
 
 def delay_s(retry: int, after_s: float | None) -> float:
-    """Seconds to wait before retry number `retry` (from 1): exponential with full jitter, never less than asked for."""
+    """Seconds to wait before retry number `retry`: exponential with full jitter, never less than asked for.
+
+    Numbers begin at 1; 0 is for a fault by chance, which a second try soon mends.
+    """
     jitter = random.uniform(0, min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(retry - 1, 32)))
     return jitter if after_s is None else min(after_s, LONGEST_RETRY_AFTER_S) + min(jitter, FIRST_DELAY_S)
 
@@ -90,7 +106,7 @@ def raise_fault(status: int, headers: Mapping[str, str], body: bytes, *, answere
         raise EngineUnavailable(f"{detail}; {remedy}")
     if status in TRY_AGAIN or status >= 500:
         after_s = retry_after_s(headers, datetime.now(UTC))
-        raise TryAgain(TRY_AGAIN.get(status, "server_error"), detail, after_s)
+        raise TryAgain(TRY_AGAIN.get(status, "server_error"), detail, after_s, overload=status in OVERLOAD)
     if structured and status in (400, 422) and _names_structure(message):
         raise NoStructuredOutput(detail)
     raise GiveUpRow("bad_request", detail)

@@ -31,9 +31,23 @@ def endpoint(base_url: str) -> URL:
         raise UsageError(f"PERSONA_BASE_URL is not an address: {error}") from error
     if url.user or url.password or url.query_string or url.fragment:
         raise UsageError("PERSONA_BASE_URL may hold no user, password, query or fragment; the key is PERSONA_API_KEY")
+    if "," in base_url:
+        raise UsageError("PERSONA_BASE_URL names several servers where one is meant")
     if url.scheme not in ("http", "https") or not url.host:
         raise UsageError(f"PERSONA_BASE_URL={base_url!r} is no http:// or https:// address")
     return url.with_path(url.path.rstrip("/") + "/chat/completions")
+
+
+def endpoints(base_urls: str) -> list[URL]:
+    """The addresses of chat completions below each of `base_urls`, comma separated.
+
+    Raises:
+        UsageError: as in `endpoint`, or none is named.
+    """
+    found = [endpoint(part) for part in base_urls.split(",") if part.strip()]
+    if not found:
+        raise UsageError("PERSONA_BASE_URL names no server")
+    return list(dict.fromkeys(found))
 
 
 def chat_body(request: Request, model: str, structure: Structure) -> bytes:
@@ -60,7 +74,7 @@ def with_schema(messages: list[Message], schema: dict[str, Any]) -> list[Message
 
 
 def read_completion(body: bytes) -> tuple[str, str, int, int]:
-    """Text, finish reason, prompt and answer tokens (0 where not told). A refusal is an answer.
+    """Text, finish reason, prompt and answer tokens (0 where not told). A refusal is an answer, its reason `refusal`.
 
     Raises:
         ValueError: the body is not a chat completion.
@@ -72,11 +86,13 @@ def read_completion(body: bytes) -> tuple[str, str, int, int]:
         content = message.get("content")
         if isinstance(content, list):  # some servers answer in parts
             content = "".join(part.get("text") or "" for part in content)
-        text = content or message.get("refusal") or ""
+        refusal = message.get("refusal")
+        text = content or refusal or ""
         usage = value.get("usage") or {}
         tokens = [int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens")]
         if not isinstance(text, str):
             raise TypeError("its content is no text")
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"no chat completion: {type(error).__name__} {error}") from error
-    return text, str(choice.get("finish_reason") or "unknown"), tokens[0], tokens[1]
+    finish_reason = "refusal" if refusal and not content else str(choice.get("finish_reason") or "unknown")
+    return text, finish_reason, tokens[0], tokens[1]

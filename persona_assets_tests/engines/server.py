@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,13 @@ from aiohttp import web
 Body = dict[str, Any]
 Fault = str  # a name in `FAULTS`, or "" for a good answer
 RETRY_AFTER_S = "0.05"
+LATE_S = 1.0
+STALL_S = 30.0
+LARGE = 1 << 20  # bytes
+# A fifth of the requests in one of nine ways, for `shares`.
+MIXTURE = dict.fromkeys(
+    ("rate", "error", "unavailable", "garbage", "half", "close", "wrong", "refusal", "late"), 0.2 / 9
+)
 
 
 def status(code: int, message: str, **headers: str) -> web.Response:
@@ -24,6 +32,7 @@ def status(code: int, message: str, **headers: str) -> web.Response:
 
 FAULTS: Mapping[str, Callable[[], web.Response]] = {
     "rate": lambda: status(429, "too many requests", Retry_After=RETRY_AFTER_S),
+    "busy": lambda: status(429, "too many requests"),
     "error": lambda: status(500, "the model fell over"),
     "unavailable": lambda: status(503, "loading"),
     "bad": lambda: status(400, "the prompt is too long for the context"),
@@ -35,18 +44,24 @@ FAULTS: Mapping[str, Callable[[], web.Response]] = {
     "no_schema": lambda: status(400, "response_format of type json_schema is not supported"),
     "garbage": lambda: web.Response(body=b"\xff\x00 not json"),
     "no_choice": lambda: web.json_response({"choices": []}),
+    "refusal": lambda: web.json_response(completion(None, refusal="I will not.")),
+    "large": lambda: web.Response(body=b" " * LARGE),
 }
 
 
 @dataclass
 class Server:
-    """What it is told to do, and what it saw. `faults` is used up first, one per request; then come `shares`."""
+    """What it is told to do, and what it saw. `faults` is used up first, one per request; then come `shares`.
+
+    Beyond `takes` requests in flight it answers `busy` at once. `paid` counts the answers that were sent, by messages.
+    """
 
     answer: Callable[[Body], str]
     faults: list[Fault] = field(default_factory=list)
     shares: Mapping[Fault, float] = field(default_factory=dict)
     refuse: Callable[[Body], Fault] = lambda body: ""
     delay_s: float = 0.0
+    takes: int | None = None
     seed: int = 0
     url: str = ""
     bodies: list[Body] = field(default_factory=list)
@@ -54,6 +69,8 @@ class Server:
     in_flight: int = 0
     most_in_flight: int = 0
     cancelled: int = 0
+    met: Counter[Fault] = field(default_factory=Counter)
+    paid: Counter[bytes] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -65,8 +82,16 @@ class Server:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
+            if self.takes is not None and self.in_flight > self.takes:
+                self.met["busy"] += 1
+                return FAULTS["busy"]()
             await asyncio.sleep(self.delay_s)
-            return await self._respond(request, body, self._next_fault(body))
+            fault = self._next_fault(body)
+            self.met[fault] += 1
+            response = await self._respond(request, body, fault)
+            if fault in ("", "wrong", "refusal", "late"):
+                self.paid[orjson.dumps(body["messages"])] += 1
+            return response
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -84,8 +109,8 @@ class Server:
     async def _respond(self, request: web.Request, body: Body, fault: Fault) -> web.StreamResponse:
         if fault in FAULTS:
             return FAULTS[fault]()
-        if fault == "late":
-            await asyncio.sleep(1.0)
+        if fault in ("late", "stall"):
+            await asyncio.sleep(LATE_S if fault == "late" else STALL_S)
         if fault == "close":
             assert request.transport is not None
             request.transport.close()
@@ -110,23 +135,24 @@ def completion(text: str | None, finish_reason: str = "stop", **message: Any) ->
 
 
 @contextmanager
-def serve(answer: Callable[[Body], str], faults: Iterable[Fault] = (), **options: Any) -> Iterator[Server]:
-    """A running server; `url` is its base URL."""
+def serve(
+    answer: Callable[[Body], str], faults: Iterable[Fault] = (), port: int = 0, **options: Any
+) -> Iterator[Server]:
+    """A running server; `url` is its base URL. `port`: of its own choice, or that of a server that was there before."""
     server = Server(answer, list(faults), **options)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     application = web.Application()
     application.router.add_post("/v1/chat/completions", server.handle)
-    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
 
     async def start() -> int:
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
         return int(runner.addresses[0][1])
 
-    port = asyncio.run_coroutine_threadsafe(start(), loop).result()
-    server.url = f"http://127.0.0.1:{port}/v1"
+    server.url = f"http://127.0.0.1:{asyncio.run_coroutine_threadsafe(start(), loop).result()}/v1"
     try:
         yield server
     finally:

@@ -36,7 +36,7 @@ def test_retry_after_is_read_as_seconds_or_date(value: str, seconds: float | Non
 
 
 @hypothesis_settings(max_examples=50, deadline=None)
-@given(retry=st.integers(1, 2000), after_s=st.none() | st.floats(0, 100))
+@given(retry=st.integers(0, 2000), after_s=st.none() | st.floats(0, 100))
 def test_a_delay_is_never_shorter_than_asked_for_nor_without_bound(retry: int, after_s: float | None) -> None:
     assert (after_s or 0.0) <= delay_s(retry, after_s) <= LONGEST_DELAY_S + (after_s or 0.0)
 
@@ -63,3 +63,10 @@ def test_a_delay_is_never_shorter_than_asked_for_nor_without_bound(retry: int, a
 def test_a_status_means(status: int, body: bytes, answered: bool, raised: type[Exception]) -> None:
     with pytest.raises(raised):
         raise_fault(status, {}, body, answered=answered, structured=True)
+
+
+@pytest.mark.parametrize(("status", "overload"), [(429, True), (503, True), (529, True), (500, False), (409, False)])
+def test_what_may_be_a_sign_of_too_much_at_once(status: int, overload: bool) -> None:
+    with pytest.raises(TryAgain) as caught:
+        raise_fault(status, {}, b"", answered=True, structured=False)
+    assert caught.value.overload is overload

@@ -1,16 +1,18 @@
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from persona_assets.engines import faults, openai
+from persona_assets.engines import client, faults, openai
 from persona_assets.engines.base import Completion, EngineUnavailable, Failure, Request, Result, Sampling
 from persona_assets.engines.openai import OpenAIEngine
 from persona_assets.engines.select import make_engine
 from persona_assets.errors import UsageError
-from persona_assets_tests.engines.server import Server, completion, serve
+from persona_assets_tests.engines.server import LARGE, Server, completion, serve
 from persona_assets_tests.engines.tiny import TEMPLATE, page, reader, settings
 
 SAMPLING = Sampling(0.7, 0.95, 100, 3)
@@ -133,6 +135,41 @@ def test_a_request_that_always_times_out_fails_its_row() -> None:
     assert result == Failure("call_0", "timeout", "no answer within 0.1 s", ("timeout",))
 
 
+def test_a_server_that_stalls_is_told_from_one_that_is_slow() -> None:
+    with serve(reader, shares={"stall": 1.0}) as server:
+        result = answers(server, read_timeout_s=0.1, max_retries=0)["call_0"]
+    assert result == Failure("call_0", "timeout", "no byte of an answer for 0.1 s")
+
+
+def test_a_server_that_accepts_no_connection_stops_the_run_after_the_time_for_that() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        host, port = full.getsockname()
+        with socket.create_connection((host, port)), ExitStack() as more:
+            for _ in range(3):  # fill the queue of connections that nobody accepts
+                waiting = more.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex((host, port))
+            engine = OpenAIEngine(settings(f"http://{host}:{port}/v1", connect_timeout_s=0.1, max_retries=0))
+            with pytest.raises(EngineUnavailable, match=r"no connection within 0\.1 s; start the server"):
+                list(engine.stream(requests(1)))
+
+
+def test_an_answer_that_is_too_large_for_memory_fails_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MOST_BYTES", LARGE - 1)
+    with serve(reader, faults=["large"]) as server:
+        results = answers(server, 2, concurrency=1)
+    assert results["call_0"] == Failure("call_0", "protocol", "the answer is larger than 0 MiB")
+    assert isinstance(results["call_1"], Completion)
+    assert len(server.bodies) == 2
+
+
+def test_a_proxy_of_the_environment_is_not_used_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with serve(reader) as server:
+        assert isinstance(answers(server)["call_0"], Completion)
+
+
 def test_the_wait_that_a_server_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float | None] = []
 
@@ -144,6 +181,35 @@ def test_the_wait_that_a_server_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch
     with serve(reader, faults=["rate", "error"]) as server:
         answers(server)
     assert asked == [0.05, None]
+
+
+@pytest.mark.parametrize(("fault", "retries"), [("error", [0, 2, 3]), ("busy", [1, 2, 3])])
+def test_waits_grow_while_a_server_answers_nobody_or_counts_requests(
+    fault: str, retries: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def recorded(retry: int, after_s: float | None) -> float:
+        asked.append(retry)
+        return 0.0
+
+    monkeypatch.setattr(openai, "delay_s", recorded)
+    with serve(reader, faults=[fault] * 3) as server:
+        answers(server)
+    assert asked == retries
+
+
+def test_a_fault_by_chance_is_tried_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def recorded(retry: int, after_s: float | None) -> float:
+        asked.append(retry)
+        return 0.0
+
+    monkeypatch.setattr(openai, "delay_s", recorded)
+    with serve(reader, faults=["", "error", "", "error", "", "error", ""]) as server:
+        answers(server, 9, concurrency=1)
+    assert asked == [0, 0, 0]
 
 
 def test_a_bad_request_fails_its_row_only_and_is_not_repeated() -> None:
@@ -194,14 +260,21 @@ def test_a_server_that_is_not_there_stops_the_run_with_its_address() -> None:
         list(engine.stream(requests(3)))
 
 
-@pytest.mark.parametrize("message", [{"content": None, "refusal": "I will not."}, {"content": "I will not."}])
-def test_a_refusal_is_an_answer(message: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    body = completion("", "content_filter", **message)
+def test_a_refusal_is_an_answer_with_that_reason() -> None:
+    with serve(reader, faults=["refusal"]) as server:
+        result = answers(server)["call_0"]
+    assert isinstance(result, Completion)
+    assert (result.text, result.finish_reason) == ("I will not.", "refusal")
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_the_finish_reason_is_handed_on(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = completion("I will", reason, refusal=None)
     monkeypatch.setattr("persona_assets_tests.engines.server.completion", lambda text: body)
     with serve(reader) as server:
         result = answers(server)["call_0"]
     assert isinstance(result, Completion)
-    assert (result.text, result.finish_reason) == ("I will not.", "content_filter")
+    assert (result.text, result.finish_reason) == ("I will", reason)
 
 
 def test_usage_that_is_not_told_counts_as_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,6 +373,8 @@ def test_the_identity_is_model_and_revision() -> None:
         ({"base_url": "localhost:8000/v1"}, "PERSONA_BASE_URL"),
         ({"base_url": "http://user:word@host/v1"}, "PERSONA_API_KEY"),
         ({"base_url": "http://host:99999999/v1"}, "PERSONA_BASE_URL"),
+        ({"base_url": "http://one/v1,two/v1"}, "PERSONA_BASE_URL"),
+        ({"base_url": " , "}, "PERSONA_BASE_URL"),
         ({"api_key": "two\nlines"}, "PERSONA_API_KEY"),
     ],
 )
