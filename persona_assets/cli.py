@@ -92,6 +92,45 @@ def run(
 
 
 @app.command()
+def plan(
+    dumps: Annotated[
+        str | None,
+        typer.Option(help="Folder with one folder of crawl files per dump (default: PERSONA_DUMPS, dumps)."),
+    ] = None,
+    lake: LakeOption = None,
+    dump: Annotated[list[str] | None, typer.Option(help="Plan for this dump; may stand several times.")] = None,
+    shard: Annotated[list[str] | None, typer.Option(help="Plan for this shard; may stand several times.")] = None,
+    asset: Annotated[list[str] | None, typer.Option(help="Plan for this asset; may stand several times.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Plan again what is materialised already.")] = False,
+    tokens_per_second: Annotated[
+        float | None,
+        typer.Option(help="Answer tokens a second of all GPUs together (default: as in the last day's calls)."),
+    ] = None,
+    gpus: Annotated[
+        float | None, typer.Option(help="GPUs that give this throughput (default: those of the engine vllm, else 1).")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the plan as one HTML page.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what a run would take, before it runs: calls, tokens, money, GPU-hours, disk, rows. Asks and writes nothing.
+
+    Example: persona-assets plan --asset math_problems --tokens-per-second 2500 --gpus 2
+    """
+    from persona_assets.plan.plan import Scope
+    from persona_assets.show_plan import show_plan
+
+    for name, value in {"tokens-per-second": tokens_per_second, "gpus": gpus}.items():
+        if value is not None and not 0 < value < float("inf"):
+            raise UsageError(f"--{name} {value}: give a number above 0")
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    os.environ.setdefault("PERSONA_SETTLE_S", "0")
+    settings = _settings(lake=lake, dumps=dumps)
+    scope = Scope(tuple(dump or ()), tuple(shard or ()), tuple(asset or ()), everything)
+    show_plan(settings, scope, tokens_per_second=tokens_per_second, gpus=gpus, as_json=as_json, html=html)
+
+
+@app.command()
 def inspect(
     files: Annotated[list[Path], typer.Argument(help="Crawl files: WARC, WET, JSONL or Parquet, plain or compressed.")],
     as_json: JsonFlag = False,

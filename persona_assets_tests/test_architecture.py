@@ -12,8 +12,8 @@ LAYERS = {
     "ids": 0, "settings": 0, "errors": 0,
     "text": 1, "prompts": 1, "lake": 1,
     "engines": 2,
-    "crawl": 3, "personas": 3, "dedup": 3, "tasks": 3, "demo": 3, "lineage": 4,
-    "defs": 5, "definitions": 6, "show": 6, "cli": 7, "__main__": 8,
+    "crawl": 3, "personas": 3, "dedup": 3, "tasks": 3, "demo": 3, "lineage": 4, "plan": 4,
+    "defs": 5, "definitions": 6, "show": 6, "show_plan": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
 EDGE = {"defs", "definitions"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
