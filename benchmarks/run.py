@@ -49,9 +49,12 @@ def main() -> None:
         inspect_s=inspect["seconds"],
         records=inspect["accounted_for"],
     )
-    (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+    results = HERE / "RESULTS.md"
+    sections = results.read_text(encoding="utf-8").partition("\n## ") if results.exists() else ("", "", "")
+    results.write_text(text + sections[1] + sections[2], encoding="utf-8")
     print(text)
-    run("dedup", *sys.argv[1:])  # adds its section to the file
+    run("engines")  # these two replace their own sections of the file
+    run("dedup", *sys.argv[1:])
 
 
 if __name__ == "__main__":
