@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     )
     granularity: Literal["coarse", "fine"] = Field("fine", description="How specific a persona is")
     personas_per_relation: int = Field(1, ge=1, le=5, description="Personas asked for per document and relation")
-    document_tokens: int = Field(1500, ge=50, description="Tokens of a document that go into a prompt")
+    document_tokens: int = Field(1500, ge=50, description="Tokens (of four bytes) of a document in a prompt")
     hops: int = Field(2, ge=0, le=6, description="Persona-to-persona hops (the paper: six)")
     fanout: Annotated[tuple[int, ...], NoDecode] = Field(
         (2, 1),

@@ -3,8 +3,11 @@
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +24,10 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
+from persona_assets.engines.latency import Latency
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.schemas import ASSET_TABLES, PERSONA_SURVIVORS
+from persona_assets.lake.schemas import ASSET_TABLES, CALLS, PERSONA_SURVIVORS
 from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
 
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from persona_assets.engines.hop import Progress as Told
 
 LOG_EVERY_S = 10.0
+OUTCOME_BAR = 24  # characters of the longest bar of the funnel
 MANY_TO_ENCODE = 20_000  # texts that take minutes
 WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own
 out = Console(width=None if sys.stdout.isatty() else WIDE)
@@ -62,15 +67,18 @@ class Display:
         self.bar.reset(self.now, total=None, visible=True, description=f"{asset} {partition}")
         state = {"done": 0, "total": 0, "started": time.monotonic(), "logged": time.monotonic()}
 
-        def told(done: int, total: int | None = None) -> None:
+        def told(done: int, total: int | None = None, note: str = "") -> None:
             if total is not None:
                 state.update(done=0, total=total, started=time.monotonic())
                 self.bar.reset(self.now, total=total or None, description=f"{asset} {partition}", visible=True)
             state["done"] += done
             self.bar.advance(self.now, done)
+            if note:
+                self.bar.update(self.now, description=f"{asset} {partition}: {note}")
             if not LIVE and time.monotonic() - state["logged"] > LOG_EVERY_S:
                 state["logged"] = time.monotonic()
-                line = progress_line(int(state["done"]), int(state["total"]), time.monotonic() - state["started"])
+                seconds = time.monotonic() - state["started"]
+                line = progress_line(int(state["done"]), int(state["total"]), seconds, note)
                 err.print(f"{asset} {partition}: {line}")
 
         return told
@@ -133,11 +141,12 @@ def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] |
         raise PersonaAssetsError(f"no crawl files under {settings.dumps}: put them in {settings.dumps}/<dump>/")
     tables = _shard_tables(settings)
     if only_missing:
-        shards = [shard for shard in shards if not _complete(lake, tables, shard)]
+        shards = [shard for shard in shards if not _complete(lake, tables, shard, settings)]
         if not shards:
             err.print("everything is materialised already; --all does it again from the stored calls")
             return
     total = len(shards) * len(tables) + len({dump_of(shard) for shard in shards})
+    began = datetime.now(UTC)
     with project_instance(Path.cwd()) as instance, _display(total) as display:
         failures: list[str] = []
         for step in materialise_shards(instance, defs, shards, display.listen, failures, again=not only_missing):
@@ -146,11 +155,76 @@ def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] |
     made, reused = sum(s.calls_made for s in display.steps), sum(s.calls_reused for s in display.steps)
     runs = len(jobs_for(shards))
     seconds = time.monotonic() - display.started
+    if made:
+        out.print(calls_table(lake, began))
     out.print(f"{runs} runs in {seconds:.1f} s; {made:,} calls made, {reused:,} answered from the ledger.")
     if failures:
         for failure in failures[:-1]:
             err.print(f"failed: {failure}", markup=False, highlight=False, soft_wrap=True)
         raise PersonaAssetsError(f"{failures[-1]} ({len(failures)} of {runs} runs failed; the others are done)")
+
+
+def calls_table(lake: Lake, since: datetime) -> RichTable:
+    """The calls stored since a moment, per hop: how long they took, as figures and as a plot, and what they used."""
+    from persona_assets.engines.budget import parts_since
+    from persona_assets.engines.ledger import Ledger
+
+    ledger = Ledger(lake)
+    columns = ["hop", "latency_s", "tokens_in", "tokens_out", "cost", "faults"]
+    hops: dict[str, _Calls] = {}
+    for path in parts_since(ledger, since):
+        calls = lake.scan_paths([path], CALLS).filter(pl.col("created_at") >= since).select(columns).collect()
+        for (hop,), part in calls.group_by("hop"):
+            hops.setdefault(str(hop), _Calls()).add(part)
+    table = RichTable(title="Calls", title_justify="left")
+    table.add_column("asset", no_wrap=True)
+    for heading in ("calls", "p50 s", "p95 s", "tokens in", "tokens out", "cost"):
+        table.add_column(heading, justify="right")
+    table.add_column("latency, by doublings", no_wrap=True)
+    table.add_column("failed tries")
+    for hop, sums in sorted(hops.items()):
+        table.add_row(
+            hop,
+            f"{sums.latency.count:,}",
+            *(f"{sums.latency.quantile(share):,.3g}" for share in (0.5, 0.95)),
+            f"{sums.tokens_in:,}",
+            f"{sums.tokens_out:,}",
+            f"{sums.cost:,.4f}",
+            _spark(sums.latency.rows()),
+            ", ".join(f"{reason} {count:,}" for reason, count in sums.faults.most_common()),
+        )
+    return table
+
+
+@dataclass
+class _Calls:
+    """What the calls of one hop add up to."""
+
+    latency: Latency = field(default_factory=Latency)
+    faults: Counter[str] = field(default_factory=Counter)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+    def add(self, calls: pl.DataFrame) -> None:
+        self.latency.add(calls["latency_s"])
+        self.faults.update(fault for text in calls["faults"] if text for fault in text.split(","))
+        self.tokens_in += int(calls["tokens_in"].sum())
+        self.tokens_out += int(calls["tokens_out"].sum())
+        self.cost += float(calls["cost"].sum())
+
+
+def _spark(rows: list[tuple[float, int]]) -> str:
+    """A histogram in one line, between the ends of its range: `1 ms ▁▅█▂ 16 ms`."""
+    if not rows:
+        return ""
+    most = max(count for _, count in rows)
+    bars = "".join(" ▁▂▃▄▅▆▇█"[-(-8 * count // most)] for _, count in rows)
+    return f"{_duration(rows[0][0] / 2)} {bars} {_duration(rows[-1][0])}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1000:,.3g} ms" if seconds < 1 else f"{seconds:,.3g} s"
 
 
 def _shard_tables(settings: Settings) -> list[Table]:
@@ -160,11 +234,17 @@ def _shard_tables(settings: Settings) -> list[Table]:
     return [*tables, *(task_table(template) for template in load_tasks(settings).values())]
 
 
-def _complete(lake: Lake, tables: list[Table], shard: str) -> bool:
+def _complete(lake: Lake, tables: list[Table], shard: str, settings: Settings) -> bool:
     from persona_assets.lake.checks import is_complete
+    from persona_assets.tasks.hop import load_tasks, task_table
+    from persona_assets.tasks.target import is_short, target_of
 
-    return is_complete(lake, PERSONA_SURVIVORS, dump_of(shard)) and all(
-        is_complete(lake, table, shard) for table in tables
+    return (
+        is_complete(lake, PERSONA_SURVIVORS, dump_of(shard))
+        and all(is_complete(lake, table, shard) for table in tables)
+        and not any(
+            is_short(lake, task_table(task), shard, target_of(settings, task)) for task in load_tasks(settings).values()
+        )
     )
 
 
@@ -179,8 +259,11 @@ def funnel(steps: "list[Step]") -> RichTable:
     table.add_column("asset", no_wrap=True)
     for heading in ("partitions", "in", "kept", "rejected", "calls made", "reused"):
         table.add_column(heading, justify="right")
+    table.add_column("kept and rejected", no_wrap=True)
+    most = max((sums[2] + sums[3] for sums in totals.values()), default=0)
     for asset, sums in totals.items():
-        table.add_row(asset, *(f"{value:,}" for value in sums))
+        kept, both = (round(OUTCOME_BAR * count / max(most, 1)) for count in (sums[2], sums[2] + sums[3]))
+        table.add_row(asset, *(f"{value:,}" for value in sums), "█" * kept + "░" * (both - kept))
     return table
 
 

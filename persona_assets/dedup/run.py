@@ -104,7 +104,7 @@ class _Progress:
     """Rows decided: those that are encoded count when they are, the others when their part is done."""
 
     def __init__(self, context: Context, total: int) -> None:
-        self.tell = context.progress or (lambda done, total=None: None)
+        self.tell = context.progress or (lambda done, total=None, note="": None)
         self.counted, self.reached = 0, 0
         self.tell(0, total)
 

@@ -12,7 +12,8 @@ from dagster._core.instance.ref import InstanceRef
 from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
 from persona_assets.defs.partitions import register
-from persona_assets.defs.pipeline import LISTENER, Listener, Pipeline
+from persona_assets.defs.pipeline import LISTENER, SPENT, Listener, Pipeline, release_engines
+from persona_assets.engines.budget import Spent
 from persona_assets.lake import Lake
 from persona_assets.lake.checks import is_complete
 from persona_assets.lake.schemas import (
@@ -82,10 +83,10 @@ def materialise_shards(
     A run that fails does not stop the others: `failures` gets a line that names asset, partition and cause, and only
     what depends on it (its dump, and the dump's shards after it) is left out. Where survivors of a dump come out
     otherwise than its published shards have it, these are published anew as well. With `again` False the crawl files
-    of shards that have their filtered personas are not read again.
+    of shards that have their filtered personas are not read again. All runs share one budget.
     """
     register(instance, shards)
-    lake = Pipeline().lake
+    lake, spent = Pipeline().lake, Spent()
     broken: set[str] = set()
     judged: set[str] = set()
 
@@ -94,7 +95,7 @@ def materialise_shards(
             dump = key if job == DUMP_JOB else dump_of(key)
             if (job == SHARD_JOB and not again and _is_filtered(lake, key)) or (job != SHARD_JOB and dump in broken):
                 continue
-            result = _run(instance, definitions.resolve_job_def(job), key, listen)
+            result = _run(instance, definitions.resolve_job_def(job), key, listen, spent)
             failed = _failed_gates(result)
             for event in result.get_asset_materialization_events():
                 if job == DUMP_JOB:
@@ -106,9 +107,12 @@ def materialise_shards(
                     broken.add(dump)
 
     jobs = jobs_for(shards, sealed_dumps(lake))
-    yield from steps(job for job in jobs if job[0] != PUBLISH_JOB)
-    overtaken = [shard for shard in _overtaken(lake, judged) if shard not in shards]
-    yield from steps((PUBLISH_JOB, shard) for shard in [*shards, *overtaken])
+    try:
+        yield from steps(job for job in jobs if job[0] != PUBLISH_JOB)
+        overtaken = [shard for shard in _overtaken(lake, judged) if shard not in shards]
+        yield from steps((PUBLISH_JOB, shard) for shard in [*shards, *overtaken])
+    finally:
+        release_engines()
 
 
 def _failed_gates(result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
@@ -130,12 +134,15 @@ def _overtaken(lake: Lake, dumps: Collection[str]) -> list[str]:
     return [shard for shard in published if not is_complete(lake, DEDUPED_PERSONAS, shard)]
 
 
-def _run(instance: dg.DagsterInstance, job: dg.JobDefinition, key: str, listen: Listener) -> dg.ExecuteInProcessResult:
-    token = LISTENER.set(listen)
+def _run(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, key: str, listen: Listener, spent: Spent
+) -> dg.ExecuteInProcessResult:
+    listening, spending = LISTENER.set(listen), SPENT.set(spent)
     try:
         return job.execute_in_process(instance=instance, partition_key=key, run_config=_QUIET, raise_on_error=False)
     finally:
-        LISTENER.reset(token)
+        LISTENER.reset(listening)
+        SPENT.reset(spending)
 
 
 def _step(event: dg.DagsterEvent, failed_checks: tuple[str, ...]) -> Step:

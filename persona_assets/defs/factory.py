@@ -1,6 +1,6 @@
 """How a table becomes an asset: partitions, gates, automation, metadata. Every asset is built here."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,6 +8,7 @@ import dagster as dg
 from persona_assets.defs.metadata import column_schema, partition_metadata
 from persona_assets.defs.partitions import SHARDS
 from persona_assets.defs.pipeline import Pipeline
+from persona_assets.engines.budget import BudgetReached
 from persona_assets.engines.hop import Context, Report
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.checks import CheckOutcome, description, gate_names, run_gates
@@ -65,16 +66,25 @@ def partitioned_asset(
     def materialise(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it
         asked = list(context.partition_keys)
         outcomes: dict[str, list[CheckOutcome]] = {}
-        with pipeline.open(context) as hop:
-            for key in asked:
-                for written, report in run(hop, key):
-                    gated = run_gates(hop.lake, table, written, hop.settings, hop.run_id, pipeline.task_tables())
-                    outcomes[written] = gated
-                    metadata = partition_metadata(hop.lake, table, written, report)
-                    if written in asked:
-                        context.add_asset_metadata(metadata, partition_key=written)
-                    else:
-                        context.log_event(dg.AssetMaterialization(table.name, partition=written, metadata=metadata))
+        metadata: dict[str, dict[str, Any]] = {}
+        key = ""
+        try:
+            with pipeline.open(context) as hop:
+                for key in asked:
+                    for written, report in run(hop, key):
+                        gated = run_gates(hop.lake, table, written, hop.settings, hop.run_id)
+                        outcomes[written] = gated
+                        metadata[written] = partition_metadata(hop.lake, table, written, report)
+        except BudgetReached as stop:
+            # What is done stands; the partition that is not says why.
+            _log_done(context, table, metadata)
+            _log_evaluations(context, table, outcomes, [])
+            note = {"stopped by the budget": str(stop)}
+            context.log_event(dg.AssetObservation(table.name, partition=key, metadata=note))
+            raise
+        for written in metadata.keys() & set(asked):
+            context.add_asset_metadata(metadata.pop(written), partition_key=written)
+        _log_done(context, table, metadata)
         if list(outcomes) != asked or len(asked) > 1:
             _log_evaluations(context, table, outcomes, asked)
         for evaluation in judge(pipeline.lake) if judge else ():
@@ -82,6 +92,12 @@ def partitioned_asset(
         return dg.MaterializeResult(check_results=_results(outcomes))
 
     return materialise
+
+
+def _log_done(context: dg.AssetExecutionContext, table: Table, metadata: Mapping[str, dict[str, Any]]) -> None:
+    """Materialisations of partitions for which the step itself does not stand."""
+    for key, values in metadata.items():
+        context.log_event(dg.AssetMaterialization(table.name, partition=key, metadata=values))
 
 
 def _log_evaluations(

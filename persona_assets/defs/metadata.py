@@ -73,11 +73,27 @@ def partition_metadata(lake: Lake, table: Table, key: str, report: Report) -> di
             "tokens out": report.tokens_out,
             "cost": round(report.cost, 6),
         }
+        metadata |= _calls_metadata(report)
     if table is PERSONA_SURVIVORS:
         return metadata | _dedup_metadata(lake, report)
     if table is DEDUPED_PERSONAS:
         metadata |= _rates(report.inputs, {method: report.rejected[f"duplicate_{method}"] for method in METHODS})
     return metadata | {name: _shown(value) for name, value in report.extra.items()}
+
+
+def _calls_metadata(report: Report) -> dict[str, Any]:
+    """How the calls that a partition made went: their latency, and the tries that failed."""
+    if not (report.calls_made or report.faults):
+        return {}
+    rows = [(f"≤ {seconds:,.3g} s", count) for seconds, count in report.latency.rows()]
+    tokens = report.tokens_in + report.tokens_out
+    return {
+        "latency p50 s": round(report.latency.quantile(0.5), 3),
+        "latency p95 s": round(report.latency.quantile(0.95), 3),
+        "latency": dg.MetadataValue.md(bars_markdown(rows, "calls")),
+        "failed tries": dg.MetadataValue.md(bars_markdown(report.faults.most_common(), "tries")),
+        "tokens a second": round(tokens / report.seconds, 1) if report.seconds else 0.0,
+    }
 
 
 def _rates(rows: int, removed: dict[str, int]) -> dict[str, float]:
@@ -156,11 +172,11 @@ def _bar(value: float, of: Iterable[float]) -> str:
     return "█" * max(1, round(BAR * value / most)) if value and most else ""
 
 
-def bars_markdown(rows: list[tuple[str, int]]) -> str:
+def bars_markdown(rows: list[tuple[str, int]], what: str = "rows") -> str:
     """Names and counts as a table with bars; the longest bar is the largest count."""
     counts = [count for _, count in rows]
     return table_markdown(
-        {"": "l", "rows": "r", " ": "l"}, [(name, f"{count:,}", _bar(count, counts)) for name, count in rows]
+        {"": "l", what: "r", " ": "l"}, [(name, f"{count:,}", _bar(count, counts)) for name, count in rows]
     )
 
 

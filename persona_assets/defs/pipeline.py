@@ -1,14 +1,17 @@
 """The resource that gives every asset its lake, settings and engine."""
 
+import atexit
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import dagster as dg
 
+from persona_assets.engines.budget import Spent
 from persona_assets.engines.hop import Context, Progress
-from persona_assets.engines.select import DeferredEngine
+from persona_assets.engines.select import Engines
 from persona_assets.lake import Lake, Table
 from persona_assets.settings import Settings, load_settings
 from persona_assets.tasks.hop import load_tasks, task_table
@@ -16,6 +19,10 @@ from persona_assets.tasks.hop import load_tasks, task_table
 Listener = Callable[[str, str], Progress]  # told asset and partitions of a step that starts, gives its progress
 # Set by the command line, whose runs are in its own process and thread; elsewhere progress goes to the run's log.
 LISTENER: ContextVar[Listener | None] = ContextVar("LISTENER", default=None)
+# What a run has spent, for its cap: set by the command line for all its runs together, else kept here by run id.
+SPENT: ContextVar[Spent | None] = ContextVar("SPENT", default=None)
+_SPENT: defaultdict[str, Spent] = defaultdict(Spent)
+_ENGINES: dict[str, Engines] = {}
 LOG_EVERY_S = 10.0  # often enough to see that a step lives, seldom enough to keep the log readable
 
 
@@ -38,12 +45,24 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
 
     @contextmanager
     def open(self, step: dg.AssetExecutionContext) -> Iterator[Context]:
-        """A context for one step; the engine is released when the step ends."""
-        engine = DeferredEngine(self.settings)
-        try:
-            yield Context(self.lake, self.settings, engine, step.run.run_id, _progress(step))
-        finally:
-            engine.close()
+        """A context for one step. Engines stay for the steps after it: a model takes minutes to load."""
+        settings, run_id = self.settings, step.run.run_id
+        spent = SPENT.get() or _SPENT[run_id]
+        yield Context(self.lake, settings, _engines(settings.lake), run_id, _progress(step), spent)
+
+
+def _engines(lake: str) -> Engines:
+    """The engines of this process for one lake."""
+    if lake not in _ENGINES:
+        _ENGINES[lake] = Engines(Lake(lake))
+    return _ENGINES[lake]
+
+
+@atexit.register
+def release_engines() -> None:
+    """End the engines of this process, which gives back the memory of GPUs; the next step makes them anew."""
+    while _ENGINES:
+        _ENGINES.popitem()[1].close()
 
 
 def _progress(step: dg.AssetExecutionContext) -> Progress:
@@ -57,21 +76,21 @@ def log_progress(log: Callable[[str], None], clock: Callable[[], float] = time.m
     """A progress callback that logs count, rate and time left every ten seconds."""
     state = {"done": 0, "total": 0, "started": clock(), "logged": clock()}
 
-    def progress(done: int, total: int | None = None) -> None:
+    def progress(done: int, total: int | None = None, note: str = "") -> None:
         if total is not None:
             state.update(total=total, done=0, started=clock())
         state["done"] += done
         now = clock()
         if now - state["logged"] >= LOG_EVERY_S:
             state["logged"] = now
-            log(progress_line(int(state["done"]), int(state["total"]), now - state["started"]))
+            log(progress_line(int(state["done"]), int(state["total"]), now - state["started"], note))
 
     return progress
 
 
-def progress_line(done: int, total: int, seconds: float) -> str:
-    """Such as `1,200 of 5,000 questions, 40.0/s, 95 s left`."""
+def progress_line(done: int, total: int, seconds: float, note: str = "") -> str:
+    """Such as `1,200 of 5,000 questions, 40.0/s, 95 s left, 64 in flight, 1,840 tokens/s`."""
     rate = done / seconds if seconds > 0 else 0.0
     of = f" of {total:,}" if total else ""
     left = f", {(total - done) / rate:,.0f} s left" if total > done and rate else ""
-    return f"{done:,}{of} questions, {rate:,.1f}/s{left}"
+    return f"{done:,}{of} questions, {rate:,.1f}/s{left}" + (f", {note}" if note else "")

@@ -1,35 +1,35 @@
 """The one runner of every generating hop: ask, keep the answer, repair once, parse out of the ledger.
 
-A hop is three passes over its questions, each a stream: make the calls that the ledger lacks, make one repair call for
-each answer that does not fit its schema, parse. Only the last pass builds rows, and it reads nothing but the ledger, so
-a crash costs the calls in flight, a second run makes none, and a mended parser costs nothing.
+As far as the ledger answers them, questions are parsed as they are read. From the first one on that it lacks there are
+two passes: one makes the missing calls, without a pause, and a repair call for each answer that does not fit its
+schema; the other parses. Rows are made of nothing but the ledger, so a crash costs the calls in flight, a second run
+makes none, and a mended parser costs nothing.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
+from tempfile import SpooledTemporaryFile
 from typing import Any, TypeVar
 
 import orjson
 import polars as pl
 
-from persona_assets.engines.base import (
-    Completion,
-    Failure,
-    Request,
-    Sampling,
-    call_key,
-)
-from persona_assets.engines.ledger import Call
-from persona_assets.engines.words import Ask, Context, Hop, Json, Outcome, Parsed, Progress, Reject, Report
-from persona_assets.lake.schemas import REJECTED
-from persona_assets.prompts import Message, Template, load_template
-from persona_assets.prompts.template import PROMPTS
+from persona_assets.engines.ahead import ahead
+from persona_assets.engines.answers import REPAIR, UNUSABLE, parse_call, read_answer, refused, repair_messages
+from persona_assets.engines.base import Completion, Failure, Request, Sampling
+from persona_assets.engines.budget import BudgetReached
+from persona_assets.engines.flight import Flight
+from persona_assets.engines.outcomes import outcome_frames
+from persona_assets.engines.questions import Question, Questions
+from persona_assets.engines.words import Answered, Ask, Context, Hop, Json, Outcome, Parsed, Progress, Reject, Report
+from persona_assets.lake.schemas import CALLS
 
 __all__ = [
+    "REPAIR",
+    "Answered",
     "Ask",
     "Context",
     "Hop",
@@ -40,50 +40,16 @@ __all__ = [
     "Progress",
     "Reject",
     "Report",
-    "batched",
-    "call_columns",
-    "outcome_rows",
+    "outcome_frames",
+    "parse_call",
     "read_answer",
     "repair_messages",
     "write_outcomes",
 ]
 
-BATCH = 2048  # questions rendered, looked up and parsed at once: bounds memory, amortises look-ups
-REPAIR = load_template(PROMPTS / "repair.yaml")
+BATCH = 2048  # questions looked up, parsed and written at once: bounds memory, amortises look-ups
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    ask: Ask
-    messages: list[Message]
-    call_id: str
-
-
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of at most `size` items."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
-def read_answer(text: str, template: Template) -> tuple[Json, str]:
-    """The JSON value in an answer and "", or None and what is wrong with it; code fences around it are removed."""
-    body = text.strip()
-    if body.startswith("```"):
-        body = body.split("\n", 1)[-1].rsplit("```", 1)[0]
-    try:
-        # Not the json module: it lets lone surrogates and NaN through, which no Parquet file and no JSON can hold.
-        value = orjson.loads(body)
-    except ValueError as error:
-        return None, f"not JSON: {error}"
-    try:
-        errors = sorted(template.validator.iter_errors(value), key=lambda error: str(error.json_path))
-    except RecursionError:
-        return None, "nested too deeply"
-    if errors:
-        return None, f"{errors[0].json_path}: {errors[0].message[:200]}"
-    return value, ""
+SPOOLED = 1 << 20  # bytes of call ids kept in memory, at 16 each; the rest of a pass goes to a temporary file
 
 
 class HopRunner:
@@ -92,182 +58,257 @@ class HopRunner:
     def __init__(self, hop: Hop, context: Context, shard: str) -> None:
         """Bind a hop to a partition; nothing is asked yet."""
         self.hop, self.context, self.shard = hop, context, shard
+        self.settings = context.settings.for_hop(hop.table.name)
+        self.engine = context.engine_for(self.settings)
         self.ledger = context.ledger
-        self.identity = context.engine.identity(hop.template)
-        self.sampling = Sampling.of(context.settings, hop.template)
+        self.identity = self.engine.identity(hop.template)
+        self.sampling = Sampling.of(self.settings, hop.template)
+        self.questions = Questions(hop, self.identity, self.sampling)
+        self.budget = context.budget()
+        self.flight = Flight()
         self.report = Report()
-        self.failures: dict[str, Failure] = {}
+        self._repaired: set[str] = set()  # repair calls made by this run
+        self._began = time.monotonic()
 
     def run(self, asks: Callable[[], Iterable[Ask]], expected: int | None = None) -> Iterator[Outcome]:
-        """Answer all questions of `asks` (called once per pass, the same each time) and yield what became of each.
+        """Answer all questions of `asks` (called once or twice, the same each time), and yield what became of each.
 
         `expected` is their number where it is known beforehand, for the time left.
 
         Raises:
             EngineUnavailable: no answer can be had; what was answered is kept.
-
+            BudgetReached: a cap was reached; what was answered is kept.
         """
         started = time.monotonic()
         if self.context.progress and expected is not None:
             self.context.progress(0, total=expected)
         self.ledger.keep_template(self.hop.template)
         self.ledger.keep_template(REPAIR)
-        self._make(lambda: self._questions(asks()))
-        self._make(lambda: self._repairs(asks()))
-        for batch in batched(self._questions(asks()), BATCH):
-            yield from self._outcomes(batch)
-        self.ledger.compact(self.hop.template.name, self.shard)
+        batches = _batched(map(self.questions.of, asks()), BATCH)
+        done = 0
+        for batch, answers in ahead(self._known(batches)):
+            if len(answers) < len({question.call_id for question in batch}):
+                yield from self._asked(asks, done, chain([batch], batches))
+                break
+            yield from self._outcomes(batch, answers)
+            done += len(batch)
+            self.report.calls_reused += len(batch)
+            self._tick(len(batch))
+        self.ledger.compact(self._template, self.shard)
         self.report.seconds += time.monotonic() - started
 
-    # Questions
+    def _asked(
+        self, asks: Callable[[], Iterable[Ask]], done: int, batches: Iterable[list[Question]]
+    ) -> Iterator[Outcome]:
+        """Outcomes of the questions in `batches`, which are those of `asks` but for the first `done`."""
+        with SpooledTemporaryFile(SPOOLED) as ids:  # so that nothing is rendered a second time
+            self._make(batches, ids.write)
+            ids.seek(0)
+            asked = (
+                [Question(ask, key) for ask, key in zip(batch, _read_ids(ids.read(16 * len(batch))), strict=True)]
+                for batch in _batched(islice(asks(), done, None), BATCH)
+            )
+            for batch, answers in ahead(self._answered(asked)):
+                yield from self._outcomes(batch, answers)
 
-    def _questions(self, asks: Iterable[Ask]) -> Iterator[_Question]:
-        for ask in asks:
-            messages = self.hop.template.render(self.hop.variables(ask))
-            yield _Question(ask, messages, self._key(messages, ask.attempt))
+    def _known(self, batches: Iterable[list[Question]]) -> Iterator[tuple[list[Question], dict[str, Answered]]]:
+        """The batches with their answers, up to the first one that the ledger does not answer whole, which is last."""
+        for batch, answers in self._answered(batches):
+            yield batch, answers
+            if len(answers) < len({question.call_id for question in batch}):
+                return
 
-    def _key(self, messages: list[Message], attempt: int) -> str:
-        return call_key(messages, self.hop.template.response_schema, self.identity, self.sampling, attempt)
+    def _answered(self, batches: Iterable[list[Question]]) -> Iterator[tuple[list[Question], dict[str, Answered]]]:
+        for batch in batches:
+            yield batch, self._answers([question.call_id for question in batch])
 
-    def _repair_of(self, question: _Question, call: Call) -> _Question | None:
-        """The follow-up that shows a model its answer and what is wrong with it; None where nothing is."""
-        _, problem = read_answer(call.answer, self.hop.template)
-        if not problem:
-            return None
-        fill = {"repair_of": call.call_id, "problem": problem}
-        messages = [*question.messages, *repair_messages(call.answer, problem)]
-        return _Question(
-            Ask(question.ask.row, fill, question.ask.attempt),
-            messages,
-            self._key(messages, question.ask.attempt),
-        )
-
-    def _repairs(self, asks: Iterable[Ask]) -> Iterator[_Question]:
-        for batch in batched(self._questions(asks), BATCH):
-            calls = self._lookup(batch)
-            for question in batch:
-                if call := calls.get(question.call_id):
-                    repair = self._repair_of(question, call)
-                    if repair:
-                        yield repair
+    @property
+    def _template(self) -> str:
+        return self.hop.template.name
 
     # Calls
 
-    def _lookup(self, questions: Sequence[_Question]) -> dict[str, Call]:
-        return self.ledger.lookup(self.hop.template.name, [question.call_id for question in questions])
+    def _make(self, batches: Iterable[Sequence[Question]], note: Callable[[bytes], object]) -> None:
+        """Make the calls that the ledger lacks, each stored before it is read; `note` is given the id of every call."""
+        self._stream(self._missing(batches, note))
+        while self.flight.repairs and not self.budget.reached:  # those of the last answers
+            self._stream(self._missing((), note))
+        if self.budget.reached:
+            raise BudgetReached(
+                f"{self.hop.table.name} {self.shard}: budget reached, {self.budget.reached}; what was answered is "
+                "kept: raise the cap, or wait for the next day, and run it again"
+            )
 
-    def _make(self, questions: Callable[[], Iterator[_Question]]) -> None:
-        """Make the calls that the ledger lacks; each answer is stored before anything reads it."""
-        asked: dict[str, _Question] = {}
-        seen: set[str] = set()
-
-        def missing() -> Iterator[Request]:
-            for batch in batched(questions(), BATCH):
-                known = self._lookup(batch)
-                reused = 0
-                for question in batch:
-                    if question.call_id in known or question.call_id in seen:
-                        reused += 1
-                        continue
-                    seen.add(question.call_id)
-                    asked[question.call_id] = question
+    def _missing(self, batches: Iterable[Sequence[Question]], note: Callable[[bytes], object]) -> Iterator[Request]:
+        """What has to be asked; may be pulled on a thread of the engine's."""
+        for batch in batches:
+            ids = [question.call_id for question in batch]
+            note(bytes.fromhex("".join([call_id[5:] for call_id in ids])))
+            self.flight.look()
+            held = self.ledger.held(self._template, ids)
+            reused = 0
+            for question, known in zip(batch, held.tolist(), strict=True):
+                yield from self._repairs()
+                if known or not self.flight.needs(question.call_id):
+                    reused += 1
+                elif self.budget.take():
                     yield self._request(question)
-                self.report.calls_reused += reused
-                self._tick(reused)
-
-        for results in self.context.engine.stream(missing()):
-            calls = []
-            for result in results:
-                question = asked.pop(result.call_id)
-                if isinstance(result, Failure):
-                    self.failures[result.call_id] = result
                 else:
-                    calls.append(self._call(question, result))
-            self.ledger.store(self.hop.template.name, self.shard, calls)
-            self._count(calls)
-            self._tick(len(results))
+                    return
+            self.report.calls_reused += reused
+            self._tick(reused)
+        yield from self._repairs()
 
-    def _request(self, question: _Question) -> Request:
+    def _repairs(self) -> Iterator[Request]:
+        while self.flight.repairs and self.budget.take():
+            yield self._request(self.flight.repairs.popleft())
+
+    def _request(self, question: Question) -> Request:
+        self.flight.asked[question.call_id] = question
         # A further try must be able to differ from the first one on a server that keeps to its seed.
-        sampling = replace(self.sampling, seed=self.sampling.seed + question.ask.attempt)
+        attempt = question.ask.attempt
+        sampling = replace(self.sampling, seed=self.sampling.seed + attempt) if attempt else self.sampling
         template = self.hop.template
-        return Request(question.call_id, question.messages, template.response_schema, sampling, template)
-
-    def _call(self, question: _Question, completion: Completion) -> Call:
-        settings = self.context.settings
-        template = REPAIR if "repair_of" in question.ask.fill else self.hop.template
-        return Call(
-            call_id=question.call_id,
-            hop=self.hop.table.name,
-            shard=self.shard,
-            template=template.name,
-            template_version=template.version,
-            template_digest=template.digest,
-            fill=json.dumps(dict(question.ask.fill), ensure_ascii=False, sort_keys=True),
-            model=self.identity.model,
-            model_revision=self.identity.revision,
-            sampling=json.dumps(self.sampling.as_dict(), sort_keys=True),
-            attempt=question.ask.attempt,
-            answer=completion.text,
-            finish_reason=completion.finish_reason,
-            tokens_in=completion.tokens_in,
-            tokens_out=completion.tokens_out,
-            latency_s=completion.latency_s,
-            cost=(completion.tokens_in * settings.price_in + completion.tokens_out * settings.price_out) / 1e6,
-            retries=completion.retries,
-            faults=",".join(completion.faults),
-            run_id=self.context.run_id,
-            created_at=datetime.now(UTC),
+        if question.repair:
+            self._repaired.add(question.call_id)
+        return Request(
+            question.call_id, self.questions.messages(question), template.response_schema, sampling, template
         )
 
-    def _count(self, calls: Sequence[Call]) -> None:
-        self.report.calls_made += len(calls)
-        self.report.tokens_in += sum(call.tokens_in for call in calls)
-        self.report.tokens_out += sum(call.tokens_out for call in calls)
-        self.report.cost += sum(call.cost for call in calls)
+    def _stream(self, requests: Iterator[Request]) -> None:
+        for results in self.engine.stream(requests):
+            answered: list[tuple[Question, Completion]] = []
+            asked = 0
+            for result in results:
+                question = self.flight.asked[result.call_id]
+                asked += question.repair is None
+                self.report.faults.update(result.faults)
+                if isinstance(result, Failure):
+                    self.report.faults[result.reason] += 1
+                    self.flight.failed[result.call_id] = result
+                else:
+                    answered.append((question, result))
+            self._store(answered, len(results))
+            self.flight.land([result.call_id for result in results])
+            for question, completion in answered:
+                self._judge(question, completion)
+            self._tick(asked)
+
+    def _judge(self, question: Question, completion: Completion) -> None:
+        """Have an answer that cannot be used repaired, while the engine is at it."""
+        if question.repair is None and completion.finish_reason not in UNUSABLE:
+            _, problem = read_answer(completion.text, self.hop.template)
+            if problem:
+                self.flight.repairs.append(self.questions.repair_of(question, completion.text, problem))
+
+    def _store(self, answered: Sequence[tuple[Question, Completion]], ended: int) -> None:
+        """Keep the answers; `ended` calls have ended in all."""
+        if not answered:
+            self.budget.settle(ended, 0, 0, 0.0)
+            return
+        asks = [question.ask for question, _ in answered]
+        given = [completion for _, completion in answered]
+        tokens_in = pl.Series([completion.tokens_in for completion in given], dtype=pl.Int64)
+        tokens_out = pl.Series([completion.tokens_out for completion in given], dtype=pl.Int64)
+        cost = (tokens_in * self.settings.price_in + tokens_out * self.settings.price_out) / 1e6
+        templates = [REPAIR if question.repair else self.hop.template for question, _ in answered]
+        cells: dict[str, Any] = {
+            "call_id": [question.call_id for question, _ in answered],
+            "template": [template.name for template in templates],
+            "template_version": [template.version for template in templates],
+            "template_digest": [template.digest for template in templates],
+            "fill": [orjson.dumps(ask.fill, option=orjson.OPT_SORT_KEYS).decode() for ask in asks],
+            "attempt": [ask.attempt for ask in asks],
+            "answer": [completion.text for completion in given],
+            "finish_reason": [completion.finish_reason for completion in given],
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+            "latency_s": [completion.latency_s for completion in given],
+            "cost": cost,
+            "retries": [completion.retries for completion in given],
+            "faults": [",".join(completion.faults) for completion in given],
+        }
+        same = {
+            "hop": self.hop.table.name,
+            "shard": self.shard,
+            "model": self.identity.model,
+            "model_revision": self.identity.revision,
+            "sampling": orjson.dumps(self.sampling.as_dict(), option=orjson.OPT_SORT_KEYS).decode(),
+            "run_id": self.context.run_id,
+            "created_at": datetime.now(UTC),
+        }
+        dtypes = CALLS.polars
+        frame = pl.DataFrame([pl.Series(name, values, dtypes[name]) for name, values in cells.items()])
+        frame = frame.with_columns(pl.lit(value, dtypes[name]).alias(name) for name, value in same.items())
+        self.ledger.store_frame(self._template, self.shard, frame.select(dtypes.names()))
+        self._count(frame, ended)
+
+    def _count(self, stored: pl.DataFrame, ended: int) -> None:
+        tokens_in, tokens_out = int(stored["tokens_in"].sum()), int(stored["tokens_out"].sum())
+        cost = float(stored["cost"].sum())
+        report = self.report
+        report.calls_made += stored.height
+        report.tokens_in += tokens_in
+        report.tokens_out += tokens_out
+        report.cost += cost
+        report.latency.add(stored["latency_s"])
+        self.budget.settle(ended, stored.height, tokens_in + tokens_out, cost)
 
     def _tick(self, done: int) -> None:
         if self.context.progress:
-            self.context.progress(done)
+            self.context.progress(done, note=self._note())
+
+    def _note(self) -> str:
+        """Such as `212 in flight, 1,200 reused, 1,840 tokens/s, cost 0.0123, rate_limited 3`."""
+        report = self.report
+        if not (report.calls_made or report.faults):
+            return f"{report.calls_reused:,} reused" if report.calls_reused else ""
+        rate = (report.tokens_in + report.tokens_out) / max(time.monotonic() - self._began, 1e-3)
+        parts = [f"{len(self.flight.asked):,} in flight", f"{report.calls_reused:,} reused", f"{rate:,.0f} tokens/s"]
+        parts += [f"cost {report.cost:,.4f}"] if report.cost else []
+        return ", ".join(parts + [f"{reason} {count:,}" for reason, count in report.faults.most_common()])
 
     # Rows
 
-    def _outcomes(self, batch: Sequence[_Question]) -> Iterator[Outcome]:
-        calls = self._lookup(batch)
-        repairs = {
-            question.call_id: repair
-            for question in batch
-            if (call := calls.get(question.call_id)) and (repair := self._repair_of(question, call))
-        }
-        repaired = self._lookup(list(repairs.values())) if repairs else {}
-        for question in batch:
+    def _outcomes(self, questions: Sequence[Question], answers: Mapping[str, Answered]) -> Iterator[Outcome]:
+        read: list[tuple[Question, Answered | None, Json, str]] = []
+        repairs: dict[str, Question] = {}
+        for question in questions:
+            call = answers.get(question.call_id)
+            value, problem = read_answer(call.answer, self.hop.template) if call else (None, "")
+            if call and problem and call.finish_reason not in UNUSABLE:
+                repairs[question.call_id] = self.questions.repair_of(question, call.answer, problem)
+            read.append((question, call, value, problem))
+        mended = self._mended(list(repairs.values())) if repairs else {}
+        for question, call, value, problem in read:
             repair = repairs.get(question.call_id)
-            call = calls.get(question.call_id)
-            if repair:
-                call = repaired.get(repair.call_id) or call
-            yield Outcome(question.ask, call, self._parse(question, call))
+            if repair and (better := mended.get(repair.call_id)):
+                yield Outcome(question.ask, better, parse_call(self.hop, question.ask, better))
+            elif call is None:
+                yield Outcome(question.ask, None, self._unanswered(question))
+            else:
+                parsed = refused(call, problem) if problem else self.hop.parse(question.ask, value)
+                yield Outcome(question.ask, call, parsed)
 
-    def _parse(self, question: _Question, call: Call | None) -> Parsed:
-        if call is None:
-            failure = self.failures.get(question.call_id)
-            reason, detail = (failure.reason, failure.detail) if failure else ("no_answer", "the engine gave no result")
-            return Parsed(rejects=[Reject(f"engine_{reason}", detail)])
-        return parse_call(self.hop, question.ask, call)
+    def _answers(self, call_ids: Sequence[str]) -> dict[str, Answered]:
+        found = self.ledger.answers(self._template, call_ids, Answered._fields)
+        return {row[0]: Answered._make(row) for row in found.iter_rows()}
 
+    def _mended(self, repairs: Sequence[Question]) -> dict[str, Answered]:
+        """The answers to repair calls; made now where an earlier run ended before them."""
+        held = self.ledger.held(self._template, [repair.call_id for repair in repairs]).tolist()
+        for repair, known in zip(repairs, held, strict=True):
+            if not known and repair.call_id not in self.flight.failed:
+                self.flight.repairs.append(repair)
+            self.report.calls_reused += known and repair.call_id not in self._repaired
+        if self.flight.repairs:
+            self._make((), _forget)
+        return self._answers([repair.call_id for repair in repairs])
 
-def parse_call(hop: Hop, ask: Ask, call: Call) -> Parsed:
-    """What a stored answer holds: rows and rejects, or one reject of the question where it cannot be read."""
-    value, problem = read_answer(call.answer, hop.template)
-    if not problem:
-        return hop.parse(ask, value)
-    if call.finish_reason == "length":
-        return Parsed(rejects=[Reject("truncated", f"cut at {call.tokens_out} tokens; {problem}")])
-    return Parsed(rejects=[Reject("parse_failure", problem)])
-
-
-def repair_messages(answer: str, problem: str) -> list[Message]:
-    """The two messages that a repair call adds to the original ones."""
-    return REPAIR.render({"answer": answer, "problem": problem})
+    def _unanswered(self, question: Question) -> Parsed:
+        failure = self.flight.failed.get(question.call_id)
+        reason, detail = (failure.reason, failure.detail) if failure else ("no_answer", "the engine gave no result")
+        return Parsed(rejects=[Reject(f"engine_{reason}", detail)])
 
 
 def write_outcomes(runner: HopRunner, outcomes: Iterable[Outcome]) -> Report:
@@ -277,53 +318,27 @@ def write_outcomes(runner: HopRunner, outcomes: Iterable[Outcome]) -> Report:
         context.lake.writer(hop.table, shard, context.run_id) as kept,
         context.lake.rejects_writer(hop.table, shard, context.run_id) as rejected,
     ):
-        for batch in batched(outcomes, BATCH):
-            rows, rejects = outcome_rows(hop, batch, shard, context.run_id)
+        for batch in _batched(outcomes, BATCH):
+            rows, rejects = outcome_frames(hop, batch, shard, context.run_id)
             report.inputs += len(batch)
-            report.kept += len(rows)
-            report.rejected.update(reject["reason"] for reject in rejects)
-            kept.append(pl.DataFrame(rows, schema=hop.table.polars))
-            rejected.append(pl.DataFrame(rejects, schema=REJECTED.polars))
+            report.kept += rows.height
+            report.rejected.update(rejects["reason"].to_list())
+            kept.append(rows)
+            rejected.append(rejects)
     return report
 
 
-def outcome_rows(
-    hop: Hop, outcomes: Iterable[Outcome], shard: str, run_id: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows and rejects of a hop with their call and run columns."""
-    now = datetime.now(UTC)
-    rows: list[dict[str, Any]] = []
-    rejects: list[dict[str, Any]] = []
-    for outcome in outcomes:
-        run = {"shard": shard, "run_id": run_id, "created_at": now}
-        if outcome.call:
-            rows.extend({**row, **call_columns(hop, outcome.call), **run} for row in outcome.parsed.rows)
-        found = list(outcome.parsed.rejects)
-        if not outcome.parsed.rows and all(reject.row_id for reject in found):
-            found.append(Reject("nothing_left", f"none of {len(found)} parts of the answer was kept"))
-        call_id = outcome.call.call_id if outcome.call else None
-        rejects.extend(
-            {
-                "hop": hop.table.name,
-                "row_id": reject.row_id or outcome.ask.parent_id,
-                "parent_id": outcome.ask.parent_id,
-                "reason": reject.reason,
-                "detail": reject.detail,
-                "file": None,
-                "record_offset": None,
-                "call_id": call_id,
-                **run,
-            }
-            for reject in found
-        )
-    return rows, rejects
+def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
-def call_columns(hop: Hop, call: Call) -> dict[str, Any]:
-    """The columns that tie a row to the call it came from."""
-    return {
-        "call_id": call.call_id,
-        "template": hop.template.name,
-        "template_version": hop.template.version,
-        "model": call.model,
-    }
+def _read_ids(data: bytes) -> list[str]:
+    """Call ids from 16 bytes each."""
+    digits = data.hex()
+    return [f"call_{digits[at : at + 32]}" for at in range(0, len(digits), 32)]
+
+
+def _forget(_: bytes) -> None:
+    """Takes ids that nobody asks for."""

@@ -1,50 +1,56 @@
 """The engine that the settings name."""
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
-
-from persona_assets.engines.base import Engine, ModelIdentity, Request, Result
-from persona_assets.prompts import Template
-from persona_assets.settings import Settings
+from persona_assets.engines.base import Engine
+from persona_assets.lake import Lake
+from persona_assets.settings import OF_A_MODEL, Settings
 
 
-class DeferredEngine:
-    """The engine that the settings name, made when the first hop asks for it: most steps ask no model anything."""
+class Engines:
+    """The engines of one process, each made when a hop first asks for it and kept for the next one."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Keep the settings; nothing is imported, checked or connected yet."""
-        self.settings = settings
+    def __init__(self, lake: Lake | None = None) -> None:
+        """Nothing is imported, checked or connected yet; `lake` is where an engine may keep records of its own."""
+        self.lake = lake
+        self._made: dict[tuple[object, ...], Engine] = {}
 
-    @cached_property
-    def engine(self) -> Engine:
-        """The engine itself; raises UsageError where its settings are incomplete."""
-        return make_engine(self.settings)
+    def of(self, settings: Settings) -> Engine:
+        """The engine of a hop's settings; the same one for the same settings of the model.
 
-    def identity(self, template: Template) -> ModelIdentity:
-        """The model that would answer."""
-        return self.engine.identity(template)
-
-    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
-        """Answer requests."""
-        return self.engine.stream(requests)
+        Raises:
+            UsageError: its settings are incomplete or malformed.
+        """
+        key = (settings.api_key, *(getattr(settings, name) for name in sorted(OF_A_MODEL)))
+        if key not in self._made:
+            if settings.engine == "vllm":
+                self.close()  # another model would find no room on the GPU
+            self._made[key] = make_engine(settings, self.lake)
+        return self._made[key]
 
     def close(self) -> None:
-        """Release what was made, if anything was."""
-        if "engine" in self.__dict__:
-            self.engine.close()
+        """Release connections, threads and memory of all that were made."""
+        for engine in self._made.values():
+            engine.close()
+        self._made.clear()
 
 
-def make_engine(settings: Settings) -> Engine:
+def make_engine(settings: Settings, lake: Lake | None = None) -> Engine:
     """The engine of `settings.engine`; only its own dependencies are imported.
 
     Raises:
         UsageError: its settings are incomplete or malformed.
-
     """
+    if settings.engine == "openai" and settings.batch:
+        from persona_assets.engines.batch import BatchEngine
+
+        return BatchEngine(settings, lake or Lake(settings.lake))
     if settings.engine == "openai":
         from persona_assets.engines.openai import OpenAIEngine
 
         return OpenAIEngine(settings)
+    if settings.engine == "vllm":
+        from persona_assets.engines.vllm import VllmEngine
+
+        return VllmEngine(settings)
     from persona_assets.engines.offline import OfflineEngine
 
     return OfflineEngine(settings)

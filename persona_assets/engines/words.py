@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 from persona_assets.engines.base import Engine
-from persona_assets.engines.ledger import Call, Ledger
+from persona_assets.engines.budget import Budget, Spent, Today
+from persona_assets.engines.latency import Latency
+from persona_assets.engines.ledger import Ledger
+from persona_assets.engines.select import Engines
 from persona_assets.lake import Lake, Table
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
@@ -14,7 +18,7 @@ from persona_assets.settings import Settings
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes twice as long, for each of millions
 class Ask:
     """One question: the row it is about, and the plain values that go into the prompt beside it.
 
@@ -41,7 +45,7 @@ class Reject:
     row_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parsed:
     """What one answer holds: rows without call and run columns, and what was refused."""
 
@@ -71,12 +75,22 @@ class Hop(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+class Answered(NamedTuple):
+    """The part of a stored call that rows are made of; `ledger.Call` has it too."""
+
+    call_id: str
+    answer: str
+    finish_reason: str
+    tokens_out: int
+    model: str
+
+
+@dataclass(slots=True)
 class Outcome:
     """What became of one question."""
 
     ask: Ask
-    call: Call | None
+    call: Answered | None
     parsed: Parsed
 
 
@@ -93,28 +107,50 @@ class Report:
     tokens_out: int = 0
     cost: float = 0.0
     seconds: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)  # tries that failed, by reason, whatever came after
+    latency: Latency = field(default_factory=Latency)
     extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Progress(Protocol):
-    """Told how many more questions are done, maybe from a thread of the engine; `total`, where given, starts anew."""
+    """Told how many more questions are done, maybe from a thread of the engine; `total`, where given, starts anew.
 
-    def __call__(self, done: int, total: int | None = None) -> None:
+    `note` is what else there is to say of the run so far: calls in flight, tokens a second, faults, cost.
+    """
+
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
         """Count `done` more."""
         ...
 
 
 @dataclass(frozen=True)
 class Context:
-    """What every hop needs to run: where it writes, who answers, under which settings and run."""
+    """What every hop needs to run: where it writes, who answers, under which settings and run.
+
+    `spent` is what the run has spent so far: one object for all its steps.
+    """
 
     lake: Lake
     settings: Settings
-    engine: Engine
+    engine: Engine | Engines
     run_id: str
     progress: Progress | None = None
+    spent: Spent = field(default_factory=Spent)
 
-    @property
+    @cached_property
     def ledger(self) -> Ledger:
         """The ledger of this lake."""
         return Ledger(self.lake)
+
+    @cached_property
+    def today(self) -> Today:
+        """What all runs have spent today."""
+        return Today(self.ledger)
+
+    def budget(self) -> Budget:
+        """What may still be spent."""
+        return Budget(self.settings, self.spent, self.today)
+
+    def engine_for(self, settings: Settings) -> Engine:
+        """Who answers under these settings, which are those of a hop."""
+        return self.engine.of(settings) if isinstance(self.engine, Engines) else self.engine

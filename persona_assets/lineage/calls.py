@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
-from persona_assets.engines.hop import Ask, Outcome, outcome_rows, parse_call
-from persona_assets.engines.ledger import Call, Ledger
+from persona_assets.engines.hop import Answered, Ask, Outcome, outcome_frames, parse_call
+from persona_assets.engines.ledger import Ledger
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import RUN_COLUMNS
 from persona_assets.lineage.find import Finder, Found
@@ -94,7 +94,8 @@ class CallAuditor:
         outcome = self._outcome(record, prompt)
         if isinstance(outcome, str):
             return [failed(name, outcome) for name in names]
-        rows, rejects = outcome_rows(self.hops.hop_for(record.row["hop"], prompt.template), [outcome], "", "")
+        frame, set_aside = outcome_frames(self.hops.hop_for(record.row["hop"], prompt.template), [outcome], "", "")
+        rows, rejects = frame.to_dicts(), set_aside.to_dicts()
         row = next((row for row in rows if row[found.table.key] == found.row[found.table.key]), None)
         if row is None:
             refused = "".join(f"; refused: {reject['reason']}, {reject['detail']}" for reject in rejects[:1])
@@ -119,17 +120,17 @@ class CallAuditor:
         if isinstance(outcome, str):
             return [failed(name, outcome)]
         hop = self.hops.hop_for(record.row["hop"], prompt.template)
-        rows, rejects = outcome_rows(hop, [outcome], "", "")
-        if any(given[hop.table.key] == row["row_id"] for given in rows):
+        rows, refused = outcome_frames(hop, [outcome], "", "")
+        if row["row_id"] in rows[hop.table.key]:
             return [unverified(name, "the answer gives it; it was refused in comparison with other rows")]
-        same = (row["row_id"], row["reason"]) in {(reject["row_id"], reject["reason"]) for reject in rejects}
+        same = (row["row_id"], row["reason"]) in set(refused.select("row_id", "reason").iter_rows())
         return [verdict(name, same, f"the stored answer is not refused as {row['reason']} now")]
 
     def _outcome(self, record: CallRecord, prompt: Prompt) -> Outcome | str:
         """What the stored answer holds, or how it fails to parse."""
-        call = Call(**record.row)
+        call = Answered(*(record.row[name] for name in Answered._fields))
         try:
-            parsed = parse_call(self.hops.hop_for(call.hop, prompt.template), prompt.ask, call)
+            parsed = parse_call(self.hops.hop_for(record.row["hop"], prompt.template), prompt.ask, call)
             return Outcome(prompt.ask, call, parsed)
         except MALFORMED as error:
             return _said(error)

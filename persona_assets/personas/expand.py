@@ -98,18 +98,18 @@ def _expand(runner: HopRunner) -> Iterator[Outcome]:
     """What became of every question of every hop; a hop is planned when the one before it is known."""
     settings, extra = runner.context.settings, runner.report.extra
     extra |= {"over_cap": 0, "kept_by_hop": {}}
-    parents = _seeds(runner.context.lake, runner.shard)
+    parents = seed_frontier(runner.context.lake, runner.shard)
     left = parents.select("seed_id", left=pl.lit(settings.max_expanded_per_seed, pl.Int64()))
     for hop in range(1, settings.hops + 1):
-        parents, refused = _eligible(parents.join(left.filter(pl.col("left") > 0), on="seed_id", how="semi"))
+        parents, refused = eligible_parents(parents.join(left.filter(pl.col("left") > 0), on="seed_id", how="semi"))
         yield from refused
         plan, over_cap = plan_questions(parents, hop, settings, left)
         extra["over_cap"] += over_cap
         if plan.is_empty():
             return
-        left = _spend(left, plan)
-        children = _Children()
-        for outcome in without_echoes(runner.run(partial(_questions, plan, hop), plan.height)):
+        left = spend(left, plan)
+        children = Children()
+        for outcome in without_echoes(runner.run(partial(expansion_asks, plan, hop), plan.height)):
             children.add(outcome)
             yield outcome
         parents = children.frame()
@@ -152,7 +152,8 @@ def _choices(persona_ids: pl.Series, hop: int, fanout: int) -> pl.DataFrame:
     )
 
 
-def _seeds(lake: Lake, shard: str) -> pl.DataFrame:
+def seed_frontier(lake: Lake, shard: str) -> pl.DataFrame:
+    """The extracted personas of a shard as parents, in the columns of `FRONTIER`."""
     columns = ["persona_id", "document_id", "text", "language", "granularity"]
     extracted = lake.scan(EXTRACTED_PERSONAS, [shard]).select(
         *columns, seed_id="persona_id", ancestors=pl.lit([], pl.List(pl.String()))
@@ -160,7 +161,7 @@ def _seeds(lake: Lake, shard: str) -> pl.DataFrame:
     return extracted.select(FRONTIER.names()).collect()
 
 
-def _eligible(parents: pl.DataFrame) -> tuple[pl.DataFrame, list[Outcome]]:
+def eligible_parents(parents: pl.DataFrame) -> tuple[pl.DataFrame, list[Outcome]]:
     """The parents that the filter's row rules let pass, by id, and the others as outcomes: junk is not worth a call."""
     parents = parents.sort("persona_id")
     parts = [reject_reason(part) for part in parents.iter_slices(ROWS)]
@@ -179,19 +180,21 @@ def _eligible(parents: pl.DataFrame) -> tuple[pl.DataFrame, list[Outcome]]:
     return judged.filter(pl.col("reason").is_null()).drop("reason", "detail"), outcomes
 
 
-def _spend(left: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
+def spend(left: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
+    """The questions that each seed has left (`seed_id`, `left`) after those of a plan."""
     spent = plan.group_by("seed_id").agg(spent=pl.len().cast(pl.Int64))
     joined = left.join(spent, on="seed_id", how="left")
     return joined.select("seed_id", left=pl.col("left") - pl.col("spent").fill_null(0))
 
 
-def _questions(plan: pl.DataFrame, hop: int) -> Iterator[Ask]:
+def expansion_asks(plan: pl.DataFrame, hop: int) -> Iterator[Ask]:
+    """The questions of a hop's plan, those about one persona together and in the order of choice."""
     for row in plan.iter_rows(named=True):
         fill = {name: row[name] for name in ("persona_id", "relation", "relation_description", "language")}
         yield Ask(row, {**fill, "hop": hop})
 
 
-class _Children:
+class Children:
     """The personas that a hop gives, as the parents of the next one."""
 
     def __init__(self) -> None:
@@ -199,6 +202,7 @@ class _Children:
         self._rows: list[dict[str, Any]] = []
 
     def add(self, outcome: Outcome) -> None:
+        """Take what came of one question."""
         parent = outcome.ask.row
         for row in outcome.parsed.rows:
             lineage = {"seed_id": parent["seed_id"], "ancestors": [*parent["ancestors"], parent["text"]]}
@@ -207,6 +211,7 @@ class _Children:
             self._flush()
 
     def frame(self) -> pl.DataFrame:
+        """All of them, in the columns of `FRONTIER`."""
         self._flush()
         return pl.concat(self._frames)
 

@@ -1,6 +1,5 @@
 """Text-to-persona: who would read, write, like or dislike a document (Persona Hub, section 2.1)."""
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -58,14 +57,14 @@ class ExtractHop:
         """
         parsed = Parsed()
         seen: set[str] = set()
-        kept: Counter[str] = Counter()
+        kept: dict[str, int] = {}
         for position, item in enumerate(answer["personas"]):
             relation, text = item["relation"], normalise(item["persona"])
             row = _row(ask, relation, text)
             reason = _refusal(ask, relation, text, seen, kept)
             seen.add(text)
             if not reason:
-                kept[relation] += 1
+                kept[relation] = kept.get(relation, 0) + 1
                 parsed.rows.append(row)
                 continue
             row_id = row["persona_id"]
@@ -75,7 +74,7 @@ class ExtractHop:
         return parsed
 
 
-def _refusal(ask: Ask, relation: str, text: str, seen: set[str], kept: Counter[str]) -> str:
+def _refusal(ask: Ask, relation: str, text: str, seen: set[str], kept: dict[str, int]) -> str:
     """Why an item of an answer is not kept, or ""."""
     if not text:
         return "empty"
@@ -83,7 +82,7 @@ def _refusal(ask: Ask, relation: str, text: str, seen: set[str], kept: Counter[s
         return "repeated"
     if relation not in ask.fill["relations"]:
         return "relation_not_asked"
-    if kept[relation] >= ask.fill["personas_per_relation"]:
+    if kept.get(relation, 0) >= ask.fill["personas_per_relation"]:
         return "too_many"
     return ""
 

@@ -11,13 +11,14 @@ from persona_assets.prompts import Template
 from persona_assets.tasks.load import load_tasks
 from persona_assets.tasks.sample import Sample
 from persona_assets.tasks.table import OutOfRange, cells, task_table
+from persona_assets.tasks.target import outcomes_to_target, target_of
 from persona_assets.tasks.validity import Check, bind, verdict
 from persona_assets.text.language import LANGUAGE_NAMES
 
 __all__ = ["TaskHop", "load_tasks", "run_task", "task_table"]
 
-_COLUMNS = ["persona_id", "document_id", "text", "language"]
-_PICKS = 1 << 32
+ASKED_OF = ["persona_id", "document_id", "text", "language"]
+_PICKS = 5040  # divisible by every length up to ten, and few enough for all forms to be kept
 
 
 class TaskHop:
@@ -86,11 +87,13 @@ def run_task(context: Context, template: Template, shard: str) -> Report:
     """
     expected = context.lake.row_count(DEDUPED_PERSONAS, shard)
     runner = HopRunner(TaskHop(template), context, shard)
-    return write_outcomes(runner, runner.run(lambda: _asks(context, shard), expected))
+    if (target := target_of(context.settings, template)) is not None:
+        return write_outcomes(runner, outcomes_to_target(runner, target, ASKED_OF))
+    return write_outcomes(runner, runner.run(lambda: task_asks(context, shard), expected))
 
 
-def _asks(context: Context, shard: str) -> Iterator[Ask]:
+def task_asks(context: Context, shard: str) -> Iterator[Ask]:
     """One question per persona, in the order of the partition; the personas are streamed."""
     for batch in context.lake.batches(DEDUPED_PERSONAS, shard):
-        for row in batch.select(_COLUMNS).iter_rows(named=True):
+        for row in batch.select(ASKED_OF).iter_rows(named=True):
             yield Ask(row, {"persona_id": row["persona_id"]})

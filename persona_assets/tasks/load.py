@@ -1,15 +1,16 @@
 """The task files: the bundled ones and a user's own, all faults found before the first model call."""
 
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
 from persona_assets.errors import UsageError
 from persona_assets.lake.catalog import view_names
-from persona_assets.lake.schemas import ASSET_TABLES, SUPPORT_TABLES
+from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, SUPPORT_TABLES
 from persona_assets.lake.store import FOLDERS
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
-from persona_assets.settings import Settings
+from persona_assets.settings import Settings, model_table
 from persona_assets.tasks.table import task_table
 from persona_assets.tasks.validity import bind
 
@@ -22,10 +23,23 @@ def load_tasks(settings: Settings) -> dict[str, Template]:
     Raises:
         UsageError: the folder is missing, or a file is no usable task; the message names the file.
     """
+    tasks = dict(_bundled()) if settings.tasks is None else _with_own(settings.tasks)
+    hops = {*tasks, EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name}
+    if settings.models:
+        _known(f"{settings.models}: hop", model_table(settings.models).hops, hops)
+    _known("PERSONA_TARGETS: task", settings.targets, tasks)
+    return tasks
+
+
+def _known(where: str, names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{where} {name} is unknown (known: {', '.join(sorted(known))})")
+
+
+def _with_own(own: str) -> dict[str, Template]:
     tasks, found = dict(_bundled()), {name: FILES / f"{name}.yaml" for name in _bundled()}
-    if settings.tasks is None:
-        return tasks
-    folder = Path(settings.tasks)
+    folder = Path(own)
     if not folder.is_dir():
         raise UsageError(f"PERSONA_TASKS: {folder} is no folder of task files")
     for path in _paths(folder):

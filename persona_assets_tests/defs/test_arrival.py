@@ -87,7 +87,7 @@ def test_files_that_come_after_the_seal_become_a_late_dump(
     drop("crawl-1", "a.jsonl", 1, 2)
     shards = settle(instance, tick(instance))
     failures: list[str] = []
-    list(materialise_shards(instance, definitions, shards, lambda *_: lambda done, total=None: None, failures))
+    list(materialise_shards(instance, definitions, shards, lambda *_: lambda done, total=None, note="": None, failures))
     assert failures == []
     drop("crawl-1", "late.jsonl", 3)
     assert settle(instance, tick(instance)) == ["crawl-1_late1.0000"]

@@ -41,7 +41,7 @@ def shards(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def silent(asset: str, partition: str) -> Callable[..., None]:
-    return lambda done, total=None: None
+    return lambda done, total=None, note="": None
 
 
 def remake(instance: DagsterInstance, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch) -> None:

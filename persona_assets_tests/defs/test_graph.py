@@ -22,7 +22,7 @@ TASKS = {"math_problems", "logic_problems", "instructions", "knowledge_texts", "
 
 
 def silent(asset: str, partition: str) -> Callable[..., None]:
-    return lambda done, total=None: None
+    return lambda done, total=None, note="": None
 
 
 def materialise(instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]) -> list[Step]:

@@ -48,7 +48,7 @@ def test_a_repair_shows_the_model_its_answer_and_what_is_wrong(lake: Lake) -> No
     first, repair = (body["messages"] for body in server.bodies)
     assert repair[: len(first)] == first
     assert repair[-2] == {"role": "assistant", "content": '{"persona": "x"}'}
-    assert "$.persona: 'x' is too short" in repair[-1]["content"]
+    assert "$.persona: breaks minLength 3" in repair[-1]["content"]
 
 
 def test_a_repair_call_names_what_it_repairs_and_renders_again(lake: Lake) -> None:

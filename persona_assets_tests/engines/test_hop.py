@@ -100,7 +100,8 @@ def test_a_further_try_is_a_call_of_its_own_with_another_seed(lake: Lake) -> Non
     tries = [Ask({"text": "same"}, {"document_id": "doc_a"}, attempt) for attempt in (0, 1)]
     outcomes = list(runner.run(lambda: tries))
     assert [request.sampling.seed for request in engine.asked] == [5, 6]
-    assert [outcome.call.attempt for outcome in outcomes if outcome.call] == [0, 1]
+    calls = {call["call_id"]: call["attempt"] for call in Ledger(lake).scan().collect().iter_rows(named=True)}
+    assert [calls[outcome.call.call_id] for outcome in outcomes if outcome.call] == [0, 1]
 
 
 def test_a_call_is_stored_before_the_next_one_is_needed(lake: Lake) -> None:
@@ -219,9 +220,13 @@ def test_a_cut_answer_is_rejected_as_truncated(lake: Lake) -> None:
 
 def test_progress_counts_each_question_of_a_faultless_run_once(lake: Lake) -> None:
     ticks: list[int] = []
+
+    def progress(done: int, total: int | None = None, note: str = "") -> None:
+        ticks.append(done)
+
     for _ in range(2):
         values = context(lake, scripted('{"persona": "A reader"}'))
-        report = run_hop(Context(lake, values.settings, values.engine, "run", ticks.append), 7)
+        report = run_hop(Context(lake, values.settings, values.engine, "run", progress), 7)
         assert isinstance(report, Report)
     assert sum(ticks) == 14
 

@@ -1,0 +1,143 @@
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persona_assets.engines.base import Completion, ModelIdentity, Request, Result
+from persona_assets.engines.budget import BudgetReached
+from persona_assets.errors import UsageError
+from persona_assets.lake import Lake
+from persona_assets.lake.checks import run_gates
+from persona_assets.lake.schemas import DEDUPED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.prompts import Template
+from persona_assets.settings import Settings
+from persona_assets.tasks.hop import load_tasks, run_task, task_table
+from persona_assets.tasks.target import is_short
+from persona_assets_tests.conftest import context
+from persona_assets_tests.rows import persona, put
+
+POEM = Template.model_validate(
+    {
+        "name": "poems",
+        "version": 1,
+        "title": "Poems",
+        "description": "Short poems.",
+        "messages": [{"role": "user", "content": "<persona>{{ persona }}</persona> Write."}],
+        "response_schema": {
+            "type": "object",
+            "properties": {"poem": {"type": "string", "minLength": 1}},
+            "required": ["poem"],
+        },
+    }
+)
+TABLE = task_table(POEM)
+
+
+class Poet:
+    """Answers all but every n-th persona."""
+
+    def __init__(self, refuses: int = 10**9) -> None:
+        self.refuses, self.asked = refuses, 0
+
+    def identity(self, template: Template) -> ModelIdentity:
+        return ModelIdentity("m", "")
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        for request in requests:
+            self.asked += 1
+            number = int(request.messages[0]["content"].split()[3])
+            refused = number % self.refuses == 0
+            yield [Completion(request.call_id, "" if refused else f'{{"poem": "{number}"}}', "refusal", 1, 1, 0.0)]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def people(lake: Lake, count: int, shard: str = "d.0000", start: int = 1) -> None:
+    rows = [
+        persona(f"{number:04d}", "a", text=f"The person number {number} here", shard=shard)
+        for number in range(start, start + count)
+    ]
+    put(lake, DEDUPED_PERSONAS, *rows, shard=shard)
+
+
+def ask(lake: Lake, poet: Poet, shard: str = "d.0000", **settings: Any) -> dict[str, Any]:
+    report = run_task(context(lake, poet, **settings), POEM, shard)
+    return {"kept": report.kept, "inputs": report.inputs, "rejected": dict(report.rejected), **report.extra}
+
+
+def test_exactly_as_many_rows_are_made_as_asked_for_and_no_call_more(lake: Lake) -> None:
+    people(lake, 50)
+    poet = Poet(refuses=3)
+    done = ask(lake, poet, targets={"poems": 20})
+    assert (done["kept"], done["ended"], done["rows missing"]) == (20, "target reached", 0)
+    assert lake.read(TABLE, "d.0000").height == 20
+    assert poet.asked == 20 + done["rejected"]["refused"]
+    assert done["inputs"] == 50 == 20 + sum(done["rejected"].values())
+
+
+def test_where_personas_end_first_it_says_so(lake: Lake) -> None:
+    people(lake, 10)
+    done = ask(lake, Poet(refuses=2), targets={"poems": 20})
+    assert (done["kept"], done["ended"], done["rows missing"]) == (5, "personas ended", 15)
+
+
+def test_where_the_budget_ends_first_it_says_so_and_keeps_what_was_answered(lake: Lake) -> None:
+    people(lake, 50)
+    poet = Poet()
+    with pytest.raises(BudgetReached, match=r"poems d\.0000: budget reached, 5 of 5 calls a run"):
+        ask(lake, poet, targets={"poems": 20}, max_calls_per_run=5)
+    assert ask(lake, poet, targets={"poems": 20})["kept"] == 20
+    assert poet.asked == 20
+
+
+def test_the_rows_of_all_partitions_count(lake: Lake) -> None:
+    people(lake, 15)
+    people(lake, 15, "d.0001", start=100)
+    poet = Poet()
+    assert ask(lake, poet, targets={"poems": 20})["kept"] == 15
+    assert ask(lake, poet, "d.0001", targets={"poems": 20})["kept"] == 5
+    assert ask(lake, poet, "d.0001", targets={"poems": 20})["kept"] == 5
+    assert poet.asked == 20
+
+
+def test_a_raised_target_asks_only_what_is_missing_and_the_partition_is_known_to_be_short(lake: Lake) -> None:
+    people(lake, 50)
+    poet = Poet()
+    ask(lake, poet, targets={"poems": 20})
+    assert not is_short(lake, TABLE, "d.0000", 20)
+    assert is_short(lake, TABLE, "d.0000", 30)
+    assert is_short(lake, TABLE, "d.0000", None)
+    assert ask(lake, poet, targets={"poems": 30})["kept"] == 30
+    assert poet.asked == 30
+
+
+def test_personas_that_were_not_needed_do_not_fail_a_gate(lake: Lake) -> None:
+    people(lake, 50)
+    ask(lake, Poet(), targets={"poems": 2})
+    gates = run_gates(lake, TABLE, "d.0000", Settings(), "run")
+    assert {gate.name for gate in gates if not gate.passed} <= {"parents_exist"}  # the documents are not made here
+    assert not lake.exists(RAW_DOCUMENTS, "d.0000")
+
+
+def test_the_rows_do_not_depend_on_the_order_of_the_personas(lake: Lake, tmp_path: Path) -> None:
+    people(lake, 30)
+    other = Lake(tmp_path / "other")
+    put(other, DEDUPED_PERSONAS, *reversed(lake.read(DEDUPED_PERSONAS, "d.0000").to_dicts()))
+    found = []
+    for one in (lake, other):
+        ask(one, Poet(refuses=4), targets={"poems": 10})
+        found.append(one.read(TABLE, "d.0000")["sample_id"].to_list())
+    assert found[0] == found[1]
+
+
+def test_a_task_file_can_name_its_target(lake: Lake) -> None:
+    people(lake, 9)
+    report = run_task(context(lake, Poet()), POEM.model_copy(update={"target": 4}), "d.0000")
+    assert report.kept == 4
+
+
+def test_a_target_of_an_unknown_task_is_an_error() -> None:
+    with pytest.raises(UsageError, match=r"PERSONA_TARGETS: task poem is unknown \(known: .*math_problems"):
+        load_tasks(Settings(targets={"poem": 5}))
