@@ -180,6 +180,8 @@ class Settings(BaseSettings):
             if not os.environ.get(str(variable), "").strip():
                 raise UsageError(f"{where}: the environment variable {variable}, named by api_key_env, is not set")
             own["api_key"] = os.environ[str(variable)]
+        elif "base_url" in own:
+            own["api_key"] = ""  # the key of one server is not for another
         try:
             return Settings(**{**self.model_dump(), **own})
         except ValidationError as error:

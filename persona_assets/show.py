@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,7 +156,7 @@ def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] |
     runs = len(jobs_for(shards))
     seconds = time.monotonic() - display.started
     if made:
-        out.print(calls_table(lake, began))
+        out.print(calls_table(lake, began, {step.run_id for step in display.steps}))
     out.print(f"{runs} runs in {seconds:.1f} s; {made:,} calls made, {reused:,} answered from the ledger.")
     if failures:
         for failure in failures[:-1]:
@@ -164,8 +164,8 @@ def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] |
         raise PersonaAssetsError(f"{failures[-1]} ({len(failures)} of {runs} runs failed; the others are done)")
 
 
-def calls_table(lake: Lake, since: datetime) -> RichTable:
-    """The calls stored since a moment, per hop: how long they took, as figures and as a plot, and what they used."""
+def calls_table(lake: Lake, since: datetime, runs: Collection[str]) -> RichTable:
+    """The calls of these runs, stored since a moment, per hop: how long they took, with a plot, and what they used."""
     from persona_assets.engines.budget import parts_since
     from persona_assets.engines.ledger import Ledger
 
@@ -173,9 +173,10 @@ def calls_table(lake: Lake, since: datetime) -> RichTable:
     columns = ["hop", "latency_s", "tokens_in", "tokens_out", "cost", "faults"]
     hops: dict[str, _Calls] = {}
     for path in parts_since(ledger, since):
-        calls = lake.scan_paths([path], CALLS).filter(pl.col("created_at") >= since).select(columns).collect()
-        for (hop,), part in calls.group_by("hop"):
-            hops.setdefault(str(hop), _Calls()).add(part)
+        with suppress(FileNotFoundError, pl.exceptions.ComputeError):  # merged away since, or damaged
+            calls = lake.scan_paths([path], CALLS).filter(pl.col("run_id").is_in(list(runs))).select(columns).collect()
+            for (hop,), part in calls.group_by("hop"):
+                hops.setdefault(str(hop), _Calls()).add(part)
     table = RichTable(title="Calls", title_justify="left")
     table.add_column("asset", no_wrap=True)
     for heading in ("calls", "p50 s", "p95 s", "tokens in", "tokens out", "cost"):

@@ -89,4 +89,4 @@ def test_the_catalogue_is_written_where_it_is_said(tmp_path: Path) -> None:
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     shown = run(tmp_path, "--help").stdout
-    assert all(name in shown for name in ("demo", "run", "inspect", "dedup", "audit", "sql", "catalog"))
+    assert all(name in shown for name in ("demo", "run", "plan", "inspect", "dedup", "audit", "sql", "catalog"))

@@ -13,7 +13,7 @@ from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
 from persona_assets.defs.partitions import register
 from persona_assets.defs.pipeline import LISTENER, SPENT, Listener, Pipeline, release_engines
-from persona_assets.engines.budget import Spent
+from persona_assets.engines.budget import BudgetReached, Spent
 from persona_assets.lake import Lake
 from persona_assets.lake.checks import is_complete
 from persona_assets.lake.schemas import (
@@ -40,6 +40,7 @@ class Step:
     calls_made: int
     calls_reused: int
     failed_checks: tuple[str, ...]
+    run_id: str
 
 
 @contextmanager
@@ -83,7 +84,8 @@ def materialise_shards(
     A run that fails does not stop the others: `failures` gets a line that names asset, partition and cause, and only
     what depends on it (its dump, and the dump's shards after it) is left out. Where survivors of a dump come out
     otherwise than its published shards have it, these are published anew as well. With `again` False the crawl files
-    of shards that have their filtered personas are not read again. All runs share one budget.
+    of shards that have their filtered personas are not read again. All runs share one budget; where it is
+    reached, nothing further runs.
     """
     register(instance, shards)
     lake, spent = Pipeline().lake, Spent()
@@ -100,11 +102,14 @@ def materialise_shards(
             for event in result.get_asset_materialization_events():
                 if job == DUMP_JOB:
                     judged.add(str(event.partition))
-                yield _step(event, tuple(failed.get(event.asset_key.to_user_string(), ())) if event.asset_key else ())
+                name = event.asset_key.to_user_string() if event.asset_key else ""
+                yield _step(event, tuple(failed.get(name, ())), result.run_id)
             if not result.success:
                 failures.append(_why(result, key, failed))
                 if job != PUBLISH_JOB:
                     broken.add(dump)
+                if _budget_reached(result):
+                    return
 
     jobs = jobs_for(shards, sealed_dumps(lake))
     try:
@@ -145,7 +150,7 @@ def _run(
         SPENT.reset(spending)
 
 
-def _step(event: dg.DagsterEvent, failed_checks: tuple[str, ...]) -> Step:
+def _step(event: dg.DagsterEvent, failed_checks: tuple[str, ...], run_id: str) -> Step:
     materialization = event.step_materialization_data.materialization
     numbers = {name: value.value for name, value in materialization.metadata.items()}
 
@@ -162,7 +167,14 @@ def _step(event: dg.DagsterEvent, failed_checks: tuple[str, ...]) -> Step:
         number("calls made"),
         number("calls reused"),
         failed_checks,
+        run_id,
     )
+
+
+def _budget_reached(result: dg.ExecuteInProcessResult) -> bool:
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    causes = [error.cause or error for error in errors if error]
+    return any(cause.cls_name == BudgetReached.__name__ for cause in causes)
 
 
 def _why(result: dg.ExecuteInProcessResult, key: str, failed: dict[str, list[str]]) -> str:

@@ -8,6 +8,7 @@ import dagster as dg
 from persona_assets.defs.metadata import column_schema, partition_metadata
 from persona_assets.defs.partitions import SHARDS
 from persona_assets.defs.pipeline import Pipeline
+from persona_assets.engines.base import EngineUnavailable
 from persona_assets.engines.budget import BudgetReached
 from persona_assets.engines.hop import Context, Report
 from persona_assets.lake import Lake, Table
@@ -75,11 +76,11 @@ def partitioned_asset(
                         gated = run_gates(hop.lake, table, written, hop.settings, hop.run_id)
                         outcomes[written] = gated
                         metadata[written] = partition_metadata(hop.lake, table, written, report)
-        except BudgetReached as stop:
+        except (BudgetReached, EngineUnavailable) as stop:
             # What is done stands; the partition that is not says why.
             _log_done(context, table, metadata)
             _log_evaluations(context, table, outcomes, [])
-            note = {"stopped by the budget": str(stop)}
+            note = {"stopped by": "budget" if isinstance(stop, BudgetReached) else "engine", "detail": str(stop)}
             context.log_event(dg.AssetObservation(table.name, partition=key, metadata=note))
             raise
         for written in metadata.keys() & set(asked):

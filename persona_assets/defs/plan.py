@@ -1,4 +1,4 @@
-"""The job `plan`: what a backfill would take, in a run of its own that makes and writes nothing."""
+"""The job `plan`: what a backfill would take, in a run of its own that makes nothing."""
 
 import dagster as dg
 from pydantic import Field
@@ -27,7 +27,7 @@ class PlanConfig(dg.Config):
     gpus: float = Field(0.0, ge=0, description="GPUs that give this throughput; 0: those of the settings")
 
 
-@dg.op(name="plan", out=dg.Out(dg.Nothing, description="Nothing is made; the figures are in the metadata."))
+@dg.op(name="estimate", out=dg.Out(dg.Nothing, description="Nothing is made; the figures are in the metadata."))
 def plan_op(context: dg.OpExecutionContext, config: PlanConfig, pipeline: Pipeline) -> None:
     """Calls, tokens, money, GPU-hours, disk and accepted rows of a backfill, as a table and bars in the metadata."""
     scope = Scope(tuple(config.dumps), tuple(config.shards), tuple(config.assets), config.everything)
@@ -71,7 +71,7 @@ def _lines(plan: Plan) -> list[str]:
     name="plan",
     executor_def=dg.in_process_executor,
     description="What a backfill would take: calls new and reused, tokens, money, GPU-hours, disk, accepted rows. "
-    "Asks no model and writes nothing; the figures are in the metadata of the run's one step.",
+    "Asks no model and materialises nothing; the figures are in the metadata of the run's one step.",
 )
 def plan() -> None:
     """Plan, and do nothing else."""

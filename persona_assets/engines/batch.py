@@ -32,6 +32,7 @@ HAND_OVER = 1024  # answers in one list
 FIRST_TRIES = 5  # questions that are asked online, one after the other, before a server is taken not to answer any
 SILENT_S = 3600.0  # a server that has answered no look for this long is taken for gone
 LOG_EVERY_S = 60.0
+MAKING_POLLS = 2  # times `batch_poll_s` after which a batch that is not at the server was never made
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 QUEUE_FULL = "token_limit_exceeded"  # too many tokens wait at the server: passes when other batches end
 NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
@@ -184,11 +185,16 @@ class _Stream:
 
     def _find(self, record: Record) -> Record | None:
         """A record of an earlier run with its batch; None where none was made or it failed, as nothing was paid."""
-        if not record.batch_id:
+        if record.batch_id and self._insist(partial(self._retrieve, record)).status != "failed":
+            return record
+        # One that failed may have been made again just before a crash, and any may just be in the making.
+        while True:
             batch = self._insist(partial(self.api.made_of, record.input_file, record.since))
-            return self.records.made(record, batch.batch_id) if batch else None
-        batch = self._insist(partial(self._retrieve, record))
-        return None if batch.status == "failed" else record
+            if batch:
+                return self.records.made(record, batch.batch_id)
+            if record.batch_id or time.time() - record.since > MAKING_POLLS * self.settings.batch_poll_s:
+                return None
+            time.sleep(self.settings.batch_poll_s / 4)
 
     def _ask_online(self, request: Request) -> Result:
         """Ask one question at once, to learn the form that the server takes the template's schema in."""

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import orjson
 
 from persona_assets.engines.base import Completion, EngineUnavailable, Request
-from persona_assets.engines.faults import GiveUpRow, TryAgain, delay_s, raise_fault
+from persona_assets.engines.faults import GiveUpRow, TryAgain, clean, delay_s, raise_fault
 from persona_assets.engines.wire import Structure, chat_body, endpoint, read_completion
 from persona_assets.settings import Settings
 
@@ -25,8 +25,6 @@ CHAT = "/v1/chat/completions"  # what a batch's lines are sent to, whatever the 
 PIECE = 1 << 20  # bytes of a file that are sent or received at once
 LISTED = 100  # batches a page of the server's list holds
 CLOCKS_S = 86_400  # by how much the server's clock may be behind this machine's
-DETAIL_CHARACTERS = 300  # of a fault's detail that is kept
-KEY_SHOWN = "***"  # what stands for the key where a server's error message repeats it
 REMEDY = (
     "PERSONA_BATCH needs a server that has OpenAI's Batch API and a key that may use it; PERSONA_BATCH=false asks one "
     "by one"
@@ -155,7 +153,7 @@ class BatchApi:
 
     def clean(self, text: str) -> str:
         """A detail fit to be kept: without the key, which some servers repeat, and cut after that."""
-        return (text.replace(self._key, KEY_SHOWN) if self._key else text)[:DETAIL_CHARACTERS]
+        return clean(text, self._key)
 
     # One try
 

@@ -15,6 +15,7 @@ from persona_assets.engines.ledger import Ledger
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.settings import Settings
 
+WHAT = ("calls", "tokens", "cost")
 REFRESH_S = 10.0  # how often what other processes spent today is read from the ledger
 
 
@@ -76,7 +77,7 @@ class Today:
         self._since = Spent()
         sums: dict[str, tuple[int, int, float]] = {}
         for path in parts_since(self.ledger, self._day):
-            with suppress(FileNotFoundError, pa.ArrowException):  # merged away meanwhile, or damaged: not our business
+            with suppress(OSError, pa.ArrowException):  # merged away meanwhile, or damaged: not our business
                 sums[path] = self._sums.get(path) or self._sum(path)
         self._sums, self._stored = sums, Spent()
         for calls, tokens, cost in sums.values():
@@ -92,6 +93,14 @@ class Today:
         return int(calls), int(tokens), float(cost)
 
 
+_TODAY: dict[str, Today] = {}
+
+
+def today_of(ledger: Ledger) -> Today:
+    """What all runs have spent today on a ledger; one object for all steps of a process, which reads each part once."""
+    return _TODAY.setdefault(ledger.root, Today(ledger))
+
+
 class Budget:
     """What a run may still spend. Without caps it always says yes and reads nothing."""
 
@@ -101,16 +110,10 @@ class Budget:
         self.reached = ""
         self._in_flight = 0
         self._lock = threading.Lock()  # calls are reserved on the thread that an engine pulls requests on
-        self._per_run = [
-            (settings.max_calls_per_run, "calls"),
-            (settings.max_tokens_per_run, "tokens"),
-            (settings.max_cost_per_run, "cost"),
-        ]
-        self._per_day = [
-            (settings.max_calls_per_day, "calls"),
-            (settings.max_tokens_per_day, "tokens"),
-            (settings.max_cost_per_day, "cost"),
-        ]
+        self._per_run, self._per_day = (
+            [(cap, what) for what in WHAT if (cap := getattr(settings, f"max_{what}_per_{period}")) is not None]
+            for period in ("run", "day")
+        )
 
     def take(self) -> bool:
         """Reserve one call; False, and `reached` says why, where a cap leaves no room for it.
@@ -118,28 +121,28 @@ class Budget:
         Calls are counted with those in flight, so their caps are kept exactly; tokens and money are known only
         afterwards, so their caps are exceeded by what was in flight at most.
         """
-        if self.reached:
-            return False
-        with self._lock:
-            self.reached = self._over(self._per_run, lambda: self.run, "run") or self._over(
-                self._per_day, self.today.spent, "day"
-            )
-            if not self.reached:
-                self._in_flight += 1
+        if not self.reached:
+            self.reached = self._reserve()
         return not self.reached
 
-    def _over(self, caps: list[tuple[float | None, str]], spent: Callable[[], Spent], period: str) -> str:
+    def _reserve(self) -> str:
+        """Count one call as in flight, or say which cap leaves no room for it."""
+        today = self.today.spent() if self._per_day else Spent()  # may read, which takes time: not under the lock
+        with self._lock:
+            over = self._over(self._per_run, self.run, "run") or self._over(self._per_day, today, "day")
+            self._in_flight += not over
+        return over
+
+    def _over(self, caps: list[tuple[float, str]], spent: Spent, period: str) -> str:
         for cap, what in caps:
-            if cap is None:
-                continue
-            used = getattr(spent(), what) + (self._in_flight if what == "calls" else 0)
+            used = getattr(spent, what) + (self._in_flight if what == "calls" else 0)
             if used >= cap:
                 return f"{used:,.6g} of {cap:,.6g} {what} a {period} (PERSONA_MAX_{what.upper()}_PER_{period.upper()})"
         return ""
 
     def settle(self, ended: int, stored: int, tokens: int, cost: float) -> None:
         """Of the calls reserved `ended` have ended, and `stored` of them were answered and stored."""
-        with self._lock:
+        with self._lock:  # what ends is never in neither of the two
+            self.run.add(stored, tokens, cost)
+            self.today.add(stored, tokens, cost)
             self._in_flight -= ended
-        self.run.add(stored, tokens, cost)
-        self.today.add(stored, tokens, cost)

@@ -14,7 +14,14 @@ TRY_AGAIN = {408: "timeout", 409: "server_error", 425: "server_error", 429: "rat
 OVERLOAD = {429, 503, 504, 529}
 FIRST_DELAY_S = 0.5  # mean wait before the first retry is half of it
 LONGEST_DELAY_S = 60.0  # a server that is down for longer is not asked more often than this
+DETAIL_CHARACTERS = 300  # of a fault's detail that is kept
+KEY_SHOWN = "***"  # what stands for the key where a server's error message repeats it
 LONGEST_RETRY_AFTER_S = 600.0  # a wish beyond is taken as this, so that a wrong header cannot stop a run for a day
+
+
+def clean(text: str, key: str) -> str:
+    """A detail fit to be kept: without the key, which some servers repeat, and cut after that."""
+    return (text.replace(key, KEY_SHOWN) if key else text)[:DETAIL_CHARACTERS]
 
 
 class TryAgain(Exception):

@@ -7,6 +7,7 @@ makes none, and a mended parser costs nothing.
 """
 
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +18,6 @@ from typing import Any, TypeVar
 import orjson
 import polars as pl
 
-from persona_assets.engines.ahead import ahead
 from persona_assets.engines.answers import REPAIR, UNUSABLE, parse_call, read_answer, refused, repair_messages
 from persona_assets.engines.base import Completion, Failure, Request, Sampling
 from persona_assets.engines.budget import BudgetReached
@@ -25,6 +25,7 @@ from persona_assets.engines.flight import Flight
 from persona_assets.engines.outcomes import outcome_frames
 from persona_assets.engines.questions import Question, Questions
 from persona_assets.engines.words import Answered, Ask, Context, Hop, Json, Outcome, Parsed, Progress, Reject, Report
+from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import CALLS
 
 __all__ = [
@@ -49,7 +50,8 @@ __all__ = [
 
 BATCH = 2048  # questions looked up, parsed and written at once: bounds memory, amortises look-ups
 T = TypeVar("T")
-SPOOLED = 1 << 20  # bytes of call ids kept in memory, at 16 each; the rest of a pass goes to a temporary file
+SPOOLED = 1 << 20  # bytes of notes kept in memory; the rest of a pass goes to a temporary file
+_NOTE = 24  # bytes noted of a question: its call's id and a hash of its parent's
 
 
 class HopRunner:
@@ -86,7 +88,8 @@ class HopRunner:
         self.ledger.keep_template(REPAIR)
         batches = _batched(map(self.questions.of, asks()), BATCH)
         done = 0
-        for batch, answers in ahead(self._known(batches)):
+        for batch in batches:
+            answers = self._answers([question.call_id for question in batch])
             if len(answers) < len({question.call_id for question in batch}):
                 yield from self._asked(asks, done, chain([batch], batches))
                 break
@@ -104,23 +107,26 @@ class HopRunner:
         with SpooledTemporaryFile(SPOOLED) as ids:  # so that nothing is rendered a second time
             self._make(batches, ids.write)
             ids.seek(0)
-            asked = (
-                [Question(ask, key) for ask, key in zip(batch, _read_ids(ids.read(16 * len(batch))), strict=True)]
-                for batch in _batched(islice(asks(), done, None), BATCH)
+            for batch in _batched(islice(asks(), done, None), BATCH):
+                keys = self._same(batch, ids.read(_NOTE * len(batch)))
+                asked = [Question(ask, key) for ask, key in zip(batch, keys, strict=True)]
+                yield from self._outcomes(asked, self._answers(keys))
+            self._same((), ids.read(1))
+
+    def _same(self, asks: Sequence[Ask], noted: bytes) -> list[str]:
+        """The ids of the calls of these asks, as they were noted when the calls were made.
+
+        Raises:
+            PersonaAssetsError: other rows were asked about, as what the hop reads was written anew meanwhile.
+        """
+        ids, parents = noted[: len(noted) // _NOTE * 16], noted[len(noted) // _NOTE * 16 :]
+        if len(noted) != _NOTE * len(asks) or parents != _parents(asks):
+            raise PersonaAssetsError(
+                f"{self.hop.table.name} {self.shard}: what it is made from was written anew while it was asked about; "
+                "run it again, what was answered is kept"
             )
-            for batch, answers in ahead(self._answered(asked)):
-                yield from self._outcomes(batch, answers)
-
-    def _known(self, batches: Iterable[list[Question]]) -> Iterator[tuple[list[Question], dict[str, Answered]]]:
-        """The batches with their answers, up to the first one that the ledger does not answer whole, which is last."""
-        for batch, answers in self._answered(batches):
-            yield batch, answers
-            if len(answers) < len({question.call_id for question in batch}):
-                return
-
-    def _answered(self, batches: Iterable[list[Question]]) -> Iterator[tuple[list[Question], dict[str, Answered]]]:
-        for batch in batches:
-            yield batch, self._answers([question.call_id for question in batch])
+        digits = ids.hex()
+        return [f"call_{digits[at : at + 32]}" for at in range(0, len(digits), 32)]
 
     @property
     def _template(self) -> str:
@@ -129,7 +135,7 @@ class HopRunner:
     # Calls
 
     def _make(self, batches: Iterable[Sequence[Question]], note: Callable[[bytes], object]) -> None:
-        """Make the calls that the ledger lacks, each stored before it is read; `note` is given the id of every call."""
+        """Make the calls that the ledger lacks, each stored before it is read; `note` is given every batch's ids."""
         self._stream(self._missing(batches, note))
         while self.flight.repairs and not self.budget.reached:  # those of the last answers
             self._stream(self._missing((), note))
@@ -143,7 +149,7 @@ class HopRunner:
         """What has to be asked; may be pulled on a thread of the engine's."""
         for batch in batches:
             ids = [question.call_id for question in batch]
-            note(bytes.fromhex("".join([call_id[5:] for call_id in ids])))
+            note(bytes.fromhex("".join([call_id[5:] for call_id in ids])) + _parents([q.ask for q in batch]))
             self.flight.look()
             held = self.ledger.held(self._template, ids)
             reused = 0
@@ -160,8 +166,14 @@ class HopRunner:
         yield from self._repairs()
 
     def _repairs(self) -> Iterator[Request]:
-        while self.flight.repairs and self.budget.take():
-            yield self._request(self.flight.repairs.popleft())
+        while self.flight.repairs:
+            repair = self.flight.repairs.popleft()
+            # An earlier run may have made it, where only the answer that it repairs was lost.
+            if self.ledger.held(self._template, [repair.call_id])[0]:
+                continue
+            if not self.budget.take():
+                return
+            yield self._request(repair)
 
     def _request(self, question: Question) -> Request:
         self.flight.asked[question.call_id] = question
@@ -284,6 +296,8 @@ class HopRunner:
             repair = repairs.get(question.call_id)
             if repair and (better := mended.get(repair.call_id)):
                 yield Outcome(question.ask, better, parse_call(self.hop, question.ask, better))
+            elif repair and self._may_pass(repair):
+                yield Outcome(question.ask, call, self._unanswered(repair))
             elif call is None:
                 yield Outcome(question.ask, None, self._unanswered(question))
             else:
@@ -304,6 +318,11 @@ class HopRunner:
         if self.flight.repairs:
             self._make((), _forget)
         return self._answers([repair.call_id for repair in repairs])
+
+    def _may_pass(self, repair: Question) -> bool:
+        """Whether a repair call failed for a reason that may be gone the next time."""
+        failure = self.flight.failed.get(repair.call_id)
+        return failure is not None and failure.reason != "bad_request"
 
     def _unanswered(self, question: Question) -> Parsed:
         failure = self.flight.failed.get(question.call_id)
@@ -334,11 +353,10 @@ def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _read_ids(data: bytes) -> list[str]:
-    """Call ids from 16 bytes each."""
-    digits = data.hex()
-    return [f"call_{digits[at : at + 32]}" for at in range(0, len(digits), 32)]
+def _parents(asks: Sequence[Ask]) -> bytes:
+    """Eight bytes for each ask that tell the row it is about, in this process."""
+    return array("q", [hash(ask.parent_id) for ask in asks]).tobytes()
 
 
 def _forget(_: bytes) -> None:
-    """Takes ids that nobody asks for."""
+    """Takes notes that nobody asks for."""

@@ -294,6 +294,17 @@ class Ledger:
             return None
 
     def _set_aside(self, path: str, why: str) -> None:
+        """Move a damaged part out of every reader's way.
+
+        Raises:
+            PersonaAssetsError: it is not damaged, its bytes fit its name: what cannot read it is this installation.
+        """
+        with suppress(FileNotFoundError):
+            if path.endswith(f"/part-{file_digest(self.lake.fs, path)}.parquet"):
+                raise PersonaAssetsError(
+                    f"{path} is whole but cannot be read here ({why}): another version of this program or of pyarrow "
+                    "wrote it; use that one, or move the file away to pay for its calls again"
+                )
         target = f"{self.lake.root}/{CORRUPT}{path.removeprefix(self.root)}"
         logger.warning(
             "ledger part %s is damaged (%s) and set aside as %s; its calls will be made again",

@@ -1,5 +1,6 @@
 """The engine for any server that speaks OpenAI's chat completions: vLLM, OpenAI, Ollama and the rest."""
 
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -7,7 +8,7 @@ from functools import partial
 
 from persona_assets.engines.base import Completion, EngineUnavailable, Failure, ModelIdentity, Request, Result
 from persona_assets.engines.client import Client
-from persona_assets.engines.faults import GiveUpRow, NoStructuredOutput, TryAgain, delay_s, raise_fault
+from persona_assets.engines.faults import GiveUpRow, NoStructuredOutput, TryAgain, clean, delay_s, raise_fault
 from persona_assets.engines.limits import Bucket, TokenEstimate
 from persona_assets.engines.pump import Answer, Pump
 from persona_assets.engines.servers import Pool, Server
@@ -16,8 +17,7 @@ from persona_assets.errors import UsageError
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 
-DETAIL_CHARACTERS = 300  # of a fault's detail that is kept
-KEY_SHOWN = "***"  # what stands for the key where a server's error message repeats it
+logger = logging.getLogger(__name__)
 
 
 class OpenAIEngine:
@@ -42,6 +42,7 @@ class OpenAIEngine:
         self._key = settings.api_key.get_secret_value().strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise UsageError("PERSONA_API_KEY holds characters that no HTTP header may hold")
+        self._structured: dict[tuple[str, str], Structure] = {}  # server and template digest -> form of an answer
         self._structures: dict[str, Structure] = {}  # template digest -> the form that its schema is sent in
         self._requests = Bucket(settings.requests_per_minute) if settings.requests_per_minute else None
         self._tokens = Bucket(settings.tokens_per_minute) if settings.tokens_per_minute else None
@@ -125,7 +126,10 @@ class OpenAIEngine:
             structure = self._structures.get(request.template.digest, Structure.JSON_SCHEMA)
             try:
                 return await self._post(server, request, structure, faults)
-            except NoStructuredOutput:
+            except NoStructuredOutput as fault:
+                if self._structured.get((server.address, request.template.digest)) == structure:  # it answered others
+                    raise GiveUpRow("bad_request", str(fault)) from fault
+                logger.warning("%s: no %s: %s", server.address, structure.name.lower(), self._clean(str(fault)))
                 # Other requests in flight may have met it too: the form goes down by one, however many say so.
                 known = self._structures.get(request.template.digest, Structure.JSON_SCHEMA)
                 self._structures[request.template.digest] = max(known, Structure(structure + 1))
@@ -154,6 +158,7 @@ class OpenAIEngine:
         except ValueError as error:
             raise TryAgain("protocol", str(error)) from error
         server.answered = True
+        self._structured[server.address, request.template.digest] = structure
         latency_s = time.monotonic() - sent
         return Completion(request.call_id, text, finish_reason, tokens_in, tokens_out, latency_s, faults)
 
@@ -176,8 +181,7 @@ class OpenAIEngine:
             self._tokens.give(tokens - used)
 
     def _clean(self, text: str) -> str:
-        """A detail fit to be kept: without the key, which some servers repeat, and cut after that."""
-        return (text.replace(self._key, KEY_SHOWN) if self._key else text)[:DETAIL_CHARACTERS]
+        return clean(text, self._key)
 
 
 def _backoff(server: Server, faults: tuple[str, ...]) -> int:

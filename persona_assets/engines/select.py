@@ -4,6 +4,9 @@ from persona_assets.engines.base import Engine
 from persona_assets.lake import Lake
 from persona_assets.settings import OF_A_MODEL, Settings
 
+# Settings that shape calls and not the engine: hops that differ in them alone share one.
+OF_A_CALL = frozenset({"tokenizer", "price_in", "price_out", "temperature", "top_p", "max_tokens", "seed"})
+
 
 class Engines:
     """The engines of one process, each made when a hop first asks for it and kept for the next one."""
@@ -19,7 +22,7 @@ class Engines:
         Raises:
             UsageError: its settings are incomplete or malformed.
         """
-        key = (settings.api_key, *(getattr(settings, name) for name in sorted(OF_A_MODEL)))
+        key = (settings.api_key, *(getattr(settings, name) for name in sorted(OF_A_MODEL - OF_A_CALL)))
         if key not in self._made:
             if settings.engine == "vllm":
                 self.close()  # another model would find no room on the GPU

@@ -22,13 +22,13 @@ from typing import Any
 import orjson
 
 from persona_assets.engines.base import Completion, EngineUnavailable, Failure, Request, Result
+from persona_assets.engines.faults import DETAIL_CHARACTERS
 from persona_assets.errors import UsageError
 
 START_S = 1800.0  # a large model may load and compile for minutes; a start that takes longer has hung
 CLOSE_S = 20.0  # a process that is told to end may take this long before it is killed
 TICK_S = 0.1  # how often the watchdog looks
 READ_BYTES = 1 << 20
-DETAIL_CHARACTERS = 300
 ERROR = re.compile(r"\b\w+(Error|Exception|Interrupt): .+")  # in a log; the first one is the cause of those that follow
 # Nothing is reported to anyone, and no model is fetched unless the environment says so.
 PRIVATE = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -140,6 +140,12 @@ class Process:
     # On the listening thread
 
     def _listen(self) -> None:
+        try:
+            self._read_answers()
+        finally:
+            self._end()  # whatever happened: nobody else gives those that wait a result
+
+    def _read_answers(self) -> None:
         assert self._child.stdout is not None
         with self._child.stdout as pipe:
             poll, descriptor, rest = select.poll(), pipe.fileno(), b""
@@ -155,7 +161,6 @@ class Process:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     self._receive(orjson.loads(line))
-            self._end()
 
     def _has_exited(self) -> bool:
         """Whether the process has ended, which is not to be waited for before its group is killed."""

@@ -10,6 +10,8 @@ from persona_assets.engines.base import Request
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Message
 
+MOST_TOKENS = 1 << 40  # that one answer can have used; more is no count
+
 
 class Structure(IntEnum):
     """How JSON is asked for, from the strictest; a server that lacks one is asked in the next."""
@@ -92,6 +94,8 @@ def read_completion(body: bytes) -> tuple[str, str, int, int]:
         tokens = [int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens")]
         if not isinstance(text, str):
             raise TypeError("its content is no text")
+        if not all(0 <= count < MOST_TOKENS for count in tokens):
+            raise TypeError(f"its usage is no count of tokens: {tokens}")
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"no chat completion: {type(error).__name__} {error}") from error
     finish_reason = "refusal" if refusal and not content else str(choice.get("finish_reason") or "unknown")

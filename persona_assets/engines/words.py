@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from persona_assets.engines.base import Engine
-from persona_assets.engines.budget import Budget, Spent, Today
+from persona_assets.engines.budget import Budget, Spent, today_of
 from persona_assets.engines.latency import Latency
 from persona_assets.engines.ledger import Ledger
 from persona_assets.engines.select import Engines
@@ -142,14 +142,9 @@ class Context:
         """The ledger of this lake."""
         return Ledger(self.lake)
 
-    @cached_property
-    def today(self) -> Today:
-        """What all runs have spent today."""
-        return Today(self.ledger)
-
     def budget(self) -> Budget:
         """What may still be spent."""
-        return Budget(self.settings, self.spent, self.today)
+        return Budget(self.settings, self.spent, today_of(self.ledger))
 
     def engine_for(self, settings: Settings) -> Engine:
         """Who answers under these settings, which are those of a hop."""

@@ -89,6 +89,9 @@ def check_columns(names: Sequence[str]) -> None:
 # Parts that exist
 
 
+SERVES = 20  # times as long as it took does a listing serve: look-ups spend a twentieth of their time on it at most
+
+
 class _Listing:
     """The parts of a template; only folders that changed are read again."""
 
@@ -98,9 +101,13 @@ class _Listing:
         self._read_at: dict[str, tuple[int, int]] = {}  # shard folder: its time of change, when it was read
         self._unsettled: list[str] = []  # shard folders that were read the last time
         self._listed_at = -math.inf
+        self._serves_until = -math.inf
 
     def changes(self, again: bool = False) -> tuple[set[Part], set[Part]]:
         """Parts that came and parts that went since the last time; with `again`, just where that was a moment ago."""
+        began = time.monotonic()
+        if not again and began < self._serves_until:
+            return set(), set()
         now = self._local(again) if self._lake.is_local else self._remote()
         came, went = set[Part](), set[Part]()
         for name in self._parts.keys() | now.keys():
@@ -109,6 +116,8 @@ class _Listing:
                 came |= {(f"{name}/{file}", size) for file, size in after.items() - before.items()}
                 went |= {(f"{name}/{file}", size) for file, size in before.items() - after.items()}
         self._parts = now
+        if not again:
+            self._serves_until = time.monotonic() + SERVES * (time.monotonic() - began)
         return came, went
 
     def add(self, part: Part) -> None:
@@ -119,7 +128,7 @@ class _Listing:
     def expire(self) -> None:
         """Read everything the next time."""
         self._read_at.clear()
-        self._listed_at = -math.inf
+        self._listed_at = self._serves_until = -math.inf
 
     def _local(self, again: bool) -> dict[str, dict[str, int]]:
         found = dict(self._parts) if again else {}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from persona_assets.engines.budget import Spent
+from persona_assets.engines.budget import Spent, today_of
 from persona_assets.engines.hop import Context
 from persona_assets.lake import Table
 from persona_assets.lake.schemas import ASSET_TABLES, EXTRACTED_PERSONAS
@@ -150,7 +150,7 @@ class Prices:
 
     @cached_property
     def _today(self) -> Spent:
-        return self.context.today.spent()
+        return today_of(self.context.ledger).spent()
 
     def notes(self, plan: Plan) -> list[str]:
         """What the figures leave open."""

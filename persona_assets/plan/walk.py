@@ -50,22 +50,26 @@ class _Distinct:
     """Counts calls once that several partitions would make; 8 bytes for each of earlier partitions."""
 
     def __init__(self) -> None:
-        self._earlier: NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._earlier: list[NDArray[np.uint64]] = []  # sorted, each over twice as long as the next
         self._here: set[int] = set()
 
     def is_new(self, call_id: str) -> bool:
         key = int(call_id[5:21], 16)
         if key in self._here:
             return False
-        place = int(np.searchsorted(self._earlier, np.uint64(key)))
-        if place < len(self._earlier) and int(self._earlier[place]) == key:
-            return False
+        for keys in self._earlier:
+            place = int(np.searchsorted(keys, np.uint64(key)))
+            if place < len(keys) and int(keys[place]) == key:
+                return False
         self._here.add(key)
         return True
 
     def end_partition(self) -> None:
-        here = np.fromiter(self._here, np.uint64, len(self._here))
-        self._earlier = np.union1d(self._earlier, here)
+        here = np.sort(np.fromiter(self._here, np.uint64, len(self._here)))
+        while self._earlier and len(self._earlier[-1]) <= 2 * len(here):
+            here = np.sort(np.concatenate([self._earlier.pop(), here]))
+        if len(here):
+            self._earlier.append(here)
         self._here.clear()
 
 

@@ -55,6 +55,8 @@ def cut(text: str, tokens: int) -> str:
 
 def _fitting(text: str, budget: int) -> int:
     """How many characters of a text have at most `budget` bytes of UTF-8."""
+    if text.isascii():
+        return min(len(text), budget)
     if len(text) * 4 <= budget:
         return len(text)
     return len(text[:budget].encode()[:budget].decode(errors="ignore"))

@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -10,6 +11,7 @@ from persona_assets.engines import faults
 from persona_assets.engines.base import Completion, EngineUnavailable, Request, Result
 from persona_assets.engines.hop import Ask, Context, HopRunner, Report, write_outcomes
 from persona_assets.engines.ledger import Ledger
+from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets_tests.conftest import context
@@ -20,6 +22,7 @@ from persona_assets_tests.engines.tiny import (
     TEMPLATE,
     TinyHop,
     asks,
+    is_repair,
     key_of,
     mixed_reader,
     page,
@@ -238,3 +241,44 @@ def test_outcomes_come_in_the_order_of_the_questions(lake: Lake) -> None:
     assert [outcome.ask.parent_id for outcome in outcomes] == [f"doc_{number}" for number in range(50)]
     write_outcomes(runner, outcomes)
     assert lake.read(EXTRACTED_PERSONAS, SHARD).height == 50
+
+
+def test_rows_that_change_while_they_are_asked_about_stop_the_partition_and_keep_the_answers(lake: Lake) -> None:
+    passes: list[list[Ask]] = [list(asks(30)), list(asks(30, start=1))]
+    runner = HopRunner(TinyHop(), context(lake, scripted('{"persona": "A reader"}')), SHARD)
+    with pytest.raises(PersonaAssetsError, match="written anew while it was asked about"):
+        write_outcomes(runner, runner.run(lambda: passes.pop(0)))
+    assert not lake.exists(EXTRACTED_PERSONAS, SHARD)
+    assert Ledger(lake).scan().collect().height == 30
+
+
+def test_rows_that_go_while_they_are_asked_about_stop_the_partition(lake: Lake) -> None:
+    passes: list[list[Ask]] = [list(asks(30)), []]
+    runner = HopRunner(TinyHop(), context(lake, scripted('{"persona": "A reader"}')), SHARD)
+    with pytest.raises(PersonaAssetsError, match="written anew while it was asked about"):
+        write_outcomes(runner, runner.run(lambda: passes.pop(0)))
+
+
+def test_a_repair_that_a_passing_fault_ended_is_asked_again_by_the_next_run(lake: Lake) -> None:
+    def first_wrong(body: Any) -> str:
+        return reader(body) if is_repair(body) else "no JSON"
+
+    with serve(first_wrong, refuse=lambda body: "error" if is_repair(body) else "") as server:
+        report = run_hop(over_http(lake, server, max_retries=0), 2)
+        assert report.rejected == Counter(engine_server_error=2)
+    with serve(first_wrong) as server:
+        assert run_hop(over_http(lake, server), 2).kept == 2
+        assert len(server.bodies) == 2
+
+
+def test_a_repair_outlives_the_answer_that_it_repairs(lake: Lake) -> None:
+    with serve(lambda body: reader(body) if is_repair(body) else "no JSON") as server:
+        run_hop(over_http(lake, server), 3)
+        held = Ledger(lake).scan().collect()
+        repairs = held.filter(pl.col("fill").str.contains("repair_of"))
+        for path in Ledger(lake).paths():
+            lake.fs.rm(path)
+        Ledger(lake).store_frame("tiny", SHARD, repairs)
+        server.bodies.clear()
+        assert run_hop(over_http(lake, server), 3).kept == 3
+        assert not any(map(is_repair, server.bodies))

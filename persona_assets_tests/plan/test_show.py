@@ -114,7 +114,7 @@ def test_the_job_shows_the_plan_in_its_run_and_writes_nothing_to_the_lake(
     from persona_assets.definitions import defs
 
     before = snapshot(work.folder)
-    config = {"ops": {"plan": {"config": {"shards": ["d.0000"], "tokens_per_second": 100.0, "gpus": 2.0}}}}
+    config = {"ops": {"estimate": {"config": {"shards": ["d.0000"], "tokens_per_second": 100.0, "gpus": 2.0}}}}
     with DagsterInstance.ephemeral() as instance:
         result = defs.resolve_job_def("plan").execute_in_process(instance=instance, run_config=config)
         assert result.success
