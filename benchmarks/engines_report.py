@@ -58,9 +58,9 @@ def render(figures: Figures) -> str:
 
 
 def write_section(file: Path, section: str) -> None:
-    """Put the section in the place of the old one, or where there is none, before the one that ends the file."""
+    """Put a section in the place of the old one, or where there is none, before the one that ends the file."""
     text = file.read_text(encoding="utf-8") if file.exists() else "# Results\n"
-    before, found, after = text.partition(f"{HEADING}\n")
+    before, found, after = text.partition(section.partition("\n")[0] + "\n")
     if found:
         _, heading, rest = after.partition("\n## ")
         rest = f"## {rest}" if heading else ""

