@@ -25,7 +25,7 @@ from persona_assets.personas.extract import extract_personas
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings, load_settings
 
-LIST = 256  # answers handed over at once
+LIST = 2048  # answers handed over at once, about as many as a pump hands over at such a speed
 BEFORE, BETWEEN, AFTER = answer(0).split("page 0")
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 BYTES_PER_TOKEN = 4
-LOOK_BACK = 1024  # characters before the cut that are searched for a sentence end first; doubled until there is one
+LOOK_BACK = 256  # characters before the cut that are searched for a sentence end first; doubled until there is one
 LOOK_AHEAD = 64  # characters behind the cut that tell whether a full stop before it ends a sentence
 
 _ENDS = re.compile(
