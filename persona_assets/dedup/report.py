@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from persona_assets.dedup.survivors import METHODS
+from persona_assets.text.page import page
 from persona_assets.text.tokens import token_lists
 
 if TYPE_CHECKING:
@@ -294,17 +295,12 @@ def _facts(outcome: "Outcome") -> list[tuple[str, str]]:
 
 
 def _html(content: dict[str, Any]) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    template = page(Path(__file__).parent / "report.html.j2", clean=clean, number=_number, rate=_rate)
+    return template.render(content)
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # by name would leave .j2 files out
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(clean=clean, number=lambda value: f"{value:,}", rate=_rate)
-    return environment.get_template("report.html.j2").render(content)
+
+def _number(value: int) -> str:
+    return f"{value:,}"
 
 
 def _rate(count: int, rows: int) -> str:

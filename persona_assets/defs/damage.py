@@ -1,11 +1,10 @@
 """An advisory check: no part of the ledger is damaged."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from persona_assets.defs.pipeline import Pipeline
+from persona_assets.defs.advisory import advisory
 from persona_assets.engines.ledger import DamagedPart, Ledger
 from persona_assets.lake import Lake
 from persona_assets.lake.checks import HEAD
@@ -15,21 +14,6 @@ TEXT = (
     "No part of the ledger, of whichever asset, was found damaged and set aside. Evaluated whenever an asset that "
     "calls a model is materialised; where it warns, its metadata names the parts, the calls lost and what to do."
 )
-
-
-@dg.asset_check(asset=ASSET, name=NAME, description=TEXT)
-def ledger_parts_sound(pipeline: Pipeline) -> dg.AssetCheckResult:
-    """Over the whole ledger; warns and never blocks."""
-    passed, metadata = _verdict(pipeline.lake)
-    return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
-
-
-def evaluate_ledger(lake: Lake) -> Iterator[dg.AssetCheckEvaluation]:
-    """The same as an event, for the steps that read the ledger, whether or not their run includes the check."""
-    passed, metadata = _verdict(lake)
-    yield dg.AssetCheckEvaluation(
-        dg.AssetKey(ASSET), NAME, passed, metadata, severity=dg.AssetCheckSeverity.WARN, blocking=False
-    )
 
 
 def _verdict(lake: Lake) -> tuple[bool, dict[str, dg.MetadataValue[Any]]]:
@@ -49,3 +33,6 @@ def _advice(part: DamagedPart) -> str:
         f"{calls}, which are made and paid again when the partition runs; to avoid that, restore the file from a "
         f"backup as {part.home}. Delete it where it is now to end this warning."
     )
+
+
+ledger_parts_sound, evaluate_ledger = advisory(ASSET, NAME, TEXT, _verdict)

@@ -4,15 +4,14 @@ import json
 import re
 from dataclasses import asdict
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from rich.text import Text
 from rich.tree import Tree
 
 from persona_assets.lineage.model import Audit, CallRecord, Node, Status, Verification
+from persona_assets.text.page import page
 
 SHOWN = 240  # characters of a text on the terminal: about three lines at 100 columns
 DETAIL = 160  # characters of a verification's or fate's detail there
@@ -173,20 +172,9 @@ def _json(value: Any) -> Any:  # noqa: ANN401 - any stored value
 
 def html(audit: Audit) -> str:
     """One self-contained page, crawl record first; every value is escaped, and nothing is loaded from anywhere."""
-    return _page().render(audit=as_dict(audit))
-
-
-@cache
-def _page() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # by name would leave .j2 files out
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return page(Path(__file__).parent / "page.html.j2", plain=plain, cell=_cell, seconds=_seconds).render(
+        audit=as_dict(audit)
     )
-    environment.filters.update(plain=plain, cell=_cell, seconds=_seconds)
-    return environment.get_template("page.html.j2")
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value

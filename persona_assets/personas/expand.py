@@ -195,7 +195,7 @@ def expansion_asks(plan: pl.DataFrame, hop: int) -> Iterator[Ask]:
 
 
 class Children:
-    """The personas that a hop gives, as the parents of the next one."""
+    """The personas that a hop gives, as the parents of the next one; those of documents are seeds."""
 
     def __init__(self) -> None:
         self._frames: list[pl.DataFrame] = []
@@ -204,8 +204,9 @@ class Children:
     def add(self, outcome: Outcome) -> None:
         """Take what came of one question."""
         parent = outcome.ask.row
+        above = [*parent["ancestors"], parent["text"]] if "seed_id" in parent else []
         for row in outcome.parsed.rows:
-            lineage = {"seed_id": parent["seed_id"], "ancestors": [*parent["ancestors"], parent["text"]]}
+            lineage = {"seed_id": parent.get("seed_id", row["persona_id"]), "ancestors": above}
             self._rows.append({name: row[name] for name in FRONTIER if name in row} | lineage)
         if len(self._rows) >= ROWS:
             self._flush()

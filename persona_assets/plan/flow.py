@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any
 
 import polars as pl
 
@@ -34,8 +33,6 @@ from persona_assets.plan.walk import Walk
 from persona_assets.prompts import Template
 from persona_assets.tasks.hop import ASKED_OF, TaskHop, task_asks, task_table
 from persona_assets.tasks.target import WAVE, persona_ask, personas_behind, target_of
-
-_ROWS = 8192  # personas collected as Python objects at once
 
 
 @dataclass
@@ -82,7 +79,7 @@ class Walks:
     def extract(self, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about a shard's documents."""
         walk, shard = self.of(EXTRACTED_PERSONAS.name), flow.shard
-        open_questions, known = 0, _Seeds()
+        open_questions, known = 0, Children()
         if self.lake.exists(RAW_DOCUMENTS, shard):
             for outcome in walk.outcomes(extraction_asks(self.context, shard), plan):
                 known.add(outcome)
@@ -219,29 +216,6 @@ _SOMEBODY = {
     "language": "en",
     "granularity": "fine",
 }
-
-
-class _Seeds:
-    """The personas of answered questions about documents, as seeds."""
-
-    def __init__(self) -> None:
-        self._frames = [pl.DataFrame(schema=FRONTIER)]
-        self._rows: list[dict[str, Any]] = []
-
-    def add(self, outcome: Outcome) -> None:
-        for row in outcome.parsed.rows:
-            seed = {name: row[name] for name in FRONTIER if name in row}
-            self._rows.append(seed | {"seed_id": row["persona_id"], "ancestors": []})
-        if len(self._rows) >= _ROWS:
-            self._flush()
-
-    def frame(self) -> pl.DataFrame:
-        self._flush()
-        return pl.concat(self._frames)
-
-    def _flush(self) -> None:
-        self._frames.append(pl.DataFrame(self._rows, schema=FRONTIER))
-        self._rows = []
 
 
 def _frontier(personas: pl.DataFrame) -> pl.DataFrame:

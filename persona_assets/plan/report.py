@@ -1,12 +1,10 @@
 """A plan for people: the rows of its table, bars, a page."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
 from persona_assets.plan.figures import Amount, AssetPlan, Basis, Plan
+from persona_assets.text.page import page
 
 BAR = 32  # characters of the longest bar
 LABEL = 30  # characters of an asset's name beside its bar
@@ -140,7 +138,7 @@ def html(plan: Plan) -> str:
     headline += [("money", money(plan.sum("cost")))] if plan.priced else []
     headline += [("GPU-hours", hours(plan.gpu_hours))] if plan.gpu_hours is not None else []
     headline += [("disk", size(plan.sum("disk")))]
-    return _page().render(
+    return page(Path(__file__).parent / "page.html.j2", number=number).render(
         plan=plan,
         headline=headline,
         unit=unit,
@@ -151,16 +149,3 @@ def html(plan: Plan) -> str:
         foot=total_row(plan),
         tokens=token_lines(plan),
     )
-
-
-@cache
-def _page() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # by name would leave .j2 files out
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number)
-    return environment.get_template("page.html.j2")
