@@ -111,6 +111,9 @@ class HopRunner:
                 keys = self._same(batch, ids.read(_NOTE * len(batch)))
                 asked = [Question(ask, key) for ask, key in zip(batch, keys, strict=True)]
                 yield from self._outcomes(asked, self._answers(keys))
+                done += len(batch)
+                if self.context.progress:
+                    self.context.progress(0, note=f"answers read of {done:,}")
             self._same((), ids.read(1))
 
     def _same(self, asks: Sequence[Ask], noted: bytes) -> list[str]:
