@@ -26,6 +26,7 @@ from persona_assets.engines.faults import DETAIL_CHARACTERS
 from persona_assets.errors import UsageError
 
 START_S = 1800.0  # a large model may load and compile for minutes; a start that takes longer has hung
+BURST_S = 30.0  # errors in a log that follow each other closer than this have one cause
 CLOSE_S = 20.0  # a process that is told to end may take this long before it is killed
 TICK_S = 0.1  # how often the watchdog looks
 READ_BYTES = 1 << 20
@@ -51,7 +52,7 @@ class Process:
         self._heard_at = time.monotonic()
         self._lock = threading.Lock()
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
-        self._cause = ""  # the first error in the log since the last answer
+        self._cause, self._cause_at = "", float("-inf")  # the first error of the latest burst in the log
         # A session of its own: a kill of the group takes vLLM's own processes along, and Ctrl-C is ours to handle.
         self._child = subprocess.Popen(
             command,
@@ -133,8 +134,10 @@ class Process:
             for line in pipe:
                 text = line.decode(errors="replace").rstrip()
                 if text:
-                    if not self._cause and (found := ERROR.search(text)):
-                        self._cause = found[0]
+                    if found := ERROR.search(text):
+                        if time.monotonic() - self._cause_at > BURST_S:
+                            self._cause = found[0]
+                        self._cause_at = time.monotonic()
                     logger.debug("vllm: %s", text)
 
     # On the listening thread
@@ -187,7 +190,7 @@ class Process:
 
     def _hand_over(self, message: dict[str, Any]) -> None:
         with self._lock:
-            self._heard_at, self._cause = (now := time.monotonic()), ""
+            self._heard_at = now = time.monotonic()
             asked = self._in_flight.pop(message.pop("number"), None)
         if asked is None:  # taken back meanwhile
             return
@@ -213,7 +216,8 @@ class Process:
         status = self._child.wait()
         self._outbox.put(None)
         self._threads[1].join(CLOSE_S)
-        died = f"vLLM ended with status {status}" + (f": {self._cause}" if self._cause else "")
+        said = self._cause if time.monotonic() - self._cause_at < BURST_S else ""
+        died = f"vLLM ended with status {status}" + (f": {said}" if said else "")
         self.why = (self.why or died)[:DETAIL_CHARACTERS]
         with self._lock:
             self.ended = True
