@@ -80,6 +80,7 @@ class HopRunner:
         Raises:
             EngineUnavailable: no answer can be had; what was answered is kept.
             BudgetReached: a cap was reached; what was answered is kept.
+            PersonaAssetsError: the rows asked about were written anew meanwhile; what was answered is kept.
         """
         started = time.monotonic()
         if self.context.progress and expected is not None:
