@@ -17,10 +17,10 @@ import polars as pl
 
 from benchmarks.measure import clean_environment, measured
 from persona_assets.dedup.run import dedup_dump
-from persona_assets.engines.hop import Context
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
 from persona_assets.settings import load_settings
+from persona_assets.steps.runner import Context
 from persona_assets_tests.dedup.lakes import NoEngine, add_shard
 
 SHARDS = 20  # of the large dump

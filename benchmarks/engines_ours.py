@@ -17,13 +17,13 @@ import polars as pl
 from benchmarks.engines_input import SHARD
 from benchmarks.engines_server import NUMBER, answer
 from persona_assets.engines.base import Completion, Engine, EngineUnavailable, ModelIdentity, Request, Result
-from persona_assets.engines.hop import Context
-from persona_assets.engines.openai import OpenAIEngine
+from persona_assets.engines.openai.engine import OpenAIEngine
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.personas.extract import extract_personas
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings, load_settings
+from persona_assets.steps.runner import Context
 
 LIST = 2048  # answers handed over at once, about as many as a pump hands over at such a speed
 BEFORE, BETWEEN, AFTER = answer(0).split("page 0")

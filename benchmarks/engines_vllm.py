@@ -25,14 +25,14 @@ from typing import Any
 
 from benchmarks.engines_report import fill, table, write_section
 from persona_assets.engines.base import Completion, Request, Sampling
-from persona_assets.engines.hop import Context, HopRunner, write_outcomes
-from persona_assets.engines.openai import OpenAIEngine
-from persona_assets.engines.vllm import VllmEngine
-from persona_assets.engines.vllm_process import DEFAULTS, PRIVATE
+from persona_assets.engines.openai.engine import OpenAIEngine
+from persona_assets.engines.vllm.engine import VllmEngine
+from persona_assets.engines.vllm.process import DEFAULTS, PRIVATE
 from persona_assets.lake import Lake
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
-from persona_assets_tests.engines.tiny import SHARD, TEMPLATE, TinyHop, asks
+from persona_assets.steps.runner import Context, StepRunner, write_outcomes
+from persona_assets_tests.engines.tiny import SHARD, TEMPLATE, TinyStep, asks
 from vllm_tests.models import make_model
 from vllm_tests.serving import STRUCTURED, serve
 
@@ -51,7 +51,7 @@ main(parser.parse_args())
 """
 
 
-class BenchHop(TinyHop):
+class BenchStep(TinyStep):
     """The tiny hop with one user message and answers of one length."""
 
     template = Template.model_validate(
@@ -68,11 +68,11 @@ class BenchHop(TinyHop):
     )
 
 
-SCHEMA = BenchHop.template.response_schema
+SCHEMA = BenchStep.template.response_schema
 
 
 def message(page: int) -> str:
-    return BenchHop.template.render({"text": f"Page {page} on bees"})[0]["content"]
+    return BenchStep.template.render({"text": f"Page {page} on bees"})[0]["content"]
 
 
 def sampling() -> dict[str, Any]:
@@ -84,7 +84,7 @@ def our_hop(url: str, model: Path, count: int, start: int, concurrency: int) -> 
     settings = Settings(engine="openai", base_url=url, model=str(model), concurrency=concurrency, **sampling())
     with TemporaryDirectory() as folder:
         engine = OpenAIEngine(settings)
-        runner = HopRunner(BenchHop(), Context(Lake(folder), settings, engine, "bench"), SHARD)
+        runner = StepRunner(BenchStep(), Context(Lake(folder), settings, engine, "bench"), SHARD)
         began = time.perf_counter()
         report = write_outcomes(runner, runner.run(lambda: asks(count, start)))
         seconds = time.perf_counter() - began
@@ -123,10 +123,10 @@ def our_engine(model: Path, count: int, slots: int) -> dict[str, float]:
     """Requests per second of the engine vllm, once it has answered a few."""
     options = json.dumps({"enforce_eager": True, "max_num_seqs": slots})
     settings = Settings(engine="vllm", model=str(model), gpu_memory=SHARE_OF_MEMORY, vllm_options=options, **sampling())
-    chosen = Sampling.of(settings, BenchHop.template)
+    chosen = Sampling.of(settings, BenchStep.template)
 
     def requests(start: int, stop: int) -> "list[Request]":
-        template = BenchHop.template
+        template = BenchStep.template
         rendered = ((page, template.render({"text": f"Page {page} on bees"})) for page in range(start, stop))
         return [Request(str(page), messages, SCHEMA, chosen, template) for page, messages in rendered]
 

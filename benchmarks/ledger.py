@@ -21,10 +21,10 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import measured
-from persona_assets.engines import ledger as ledger_module
-from persona_assets.engines.ledger import Call, Ledger
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import CALLS
+from persona_assets.ledger import ledger as ledger_module
+from persona_assets.ledger.ledger import Call, Ledger
 
 TEMPLATE = "text_to_persona"
 PART = 100_000  # calls of a part of the large ledger

@@ -1,5 +1,5 @@
 """`python -m persona_assets` is `persona-assets`."""
 
-from persona_assets.cli import main
+from persona_assets.cli.app import main
 
 main()

@@ -162,7 +162,7 @@ class Settings(BaseSettings):
             raise ValueError("needs at least one value")
         return value
 
-    def for_hop(self, hop: str) -> "Settings":
+    def for_asset(self, hop: str) -> "Settings":
         """These settings with those of the model that the file PERSONA_MODELS gives the hop (an asset's name).
 
         Raises:

@@ -4,9 +4,9 @@ import hypothesis
 import pytest
 
 from persona_assets.engines.base import Engine
-from persona_assets.engines.hop import Context
 from persona_assets.lake import Lake
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Context
 
 # Machines are shared: an example that takes long says nothing about the code.
 hypothesis.settings.register_profile("shared-machine", deadline=None)

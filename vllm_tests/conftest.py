@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from persona_assets.engines.vllm import VllmEngine
+from persona_assets.engines.vllm.engine import VllmEngine
 from persona_assets.lake import Lake
 from vllm_tests.models import make_model
 from vllm_tests.questions import settings

@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 
 from persona_assets.engines.base import Request, Result, Sampling
-from persona_assets.engines.vllm import VllmEngine
+from persona_assets.engines.vllm.engine import VllmEngine
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-from persona_assets.engines.vllm_process import DEFAULTS, PRIVATE
+from persona_assets.engines.vllm.process import DEFAULTS, PRIVATE
 
 START_S = 400.0
 STRUCTURED = {"backend": "guidance", "disable_any_whitespace": True}  # as the engine vllm sets it

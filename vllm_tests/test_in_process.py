@@ -7,14 +7,14 @@ from dataclasses import replace
 import orjson
 
 from persona_assets.engines.base import Completion, Failure, Request
-from persona_assets.engines.hop import Context
-from persona_assets.engines.vllm import VllmEngine
+from persona_assets.engines.vllm.engine import VllmEngine
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.prompts import load_templates
 from persona_assets.prompts.template import PROMPTS
+from persona_assets.steps.runner import Context
 from persona_assets.tasks.load import load_tasks
-from persona_assets_tests.engines.tiny import SHARD, run_hop
+from persona_assets_tests.engines.tiny import SHARD, run_step
 from vllm_tests.questions import SAMPLING, SLOTS, TEMPLATE, answers, ask, asks, core
 
 TOO_LONG = "bees and honey " * 2000
@@ -91,11 +91,11 @@ def test_a_stream_that_is_left_early_leaves_the_engine_usable(engine: VllmEngine
 
 
 def test_a_hop_stores_every_answer_and_a_second_run_makes_no_call(engine: VllmEngine, lake: Lake) -> None:
-    first = run_hop(Context(lake, engine.settings, engine, "one"), 60)
+    first = run_step(Context(lake, engine.settings, engine, "one"), 60)
     assert first.calls_made >= 60
     assert first.inputs == 60
     assert lake.read(EXTRACTED_PERSONAS, SHARD).height == first.kept > 0
-    second = run_hop(Context(lake, engine.settings, engine, "two"), 60)
+    second = run_step(Context(lake, engine.settings, engine, "two"), 60)
     assert (second.calls_made, second.kept) == (0, first.kept)
 
 

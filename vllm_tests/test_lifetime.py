@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from persona_assets.engines.base import EngineUnavailable, Failure
-from persona_assets.engines.vllm import VllmEngine
+from persona_assets.engines.vllm.engine import VllmEngine
 from persona_assets.errors import UsageError
 from vllm_tests.questions import TEMPLATE, answers, asks, core, settings, started
 

@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 from persona_assets.engines.base import Completion, EngineUnavailable, Failure
-from persona_assets.engines.hop import Context
-from persona_assets.engines.openai import OpenAIEngine
+from persona_assets.engines.openai.engine import OpenAIEngine
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.settings import Settings
-from persona_assets_tests.engines.tiny import SHARD, run_hop
+from persona_assets.steps.runner import Context
+from persona_assets_tests.engines.tiny import SHARD, run_step
 from vllm_tests.questions import SLOTS, TEMPLATE, ask, asks
 from vllm_tests.serving import serve
 
@@ -52,11 +52,11 @@ def test_each_request_gets_an_answer_that_fits_its_schema_and_a_bad_one_fails_it
 def test_a_hop_stores_every_answer_and_a_second_run_makes_no_call(url: str, model: Path, lake: Lake) -> None:
     values = over_http(url, model)
     engine = OpenAIEngine(values)
-    first = run_hop(Context(lake, values, engine, "one"), 60)
+    first = run_step(Context(lake, values, engine, "one"), 60)
     assert first.calls_made >= 60
     assert first.inputs == 60
     assert lake.read(EXTRACTED_PERSONAS, SHARD).height == first.kept > 0
-    second = run_hop(Context(lake, values, engine, "two"), 60)
+    second = run_step(Context(lake, values, engine, "two"), 60)
     engine.close()
     assert (second.calls_made, second.kept) == (0, first.kept)
 

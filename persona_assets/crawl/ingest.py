@@ -21,11 +21,11 @@ from persona_assets.crawl.documents import (
     record_row_id,
 )
 from persona_assets.crawl.shards import earlier_shards, shard_files
-from persona_assets.engines.hop import Report
 from persona_assets.lake import Lake, PartitionWriter
 from persona_assets.lake.schemas import RAW_DOCUMENTS, REJECTED
 from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Report
 
 FLUSH_CHARACTERS = 32_000_000  # text that a partition writer may hold before it writes a row group
 

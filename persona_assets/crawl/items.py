@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from persona_assets.crawl.bytestream import ByteStream
+from persona_assets.files.bytestream import ByteStream
 
 Format = Literal["warc", "wet", "jsonl", "parquet"]
 

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from persona_assets.crawl.columns import ColumnReader
-from persona_assets.crawl.detect import HEAD_BYTES, Layout, detect_layout
 from persona_assets.crawl.items import CrawlFile, Item, Refused, break_between
-from persona_assets.crawl.open import Opened, open_crawl_file
 from persona_assets.crawl.tabular import read_json_document, read_json_lines, read_parquet
 from persona_assets.crawl.warc import read_warc
+from persona_assets.files.detect import HEAD_BYTES, Layout, detect_layout
+from persona_assets.files.open import Opened, open_crawl_file
 from persona_assets.settings import Settings
 
 

@@ -10,9 +10,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from persona_assets.crawl.bytestream import ByteStream
 from persona_assets.crawl.columns import ColumnReader, column_names
 from persona_assets.crawl.items import Format, Found, Item, Refused, break_between, refusal
+from persona_assets.files.bytestream import ByteStream
 
 PARQUET_ROWS = 256  # rows decoded at once
 # Rows without a text column at the head of a file after which the file as a whole is refused: enough to pass over a

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from persona_assets.crawl.bytestream import ByteStream
 from persona_assets.crawl.headers import parse_date, parse_headers
 from persona_assets.crawl.items import Found, Item, Refused, Skipped, break_between, refusal
 from persona_assets.crawl.page import response_text, text_of
+from persona_assets.files.bytestream import ByteStream
 
 START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n")
 _BOUNDARY = re.compile(rb"(?:\r?\n){1,2}(?=WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n)")

@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from persona_assets.dedup.embeddings import Half, VectorCache
 from persona_assets.dedup.lexical import Found
 from persona_assets.dedup.segments import Segment, TextsOf
 from persona_assets.dedup.semantic import EXACT_PRODUCTS, Standing, Vectors, make_store, near_earlier
 from persona_assets.dedup.sets import Pairs
 from persona_assets.dedup.survivors import METHODS, Graph, Hits, greedy
+from persona_assets.lake.vectors import Half, VectorCache
 from persona_assets.text.token_hashes import Index
 
 

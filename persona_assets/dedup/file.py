@@ -26,12 +26,12 @@ import pyarrow.parquet as pq
 
 from persona_assets.dedup.compare import Semantic
 from persona_assets.dedup.deduper import Decision, Deduper, part_rows
-from persona_assets.dedup.embeddings import VectorCache
 from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.sources import REASONS, Source, Texts, open_source
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake
+from persona_assets.lake.vectors import VectorCache
 
 OUT_KINDS, REPORT_KINDS = (".parquet", ".jsonl"), (".html", ".md")
 ID_DIGITS = 12  # of a row's number where it stands for the row's id, so that ids sort as numbers do

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import polars as pl
 
 from persona_assets.dedup.seals import Seal, seals
-from persona_assets.engines.hop import Context, Report
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, FILTERED_PERSONAS, PERSONA_SURVIVORS, REJECTED
 from persona_assets.lake.store import dump_of
+from persona_assets.steps.runner import Context, Report
 
 _VERDICT = ("persona_id", "kept", "survivor_id", "survivor_dump", "similarity", "method")
 

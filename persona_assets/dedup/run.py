@@ -13,20 +13,20 @@ from pathlib import Path
 
 import polars as pl
 
+from persona_assets.dedup.canonical_order import canonical_parts
 from persona_assets.dedup.compare import Semantic
 from persona_assets.dedup.deduper import Decision, Deduper, part_rows
-from persona_assets.dedup.embeddings import VectorCache
 from persona_assets.dedup.keys import Scheme
-from persona_assets.dedup.parts import canonical_parts
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.seals import Seal, changed_shards, require_unchanged, seal_again, seal_waiting, seals
 from persona_assets.dedup.stored import is_overtaken, load_segments, record_comparison, store_segments, survivors_file
 from persona_assets.dedup.survivors import METHODS
-from persona_assets.engines.hop import Context, Report
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
+from persona_assets.lake.vectors import VectorCache
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Context, Report
 from persona_assets.text.encoder import load_encoder
 
 __all__ = ["dedup_dump", "publish_shard"]

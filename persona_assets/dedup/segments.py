@@ -17,7 +17,6 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from persona_assets.dedup.embeddings import Half, VectorCache
 from persona_assets.dedup.keys import (
     MOST_SETS,
     Scheme,
@@ -32,6 +31,7 @@ from persona_assets.dedup.semantic import IndexStore, unit
 from persona_assets.dedup.sets import TokenSets, spans
 from persona_assets.dedup.survivors import Hits
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.lake.vectors import Half, VectorCache
 from persona_assets.text.token_hashes import Hashes, Index
 
 TextsOf = Callable[[pl.DataFrame], pl.Series]  # texts of personas (persona_id, shard, dump), in their order

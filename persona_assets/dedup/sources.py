@@ -18,9 +18,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from persona_assets.crawl.bytestream import ByteStream
-from persona_assets.crawl.open import open_crawl_file
 from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.files.bytestream import ByteStream
+from persona_assets.files.open import open_crawl_file
 from persona_assets.text.token_hashes import Index
 
 REASONS = ("not_json", "not_text", "null", "empty")  # why a row is not compared

@@ -12,8 +12,8 @@ import numpy as np
 import orjson
 import polars as pl
 
+from persona_assets.dedup.canonical_order import IDENTITY, canonical_parts
 from persona_assets.dedup.keys import Scheme
-from persona_assets.dedup.parts import IDENTITY, canonical_parts
 from persona_assets.dedup.seals import Seal
 from persona_assets.dedup.segments import FILES, Keyed, Segment
 from persona_assets.dedup.sets import token_sets

@@ -2,8 +2,8 @@
 
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.defs.factory import one, partitioned_asset
-from persona_assets.engines.hop import Context, Report
 from persona_assets.lake.schemas import RAW_DOCUMENTS
+from persona_assets.steps.runner import Context, Report
 
 
 def _ingest(context: Context, shard: str) -> Report:

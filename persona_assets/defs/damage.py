@@ -4,10 +4,10 @@ from typing import Any
 
 import dagster as dg
 
+from persona_assets.checks.gates import HEAD
 from persona_assets.defs.advisory import advisory
-from persona_assets.engines.ledger import DamagedPart, Ledger
 from persona_assets.lake import Lake
-from persona_assets.lake.checks import HEAD
+from persona_assets.ledger.ledger import DamagedPart, Ledger
 
 ASSET, NAME = "extracted_personas", "ledger_parts_sound"
 TEXT = (

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from persona_assets.defs.damage import evaluate_ledger
 from persona_assets.defs.factory import one, partitioned_asset
-from persona_assets.engines.hop import Context, Report
 from persona_assets.prompts import Template
 from persona_assets.settings import load_settings
-from persona_assets.tasks.hop import load_tasks, run_task, task_table
+from persona_assets.steps.runner import Context, Report
+from persona_assets.tasks.step import load_tasks, run_task, task_table
 
 
 def _runner(template: Template) -> Callable[[Context, str], Report]:

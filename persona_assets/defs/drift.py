@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from persona_assets.checks.gates import DRIFT_CHECKS, description, run_drift
 from persona_assets.defs.pipeline import Pipeline
 from persona_assets.lake import Table
-from persona_assets.lake.checks import DRIFT_CHECKS, description, run_drift
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.settings import load_settings
-from persona_assets.tasks.hop import load_tasks, task_table
+from persona_assets.tasks.step import load_tasks, task_table
 
 
 def _drift(table: Table) -> dg.AssetChecksDefinition:

@@ -5,14 +5,14 @@ from typing import Any
 
 import dagster as dg
 
+from persona_assets.checks.gates import CheckOutcome, description, gate_names, run_gates
 from persona_assets.defs.metadata import column_schema, partition_metadata
 from persona_assets.defs.partitions import SHARDS
 from persona_assets.defs.pipeline import Pipeline
 from persona_assets.engines.base import EngineUnavailable
-from persona_assets.engines.budget import BudgetReached
-from persona_assets.engines.hop import Context, Report
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.checks import CheckOutcome, description, gate_names, run_gates
+from persona_assets.steps.budget import BudgetReached
+from persona_assets.steps.runner import Context, Report
 
 # Runs for one key; yields each partition that it wrote (its own, and for dumps those that were waiting before it).
 Run = Callable[[Context, str], Iterator[tuple[str, Report]]]

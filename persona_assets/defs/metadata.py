@@ -8,9 +8,9 @@ import polars as pl
 
 from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.dedup.survivors import METHODS
-from persona_assets.engines.hop import Report
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
+from persona_assets.steps.runner import Report
 
 _TYPES = {
     pl.String: "string",

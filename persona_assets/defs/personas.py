@@ -10,7 +10,6 @@ from persona_assets.defs.damage import evaluate_ledger
 from persona_assets.defs.factory import one, partitioned_asset
 from persona_assets.defs.partitions import DUMPS, SameDump
 from persona_assets.defs.sealed import evaluate_seals
-from persona_assets.engines.hop import Context, Report
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
     EXPANDED_PERSONAS,
@@ -21,6 +20,7 @@ from persona_assets.lake.schemas import (
 from persona_assets.personas.expand import expand_personas
 from persona_assets.personas.extract import extract_personas
 from persona_assets.personas.filter import filter_personas
+from persona_assets.steps.runner import Context, Report
 
 extracted_personas = partitioned_asset(
     EXTRACTED_PERSONAS,

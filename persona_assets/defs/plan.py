@@ -5,11 +5,11 @@ from pydantic import Field
 
 from persona_assets.defs.metadata import table_markdown
 from persona_assets.defs.pipeline import Pipeline
-from persona_assets.engines.hop import Context
 from persona_assets.engines.select import Engines
 from persona_assets.plan import report
 from persona_assets.plan.figures import Plan
 from persona_assets.plan.plan import Scope, make_plan
+from persona_assets.steps.runner import Context
 
 
 class PlanConfig(dg.Config):

@@ -4,10 +4,10 @@ from typing import Any
 
 import dagster as dg
 
+from persona_assets.checks.gates import HEAD
 from persona_assets.dedup.seals import departures
 from persona_assets.defs.advisory import advisory
 from persona_assets.lake import Lake
-from persona_assets.lake.checks import HEAD
 
 ASSET, NAME = "persona_survivors", "sealed_shards_unchanged"
 TEXT = (

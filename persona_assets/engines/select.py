@@ -43,15 +43,15 @@ def make_engine(settings: Settings, lake: Lake | None = None) -> Engine:
         UsageError: its settings are incomplete or malformed.
     """
     if settings.engine == "openai" and settings.batch:
-        from persona_assets.engines.batch import BatchEngine
+        from persona_assets.engines.openai.batch import BatchEngine
 
         return BatchEngine(settings, lake or Lake(settings.lake))
     if settings.engine == "openai":
-        from persona_assets.engines.openai import OpenAIEngine
+        from persona_assets.engines.openai.engine import OpenAIEngine
 
         return OpenAIEngine(settings)
     if settings.engine == "vllm":
-        from persona_assets.engines.vllm import VllmEngine
+        from persona_assets.engines.vllm.engine import VllmEngine
 
         return VllmEngine(settings)
     from persona_assets.engines.offline import OfflineEngine

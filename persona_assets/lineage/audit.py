@@ -20,11 +20,11 @@ from persona_assets.lake.schemas import (
     SHARD_FILES,
 )
 from persona_assets.lake.store import dump_of
-from persona_assets.lineage import fate, verify
+from persona_assets.lineage import accounting as fate
+from persona_assets.lineage import verify
 from persona_assets.lineage.calls import CallAuditor, Prompt
 from persona_assets.lineage.crawl_record import crawl_node
 from persona_assets.lineage.find import BORN, Finder, Found, locate
-from persona_assets.lineage.hops import Hops
 from persona_assets.lineage.model import (
     Audit,
     CallRecord,
@@ -35,6 +35,7 @@ from persona_assets.lineage.model import (
     unverified,
     verdict,
 )
+from persona_assets.lineage.steps import Steps
 from persona_assets.settings import Settings
 
 
@@ -58,7 +59,7 @@ class _Auditor:
 
     def __init__(self, lake: Lake, settings: Settings) -> None:
         self.lake, self.settings = lake, settings
-        self.hops = Hops.of(settings)
+        self.hops = Steps.of(settings)
         self.finder = Finder(lake, self.hops.task_tables)
         self.seals = verify.Seals(lake)
         self.calls = CallAuditor(self.finder, self.hops, self.seals)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
-from persona_assets.engines.hop import Answered, Ask, Outcome, outcome_frames, parse_call
-from persona_assets.engines.ledger import Ledger
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import RUN_COLUMNS
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage.find import Finder, Found
-from persona_assets.lineage.hops import Hops
 from persona_assets.lineage.model import CallRecord, Verification, failed, unverified, verdict
+from persona_assets.lineage.steps import Steps
 from persona_assets.lineage.verify import Seals, differences
 from persona_assets.prompts import Message, Template
+from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call
 
 _RUN = frozenset(column.name for column in RUN_COLUMNS)
 # What a hop or a template may raise on values that were tampered with.
@@ -33,7 +33,7 @@ class Prompt:
 class CallAuditor:
     """Audits the calls of one lake."""
 
-    def __init__(self, finder: Finder, hops: Hops, seals: Seals) -> None:
+    def __init__(self, finder: Finder, hops: Steps, seals: Seals) -> None:
         """Bind to a lake's rows, the hops of this installation and the file seals."""
         self.finder, self.hops, self.seals = finder, hops, seals
         self.ledger = Ledger(finder.lake)
@@ -68,7 +68,7 @@ class CallAuditor:
         if parent is None:
             return None
         ask = Ask(parent.row, {**fill, **_own(fill, parent.row)}, row["attempt"])
-        messages = template.render(self.hops.hop_for(row["hop"], template).variables(ask))
+        messages = template.render(self.hops.step_for(row["hop"], template).variables(ask))
         return Prompt(messages, template, ask)
 
     def _repair(
@@ -94,7 +94,7 @@ class CallAuditor:
         outcome = self._outcome(record, prompt)
         if isinstance(outcome, str):
             return [failed(name, outcome) for name in names]
-        frame, set_aside = outcome_frames(self.hops.hop_for(record.row["hop"], prompt.template), [outcome], "", "")
+        frame, set_aside = outcome_frames(self.hops.step_for(record.row["hop"], prompt.template), [outcome], "", "")
         rows, rejects = frame.to_dicts(), set_aside.to_dicts()
         row = next((row for row in rows if row[found.table.key] == found.row[found.table.key]), None)
         if row is None:
@@ -119,7 +119,7 @@ class CallAuditor:
         outcome = self._outcome(record, prompt)
         if isinstance(outcome, str):
             return [failed(name, outcome)]
-        hop = self.hops.hop_for(record.row["hop"], prompt.template)
+        hop = self.hops.step_for(record.row["hop"], prompt.template)
         rows, refused = outcome_frames(hop, [outcome], "", "")
         if row["row_id"] in rows[hop.table.key]:
             return [unverified(name, "the answer gives it; it was refused in comparison with other rows")]
@@ -130,7 +130,7 @@ class CallAuditor:
         """What the stored answer holds, or how it fails to parse."""
         call = Answered(*(record.row[name] for name in Answered._fields))
         try:
-            parsed = parse_call(self.hops.hop_for(record.row["hop"], prompt.template), prompt.ask, call)
+            parsed = parse_call(self.hops.step_for(record.row["hop"], prompt.template), prompt.ask, call)
             return Outcome(prompt.ask, call, parsed)
         except MALFORMED as error:
             return _said(error)

@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.crawl.detect import HEAD_BYTES, detect_layout
 from persona_assets.crawl.documents import make_document_id
 from persona_assets.crawl.items import CrawlFile, Found, Item, Refused
 from persona_assets.crawl.normalise import normalise
-from persona_assets.crawl.open import open_crawl_file
 from persona_assets.crawl.readers import reading
 from persona_assets.crawl.warc import read_warc
+from persona_assets.files.detect import HEAD_BYTES, detect_layout
+from persona_assets.files.open import open_crawl_file
 from persona_assets.ids import digest
 from persona_assets.lake.schemas import REJECTED, SHARD_FILES
 from persona_assets.lake.store import dump_of

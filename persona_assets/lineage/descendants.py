@@ -6,7 +6,7 @@ from persona_assets.lake import Lake
 from persona_assets.lake.catalog import connect
 from persona_assets.lake.sqlfiles import sql_text
 from persona_assets.lineage.find import Finder, id_prefix, locate
-from persona_assets.lineage.hops import Hops
+from persona_assets.lineage.steps import Steps
 from persona_assets.settings import Settings
 
 
@@ -31,7 +31,7 @@ def descendants(lake: Lake, settings: Settings, row_id: str) -> list[Descendant]
         UsageError: malformed id.
         PersonaAssetsError: the id is nowhere in the lake.
     """
-    tables = Hops.of(settings).task_tables
+    tables = Steps.of(settings).task_tables
     locate(Finder(lake, tables), row_id)
     macro = "lineage_of_call" if id_prefix(row_id) == "call" else "lineage_descendants"
     with connect(lake, tables) as connection:

@@ -9,10 +9,8 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from persona_assets.engines.ledger import Ledger
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.call_index import CallIndex
 from persona_assets.lake.schemas import (
     ASSET_TABLES,
     CALL_COLUMNS,
@@ -27,6 +25,8 @@ from persona_assets.lake.schemas import (
     RUN_COLUMNS,
     SAMPLE_COLUMNS,
 )
+from persona_assets.ledger.index import CallIndex
+from persona_assets.ledger.ledger import Ledger
 
 _ID = re.compile(r"(doc|per|smp|call|rec)_[0-9a-f]{32}")
 _SAMPLE = [column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS)]

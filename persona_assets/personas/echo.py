@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 
-from persona_assets.engines.hop import Outcome, Parsed, Reject
+from persona_assets.steps.runner import Outcome, Parsed, Reject
 from persona_assets.text.tokens import word_tokens
 
 ECHO = 0.9  # Jaccard on 1-grams from which two personas count as one (paper section 2.3)

@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.engines.hop import Ask, Context, HopRunner, Json, Outcome, Parsed, Reject, Report, write_outcomes
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS
 from persona_assets.personas.echo import ECHO, overlap, without_echoes
@@ -16,6 +15,7 @@ from persona_assets.personas.taxonomy import choose
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Ask, Context, Json, Outcome, Parsed, Reject, Report, StepRunner, write_outcomes
 from persona_assets.text.language import LANGUAGE_NAMES
 
 ROWS = 8192  # personas looked at, or collected as Python objects, at once
@@ -35,7 +35,7 @@ FRONTIER = pl.Schema(
 )
 
 
-class ExpandHop:
+class ExpandStep:
     """Asks one question per persona and relation; its answer holds one persona."""
 
     @property
@@ -90,11 +90,11 @@ def expand_personas(context: Context, shard: str) -> Report:
         EngineUnavailable: no answer can be had; what was answered is kept.
     """
     context.lake.require(EXTRACTED_PERSONAS, shard)
-    runner = HopRunner(ExpandHop(), context, shard)
+    runner = StepRunner(ExpandStep(), context, shard)
     return write_outcomes(runner, _expand(runner))
 
 
-def _expand(runner: HopRunner) -> Iterator[Outcome]:
+def _expand(runner: StepRunner) -> Iterator[Outcome]:
     """What became of every question of every hop; a hop is planned when the one before it is known."""
     settings, extra = runner.context.settings, runner.report.extra
     extra |= {"over_cap": 0, "kept_by_hop": {}}

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from persona_assets.engines.hop import Ask, Context, HopRunner, Json, Parsed, Reject, Report, write_outcomes
 from persona_assets.ids import make_id
 from persona_assets.lake import Table
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Ask, Context, Json, Parsed, Reject, Report, StepRunner, write_outcomes
 from persona_assets.text.language import LANGUAGE_NAMES
 from persona_assets.text.sentences import cut
 
@@ -25,7 +25,7 @@ def normalise(text: str) -> str:
     return " ".join(text.split())
 
 
-class ExtractHop:
+class ExtractStep:
     """Asks one question per document; its answer holds one or several personas per relation."""
 
     @property
@@ -129,5 +129,5 @@ def extract_personas(context: Context, shard: str) -> Report:
         EngineUnavailable: no answer can be had; what was answered is kept.
     """
     expected = context.lake.row_count(RAW_DOCUMENTS, shard)
-    runner = HopRunner(ExtractHop(), context, shard)
+    runner = StepRunner(ExtractStep(), context, shard)
     return write_outcomes(runner, runner.run(lambda: extraction_asks(context, shard), expected))

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-from persona_assets.dedup.embeddings import VectorCache
-from persona_assets.engines.hop import Context, Report
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS, FILTERED_PERSONAS, REJECTED
+from persona_assets.lake.vectors import VectorCache
 from persona_assets.personas.rules import reject_reason
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Context, Report
 from persona_assets.text.encoder import load_encoder
 
 SOURCES = (EXTRACTED_PERSONAS, EXPANDED_PERSONAS)

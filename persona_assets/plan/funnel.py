@@ -5,7 +5,6 @@ from functools import cached_property
 
 import polars as pl
 
-from persona_assets.engines.ledger import Ledger
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
@@ -13,6 +12,7 @@ from persona_assets.lake.schemas import (
     EXTRACTED_PERSONAS,
     FILTERED_PERSONAS,
 )
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.plan.figures import Amount, Basis
 from persona_assets.settings import Settings
 from persona_assets.tasks.target import REACHED

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from persona_assets.engines.hop import Context
+from persona_assets.checks.gates import is_complete
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Table
-from persona_assets.lake.checks import is_complete
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
     EXPANDED_PERSONAS,
@@ -17,12 +16,13 @@ from persona_assets.lake.schemas import (
 )
 from persona_assets.lake.store import dump_of
 from persona_assets.plan.figures import Amount, AssetPlan, PartitionPlan, Plan
-from persona_assets.plan.flow import Flow, Walks
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.price import Prices
+from persona_assets.plan.shard import Flow, Walks
 from persona_assets.plan.sources import DocumentRate, Source, find_sources
 from persona_assets.prompts import Template
-from persona_assets.tasks.hop import load_tasks, task_table
+from persona_assets.steps.runner import Context
+from persona_assets.tasks.step import load_tasks, task_table
 from persona_assets.tasks.target import is_short, target_of
 
 PERSONAS = (RAW_DOCUMENTS, EXTRACTED_PERSONAS, EXPANDED_PERSONAS, FILTERED_PERSONAS)

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from persona_assets.engines.budget import Spent, today_of
-from persona_assets.engines.hop import Context
 from persona_assets.lake import Table
 from persona_assets.lake.schemas import ASSET_TABLES, EXTRACTED_PERSONAS
 from persona_assets.plan.disk import DiskUse
 from persona_assets.plan.figures import AssetPlan, Basis, Cap, PartitionPlan, Plan, TokenBasis
-from persona_assets.plan.flow import Walks
+from persona_assets.plan.look_up import Walk
+from persona_assets.plan.shard import Walks
 from persona_assets.plan.tokens import BYTES_PER_TOKEN, TokenCounter, answer_tokens, prompt_bytes
 from persona_assets.plan.usage import FROM_CALLS, Means, Usage
-from persona_assets.plan.walk import Walk
 from persona_assets.settings import Settings
-from persona_assets.tasks.hop import task_table
+from persona_assets.steps.budget import Spent, today_of
+from persona_assets.steps.runner import Context
+from persona_assets.tasks.step import task_table
 
 MEASURED, ESTIMATED = "measured", "estimated"
 
@@ -112,7 +112,7 @@ class Prices:
         return self.disk.per_call(walk.hop.template.name, self.usage.calls(asset))
 
     def _settings(self, asset: str) -> Settings:
-        return self.context.settings.for_hop(asset)
+        return self.context.settings.for_asset(asset)
 
     # Time
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from persona_assets.engines.answers import REPAIR
-from persona_assets.engines.ledger import Ledger
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.plan.figures import Amount, Basis
+from persona_assets.steps.answers import REPAIR
 
 FROM_CALLS, FROM_OTHERS = "from calls", "from other models"
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.engines.hop import Ask, HopRunner, Outcome, Parsed, Reject
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import DEDUPED_PERSONAS
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject, StepRunner
 
 REACHED = "target_reached"  # reason under which a persona that was not asked is set aside
 WAVE = 65_536  # most questions between two looks at how many rows are still missing
@@ -31,7 +31,7 @@ def is_short(lake: Lake, table: Table, shard: str, target: int | None) -> bool:
     return not aside.is_empty() and (target is None or missing_rows(lake, table, target) > 0)
 
 
-def outcomes_to_target(runner: HopRunner, target: int, columns: list[str]) -> Iterator[Outcome]:
+def outcomes_to_target(runner: StepRunner, target: int, columns: list[str]) -> Iterator[Outcome]:
     """Outcomes of a shard's personas in the order of their ids, digests, until the table has `target` rows.
 
     Each wave asks as many as are missing, so that no call is made for a row too many. Personas that are left are set

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
-from persona_assets.engines.hop import Context
 from persona_assets.ids import make_id
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS, SHARD_FILES
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Context
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 

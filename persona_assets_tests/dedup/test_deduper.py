@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from persona_assets.dedup import lexical as lexical_module
 from persona_assets.dedup.compare import Semantic
 from persona_assets.dedup.deduper import Deduper, part_rows
-from persona_assets.dedup.embeddings import VectorCache
 from persona_assets.dedup.keys import MOST_SETS, Scheme
 from persona_assets.lake import Lake
+from persona_assets.lake.vectors import VectorCache
 from persona_assets.text.tokens import word_tokens
 
 LEXICAL, SEMANTIC = 0.7, 0.9

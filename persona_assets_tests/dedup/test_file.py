@@ -20,13 +20,13 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.cli import run_cli
+from persona_assets.cli.app import run_cli
+from persona_assets.cli.run import row_progress
 from persona_assets.dedup import file as module
 from persona_assets.dedup import sources
 from persona_assets.dedup.file import Job, Outcome, dedup_file
 from persona_assets.dedup.keys import Scheme
 from persona_assets.errors import PersonaAssetsError, UsageError
-from persona_assets.show import row_progress
 from persona_assets.text.encoder import load_encoder
 from persona_assets.text.tokens import token_sets
 
@@ -542,7 +542,7 @@ def test_a_terminated_run_leaves_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "hold")
     parquet(tmp_path, text=[BEE, NEAR])
     code = (
-        "import persona_assets.dedup.file as f, persona_assets.cli as cli; "
+        "import persona_assets.dedup.file as f, persona_assets.cli.app as cli; "
         "f._read_verdicts = lambda scratch: open('hold').read(); cli.main()"
     )
     arguments = ["dedup", "in.parquet", "--no-semantic", "--out", "out.parquet"]
@@ -567,7 +567,7 @@ def test_a_long_run_of_embeddings_says_so_once(capsys: pytest.CaptureFixture[str
 
 def test_a_lexical_run_loads_no_model_and_no_engine() -> None:
     code = (
-        "import sys, persona_assets.cli, persona_assets.show, persona_assets.dedup.file; "
+        "import sys, persona_assets.cli.app, persona_assets.cli.run, persona_assets.dedup.file; "
         "print(sorted({'torch', 'transformers', 'dagster', 'duckdb', 'usearch', 'jinja2'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

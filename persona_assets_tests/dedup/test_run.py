@@ -7,10 +7,10 @@ import pytest
 from persona_assets.dedup import run as run_module
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.seals import Seal, changed_shards, sealed_dumps
-from persona_assets.engines.hop import Context, Report
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
+from persona_assets.steps.runner import Context, Report
 from persona_assets_tests.dedup.lakes import add_shard, context, make_lake, verdicts
 
 TEACHER = "A retired mathematics teacher from a small mining town who now tutors evening classes for adult learners"

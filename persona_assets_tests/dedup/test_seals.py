@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.seals import (
     LATE_REMEDY,
@@ -16,7 +17,6 @@ from persona_assets.dedup.seals import (
 )
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
-from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.settings import Settings
 from persona_assets_tests.dedup.lakes import add_shard, context, make_lake, register

@@ -82,7 +82,7 @@ def test_a_tick_adds_no_more_than_the_cap(
 def test_files_that_come_after_the_seal_become_a_late_dump(
     drop: Drop, instance: DagsterInstance, definitions: dg.Definitions
 ) -> None:
-    from persona_assets.defs.drive import materialise_shards
+    from persona_assets.defs.launch import materialise_shards
 
     drop("crawl-1", "a.jsonl", 1, 2)
     shards = settle(instance, tick(instance))

@@ -10,10 +10,10 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
+from persona_assets.checks.gates import gate_names
 from persona_assets.crawl.arrival import plan_shards
 from persona_assets.defs.partitions import register
 from persona_assets.lake import Lake
-from persona_assets.lake.checks import gate_names
 from persona_assets.lake.schemas import ASSET_TABLES
 from persona_assets.settings import load_settings
 

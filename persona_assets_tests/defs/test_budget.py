@@ -6,10 +6,10 @@ import pytest
 from dagster import DagsterInstance
 
 from persona_assets.crawl.arrival import plan_shards
-from persona_assets.defs.drive import materialise_shards
-from persona_assets.engines.ledger import Ledger
+from persona_assets.defs.launch import materialise_shards
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.settings import load_settings
 from persona_assets_tests.defs.test_graph import silent
 

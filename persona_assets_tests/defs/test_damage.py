@@ -11,8 +11,8 @@ from persona_assets.crawl.arrival import plan_shards
 from persona_assets.defs.damage import ASSET, NAME
 from persona_assets.defs.jobs import SHARD_JOB
 from persona_assets.defs.partitions import register
-from persona_assets.engines.ledger import Ledger
 from persona_assets.lake import Lake
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.settings import load_settings
 
 Drop = Callable[..., Path]

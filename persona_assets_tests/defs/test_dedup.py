@@ -11,13 +11,13 @@ import pytest
 from dagster import DagsterInstance
 from typer.testing import CliRunner
 
-from persona_assets.cli import app
+from persona_assets.cli.app import app
 from persona_assets.crawl.arrival import plan_shards
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.seals import LATE_REMEDY, REBUILD
-from persona_assets.defs.drive import materialise_shards
 from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
+from persona_assets.defs.launch import materialise_shards
 from persona_assets.defs.metadata import DUMPS_SHOWN, duplicate_rates_markdown, partition_metadata
 from persona_assets.defs.partitions import register
 from persona_assets.lake import Lake

@@ -8,13 +8,13 @@ import pytest
 from dagster import DagsterInstance
 
 from persona_assets.crawl.arrival import plan_shards
-from persona_assets.defs.drive import Step, materialise_shards
 from persona_assets.defs.factory import partitioned_asset
+from persona_assets.defs.launch import Materialised, materialise_shards
 from persona_assets.defs.pipeline import Pipeline, progress_line
-from persona_assets.engines.hop import Context, Report
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.settings import load_settings
+from persona_assets.steps.runner import Context, Report
 from persona_assets_tests.rows import document, put
 
 Drop = Callable[..., Path]
@@ -25,7 +25,7 @@ def silent(asset: str, partition: str) -> Callable[..., None]:
     return lambda done, total=None, note="": None
 
 
-def materialise(instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]) -> list[Step]:
+def materialise(instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]) -> list[Materialised]:
     failures: list[str] = []
     steps = list(materialise_shards(instance, definitions, shards, silent, failures))
     assert failures == []

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result
-from persona_assets.engines.hop import Context
-from persona_assets.engines.ledger import Call
-from persona_assets.engines.openai import OpenAIEngine
+from persona_assets.engines.openai.engine import OpenAIEngine
 from persona_assets.ids import make_id
 from persona_assets.lake import Lake
+from persona_assets.ledger.ledger import Call
 from persona_assets.prompts import Template
+from persona_assets.steps.runner import Context
 from persona_assets_tests.engines.server import Server
 from persona_assets_tests.engines.tiny import TEMPLATE, settings
 

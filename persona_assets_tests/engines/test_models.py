@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from persona_assets.engines.hop import Context, HopRunner
 from persona_assets.engines.offline import OfflineEngine
-from persona_assets.engines.openai import OpenAIEngine
+from persona_assets.engines.openai.engine import OpenAIEngine
 from persona_assets.engines.select import Engines
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.settings import Settings
-from persona_assets.tasks.hop import load_tasks
+from persona_assets.steps.runner import Context, StepRunner
+from persona_assets.tasks.step import load_tasks
 from persona_assets_tests.engines.server import serve
-from persona_assets_tests.engines.tiny import SHARD, TinyHop, reader, run_hop
+from persona_assets_tests.engines.tiny import SHARD, TinyStep, reader, run_step
 
 FILE = """
 models:
@@ -40,7 +40,7 @@ def models(tmp_path: Path, small: str = "http://127.0.0.1:1/v1", large: str = "h
 def test_each_hop_asks_the_model_that_the_file_names(lake: Lake, tmp_path: Path) -> None:
     with serve(reader) as server:
         settings = Settings(models=models(tmp_path, small=server.url), model="other")
-        report = run_hop(Context(lake, settings, Engines(lake), "run"), 3)
+        report = run_step(Context(lake, settings, Engines(lake), "run"), 3)
     assert [body["model"] for body in server.bodies] == ["small-7b"] * 3
     call = Context(lake, settings, Engines(lake), "run").ledger.scan().collect().row(0, named=True)
     assert (call["model"], call["model_revision"]) == ("small-7b", "r1")
@@ -52,18 +52,18 @@ def test_another_model_asks_anew_and_the_first_ones_answers_stay(lake: Lake, tmp
     with serve(reader) as server:
         base = Settings(engine="openai", model="first", base_url=server.url)
         for settings in (base, base.model_copy(update={"model": "second"}), base):
-            run_hop(Context(lake, settings, Engines(lake), "run"), 3)
+            run_step(Context(lake, settings, Engines(lake), "run"), 3)
     assert len(server.bodies) == 6
 
 
 def test_a_hop_that_the_file_does_not_name_has_the_settings_of_the_environment(tmp_path: Path) -> None:
     settings = Settings(models=models(tmp_path), model="other")
-    assert settings.for_hop("logic_problems").model == "other"
+    assert settings.for_asset("logic_problems").model == "other"
 
 
 def test_a_key_comes_from_the_variable_that_the_file_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LARGE_KEY", "a-secret")
-    settings = Settings(models=models(tmp_path), temperature=0.9).for_hop("math_problems")
+    settings = Settings(models=models(tmp_path), temperature=0.9).for_asset("math_problems")
     assert (settings.api_key.get_secret_value(), settings.temperature) == ("a-secret", 0.2)
     assert "a-secret" not in repr(settings)
 
@@ -71,11 +71,11 @@ def test_a_key_comes_from_the_variable_that_the_file_names(tmp_path: Path, monke
 def test_one_engine_serves_all_hops_of_one_model(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LARGE_KEY", "a-secret")
     settings, engines = Settings(models=models(tmp_path)), Engines(lake)
-    small = engines.of(settings.for_hop("extracted_personas"))
-    assert small is engines.of(settings.for_hop("extracted_personas"))
+    small = engines.of(settings.for_asset("extracted_personas"))
+    assert small is engines.of(settings.for_asset("extracted_personas"))
     assert isinstance(small, OpenAIEngine)
-    assert engines.of(settings.for_hop("math_problems")) is not small
-    assert isinstance(engines.of(settings.for_hop("logic_problems")), OfflineEngine)
+    assert engines.of(settings.for_asset("math_problems")) is not small
+    assert isinstance(engines.of(settings.for_asset("logic_problems")), OfflineEngine)
 
 
 @pytest.mark.parametrize(
@@ -99,19 +99,19 @@ def test_a_wrong_file_is_named_with_what_is_wrong(
     with pytest.raises(UsageError, match=rf"models\.yaml.*{said}"):
         settings = Settings(models=path)
         load_tasks(settings)
-        settings.for_hop("math_problems")
+        settings.for_asset("math_problems")
 
 
 def test_a_variable_that_is_not_set_and_a_file_that_is_not_there_are_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="LARGE_KEY, named by api_key_env, is not set"):
-        Settings(models=models(tmp_path)).for_hop("math_problems")
+        Settings(models=models(tmp_path)).for_asset("math_problems")
     with pytest.raises(UsageError, match=r"PERSONA_MODELS: .*no file"):
-        Settings(models=str(tmp_path / "none.yaml")).for_hop("math_problems")
+        Settings(models=str(tmp_path / "none.yaml")).for_asset("math_problems")
 
 
 def test_the_hops_runner_takes_sampling_from_its_model(tmp_path: Path, lake: Lake) -> None:
     text = FILE.format(small="http://127.0.0.1:1/v1", large="x").replace("price_in: 1", "temperature: 0.1")
     (tmp_path / "models.yaml").write_text(text)
     settings = Settings(models=str(tmp_path / "models.yaml"))
-    runner = HopRunner(TinyHop(), Context(lake, settings, Engines(lake), "run"), SHARD)
+    runner = StepRunner(TinyStep(), Context(lake, settings, Engines(lake), "run"), SHARD)
     assert runner.sampling.temperature == 0.1

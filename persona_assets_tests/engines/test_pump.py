@@ -10,7 +10,7 @@ from persona_assets.engines import pump as pumps
 from persona_assets.engines.base import Completion, EngineUnavailable, Request, Result
 from persona_assets.engines.pump import Answer, Pump
 from persona_assets.errors import UsageError
-from persona_assets_tests.engines.test_openai import engine_threads, requests
+from persona_assets_tests.engines.openai.test_engine import engine_threads, requests
 
 
 def answer_of(request: Request) -> Completion:

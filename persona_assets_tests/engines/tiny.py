@@ -7,13 +7,13 @@ from typing import Any
 import polars as pl
 
 from persona_assets.engines.base import Sampling, call_key
-from persona_assets.engines.hop import Ask, Context, HopRunner, Parsed, Reject, Report, write_outcomes
-from persona_assets.engines.openai import OpenAIEngine
+from persona_assets.engines.openai.engine import OpenAIEngine
 from persona_assets.ids import make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Ask, Context, Parsed, Reject, Report, StepRunner, write_outcomes
 from persona_assets_tests.engines.server import Body
 
 SHARD = "d.0000"
@@ -38,7 +38,7 @@ TEMPLATE = Template.model_validate(
 )
 
 
-class TinyHop:
+class TinyStep:
     """One persona per document."""
 
     table: Table = EXTRACTED_PERSONAS
@@ -71,9 +71,9 @@ def asks(count: int, start: int = 0) -> Iterator[Ask]:
         yield Ask({"text": f"Page {number} on bees"}, {"document_id": f"doc_{number}"})
 
 
-def run_hop(context: Context, count: int, shard: str = SHARD) -> Report:
+def run_step(context: Context, count: int, shard: str = SHARD) -> Report:
     """The whole hop over `count` documents."""
-    runner = HopRunner(TinyHop(), context, shard)
+    runner = StepRunner(TinyStep(), context, shard)
     return write_outcomes(runner, runner.run(lambda: asks(count)))
 
 
@@ -132,4 +132,4 @@ def stored_ids(lake: Lake) -> list[str]:
 
 if __name__ == "__main__":
     values = settings(sys.argv[2])
-    run_hop(Context(Lake(sys.argv[1]), values, OpenAIEngine(values), "killed"), int(sys.argv[3]))
+    run_step(Context(Lake(sys.argv[1]), values, OpenAIEngine(values), "killed"), int(sys.argv[3]))

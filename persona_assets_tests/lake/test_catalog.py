@@ -3,10 +3,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake
 from persona_assets.lake.catalog import query, write_catalog
-from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, PERSONA_SURVIVORS, RAW_DOCUMENTS
 from persona_assets.settings import load_settings
 from persona_assets_tests.rows import SHARD, document, persona, put, put_rejects, reject, verdict

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake
-from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.lake.store import check_key
 from persona_assets.settings import Settings
@@ -57,7 +57,7 @@ def test_a_process_killed_while_writing_leaves_no_partition(lake: Lake) -> None:
     code = f"""
 import sys, time
 from persona_assets.lake import Lake
-from persona_assets.lake.checks import run_gates
+from persona_assets.checks.gates import run_gates
 from persona_assets.lake.schemas import RAW_DOCUMENTS
 from persona_assets_tests.lake.test_store import documents
 with Lake({lake.root!r}).writer(RAW_DOCUMENTS, "d.0000", "run") as writer:

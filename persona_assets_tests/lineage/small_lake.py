@@ -11,23 +11,23 @@ from typing import Any
 import orjson
 import polars as pl
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.crawl.arrival import plan_shards
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.dedup.run import dedup_dump, publish_shard
 from persona_assets.engines.base import Completion, Request, Result
-from persona_assets.engines.hop import Context
-from persona_assets.engines.ledger import Ledger
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.ids import digest
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.personas.expand import expand_personas
 from persona_assets.personas.extract import extract_personas
 from persona_assets.personas.filter import filter_personas
 from persona_assets.settings import Settings
-from persona_assets.tasks.hop import load_tasks, run_task
+from persona_assets.steps.runner import Context
 from persona_assets.tasks.load import FILES
+from persona_assets.tasks.step import load_tasks, run_task
 
 SHARD = "d.0000"
 TASKS = ("own_problems", "tool_definitions")  # one from a folder of further tasks, one with nested values

@@ -7,8 +7,6 @@ import pytest
 
 from persona_assets.crawl.arrival import plan_shards
 from persona_assets.crawl.ingest import ingest_shard
-from persona_assets.engines.hop import Context
-from persona_assets.engines.ledger import Ledger
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake.schemas import (
     CALLS,
@@ -18,9 +16,11 @@ from persona_assets.lake.schemas import (
     PERSONA_SURVIVORS,
     RAW_DOCUMENTS,
 )
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage import Status, audit
 from persona_assets.personas.extract import extract_personas
-from persona_assets.tasks.hop import load_tasks, task_table
+from persona_assets.steps.runner import Context
+from persona_assets.tasks.step import load_tasks, task_table
 from persona_assets_tests.lineage.small_lake import (
     PAGES,
     SHARD,

@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from persona_assets.engines.ledger import Ledger
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
@@ -18,8 +17,9 @@ from persona_assets.lake.schemas import (
     SAMPLE_COLUMNS,
     SHARD_FILES,
 )
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage import Status, audit
-from persona_assets.tasks.hop import load_tasks, task_table
+from persona_assets.tasks.step import load_tasks, task_table
 from persona_assets_tests.lineage.small_lake import (
     PAGES,
     SHARD,

@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 
 from persona_assets.engines.base import Completion, Failure, ModelIdentity, Request, Result
-from persona_assets.engines.hop import Context
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Context
 from persona_assets_tests.rows import SHARD, document, put
 
 TRADES = "potter baker nurse miller tailor diver weaver cooper farrier glazier".split()  # noqa: SIM905

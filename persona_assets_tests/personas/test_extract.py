@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.engines.base import Sampling, call_key
-from persona_assets.engines.hop import Ask
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import make_id
-from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
-from persona_assets.personas.extract import ExtractHop, extract_personas
+from persona_assets.personas.extract import ExtractStep, extract_personas
 from persona_assets.settings import Settings
+from persona_assets.steps.runner import Ask
 from persona_assets_tests.personas.scripted import content, context, from_document, put_documents, rejects
 from persona_assets_tests.rows import SHARD, document, put
 
@@ -28,7 +28,7 @@ FILL = {
 
 def parse(*items: tuple[str, str]) -> Any:
     answer = {"personas": [{"relation": relation, "persona": persona} for relation, persona in items]}
-    return ExtractHop().parse(Ask(document("0"), FILL), answer)
+    return ExtractStep().parse(Ask(document("0"), FILL), answer)
 
 
 def test_each_document_gives_the_personas_that_are_asked_for(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_row_and_fill_alone_render_the_prompt_again_under_other_settings(tmp_pat
     extract_personas(here, SHARD)
     call = here.ledger.find(engine.asked[0].call_id)
     assert call is not None
-    hop = ExtractHop()
+    hop = ExtractStep()
     messages = hop.template.render(hop.variables(Ask(row, json.loads(call.fill))))
     sampling = Sampling.of(here.settings, hop.template)
     identity = engine.identity(hop.template)
@@ -83,7 +83,7 @@ def test_row_and_fill_alone_render_the_prompt_again_under_other_settings(tmp_pat
 
 def test_a_long_document_is_cut_at_a_sentence_end() -> None:
     text = "The kiln is cold today. " * 100
-    shown = ExtractHop().variables(Ask(document("0", text=text), FILL))["document"]
+    shown = ExtractStep().variables(Ask(document("0", text=text), FILL))["document"]
     assert 0 < len(shown) < 300
     assert shown.endswith("today.")
 

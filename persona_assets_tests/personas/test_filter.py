@@ -5,11 +5,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from persona_assets.dedup.embeddings import VectorCache
+from persona_assets.checks.gates import run_gates
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
-from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS, FILTERED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.lake.vectors import VectorCache
 from persona_assets.personas.filter import filter_personas, relatedness
 from persona_assets.text.encoder import load_encoder
 from persona_assets_tests.personas.scripted import content, context, from_persona, put_seeds, rejects, seed

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from persona_assets.engines.base import Completion, Failure, Request, Result
-from persona_assets.engines.budget import BudgetReached
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, RAW_DOCUMENTS, SHARD_FILES
 from persona_assets.plan.figures import Basis
+from persona_assets.steps.budget import BudgetReached
 from persona_assets_tests.plan.work import Work, asset, new_calls
 
 TASKS = {"math_problems", "logic_problems", "instructions", "knowledge_texts", "game_npcs", "tool_definitions"}

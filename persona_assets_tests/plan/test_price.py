@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from persona_assets.engines.hop import Context
-from persona_assets.engines.ledger import Ledger
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
-from persona_assets.personas.extract import ExtractHop, extraction_asks
+from persona_assets.ledger.ledger import Ledger
+from persona_assets.personas.extract import ExtractStep, extraction_asks
 from persona_assets.plan.tokens import OPENING, PER_MESSAGE, TokenCounter, answer_tokens
 from persona_assets.plan.usage import Usage
 from persona_assets.prompts import Message
+from persona_assets.steps.runner import Context
 from persona_assets_tests.engines.doubles import NOW, call
 from persona_assets_tests.plan.work import PAGES, Other, Work, asset
 
@@ -34,7 +34,7 @@ def tokenizer(tmp_path: Path) -> Path:
 def prompts(work: Work) -> list[list[Message]]:
     """The prompts of extraction."""
     context = Context(work.lake, work.settings, OfflineEngine(work.settings), "test")
-    hop = ExtractHop()
+    hop = ExtractStep()
     shards = work.shards()
     return [hop.template.render(hop.variables(ask)) for shard in shards for ask in extraction_asks(context, shard)]
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.crawl.arrival import plan_shards
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.crawl.shards import registered_shards
 from persona_assets.dedup.run import dedup_dump, publish_shard
 from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.engines.base import Engine, ModelIdentity, Request, Result
-from persona_assets.engines.hop import Context, Report
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
     EXPANDED_PERSONAS,
@@ -32,7 +31,8 @@ from persona_assets.plan.figures import AssetPlan, Plan
 from persona_assets.plan.plan import Scope, make_plan
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
-from persona_assets.tasks.hop import load_tasks, run_task, task_table
+from persona_assets.steps.runner import Context, Report
+from persona_assets.tasks.step import load_tasks, run_task, task_table
 
 PAGES = [
     "Keeping bees through a cold spring asks for patience. A colony that comes out of winter light needs sugar syrup "

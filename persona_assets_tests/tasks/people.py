@@ -3,11 +3,11 @@
 from functools import cache
 from typing import Any
 
-from persona_assets.engines.hop import Ask, Parsed
 from persona_assets.engines.offline.data import LANGUAGES, occupations
 from persona_assets.personas.taxonomy import taxonomy
 from persona_assets.settings import Settings
-from persona_assets.tasks.hop import TaskHop, load_tasks
+from persona_assets.steps.runner import Ask, Parsed
+from persona_assets.tasks.step import TaskStep, load_tasks
 from persona_assets_tests.engines.asking import PAGES, answers, hop_prompt, kin_variables, page_variables
 
 TASKS = load_tasks(Settings())
@@ -36,7 +36,7 @@ def ask(text: str, language: str, name: str = "p") -> Ask:
 def samples(name: str, language: str) -> tuple[tuple[Ask, Any, Parsed], ...]:
     """Each persona's question of a bundled task, the engine's answer and what the hop reads out of it."""
     template = TASKS[name]
-    hop = TaskHop(template)
+    hop = TaskStep(template)
     asks = [ask(text, language, str(number)) for number, text in enumerate(personas(language))]
     found = answers(template, [hop.variables(one) for one in asks])
     return tuple((one, answer, hop.parse(one, answer)) for one, answer in zip(asks, found, strict=True))

@@ -5,7 +5,7 @@ import pytest
 
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Template
-from persona_assets.tasks.hop import task_table
+from persona_assets.tasks.step import task_table
 from persona_assets.tasks.table import OutOfRange, cells
 from persona_assets_tests.tasks.people import TASKS
 

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result
-from persona_assets.engines.budget import BudgetReached
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
-from persona_assets.lake.checks import run_gates
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
-from persona_assets.tasks.hop import load_tasks, run_task, task_table
+from persona_assets.steps.budget import BudgetReached
+from persona_assets.tasks.step import load_tasks, run_task, task_table
 from persona_assets.tasks.target import is_short
 from persona_assets_tests.conftest import context
 from persona_assets_tests.rows import persona, put

@@ -1,0 +1,1 @@
+"""Gates: what a partition must pass."""

@@ -1,0 +1,324 @@
+"""`persona-assets`: the command line."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Literal
+
+import orjson
+import typer
+from rich.console import Console
+
+from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.lake import Lake, Table
+from persona_assets.settings import Settings, load_settings
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Web crawls to personas, personas to training data, every row traceable to the page it came from.",
+)
+err = Console(stderr=True)
+LEAST_MEMORY_MB = 1024  # as of the setting
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+LakeOption = Annotated[
+    str | None, typer.Option("--lake", help="Folder or URL of the lake (default: PERSONA_LAKE, lake).")
+]
+
+
+def _settings(**overrides: object) -> Settings:
+    """Settings with command-line values put where every process of the run finds them: in the environment."""
+    for name, value in overrides.items():
+        if value is not None:
+            os.environ[f"PERSONA_{name.upper()}"] = str(value)
+    return load_settings()
+
+
+def _task_tables(settings: Settings) -> list[Table]:
+    from persona_assets.tasks.step import load_tasks, task_table
+
+    return [task_table(template) for template in load_tasks(settings).values()]
+
+
+@app.command()
+def demo(
+    lake: LakeOption = None,
+    dumps: Annotated[
+        str | None,
+        typer.Option(help="Folder to put the demo's crawl files in (default: PERSONA_DUMPS, dumps)."),
+    ] = None,
+) -> None:
+    """Run the bundled dumps through every asset, with the offline engine, and audit one sample of each task."""
+    from persona_assets.cli.run import show_demo_end, show_run
+    from persona_assets.demo.build import write_dumps
+
+    os.environ["PERSONA_ENGINE"] = "offline"  # a demo costs nothing, whatever engine is set for the real work
+    os.environ.setdefault("PERSONA_FILES_PER_SHARD", "2")  # two shards per dump, so that there is something to backfill
+    os.environ.setdefault("PERSONA_FANOUT", "1")  # one relation per persona and hop: enough to see, done in a minute
+    os.environ["PERSONA_SETTLE_S"] = "0"
+    settings = _settings(lake=lake, dumps=dumps)
+    files = write_dumps(Path(settings.dumps))
+    err.print(f"{len(files)} crawl files in {settings.dumps}/; the answers come from the engine '{settings.engine}'.")
+    only = {file.relative_to(settings.dumps).parts[0] for file in files}
+    show_run(settings, only_missing=False, dumps=only)
+    show_demo_end(settings, _task_tables(settings))
+
+
+@app.command()
+def run(
+    dumps: Annotated[
+        str | None,
+        typer.Option(help="Folder with one folder of crawl files per dump (default: PERSONA_DUMPS, dumps)."),
+    ] = None,
+    lake: LakeOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Materialise again what is there already (stored calls are reused).")
+    ] = False,
+) -> None:
+    """Take your own crawl files to samples, without the UI; what is done already is left alone."""
+    from persona_assets.cli.run import show_run
+
+    os.environ.setdefault("PERSONA_SETTLE_S", "0")
+    settings = _settings(lake=lake, dumps=dumps)
+    if not Path(settings.dumps).is_dir():
+        raise UsageError(f"{settings.dumps}: no such folder of dumps; give one with --dumps or PERSONA_DUMPS")
+    show_run(settings, only_missing=not everything, dumps=None)
+
+
+@app.command()
+def plan(
+    dumps: Annotated[
+        str | None,
+        typer.Option(help="Folder with one folder of crawl files per dump (default: PERSONA_DUMPS, dumps)."),
+    ] = None,
+    lake: LakeOption = None,
+    dump: Annotated[list[str] | None, typer.Option(help="Plan for this dump; may stand several times.")] = None,
+    shard: Annotated[list[str] | None, typer.Option(help="Plan for this shard; may stand several times.")] = None,
+    asset: Annotated[list[str] | None, typer.Option(help="Plan for this asset; may stand several times.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Plan again what is materialised already.")] = False,
+    tokens_per_second: Annotated[
+        float | None,
+        typer.Option(help="Answer tokens a second of all GPUs together (default: as in the last day's calls)."),
+    ] = None,
+    gpus: Annotated[
+        float | None, typer.Option(help="GPUs that give this throughput (default: those of the engine vllm, else 1).")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the plan as one HTML page.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what a run would take, before it runs: calls, tokens, money, GPU-hours, disk, rows. Asks and writes nothing.
+
+    Example: persona-assets plan --asset math_problems --tokens-per-second 2500 --gpus 2
+    """
+    from persona_assets.cli.plan import show_plan
+    from persona_assets.plan.plan import Scope
+
+    for name, value in {"tokens-per-second": tokens_per_second, "gpus": gpus}.items():
+        if value is not None and not 0 < value < float("inf"):
+            raise UsageError(f"--{name} {value}: give a number above 0")
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    os.environ.setdefault("PERSONA_SETTLE_S", "0")
+    settings = _settings(lake=lake, dumps=dumps)
+    scope = Scope(tuple(dump or ()), tuple(shard or ()), tuple(asset or ()), everything)
+    show_plan(settings, scope, tokens_per_second=tokens_per_second, gpus=gpus, as_json=as_json, html=html)
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="Crawl files: WARC, WET, JSONL or Parquet, plain or compressed.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what the readers make of a file: documents, and rejects by reason."""
+    from persona_assets.cli.run import out
+    from persona_assets.crawl.inspect import inspect_files, render
+
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise UsageError(f"no such file: {', '.join(missing)}")
+    report = inspect_files(files, load_settings())
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, default=str))
+    else:
+        out.print(render(report))
+
+
+@app.command()
+def dedup(
+    file: Annotated[Path, typer.Argument(help="Parquet or JSON lines (plain, gz, zst or lz4).")],
+    column: Annotated[
+        str | None, typer.Option(help="Column of texts (default: text, or the only column of strings).")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Least Jaccard similarity of words (default: PERSONA_LEXICAL_THRESHOLD, 0.9).")
+    ] = None,
+    semantic_threshold: Annotated[
+        float | None, typer.Option(help="Least cosine of embeddings (default: PERSONA_SEMANTIC_THRESHOLD, 0.9).")
+    ] = None,
+    semantic: Annotated[
+        bool | None,
+        typer.Option(
+            "--semantic/--no-semantic",
+            help="Compare embeddings too, a few hundred texts a second on a CPU; --no-semantic skips them "
+            "(default: PERSONA_SEMANTIC, yes).",
+        ),
+    ] = None,
+    strategy: Annotated[
+        Literal["auto", "exact", "minhash", "paper"] | None,
+        typer.Option(
+            help="How lexically near pairs are found; exact: all of them; minhash: by MinHash, each verified, a few "
+            "missed; paper: MinHash estimates decide; auto: exact from a threshold of 0.8 on, else minhash "
+            "(default: PERSONA_DEDUP_STRATEGY, auto)."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write all rows, with keep, survivor, similarity, method and more: .parquet or .jsonl."),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report with examples: .html or .md.")] = None,
+    memory_mb: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Memory to stay within, MiB, {LEAST_MEMORY_MB} at least (default: PERSONA_MEMORY_LIMIT_MB, 2048)."
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find near-duplicates in a column of texts; of near-duplicates the first row is kept.
+
+    Example: persona-assets dedup data.parquet --column text --out marked.parquet --report report.html
+    """
+    _check_shares(threshold=threshold, semantic_threshold=semantic_threshold)
+    if memory_mb is not None and memory_mb < LEAST_MEMORY_MB:
+        raise UsageError(f"--memory-mb {memory_mb}: give {LEAST_MEMORY_MB} at least")
+    settings = _settings(
+        lexical_threshold=threshold,
+        semantic_threshold=semantic_threshold,
+        semantic=semantic,
+        dedup_strategy=strategy,
+        memory_limit_mb=memory_mb,
+    )
+    from persona_assets.cli.run import row_progress, show_outcome
+    from persona_assets.dedup.file import Job, dedup_file
+    from persona_assets.dedup.keys import Scheme
+
+    job = Job(
+        path=file,
+        scheme=Scheme.of(settings.dedup_strategy, settings.lexical_threshold, settings.minhash_recall),
+        column=column,
+        semantic=settings.semantic_threshold if settings.semantic else None,
+        encoder=settings.encoder,
+        max_unknown=settings.max_unknown_share,
+        memory=settings.memory_limit_mb << 20,
+        out=out,
+        report=report,
+    )
+    with _ended_by_sigterm(), row_progress(encoding=job.semantic is not None) as progress:
+        outcome = dedup_file(job, progress)
+    if as_json:
+        typer.echo(orjson.dumps(outcome.as_dict()))
+    else:
+        show_outcome(outcome, [place for place in (out, report) if place])
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the program as an error does, so that temporary folders go."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one would cut the clearing away short
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_shares(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not 0 < value <= 1:
+            raise UsageError(f"--{name.replace('_', '-')} {value}: give a number above 0 and at most 1")
+
+
+@app.command()
+def audit(
+    row_id: Annotated[str, typer.Argument(metavar="ID", help="doc_..., per_..., smp_... or call_...")],
+    lake: LakeOption = None,
+    as_json: JsonFlag = False,
+    html: Annotated[Path | None, typer.Option(help="Write the audit as one HTML page.")] = None,
+    descendants: Annotated[bool, typer.Option(help="Also list all that came from the row.")] = False,
+) -> None:
+    """Show the whole ancestry of a row, each link verified; exit code 1 where a verification fails."""
+    from persona_assets.cli.run import show_audit
+
+    settings = _settings(lake=lake)
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    if not show_audit(settings, row_id, as_json=as_json, html=html, with_descendants=descendants):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT on the catalogue; `SHOW TABLES` lists the views.")],
+    lake: LakeOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Query the catalogue, read-only."""
+    from persona_assets.cli.run import show_frame
+    from persona_assets.lake.catalog import query as run_query
+
+    settings = _settings(lake=lake)
+    frame = run_query(Lake(settings.lake), query, _task_tables(settings))
+    if as_json:
+        typer.echo(orjson.dumps(frame.to_dicts(), default=str))
+    else:
+        show_frame(frame)
+
+
+@app.command()
+def catalog(
+    path: Annotated[Path | None, typer.Argument(help="Where to write it (default: <lake>/catalog.duckdb).")] = None,
+    lake: LakeOption = None,
+) -> None:
+    """Write the catalogue as a .duckdb file of views, for notebooks and BI tools."""
+    from persona_assets.lake.catalog import write_catalog
+
+    settings = _settings(lake=lake)
+    opened = Lake(settings.lake)
+    typer.echo(write_catalog(opened, path or Path(opened.root) / "catalog.duckdb", _task_tables(settings)))
+
+
+def main() -> None:
+    """Entry point of the program; ends the process."""
+    code = run_cli()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: while the interpreter is taken down, DuckDB 2.0's binding lists its own types on stderr as leaks.
+    os._exit(code)
+
+
+def run_cli() -> int:
+    """Run the command line; errors that a person can act on are one line on stderr. Returns the exit code.
+
+    0: done; 1: failed, or an audit found something; 2: wrong use.
+    """
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except (UsageError, PersonaAssetsError) as error:
+        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return 2 if isinstance(error, UsageError) else 1
+    except OSError as error:  # no space, no permission, no such folder: the operating system's words name the path
+        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    return 0

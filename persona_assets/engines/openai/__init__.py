@@ -1,0 +1,1 @@
+"""The engine for OpenAI-compatible servers, online and in batches."""

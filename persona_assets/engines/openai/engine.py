@@ -1,0 +1,195 @@
+"""The engine for any server that speaks OpenAI's chat completions: vLLM, OpenAI, Ollama and the rest."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from persona_assets.engines.base import Completion, EngineUnavailable, Failure, ModelIdentity, Request, Result
+from persona_assets.engines.openai.client import Client
+from persona_assets.engines.openai.faults import GiveUpRow, NoStructuredOutput, TryAgain, clean, delay_s, raise_fault
+from persona_assets.engines.openai.limits import Bucket, TokenEstimate
+from persona_assets.engines.openai.servers import Pool, Server
+from persona_assets.engines.openai.wire import Structure, chat_body, endpoints, read_completion
+from persona_assets.engines.pump import Answer, Pump
+from persona_assets.errors import UsageError
+from persona_assets.prompts import Template
+from persona_assets.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class OpenAIEngine:
+    """Asks the servers of `settings.base_url`, at most `settings.concurrency` requests at once.
+
+    The key goes into one header, nowhere else.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Check the settings; no connection is made before the first request.
+
+        Raises:
+            UsageError: no model is named, or an address or the key is malformed.
+
+        """
+        if not settings.model.strip():
+            raise UsageError(
+                "the engine openai needs a model: set PERSONA_MODEL to the name that the server knows it by"
+            )
+        self.settings = settings
+        self._endpoints = endpoints(settings.base_url)
+        self._key = settings.api_key.get_secret_value().strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise UsageError("PERSONA_API_KEY holds characters that no HTTP header may hold")
+        self._structured: dict[tuple[str, str], Structure] = {}  # server and template digest -> form of an answer
+        self._structures: dict[str, Structure] = {}  # template digest -> the form that its schema is sent in
+        self._requests = Bucket(settings.requests_per_minute) if settings.requests_per_minute else None
+        self._tokens = Bucket(settings.tokens_per_minute) if settings.tokens_per_minute else None
+        self._estimate = TokenEstimate()
+        self._pools: list[Pool] = []  # that no stream uses: their connections, and what was learnt of the servers
+        self._pumps: set[Pump] = set()
+
+    def identity(self, template: Template) -> ModelIdentity:
+        """The model of the settings, whichever the template."""
+        return ModelIdentity(self.settings.model, self.settings.model_revision)
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        """Answer requests, in any order; see `Engine.stream`. `requests` is iterated by one other thread.
+
+        Raises:
+            EngineUnavailable: no server can be reached, or one refuses key, model or address.
+
+        """
+        pump = Pump(requests, lambda: self._session(pump), self.settings.concurrency)
+        self._pumps.add(pump)
+        try:
+            yield from pump.results()
+        finally:
+            self._pumps.discard(pump)
+
+    def close(self) -> None:
+        """End the streams that are still open; their requests in flight are given up, servers may finish them."""
+        for pump in list(self._pumps):
+            pump.cancel()
+        self._pools.clear()
+
+    @asynccontextmanager
+    async def _session(self, pump: Pump) -> AsyncIterator[Answer]:
+        pool = self._pools.pop() if self._pools else self._new_pool()
+        yield partial(self._answer, pump, pool)
+        pool.leave_loop()
+        self._pools.append(pool)  # not after an error: then requests may still be in flight
+
+    def _new_pool(self) -> Pool:
+        settings = self.settings
+        servers = [
+            Server(str(address), Client(address, self._key, settings), settings.concurrency)
+            for address in self._endpoints
+        ]
+        return Pool(servers, settings.concurrency, settings.max_retries, self._requests, self._tokens)
+
+    # One request
+
+    async def _answer(self, pump: Pump, pool: Pool, request: Request) -> Result:
+        """Ask until there is an answer, a fault that another try would not mend, or no try left."""
+        faults: tuple[str, ...] = ()
+        tokens = self._tokens_of(request)
+        try:
+            while True:
+                slot = await pool.acquire(tokens)
+                try:
+                    completion = await self._ask(slot.server, request, faults)
+                except GiveUpRow as fault:
+                    pool.release(slot)
+                    self._spent(tokens, 0)
+                    return Failure(request.call_id, fault.reason, self._clean(fault.detail), faults)
+                except TryAgain as fault:
+                    pool.release(slot, fault)
+                    if fault.reason != "timeout":  # then the server may have worked all the same
+                        self._spent(tokens, 0)
+                    if len(faults) == self.settings.max_retries:
+                        return Failure(request.call_id, fault.reason, self._clean(fault.detail), faults)
+                    faults += (fault.reason,)
+                    if not fault.unreachable:  # the pool knows when that server is tried again, others may be free
+                        await pump.rest(delay_s(_backoff(slot.server, faults), fault.after_s))
+                else:
+                    pool.release(slot)
+                    self._learn(tokens, completion)
+                    return completion
+        except EngineUnavailable as error:
+            pool.stop(error)
+            raise
+
+    async def _ask(self, server: Server, request: Request, faults: tuple[str, ...]) -> Completion:
+        while True:
+            structure = self._structures.get(request.template.digest, Structure.JSON_SCHEMA)
+            try:
+                return await self._post(server, request, structure, faults)
+            except NoStructuredOutput as fault:
+                if self._structured.get((server.address, request.template.digest)) == structure:  # it answered others
+                    raise GiveUpRow("bad_request", str(fault)) from fault
+                logger.warning("%s: no %s: %s", server.address, structure.name.lower(), self._clean(str(fault)))
+                # Other requests in flight may have met it too: the form goes down by one, however many say so.
+                known = self._structures.get(request.template.digest, Structure.JSON_SCHEMA)
+                self._structures[request.template.digest] = max(known, Structure(structure + 1))
+
+    async def _post(
+        self, server: Server, request: Request, structure: Structure, faults: tuple[str, ...]
+    ) -> Completion:
+        """One HTTP request.
+
+        Raises:
+            TryAgain, GiveUpRow, NoStructuredOutput, EngineUnavailable: see `faults`.
+
+        """
+        body = chat_body(request, self.settings.model, structure)
+        sent = time.monotonic()
+        reply = await server.client.post(body)
+        if reply.status != 200:
+            structured = bool(request.response_schema) and structure is not Structure.PROMPT
+            headers = {"Retry-After": reply.retry_after}
+            try:
+                raise_fault(reply.status, headers, reply.body, answered=server.answered, structured=structured)
+            except EngineUnavailable as error:
+                raise EngineUnavailable(self._clean(f"{server.address}: {error}")) from None
+        try:
+            text, finish_reason, tokens_in, tokens_out = read_completion(reply.body)
+        except ValueError as error:
+            raise TryAgain("protocol", str(error)) from error
+        server.answered = True
+        self._structured[server.address, request.template.digest] = structure
+        latency_s = time.monotonic() - sent
+        return Completion(request.call_id, text, finish_reason, tokens_in, tokens_out, latency_s, faults)
+
+    # Tokens per minute
+
+    def _tokens_of(self, request: Request) -> float:
+        if self._tokens is None:
+            return 0.0
+        characters = sum(len(message["content"]) for message in request.messages)
+        return self._estimate.of(characters, request.sampling.max_tokens)
+
+    def _learn(self, tokens: float, completion: Completion) -> None:
+        if used := completion.tokens_in + completion.tokens_out:  # else the server does not tell: the estimate stands
+            self._estimate.learn(completion.tokens_out)
+            self._spent(tokens, used)
+
+    def _spent(self, tokens: float, used: int) -> None:
+        """Set right what the estimate of a request was wrong by."""
+        if self._tokens is not None:
+            self._tokens.give(tokens - used)
+
+    def _clean(self, text: str) -> str:
+        return clean(text, self._key)
+
+
+def _backoff(server: Server, faults: tuple[str, ...]) -> int:
+    """The retry as which the next one counts for its delay; 0 after a chance fault.
+
+    Waits that grow are for a server in trouble. One that answered another request a moment ago is not relieved by them,
+    unless it keeps count of requests.
+    """
+    if faults[-1] == "rate_limited":
+        return faults.count("rate_limited")
+    return min(len(faults), server.in_a_row) if server.in_a_row > 1 else 0

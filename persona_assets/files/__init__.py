@@ -1,0 +1,1 @@
+"""Files of any kind as a stream of bytes: compression and format by content."""

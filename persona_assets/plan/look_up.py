@@ -1,0 +1,159 @@
+"""The questions of a hop, rendered and looked up as its run would, but not asked."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from persona_assets.plan.figures import Amount, PartitionPlan
+from persona_assets.plan.tokens import prompt_bytes
+from persona_assets.prompts import Message
+from persona_assets.steps.answers import UNUSABLE, read_answer
+from persona_assets.steps.questions import Question
+from persona_assets.steps.runner import BATCH, Answered, Ask, Context, Outcome, Parsed, Step, StepRunner, parse_call
+
+SAMPLE = 200  # prompts whose tokens are counted
+_COLUMNS = (*Answered._fields, "tokens_in")
+
+
+class Prompts:
+    """A deterministic sample of prompts, and what the prompts of stored calls say of bytes and tokens."""
+
+    def __init__(self) -> None:
+        """Nothing has been seen."""
+        self.seen = self.seen_bytes = 0
+        self.held_bytes = self.held_tokens = 0
+        self._sample: list[tuple[int, int, list[Message]]] = []
+
+    @property
+    def sample(self) -> list[list[Message]]:
+        """At most `SAMPLE` of the new prompts: those whose call ids, digests, are the highest."""
+        return [messages for _, _, messages in self._sample]
+
+    def see(self, size: int) -> None:
+        """Count a prompt of any question."""
+        self.seen += 1
+        self.seen_bytes += size
+
+    def add(self, call_id: str, messages: list[Message]) -> None:
+        """Take a new prompt into account."""
+        entry = (int(call_id[5:], 16), len(self._sample), messages)
+        if len(self._sample) < SAMPLE:
+            heapq.heappush(self._sample, entry)
+        elif entry[0] > self._sample[0][0]:
+            heapq.heapreplace(self._sample, (entry[0], self._sample[0][1], messages))
+
+
+class _Distinct:
+    """Counts calls once that several partitions would make; 8 bytes for each of earlier partitions."""
+
+    def __init__(self) -> None:
+        self._earlier: list[NDArray[np.uint64]] = []  # sorted, each over twice as long as the next
+        self._here: set[int] = set()
+
+    def is_new(self, call_id: str) -> bool:
+        key = int(call_id[5:21], 16)
+        if key in self._here:
+            return False
+        for keys in self._earlier:
+            place = int(np.searchsorted(keys, np.uint64(key)))
+            if place < len(keys) and int(keys[place]) == key:
+                return False
+        self._here.add(key)
+        return True
+
+    def end_partition(self) -> None:
+        here = np.sort(np.fromiter(self._here, np.uint64, len(self._here)))
+        while self._earlier and len(self._earlier[-1]) <= 2 * len(here):
+            here = np.sort(np.concatenate([self._earlier.pop(), here]))
+        if len(here):
+            self._earlier.append(here)
+        self._here.clear()
+
+
+class Walk:
+    """Walks the questions of one hop, partition by partition."""
+
+    def __init__(self, hop: Step, context: Context) -> None:
+        """Bind to a hop and its model, which is only named.
+
+        Raises:
+            UsageError: the settings of its model are incomplete or malformed.
+        """
+        self.hop = hop
+        self.runner = StepRunner(hop, context, "plan")
+        self.prompts = Prompts()
+        self._distinct = _Distinct()
+
+    @property
+    def model(self) -> str:
+        """The model that would answer."""
+        return self.runner.identity.model
+
+    def outcomes(
+        self, asks: Iterable[Ask], plan: PartitionPlan, judged: Mapping[str, int] | None = None
+    ) -> Iterator[Outcome]:
+        """What becomes of each question as far as that is known, else an outcome without call; counted in `plan`.
+
+        Stored answers are parsed. Where `judged` is given, rows by call id, they are not: their rows are as many as it
+        says (and empty), and of a call that it lacks nothing is known, though it need not be made.
+        """
+        iterator = map(self.runner.questions.of, asks)
+        while batch := list(islice(iterator, BATCH)):
+            plan.questions += Amount(len(batch))
+            yield from self._looked_up(batch, plan, judged)
+        self._distinct.end_partition()
+
+    def stand_in(self, asks: Iterable[Ask]) -> None:
+        """Let prompts of other rows stand for those that nobody can render yet."""
+        for ask in islice(asks, SAMPLE):
+            question = self.runner.questions.of(ask)
+            messages = self.runner.questions.messages(question)
+            self.prompts.see(prompt_bytes(messages))
+            self.prompts.add(question.call_id, messages)
+
+    def _looked_up(
+        self, batch: list[Question], plan: PartitionPlan, judged: Mapping[str, int] | None
+    ) -> Iterator[Outcome]:
+        ids = [question.call_id for question in batch]
+        found = self.runner.ledger.answers(self.hop.template.name, ids, _COLUMNS)
+        answers = {row[0]: row for row in found.iter_rows()}
+        for question in batch:
+            messages = self.runner.questions.messages(question)
+            size = prompt_bytes(messages)
+            self.prompts.see(size)
+            row = answers.get(question.call_id)
+            if row is not None:
+                plan.reused += 1
+                self.prompts.held_bytes += size
+                self.prompts.held_tokens += row[-1]
+                yield self._outcome(question, Answered._make(row[:-1]), plan, judged)
+                continue
+            if self._distinct.is_new(question.call_id):
+                plan.new += Amount(1)
+                plan.known += 1
+                plan.known_bytes += size
+                self.prompts.add(question.call_id, messages)
+            else:
+                plan.reused += 1
+            yield Outcome(question.ask, None, Parsed())
+
+    def _outcome(
+        self, question: Question, call: Answered, plan: PartitionPlan, judged: Mapping[str, int] | None
+    ) -> Outcome:
+        """What becomes of a stored answer; of one that does not fit, of its repair."""
+        _, problem = read_answer(call.answer, self.hop.template)
+        if problem and call.finish_reason not in UNUSABLE:
+            repair = self.runner.questions.repair_of(question, call.answer, problem)
+            found = self.runner.ledger.answers(self.hop.template.name, [repair.call_id], Answered._fields)
+            if found.is_empty():
+                plan.repairs += Amount(1)
+                return Outcome(question.ask, None, Parsed())
+            call = Answered._make(found.row(0))
+        if judged is None:
+            return Outcome(question.ask, call, parse_call(self.hop, question.ask, call))
+        if call.call_id not in judged:
+            return Outcome(question.ask, None, Parsed())
+        return Outcome(question.ask, call, Parsed(rows=[{}] * judged[call.call_id]))

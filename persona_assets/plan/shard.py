@@ -1,0 +1,238 @@
+"""One shard on its way through the graph: what stands, what its questions are, and what would come of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import ceil
+
+import polars as pl
+
+from persona_assets.lake import Table
+from persona_assets.lake.schemas import (
+    DEDUPED_PERSONAS,
+    EXPANDED_PERSONAS,
+    EXTRACTED_PERSONAS,
+    FILTERED_PERSONAS,
+    RAW_DOCUMENTS,
+)
+from persona_assets.personas.echo import without_echoes
+from persona_assets.personas.expand import (
+    FRONTIER,
+    Children,
+    ExpandStep,
+    eligible_parents,
+    expansion_asks,
+    plan_questions,
+    seed_frontier,
+    spend,
+)
+from persona_assets.personas.extract import ExtractStep, extraction_asks
+from persona_assets.plan.figures import Amount, PartitionPlan
+from persona_assets.plan.funnel import Funnel
+from persona_assets.plan.look_up import Walk
+from persona_assets.prompts import Template
+from persona_assets.steps.runner import Context, Outcome, Step
+from persona_assets.tasks.step import ASKED_OF, TaskStep, task_asks, task_table
+from persona_assets.tasks.target import WAVE, persona_ask, personas_behind, target_of
+
+
+@dataclass
+class Flow:
+    """What a shard has at each asset, by name, and the seeds of its expansion where they were walked."""
+
+    shard: str
+    plans: dict[str, PartitionPlan] = field(default_factory=dict)
+    seeds: pl.DataFrame | None = None
+
+    def rows(self, table: Table) -> Amount:
+        """Rows that a partition would have."""
+        return self.plans[table.name].rows
+
+    def beyond(self, table: Table) -> Amount:
+        """Rows that a partition would have beyond those that stand in it."""
+        plan = self.plans[table.name]
+        return plan.rows.minus(plan.stored)
+
+
+class Walks:
+    """The walk of every asset that asks, each made when it is first needed."""
+
+    def __init__(self, context: Context, tasks: dict[str, Template], funnel: Funnel) -> None:
+        """Bind to a lake and its settings."""
+        self.context, self.tasks, self.funnel = context, tasks, funnel
+        self.lake, self.settings = context.lake, context.settings
+        self._walks: dict[str, Walk] = {}
+        self._accepted: dict[str, dict[str, float]] = {}  # rows by task and shard
+
+    def of(self, asset: str) -> Walk:
+        """The walk of an asset."""
+        if asset not in self._walks:
+            self._walks[asset] = Walk(self._hop(asset), self.context)
+        return self._walks[asset]
+
+    def _hop(self, asset: str) -> Step:
+        if asset == EXTRACTED_PERSONAS.name:
+            return ExtractStep()
+        return ExpandStep() if asset == EXPANDED_PERSONAS.name else TaskStep(self.tasks[asset])
+
+    # Personas
+
+    def extract(self, flow: Flow, plan: PartitionPlan) -> None:
+        """Questions about a shard's documents."""
+        walk, shard = self.of(EXTRACTED_PERSONAS.name), flow.shard
+        open_questions, known = 0, Children()
+        if self.lake.exists(RAW_DOCUMENTS, shard):
+            for outcome in walk.outcomes(extraction_asks(self.context, shard), plan):
+                known.add(outcome)
+                open_questions += outcome.call is None
+        beyond = flow.beyond(RAW_DOCUMENTS)
+        _project(plan, beyond)
+        flow.seeds = known.frame()
+        plan.rows = Amount(flow.seeds.height) + (Amount(open_questions) + beyond) * self.funnel.personas_per_document
+
+    def expand(self, flow: Flow, plan: PartitionPlan) -> None:
+        """Questions about personas, hop by hop: those whose parents are known, and how many more there will be."""
+        walk, settings, funnel = self.of(EXPANDED_PERSONAS.name), self.settings, self.funnel
+        kept = funnel.kept_share(EXPANDED_PERSONAS)
+        parents = flow.seeds if flow.seeds is not None else seed_frontier(self.lake, flow.shard)
+        unknown = flow.rows(EXTRACTED_PERSONAS).minus(parents.height)
+        cap = settings.max_expanded_per_seed
+        left = parents.select("seed_id", left=pl.lit(cap, pl.Int64()))
+        room = unknown.value * cap  # questions that the seeds that nobody knows yet may have
+        for hop in range(1, settings.hops + 1):
+            parents, _ = eligible_parents(parents.join(left.filter(pl.col("left") > 0), on="seed_id", how="semi"))
+            questions, _ = plan_questions(parents, hop, settings, left)
+            left = spend(left, questions)
+            children, open_questions = Children(), 0
+            for outcome in without_echoes(walk.outcomes(expansion_asks(questions, hop), plan)):
+                children.add(outcome)
+                open_questions += outcome.call is None
+            parents = children.frame()
+            fanout = Amount(settings.fanout[min(hop, len(settings.fanout)) - 1])
+            wanted = unknown * funnel.eligible * fanout
+            asked = Amount(min(wanted.value, room + float(left["left"].sum())), wanted.basis)
+            room = max(0.0, room - asked.value)
+            _project(plan, asked)
+            unknown = (Amount(open_questions) + asked) * kept
+            plan.rows += Amount(parents.height) + unknown
+
+    # Rows that are passed on
+
+    def passed_on(self, table: Table, given: Amount, share: Amount, plan: PartitionPlan) -> None:
+        """Rows of a table that keeps a share of what it is given; those that it has judged already are known."""
+        judged = 0
+        if plan.stored or self.lake.exists(table, plan.partition):
+            judged = plan.stored + self.lake.rejects(table, plan.partition).select(pl.len()).collect().item()
+        plan.rows = Amount(plan.stored) + given.minus(judged) * share
+
+    # Tasks
+
+    def task(self, flow: Flow, plan: PartitionPlan) -> None:
+        """Questions about a shard's published personas, as many as the task's target takes where it has one."""
+        template, accepted = self.tasks[plan.asset], self.funnel.kept_share(task_table(self.tasks[plan.asset]))
+        there = self.lake.exists(DEDUPED_PERSONAS, flow.shard)
+        beyond = flow.beyond(DEDUPED_PERSONAS)
+        target = target_of(self.settings, template)
+        if target is None:
+            asks = task_asks(self.context, flow.shard) if there else iter(())
+            known, open_questions = _accepted(self.of(plan.asset).outcomes(asks, plan, self._judged(plan)))
+            expected = beyond
+            plan.rows = Amount(known) + (Amount(open_questions) + expected) * accepted
+        else:
+            self._to_target(flow, plan, target, accepted, beyond if there else flow.rows(DEDUPED_PERSONAS))
+            expected = Amount()
+        _project(plan, expected)
+        self.stands(plan)
+
+    def stands(self, plan: PartitionPlan) -> None:
+        """Note what rows a task's partition has or would have, for the target of the partitions after it."""
+        self._rows(plan.asset)[plan.partition] = plan.rows.value
+
+    def _judged(self, plan: PartitionPlan) -> dict[str, int]:
+        """Rows by call of what a task's partition holds and set aside: its rules take too long to apply them anew."""
+        table = task_table(self.tasks[plan.asset])
+        kept = self.lake.scan(table, [plan.partition]).select("call_id", row=pl.lit(1))
+        aside = self.lake.rejects(table, plan.partition).select("call_id", row=pl.lit(0)).drop_nulls()
+        counts = pl.concat([kept, aside]).group_by("call_id").agg(pl.sum("row")).collect(engine="streaming")
+        return dict(counts.iter_rows())
+
+    def _rows(self, task: str) -> dict[str, float]:
+        if task not in self._accepted:
+            found = self.funnel.rows(task_table(self.tasks[task]))
+            self._accepted[task] = {key: float(count) for key, count in found.items()}
+        return self._accepted[task]
+
+    def _to_target(self, flow: Flow, plan: PartitionPlan, target: int, accepted: Amount, beyond: Amount) -> None:
+        """As `tasks.target.outcomes_to_target`: waves of what is missing, in the order of the personas' ids."""
+        walk, last = self.of(plan.asset), ""
+        others = sum(rows for shard, rows in self._rows(plan.asset).items() if shard != flow.shard)
+        missing = Amount(max(0.0, target - others))
+        share, judged = max(accepted.value, 1e-3), self._judged(plan)
+        while missing.value > 0.5 and (
+            rows := personas_behind(
+                self.lake, flow.shard, ASKED_OF, last, min(ceil(missing.value / share - 1e-6), WAVE)
+            )
+        ):
+            known, open_questions = _accepted(walk.outcomes(map(persona_ask, rows), plan, judged))
+            plan.rows += Amount(known) + Amount(open_questions) * accepted
+            missing = Amount(max(0.0, target - others - plan.rows.value))
+            last = rows[-1]["persona_id"]
+        asked = Amount(min(beyond.value, missing.value / share), max(beyond.basis, accepted.basis))
+        _project(plan, asked)
+        plan.rows += asked * accepted
+
+    # Prompts that stand for those of rows that are not there yet
+
+    def stand_in(self, asset: str) -> None:
+        """Render prompts about rows elsewhere in the lake, where the plan itself could render none of an asset."""
+        walk = self.of(asset)
+        if walk.prompts.seen:
+            return
+        if asset == EXTRACTED_PERSONAS.name:
+            keys = self.lake.keys(RAW_DOCUMENTS)[-1:]
+            walk.stand_in(ask for key in keys for ask in extraction_asks(self.context, key))
+        elif asset == EXPANDED_PERSONAS.name:
+            parents = _frontier(self._personas())
+            left = parents.select("seed_id", left=pl.lit(1, pl.Int64()))
+            questions, _ = plan_questions(parents, 1, self.settings, left)
+            walk.stand_in(expansion_asks(questions, 1))
+        else:
+            walk.stand_in(map(persona_ask, self._personas().select(ASKED_OF).iter_rows(named=True)))
+
+    def _personas(self) -> pl.DataFrame:
+        """Some personas, of the table nearest to the tasks that has any; else one of ordinary length."""
+        for table in (DEDUPED_PERSONAS, FILTERED_PERSONAS, EXTRACTED_PERSONAS):
+            for key in self.lake.keys(table)[-1:]:
+                found = self.lake.scan(table, [key]).bottom_k(200, by="persona_id").collect()
+                if found.height:
+                    return found.sort("persona_id")
+        return pl.DataFrame([_SOMEBODY])
+
+
+_SOMEBODY = {
+    "persona_id": "per_somebody",
+    "document_id": "doc_somewhere",
+    "text": "A chemistry teacher at a small coastal school who looks for safe experiments that fit into one lesson and "
+    "need no costly equipment",
+    "language": "en",
+    "granularity": "fine",
+}
+
+
+def _frontier(personas: pl.DataFrame) -> pl.DataFrame:
+    named = personas.with_columns(seed_id="persona_id", ancestors=pl.lit([], pl.List(pl.String())))
+    return named.select(FRONTIER.names())
+
+
+def _accepted(outcomes: Iterator[Outcome]) -> tuple[int, int]:
+    """Rows of the answered questions, and how many questions are open."""
+    rows = open_questions = 0
+    for outcome in outcomes:
+        rows += len(outcome.parsed.rows)
+        open_questions += outcome.call is None
+    return rows, open_questions
+
+
+def _project(plan: PartitionPlan, questions: Amount) -> None:
+    """Count questions about rows that are not there yet: as new, since nobody can look them up."""
+    plan.questions += questions
+    plan.new += questions

@@ -1,0 +1,77 @@
+"""Reads answers: JSON that fits its schema, or words on what is wrong with it, for a repair call to show the model."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jsonschema
+import orjson
+
+from persona_assets.prompts import Message, Template, load_template
+from persona_assets.prompts.template import PROMPTS
+from persona_assets.steps.model import Answered, Ask, Json, Parsed, Reject, Step
+
+REPAIR = load_template(PROMPTS / "repair.yaml")
+# Finish reasons under which an answer cannot be used unless it fits all the same; asking again would end as it did.
+UNUSABLE = {"length": "truncated", "content_filter": "refused", "refusal": "refused"}
+_SHOWN = 200  # characters of what a problem quotes
+
+
+def read_answer(text: str, template: Template) -> tuple[Json, str]:
+    """The JSON value in an answer and "", or None and what is wrong with it; code fences around it are removed."""
+    try:
+        # Not the json module: it lets lone surrogates and NaN through, which no Parquet file and no JSON can hold.
+        value = orjson.loads(text if text[:1] == "{" else _unfenced(text))
+    except ValueError as error:
+        return None, f"not JSON: {error}"
+    try:
+        if template.fits(value):
+            return value, ""
+        return None, _problem(template.validator.iter_errors(value))
+    except (RecursionError, ValueError):
+        return None, "nested too deeply"
+
+
+def _unfenced(text: str) -> str:
+    body = text.strip()
+    return body.split("\n", 1)[-1].rsplit("```", 1)[0] if body.startswith("```") else body
+
+
+def _problem(errors: Iterable[jsonschema.ValidationError]) -> str:
+    """The first thing that is wrong, in words of our own: they are part of a repair's prompt, and so of its key."""
+    error = min(errors, key=lambda error: (str(error.json_path), str(error.validator)), default=None)
+    if error is None:
+        return "$: does not fit the schema"
+    keyword = str(error.validator)
+    wanted: Any = error.validator_value
+    found: Any = error.instance
+    if keyword == "required":
+        said = "lacks " + ", ".join(name for name in wanted if name not in found)
+    elif keyword == "additionalProperties" and isinstance(error.schema, dict):
+        known = error.schema.get("properties", {})
+        said = "has properties that are not allowed: " + ", ".join(sorted(set(found) - set(known)))
+    elif keyword == "type":
+        said = f"is not of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}"
+    else:
+        said = f"breaks {keyword} {orjson.dumps(wanted).decode()}"
+    return f"{error.json_path}: {said}"[:_SHOWN]
+
+
+def parse_call(hop: Step, ask: Ask, call: Answered) -> Parsed:
+    """What a stored answer holds: rows and rejects, or one reject of the question where it cannot be read."""
+    value, problem = read_answer(call.answer, hop.template)
+    return refused(call, problem) if problem else hop.parse(ask, value)
+
+
+def refused(call: Answered, problem: str) -> Parsed:
+    """The reject of a question whose answer cannot be read: `truncated`, `refused` or `parse_failure`."""
+    reason = UNUSABLE.get(call.finish_reason, "parse_failure")
+    if reason == "truncated":
+        return Parsed(rejects=[Reject(reason, f"cut at {call.tokens_out} tokens; {problem}")])
+    if reason == "refused":
+        return Parsed(rejects=[Reject(reason, f"{call.finish_reason}: {call.answer[:_SHOWN]}")])
+    return Parsed(rejects=[Reject(reason, problem)])
+
+
+def repair_messages(answer: str, problem: str) -> list[Message]:
+    """The two messages that a repair call adds to the original ones."""
+    return REPAIR.render({"answer": answer, "problem": problem})

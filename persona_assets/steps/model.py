@@ -1,0 +1,151 @@
+"""The words of a generating hop: what it asks and is given, what became of each question, what its run did."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+from persona_assets.engines.base import Engine
+from persona_assets.engines.select import Engines
+from persona_assets.lake import Lake, Table
+from persona_assets.ledger.ledger import Ledger
+from persona_assets.prompts import Template
+from persona_assets.settings import Settings
+from persona_assets.steps.budget import Budget, Spent, today_of
+from persona_assets.steps.latency import Latency
+
+Json = Any
+
+
+@dataclass(slots=True)  # not frozen: that takes twice as long, for each of millions
+class Ask:
+    """One question: the row it is about, and the plain values that go into the prompt beside it.
+
+    `fill` holds the parent's id under `document_id` or `persona_id` and JSON values; with the parent row it determines
+    the prompt, which is how an audit renders it again.
+    """
+
+    row: Mapping[str, Any]
+    fill: Mapping[str, Json]
+    attempt: int = 0
+
+    @property
+    def parent_id(self) -> str:
+        """Id of the row the question is about."""
+        return str(self.fill["persona_id"] if "persona_id" in self.fill else self.fill["document_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row set aside: its id (None: the question as a whole), a short reason code and what was seen."""
+
+    reason: str
+    detail: str
+    row_id: str | None = None
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What one answer holds: rows without call and run columns, and what was refused."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+class Step(Protocol):
+    """A generating hop: how a question is filled in, and what rows its answer holds. Both are pure."""
+
+    @property
+    def table(self) -> Table:
+        """The table it writes."""
+        ...
+
+    @property
+    def template(self) -> Template:
+        """What it asks."""
+        ...
+
+    def variables(self, ask: Ask) -> dict[str, Json]:
+        """The template's variables, from the row and the fill alone."""
+        ...
+
+    def parse(self, ask: Ask, answer: Json) -> Parsed:
+        """Rows out of an answer that fits the schema, from the row, the fill and the answer alone."""
+        ...
+
+
+class Answered(NamedTuple):
+    """The part of a stored call that rows are made of; `ledger.Call` has it too."""
+
+    call_id: str
+    answer: str
+    finish_reason: str
+    tokens_out: int
+    model: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one question."""
+
+    ask: Ask
+    call: Answered | None
+    parsed: Parsed
+
+
+@dataclass
+class Report:
+    """What a partition's run did; shown as metadata and summed into the funnel."""
+
+    inputs: int = 0
+    kept: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    calls_made: int = 0
+    calls_reused: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)  # tries that failed, by reason, whatever came after
+    latency: Latency = field(default_factory=Latency)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Progress(Protocol):
+    """Told how many more questions are done, maybe from a thread of the engine; `total`, where given, starts anew.
+
+    `note` is what else there is to say of the run so far: calls in flight, tokens a second, faults, cost.
+    """
+
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
+        """Count `done` more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every hop needs to run: where it writes, who answers, under which settings and run.
+
+    `spent` is what the run has spent so far: one object for all its steps.
+    """
+
+    lake: Lake
+    settings: Settings
+    engine: Engine | Engines
+    run_id: str
+    progress: Progress | None = None
+    spent: Spent = field(default_factory=Spent)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger of this lake."""
+        return Ledger(self.lake)
+
+    def budget(self) -> Budget:
+        """What may still be spent."""
+        return Budget(self.settings, self.spent, today_of(self.ledger))
+
+    def engine_for(self, settings: Settings) -> Engine:
+        """Who answers under these settings, which are those of a hop."""
+        return self.engine.of(settings) if isinstance(self.engine, Engines) else self.engine

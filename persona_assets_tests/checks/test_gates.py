@@ -1,0 +1,219 @@
+from pathlib import Path
+
+import pytest
+
+from persona_assets.checks.gates import description, gate_names, is_complete, run_drift, run_gates
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.catalog import query
+from persona_assets.lake.schemas import (
+    ASSET_TABLES,
+    DEDUPED_PERSONAS,
+    EXTRACTED_PERSONAS,
+    FILTERED_PERSONAS,
+    PERSONA_SURVIVORS,
+    RAW_DOCUMENTS,
+)
+from persona_assets.lake.sqlfiles import SQL
+from persona_assets.settings import load_settings
+from persona_assets_tests.rows import SHARD, document, persona, put, put_calls, put_rejects, reject, verdict
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    put(lake, RAW_DOCUMENTS, document("a"), document("b"))
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("2", "b"))
+    put_calls(lake, "1", "2")
+    return lake
+
+
+def failing(lake: Lake, table: Table) -> dict[str, int]:
+    return {o.name: o.failing for o in run_gates(lake, table, SHARD, load_settings(), "run") if not o.passed}
+
+
+def test_a_sound_partition_passes_every_gate(lake: Lake) -> None:
+    assert failing(lake, RAW_DOCUMENTS) == {}
+    assert failing(lake, EXTRACTED_PERSONAS) == {}
+
+
+def test_a_repeated_id_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("1", "a"), persona("2", "b"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"ids_unique": 1}
+
+
+def test_a_null_fails_and_is_shown(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a", granularity=None), persona("2", "b"))
+    [outcome] = [o for o in run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run") if not o.passed]
+    assert outcome.name == "no_nulls"
+    assert outcome.head[0]["row_id"] == "per_1"
+
+
+def test_a_missing_document_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("2", "b"), persona("3", "gone", call_id="call_1"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"parents_exist": 1}
+
+
+def test_a_missing_call_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("2", "b", call_id="call_gone"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"calls_exist": 1}
+
+
+def test_a_document_that_is_nowhere_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"accounted": 1}
+
+
+def test_a_document_that_is_in_both_places_fails(lake: Lake) -> None:
+    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_a", "nothing_left"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"accounted": 1}
+
+
+def test_too_many_unreadable_answers_fail(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_b", "parse_failure"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"parse_failure_rate": 1}
+
+
+def test_too_many_rejects_fail(lake: Lake) -> None:
+    put(lake, FILTERED_PERSONAS, persona("1", "a"))
+    rejects = [reject(FILTERED_PERSONAS, f"per_{name}", "too_short") for name in "23456"]
+    put_rejects(lake, FILTERED_PERSONAS, *rejects)
+    assert "reject_rate" in failing(lake, FILTERED_PERSONAS)
+
+
+def test_too_few_documents_in_the_wanted_languages_fail(lake: Lake) -> None:
+    put_rejects(lake, RAW_DOCUMENTS, *(reject(RAW_DOCUMENTS, f"doc_{name}", "language") for name in "cde"))
+    assert failing(lake, RAW_DOCUMENTS) == {"language_share": 1}
+
+
+def test_a_persona_too_far_away_fails(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a", hop=7), persona("2", "b"))
+    assert failing(lake, EXTRACTED_PERSONAS) == {"hops_valid": 1}
+
+
+def test_duplicates_left_after_dedup_fail(lake: Lake) -> None:
+    rows = [persona("1", "a", text="A baker of rye"), persona("2", "b", text="a baker of rye  ")]
+    put(lake, FILTERED_PERSONAS, *rows)
+    put(lake, DEDUPED_PERSONAS, *rows)
+    assert failing(lake, DEDUPED_PERSONAS) == {"no_exact_duplicates": 2, "no_near_duplicates": 2}
+
+
+@pytest.fixture
+def deduped(lake: Lake) -> Lake:
+    """Two personas, of which the second was removed in favour of the first."""
+    put(lake, FILTERED_PERSONAS, persona("1", "a"), persona("2", "b"))
+    put(lake, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="1"), shard="d")
+    put(lake, DEDUPED_PERSONAS, persona("1", "a"))
+    removed = reject(DEDUPED_PERSONAS, "per_2", "duplicate_lexical")
+    put_rejects(lake, DEDUPED_PERSONAS, removed | {"detail": "lexical of per_1 in dump d, similarity 0.95"})
+    return lake
+
+
+def failing_verdicts(lake: Lake) -> dict[str, int]:
+    return {o.name: o.failing for o in run_gates(lake, PERSONA_SURVIVORS, "d", load_settings(), "run") if not o.passed}
+
+
+def test_what_was_published_follows_the_verdicts(deduped: Lake) -> None:
+    assert failing_verdicts(deduped) == {}
+    assert failing(deduped, DEDUPED_PERSONAS) == {}
+
+
+def test_a_verdict_that_was_not_followed_fails(deduped: Lake) -> None:
+    put(deduped, PERSONA_SURVIVORS, verdict("1", of="2"), verdict("2"), shard="d")
+    assert failing(deduped, DEDUPED_PERSONAS) == {"verdicts_followed": 2}
+
+
+def test_a_reject_that_names_another_survivor_fails(deduped: Lake) -> None:
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="7"), shard="d")
+    assert failing(deduped, DEDUPED_PERSONAS) == {"verdicts_followed": 1}
+
+
+def test_a_survivor_may_be_in_an_earlier_dump_and_has_to_be_kept_in_the_one_that_is_named(deduped: Lake) -> None:
+    put(deduped, FILTERED_PERSONAS, persona("9", "z", shard="c.0000"), shard="c.0000")
+    put(deduped, PERSONA_SURVIVORS, verdict("9", "c"), shard="c")
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="9", survivor_dump="c"), shard="d")
+    assert failing_verdicts(deduped) == {}
+    put(deduped, PERSONA_SURVIVORS, verdict("9", "c", of="8"), shard="c")
+    assert failing_verdicts(deduped) == {"survivors_named": 1}
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="9", survivor_dump="d"), shard="d")
+    assert failing_verdicts(deduped) == {"parents_exist": 1, "survivors_named": 1}
+
+
+def test_a_partition_is_not_complete_when_something_else_stands_upstream(deduped: Lake) -> None:
+    for table, key in ((PERSONA_SURVIVORS, "d"), (DEDUPED_PERSONAS, SHARD)):
+        run_gates(deduped, table, key, load_settings(), "run")
+    assert is_complete(deduped, PERSONA_SURVIVORS, "d")
+    put(deduped, FILTERED_PERSONAS, persona("1", "a"), persona("2", "b"))
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="1"), shard="d")
+    assert is_complete(deduped, DEDUPED_PERSONAS, SHARD), "written again, but nothing changed"
+    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2"), shard="d")
+    assert not is_complete(deduped, DEDUPED_PERSONAS, SHARD)
+    put(deduped, FILTERED_PERSONAS, persona("1", "a"), persona("3", "b"))
+    assert not is_complete(deduped, PERSONA_SURVIVORS, "d")
+
+
+def test_results_are_recorded_for_the_audit(lake: Lake) -> None:
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run-7")
+    frame = query(lake, "SELECT asset, partition, run_id, bool_and(passed) AS passed FROM check_results GROUP BY ALL")
+    assert frame.rows() == [("extracted_personas", SHARD, "run-7", True)]
+
+
+def shard_of(lake: Lake, index: int, rows: int, characters: int) -> None:
+    key = f"d.{index:04d}"
+    texts = [document(f"{index}-{row}", text="x" * characters, shard=key) for row in range(rows)]
+    put(lake, RAW_DOCUMENTS, *texts, shard=key)
+
+
+@pytest.mark.parametrize(
+    ("rows", "characters", "drifted"),
+    [(4, 50, []), (40, 50, ["volume_drift"]), (4, 500, ["length_drift"]), (1, 10, ["volume_drift", "length_drift"])],
+)
+def test_a_shard_unlike_the_ones_before_it_drifts(lake: Lake, rows: int, characters: int, drifted: list[str]) -> None:
+    for index in range(4):
+        shard_of(lake, index, rows=4, characters=50)
+    shard_of(lake, 4, rows, characters)
+    outcomes = {outcome.name: outcome for outcome in run_drift(lake, RAW_DOCUMENTS)}
+    assert [name for name, outcome in outcomes.items() if not outcome.passed] == drifted
+    assert all(outcome.head[0]["partition_key"] == "d.0004" for outcome in outcomes.values() if not outcome.passed)
+
+
+def test_every_check_file_describes_itself_and_is_used() -> None:
+    used = {name for table in ASSET_TABLES.values() for name in gate_names(table)} | {"volume_drift", "length_drift"}
+    on_disk = {path.stem for path in (SQL / "checks").glob("*.sql")}
+    assert on_disk == used
+    assert all(description(name).endswith(".") for name in on_disk)
+
+
+def test_an_empty_shard_drifts(lake: Lake) -> None:
+    for index in range(4):
+        shard_of(lake, index, rows=4, characters=50)
+    shard_of(lake, 4, rows=0, characters=0)
+    volume, _ = run_drift(lake, RAW_DOCUMENTS)
+    assert [row["partition_key"] for row in volume.head] == ["d.0004"]
+
+
+def test_a_partition_is_complete_when_its_gates_passed_on_these_rows(lake: Lake) -> None:
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    assert is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+    lake.write(EXTRACTED_PERSONAS, SHARD, lake.read(EXTRACTED_PERSONAS, SHARD), "a later run")
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+
+
+def test_a_partition_whose_gate_failed_is_not_complete(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+
+
+def test_a_partition_without_its_commit_record_is_not_complete(lake: Lake) -> None:
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    Path(lake.commit_path(lake.path(EXTRACTED_PERSONAS, SHARD))).unlink()  # as a kill after the rename leaves it
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+
+
+def test_a_partition_with_questions_that_the_engine_failed_on_is_not_complete(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_b", "engine_timeout"))
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
