@@ -46,7 +46,7 @@ def part_calls(part: int, rows: int, answers: pl.Series) -> pl.DataFrame:
     ids = "call_" + part_ids(part, rows)
     random = np.random.default_rng(part)
     alike = {
-        "hop": "extracted_personas", "shard": _shard(part), "template": TEMPLATE, "template_version": 3,
+        "asset": "extracted_personas", "shard": _shard(part), "template": TEMPLATE, "template_version": 3,
         "template_digest": "0123456789abcdef" * 2, "model": "some-model-8b", "model_revision": "main",
         "sampling": '{"max_tokens": 1024, "seed": 0, "temperature": 0.7, "top_p": 0.95}', "attempt": 0,
         "finish_reason": "stop", "cost": 0.0, "retries": 0, "faults": "", "run_id": "run-1",

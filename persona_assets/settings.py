@@ -13,7 +13,7 @@ from persona_assets.errors import UsageError
 
 PREFIX = "PERSONA_"
 DocumentRelation = Literal["read", "write", "like", "dislike"]
-# What a model of the file PERSONA_MODELS may set for the hops that it answers.
+# What a model of the file PERSONA_MODELS may set for the assets that it answers.
 OF_A_MODEL = frozenset(
     {
         *("engine", "model", "model_revision", "tokenizer", "price_in", "price_out"),
@@ -26,11 +26,11 @@ OF_A_MODEL = frozenset(
 
 
 class ModelTable(BaseModel):
-    """The file PERSONA_MODELS: settings by model, and the model of each hop (an asset's name)."""
+    """The file PERSONA_MODELS: settings by model, and the model of each asset."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     models: dict[str, dict[str, Any]]
-    hops: dict[str, str] = Field(default_factory=dict)
+    assets: dict[str, str] = Field(default_factory=dict)
 
 
 class Settings(BaseSettings):
@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     # Who answers
     engine: Literal["offline", "openai", "vllm"] = Field("offline", description="Who answers the prompts")
     models: str | None = Field(
-        None, description="YAML file of further models, each with settings of its own, and of the hops that they answer"
+        None,
+        description="YAML file of further models, each with settings of its own, and of the assets that they answer",
     )
     model: str = Field("", description="Model name at the server (openai), or its name or folder (vllm)")
     model_revision: str = Field("", description="Model revision, part of a call's key")
@@ -162,8 +163,8 @@ class Settings(BaseSettings):
             raise ValueError("needs at least one value")
         return value
 
-    def for_asset(self, hop: str) -> "Settings":
-        """These settings with those of the model that the file PERSONA_MODELS gives the hop (an asset's name).
+    def for_asset(self, asset: str) -> "Settings":
+        """These settings with those of the model that the file PERSONA_MODELS gives the asset.
 
         Raises:
             UsageError: the file is missing or wrong; the message names file and key.
@@ -171,7 +172,7 @@ class Settings(BaseSettings):
         if self.models is None:
             return self
         table = model_table(self.models)
-        name = table.hops.get(hop)
+        name = table.assets.get(asset)
         return self if name is None else self._with(table.models[name], f"{self.models}: model {name}")
 
     def _with(self, values: dict[str, Any], where: str) -> "Settings":
@@ -200,10 +201,10 @@ class Settings(BaseSettings):
 
 
 def model_table(file: str) -> ModelTable:
-    """The models and the hops that they answer.
+    """The models and the assets that they answer.
 
     Raises:
-        UsageError: the file is missing, not YAML, has an unknown key, or a hop names a model that it lacks.
+        UsageError: the file is missing, not YAML, has an unknown key, or an asset names a model that it lacks.
     """
     path = Path(file)
     if not path.is_file():
@@ -224,9 +225,9 @@ def model_table(file: str) -> ModelTable:
             nearest = difflib.get_close_matches(key, OF_A_MODEL, n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else f" (known: {', '.join(sorted(OF_A_MODEL))})"
             raise UsageError(f"{file}: model {name}: unknown key {key}{hint}")
-    for hop, name in table.hops.items():
+    for asset, name in table.assets.items():
         if name not in table.models:
-            raise UsageError(f"{file}: hop {hop}: no model {name} (known: {', '.join(sorted(table.models))})")
+            raise UsageError(f"{file}: asset {asset}: no model {name} (known: {', '.join(sorted(table.models))})")
     return table
 
 

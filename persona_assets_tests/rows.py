@@ -87,7 +87,7 @@ def reject(hop: Table, row_id: str, reason: str) -> dict[str, Any]:
     """A reject row."""
     values: dict[str, Any] = dict.fromkeys(REJECTED.polars)
     return values | {
-        "hop": hop.name,
+        "asset": hop.name,
         "row_id": row_id,
         "reason": reason,
         "detail": "",

@@ -10,10 +10,12 @@ import persona_assets
 PACKAGE = Path(persona_assets.__file__).parent
 LAYERS = {
     "ids": 0, "settings": 0, "errors": 0,
-    "text": 1, "prompts": 1, "lake": 1,
-    "engines": 2,
-    "crawl": 3, "personas": 3, "dedup": 3, "tasks": 3, "demo": 3, "lineage": 4, "plan": 4,
-    "defs": 5, "definitions": 6, "show": 6, "show_plan": 6, "cli": 7, "__main__": 8,
+    "text": 1, "prompts": 1, "files": 1,
+    "lake": 2,
+    "ledger": 3, "engines": 4, "checks": 4,
+    "steps": 5,
+    "crawl": 6, "personas": 6, "dedup": 6, "tasks": 6, "demo": 6, "lineage": 7, "plan": 7,
+    "defs": 8, "definitions": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 EDGE = {"defs", "definitions"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

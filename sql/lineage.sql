@@ -1,7 +1,7 @@
 -- Lineage over the table views of the catalogue. Loaded after sql/views.sql by lineage/descendants.py.
 
--- One row per link: a row of `asset` and the row it came from. A persona that a later hop passed on unchanged stands
--- there as its own child, as does a row that a later hop rejected. Calls are no links: one call can answer for several
+-- One row per link: a row of `asset` and the row it came from. A persona that a later asset passed on unchanged stands
+-- there as its own child, as does a row that a later asset rejected. Calls are no links: one call can answer for several
 -- rows that ask the same.
 CREATE OR REPLACE VIEW lineage_links AS
 SELECT 'extracted_personas' AS asset, persona_id AS id, document_id AS parent_id, call_id FROM extracted_personas

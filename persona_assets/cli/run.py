@@ -165,27 +165,27 @@ def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] |
 
 
 def calls_table(lake: Lake, since: datetime, runs: Collection[str]) -> RichTable:
-    """The calls of these runs, stored since a moment, per hop: how long they took, with a plot, and what they used."""
+    """The calls of these runs, stored since a moment, per asset: latency with a plot, and use."""
     from persona_assets.ledger.ledger import Ledger
     from persona_assets.steps.budget import parts_since
 
     ledger = Ledger(lake)
-    columns = ["hop", "latency_s", "tokens_in", "tokens_out", "cost", "faults"]
-    hops: dict[str, _Calls] = {}
+    columns = ["asset", "latency_s", "tokens_in", "tokens_out", "cost", "faults"]
+    assets: dict[str, _Calls] = {}
     for path in parts_since(ledger, since):
         with suppress(FileNotFoundError, pl.exceptions.ComputeError):  # merged away since, or damaged
             calls = lake.scan_paths([path], CALLS).filter(pl.col("run_id").is_in(list(runs))).select(columns).collect()
-            for (hop,), part in calls.group_by("hop"):
-                hops.setdefault(str(hop), _Calls()).add(part)
+            for (asset,), part in calls.group_by("asset"):
+                assets.setdefault(str(asset), _Calls()).add(part)
     table = RichTable(title="Calls", title_justify="left")
     table.add_column("asset", no_wrap=True)
     for heading in ("calls", "p50 s", "p95 s", "tokens in", "tokens out", "cost"):
         table.add_column(heading, justify="right")
     table.add_column("latency, by doublings", no_wrap=True)
     table.add_column("failed tries")
-    for hop, sums in sorted(hops.items()):
+    for asset, sums in sorted(assets.items()):
         table.add_row(
-            hop,
+            asset,
             f"{sums.latency.count:,}",
             *(f"{sums.latency.quantile(share):,.3g}" for share in (0.5, 0.95)),
             f"{sums.tokens_in:,}",
@@ -199,7 +199,7 @@ def calls_table(lake: Lake, since: datetime, runs: Collection[str]) -> RichTable
 
 @dataclass
 class _Calls:
-    """What the calls of one hop add up to."""
+    """What the calls of one asset add up to."""
 
     latency: Latency = field(default_factory=Latency)
     faults: Counter[str] = field(default_factory=Counter)
@@ -277,7 +277,7 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
     lake = Lake(settings.lake)
     show_frame(query(lake, "SELECT * FROM rejects_by_reason", tasks), title="Set aside, and why")
     wrong = query(lake, "SELECT * FROM fate WHERE kept + rejected != 1", tasks).height
-    out.print(f"Rows that are not in exactly one place at every hop: {wrong}")
+    out.print(f"Rows that are not in exactly one place at every asset: {wrong}")
     first = ""
     for table in tasks:
         sample = query(lake, f"SELECT sample_id FROM {table.name} ORDER BY language, sample_id LIMIT 1", tasks)
@@ -391,8 +391,8 @@ def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
     for name, count in {"rows": outcome.rows, "kept": outcome.kept, **removed, **aside}.items():
         table.add_row(name, f"{count:,}", f"{count / outcome.rows:.2%}" if outcome.rows else "")
     out.print(table)
-    facts = [f"{count:,} {hop} pairs within the threshold" for hop, count in outcome.near_pairs.items()]
-    facts += [f"{hop} recall {share:.2%} (estimated)" for hop, share in outcome.estimated_recall.items()]
+    facts = [f"{count:,} {stage} pairs within the threshold" for stage, count in outcome.near_pairs.items()]
+    facts += [f"{stage} recall {share:.2%} (estimated)" for stage, share in outcome.estimated_recall.items()]
     if outcome.not_compared:
         facts.append(
             f"{outcome.not_compared:,} kept rows not compared by meaning: in scripts that the encoder does not know "

@@ -187,7 +187,7 @@ def _write(
         rejected.append(
             rejects.drop("content_digest")
             .with_columns(
-                hop=pl.lit(RAW_DOCUMENTS.name),
+                asset=pl.lit(RAW_DOCUMENTS.name),
                 parent_id=pl.lit(None, pl.String),
                 call_id=pl.lit(None, pl.String),
                 **run,

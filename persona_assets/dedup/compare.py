@@ -24,7 +24,7 @@ from persona_assets.text.token_hashes import Index
 
 @dataclass(frozen=True)
 class Semantic:
-    """The semantic hop: its threshold, the vectors, and where to read the texts of earlier survivors again."""
+    """The semantic stage: its threshold, the vectors, and where to read the texts of earlier survivors again."""
 
     threshold: float
     cache: VectorCache
@@ -70,7 +70,7 @@ class Comparison:
 
     @property
     def compared(self) -> NDArray[np.bool_]:
-        """Which nodes the semantic hop looked at."""
+        """Which nodes the semantic stage looked at."""
         return self.row_of >= 0
 
     def settle(self) -> NDArray[np.bool_]:
@@ -92,20 +92,20 @@ class Comparison:
         self.clock.tick("lexical")
         return self.open.compared > before
 
-    def _semantic(self, hop: Semantic, kept: NDArray[np.bool_]) -> bool:
+    def _semantic(self, stage: Semantic, kept: NDArray[np.bool_]) -> bool:
         """Compare the kept nodes that have not been compared; whether there were any."""
         untried = np.flatnonzero(kept & ~self.tried)
         if len(untried):
-            self._encode(hop, untried)
+            self._encode(stage, untried)
             self.clock.tick("encode")
-            hits = self._hits(hop, untried[self.row_of[untried] >= 0])
+            hits = self._hits(stage, untried[self.row_of[untried] >= 0])
             self.clock.tick("semantic")
             if (hits.survivor < 0).any():
                 self.graph = replace(self.graph, hits=self.graph.hits.better(hits))
                 return True
         if self.standing is None:
             store = make_store(int((kept & self.compared).sum()))
-            self.standing = Standing(len(self.nodes), hop.threshold, lambda places: self._alone(hop, places), store)
+            self.standing = Standing(len(self.nodes), stage.threshold, lambda places: self._alone(stage, places), store)
         fresh = np.flatnonzero(kept & self.compared & ~self.standing.stands)
         if len(fresh):
             pairs = self.standing.compare(fresh, self._stored, kept)
@@ -113,35 +113,35 @@ class Comparison:
         self.clock.tick("semantic")
         return bool(len(fresh))
 
-    def _encode(self, hop: Semantic, nodes: Index) -> None:
+    def _encode(self, stage: Semantic, nodes: Index) -> None:
         self.tried[nodes] = True
-        scripts, vectors = hop.cache.vectors(self.nodes[nodes], self.progress)
+        scripts, vectors = stage.cache.vectors(self.nodes[nodes], self.progress)
         if len(vectors):
             self.row_of[nodes[scripts]] = len(self.vectors) + np.arange(len(vectors))
             self.vectors = np.concatenate([self.vectors, vectors]) if len(self.vectors) else vectors
 
-    def _hits(self, hop: Semantic, nodes: Index) -> Hits:
+    def _hits(self, stage: Semantic, nodes: Index) -> Hits:
         """By node the first survivor of the earlier segments whose vector is near; none but for `nodes`."""
         hits, after = Hits.none(len(self.nodes)), 0
         vectors = self.vectors[self.row_of[nodes]] if len(nodes) else self.vectors
         for segment in reversed(self.segments):
-            found = self._hits_of_segment(hop, segment, nodes, vectors, after)
+            found = self._hits_of_segment(stage, segment, nodes, vectors, after)
             hits, after = hits.better(found), after + len(segment)
         return hits
 
-    def _hits_of_segment(self, hop: Semantic, segment: Segment, nodes: Index, vectors: Half, after: int) -> Hits:
+    def _hits_of_segment(self, stage: Semantic, segment: Segment, nodes: Index, vectors: Half, after: int) -> Hits:
         hits = Hits.none(len(self.nodes))
         if not len(nodes) or not len(segment):
             return hits
         indexed = len(nodes) * len(segment) > EXACT_PRODUCTS
         row, place, cosine = near_earlier(
             vectors,
-            segment.vectors(hop.cache, hop.earlier_texts),
-            segment.index(hop.cache, hop.earlier_texts) if indexed else None,
-            hop.threshold,
+            segment.vectors(stage.cache, stage.earlier_texts),
+            segment.index(stage.cache, stage.earlier_texts) if indexed else None,
+            stage.threshold,
             (
-                lambda rows: self._alone(hop, nodes[rows]),
-                lambda places: _encoded_alone(hop, hop.earlier_texts(segment.survivors(places))),
+                lambda rows: self._alone(stage, nodes[rows]),
+                lambda places: _encoded_alone(stage, stage.earlier_texts(segment.survivors(places))),
             ),
         )
         order = np.lexsort((place, row))
@@ -153,16 +153,16 @@ class Comparison:
         return hits
 
     def recall(self) -> dict[str, float]:
-        """Estimated share of the near pairs that the semantic hop found, where it ran."""
+        """Estimated share of the near pairs that the semantic stage found, where it ran."""
         return {"semantic": self.standing.recall(self._stored)} if self.standing else {}
 
     def _stored(self, nodes: Index) -> Half:
         stored: Half = self.vectors[self.row_of[nodes]]
         return stored
 
-    def _alone(self, hop: Semantic, nodes: Index) -> Vectors:
-        return _encoded_alone(hop, self.nodes["text"].gather(nodes))
+    def _alone(self, stage: Semantic, nodes: Index) -> Vectors:
+        return _encoded_alone(stage, self.nodes["text"].gather(nodes))
 
 
-def _encoded_alone(hop: Semantic, texts: pl.Series) -> Vectors:
-    return np.concatenate([hop.cache.encoder.encode([text]) for text in texts])
+def _encoded_alone(stage: Semantic, texts: pl.Series) -> Vectors:
+    return np.concatenate([stage.cache.encoder.encode([text]) for text in texts])

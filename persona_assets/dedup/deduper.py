@@ -24,7 +24,7 @@ from persona_assets.dedup.survivors import METHODS, Graph, Hits, explain
 from persona_assets.text.token_hashes import Index
 
 # Memory of one part per row, measured on texts of 19 words: tokens, keys and what comparing them takes; with the
-# semantic hop also vectors and their index. The rest of the limit is the interpreter and its libraries.
+# semantic stage also vectors and their index. The rest of the limit is the interpreter and its libraries.
 ROW_BYTES, SEMANTIC_ROW_BYTES, FIXED_BYTES = 1_500, 3_500, 600_000_000
 
 
@@ -40,8 +40,8 @@ class Decision:
     """
 
     verdicts: pl.DataFrame
-    pairs: Counter[str] = field(default_factory=Counter)  # near by hop; candidates compared; pairs skipped
-    recall: dict[str, float] = field(default_factory=dict)  # by hop, estimated share of the near pairs found
+    pairs: Counter[str] = field(default_factory=Counter)  # near by stage; candidates compared; pairs skipped
+    recall: dict[str, float] = field(default_factory=dict)  # by stage, estimated share of the near pairs found
     seconds: dict[str, float] = field(default_factory=dict)
 
 

@@ -85,10 +85,10 @@ class Outcome:
     kept: int = 0
     removed: Counter[str] = field(default_factory=Counter)  # by method
     set_aside: Counter[str] = field(default_factory=Counter)  # by reason
-    near_pairs: Counter[str] = field(default_factory=Counter)  # by hop
+    near_pairs: Counter[str] = field(default_factory=Counter)  # by stage
     candidates: int = 0  # pairs compared by their words
     skipped: int = 0  # pairs of groups of near-copies that nothing depended on, not compared
-    recall: dict[str, float] = field(default_factory=dict)  # by hop, estimated
+    recall: dict[str, float] = field(default_factory=dict)  # by stage, estimated
     not_compared: int | None = None  # kept rows in a script that the encoder does not know; None without encoder
     similarity: dict[str, list[float] | list[int]] = field(default_factory=dict)  # bins, removed rows by method and bin
     parts: int = 0
@@ -98,9 +98,9 @@ class Outcome:
 
     @property
     def estimated_recall(self) -> dict[str, float]:
-        """By hop, where near pairs may be missed: by MinHash, or an index of the embeddings that missed some."""
+        """By stage, where near pairs may be missed: by MinHash, or an index of the embeddings that missed some."""
         missing = {"lexical": "minhash_recall" in self.settings, "semantic": self.recall.get("semantic", 1.0) < 1}
-        return {hop: share for hop, share in sorted(self.recall.items()) if missing[hop]}
+        return {stage: share for stage, share in sorted(self.recall.items()) if missing[stage]}
 
     def as_dict(self) -> dict[str, Any]:
         """The outcome as JSON values; every method and reason is there, if with 0."""
@@ -300,8 +300,8 @@ class _Comparing:
             outcome.not_compared += unknown.item()
         outcome.candidates += decision.pairs["candidates"]
         outcome.skipped += decision.pairs["skipped"]
-        for hop, share in sorted(decision.recall.items()):
-            outcome.recall[hop] = round(min(outcome.recall.get(hop, 1.0), share), 4)
+        for stage, share in sorted(decision.recall.items()):
+            outcome.recall[stage] = round(min(outcome.recall.get(stage, 1.0), share), 4)
         for step, seconds in decision.seconds.items():
             outcome.seconds_by_step[step] = round(outcome.seconds_by_step.get(step, 0.0) + seconds, 3)
 

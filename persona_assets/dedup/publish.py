@@ -85,7 +85,7 @@ def _rejects(removed: pl.DataFrame) -> pl.DataFrame:
         "{} of {} in dump {}, similarity {}", "method", "survivor_id", "survivor_dump", pl.col("similarity").round(4)
     )
     return removed.select(
-        hop=pl.lit(DEDUPED_PERSONAS.name),
+        asset=pl.lit(DEDUPED_PERSONAS.name),
         row_id="persona_id",
         parent_id=pl.coalesce("parent_persona_id", "document_id"),
         reason=pl.format("duplicate_{}", "method"),

@@ -276,11 +276,13 @@ def _bins(outcome: "Outcome") -> list[Bin]:
 
 def _facts(outcome: "Outcome") -> list[tuple[str, str]]:
     """What the comparison took and how complete it is, in words."""
-    facts = [(f"pairs within the threshold, {hop}", f"{count:,}") for hop, count in sorted(outcome.near_pairs.items())]
+    facts = [
+        (f"pairs within the threshold, {stage}", f"{count:,}") for stage, count in sorted(outcome.near_pairs.items())
+    ]
     facts.append(("pairs compared by their words", f"{outcome.candidates:,}"))
     if outcome.skipped:
         facts.append(("pairs of near-copies that nothing depended on, skipped", f"{outcome.skipped:,}"))
-    facts += [(f"estimated recall, {hop}", f"{share:.2%}") for hop, share in outcome.estimated_recall.items()]
+    facts += [(f"estimated recall, {stage}", f"{share:.2%}") for stage, share in outcome.estimated_recall.items()]
     if outcome.not_compared is not None:
         facts.append(("kept rows in scripts that the encoder does not know", f"{outcome.not_compared:,}"))
     return [

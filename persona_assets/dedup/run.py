@@ -167,7 +167,7 @@ def _report(lake: Lake, seal: Seal, decisions: Sequence[Decision], seconds: floa
         "not_compared": kept - compared,
         "duplicate_rate": {method: round(methods.get(method, 0) / max(total, 1), 4) for method in METHODS},
         "pairs": {name: pairs[name] for name in ("lexical", "semantic", "candidates", "skipped")},
-        "recall": {hop: round(min(d.recall.get(hop, 1.0) for d in decisions), 4) for hop in decisions[0].recall},
+        "recall": {stage: round(min(d.recall.get(stage, 1.0) for d in decisions), 4) for stage in decisions[0].recall},
         "parts": len(decisions),
         "similarity": _histogram(removed),
         "largest_groups": _groups(lake, seal, removed),

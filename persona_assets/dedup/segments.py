@@ -152,7 +152,7 @@ class Segment:
     def vectors(self, cache: VectorCache, texts: TextsOf) -> Iterator[tuple[Index, Half]]:
         """The survivors' vectors in blocks, each place once, with the places that a block belongs to; no order.
 
-        Those that the cache does not have, since the semantic hop was off or had another model, are encoded last.
+        Those that the cache does not have, since the semantic stage was off or had another model, are encoded last.
         """
         waiting = np.ones(len(self), bool)
         ids = self.survivors().select("persona_id", "shard").with_row_index("place")

@@ -70,12 +70,12 @@ def partitioned_asset(
         metadata: dict[str, dict[str, Any]] = {}
         key = ""
         try:
-            with pipeline.open(context) as hop:
+            with pipeline.open(context) as step:
                 for key in asked:
-                    for written, report in run(hop, key):
-                        gated = run_gates(hop.lake, table, written, hop.settings, hop.run_id)
+                    for written, report in run(step, key):
+                        gated = run_gates(step.lake, table, written, step.settings, step.run_id)
                         outcomes[written] = gated
-                        metadata[written] = partition_metadata(hop.lake, table, written, report)
+                        metadata[written] = partition_metadata(step.lake, table, written, report)
         except (BudgetReached, EngineUnavailable) as stop:
             # What is done stands; the partition that is not says why.
             _log_done(context, table, metadata)

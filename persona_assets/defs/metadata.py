@@ -97,8 +97,8 @@ def _calls_metadata(report: Report) -> dict[str, Any]:
 
 
 def _rates(rows: int, removed: dict[str, int]) -> dict[str, float]:
-    """Duplicate rates, in all and by hop, as numbers: Dagster plots them over the partitions."""
-    rates = {"duplicate rate": sum(removed.values()), **{f"duplicate rate {hop}": n for hop, n in removed.items()}}
+    """Duplicate rates, in all and by stage, as numbers: Dagster plots them over the partitions."""
+    rates = {"duplicate rate": sum(removed.values()), **{f"duplicate rate {stage}": n for stage, n in removed.items()}}
     return {name: round(count / max(rows, 1), 4) for name, count in rates.items()}
 
 
@@ -116,7 +116,7 @@ def _dedup_metadata(lake: Lake, report: Report) -> dict[str, Any]:
     ]
     return {
         **_rates(report.inputs, {method: report.rejected[method] for method in METHODS}),
-        **{f"recall {hop}": extra["recall"][hop] for hop in METHODS if hop in extra["recall"]},
+        **{f"recall {stage}": extra["recall"][stage] for stage in METHODS if stage in extra["recall"]},
         "duplicate rates of the dumps": dg.MetadataValue.md(duplicate_rates_markdown(lake)),
         "similarity to the survivor": dg.MetadataValue.md(histogram_markdown(extra["similarity"])),
         "largest groups": dg.MetadataValue.md(
@@ -130,7 +130,7 @@ def _dedup_metadata(lake: Lake, report: Report) -> dict[str, Any]:
 
 
 def duplicate_rates_markdown(lake: Lake) -> str:
-    """The duplicate rate of the latest sealed dumps, in all and by hop, with bars."""
+    """The duplicate rate of the latest sealed dumps, in all and by stage, with bars."""
     counts = (
         lake.scan(PERSONA_SURVIVORS, sealed_dumps(lake)[-DUMPS_SHOWN:])
         .group_by("seal", "dump")
@@ -142,8 +142,8 @@ def duplicate_rates_markdown(lake: Lake) -> str:
     )
     rates = (counts["kept"] / counts["len"]).fill_nan(0).to_list()
     rows = [
-        (dump, f"{of:,}", *(f"{count / max(of, 1):.2%}" for count in (removed, *hops)), _bar(rate, rates))
-        for (_, dump, of, removed, *hops), rate in zip(counts.iter_rows(), rates, strict=True)
+        (dump, f"{of:,}", *(f"{count / max(of, 1):.2%}" for count in (removed, *stages)), _bar(rate, rates))
+        for (_, dump, of, removed, *stages), rate in zip(counts.iter_rows(), rates, strict=True)
     ]
     heads = {"dump": "l", "rows": "r", "rate": "r", **dict.fromkeys(METHODS, "r"), "": "l"}
     return table_markdown(heads, rows)

@@ -65,7 +65,7 @@ persona_survivors = partitioned_asset(
     text="Which personas of a sealed dump survive, and for each removed one its survivor, similarity and method. "
     "Materialising a dump seals it and every waiting dump before it in key order. The recall in its metadata is 1 by "
     "construction where lexical keys are exact, an estimate from the similarities of the pairs found where they are "
-    "MinHash bands, and for the semantic hop measured on a sample where an approximate index was used, else 1.",
+    "MinHash bands, and for the semantic stage measured on a sample where an approximate index was used, else 1.",
     deps=[dg.AssetDep("filtered_personas", partition_mapping=SameDump())],
     partitions=DUMPS,
     judge=evaluate_seals,

@@ -1,6 +1,6 @@
 """Between a blocking stream and an event loop: requests are pulled, answered side by side, handed over in batches.
 
-Three threads take part: the caller's, which yields (and, in a hop, stores); one with the event loop; and one that
+Three threads take part: the caller's, which yields (and, in a step, stores); one with the event loop; and one that
 alone touches the iterator of requests, whose look-ups would stall the loop and delay the storing of answers.
 """
 

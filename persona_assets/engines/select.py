@@ -4,12 +4,12 @@ from persona_assets.engines.base import Engine
 from persona_assets.lake import Lake
 from persona_assets.settings import OF_A_MODEL, Settings
 
-# Settings that shape calls and not the engine: hops that differ in them alone share one.
+# Settings that shape calls and not the engine: steps that differ in them alone share one.
 OF_A_CALL = frozenset({"tokenizer", "price_in", "price_out", "temperature", "top_p", "max_tokens", "seed"})
 
 
 class Engines:
-    """The engines of one process, each made when a hop first asks for it and kept for the next one."""
+    """The engines of one process, each made when a step first asks for it and kept for the next one."""
 
     def __init__(self, lake: Lake | None = None) -> None:
         """Nothing is imported, checked or connected yet; `lake` is where an engine may keep records of its own."""
@@ -17,7 +17,7 @@ class Engines:
         self._made: dict[tuple[object, ...], Engine] = {}
 
     def of(self, settings: Settings) -> Engine:
-        """The engine of a hop's settings; the same one for the same settings of the model.
+        """The engine of a step's settings; the same one for the same settings of the model.
 
         Raises:
             UsageError: its settings are incomplete or malformed.

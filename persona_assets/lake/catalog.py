@@ -29,7 +29,7 @@ def glob_of(lake: Lake, table: Table) -> str:
     if table is CALLS:
         return f"{lake.root}/calls/template=*/shard=*/part-*.parquet"
     if table is REJECTED:
-        return f"{lake.root}/rejected/hop=*/*/data.parquet"
+        return f"{lake.root}/rejected/asset=*/*/data.parquet"
     return lake.path_glob(table)
 
 

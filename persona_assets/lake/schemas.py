@@ -68,7 +68,7 @@ class Table:
 
     @property
     def asks(self) -> bool:
-        """Whether its own hop made the calls; a table whose key is a parent's key passes rows on instead."""
+        """Whether its own step made the calls; a table whose key is a parent's key passes rows on instead."""
         return self.generated and all(parent.column != self.key for parent in self.parents)
 
 
@@ -159,7 +159,7 @@ PERSONA_SURVIVORS = Table(
             "semantic_compared",
             pl.Boolean(),
             "False where the encoder does not know the script "
-            "(too many [UNK]) or the row was removed before the semantic hop",
+            "(too many [UNK]) or the row was removed before the semantic stage",
         ),
         _text("run_id", "Run that wrote the row"),
         Column("created_at", UTC, "When the row was written"),
@@ -191,7 +191,7 @@ REJECTED = Table(
     "rejected",
     "row_id",
     (
-        _text("hop", "Asset that set the row aside"),
+        _text("asset", "Asset that set the row aside"),
         _text(
             "row_id",
             "Id of what was set aside: a document, persona, sample, or rec_... for an unreadable record",
@@ -199,7 +199,7 @@ REJECTED = Table(
         _text("parent_id", "Row it came from", nullable=True),
         _text("reason", "Short code"),
         _text("detail", "What was seen"),
-        _text("file", "Crawl file, at the first hop", nullable=True),
+        _text("file", "Crawl file, of the first asset", nullable=True),
         Column("record_offset", pl.Int64(), "As in raw_documents", nullable=True),
         _text("call_id", "Ledger call whose answer was refused", nullable=True),
         *RUN_COLUMNS,
@@ -211,7 +211,7 @@ CALLS = Table(
     "call_id",
     (
         _text("call_id", "Digest of all that shapes the answer"),
-        _text("hop", "Asset that asked first"),
+        _text("asset", "Asset that asked first"),
         _text("shard", "Partition that asked first"),
         _text("template", "Template name"),
         Column("template_version", pl.Int32(), "Template version"),

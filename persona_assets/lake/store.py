@@ -19,6 +19,7 @@ import fsspec
 import orjson
 import polars as pl
 import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from persona_assets.errors import PersonaAssetsError, UsageError
@@ -44,6 +45,15 @@ def check_key(key: str) -> str:
 def dump_of(shard: str) -> str:
     """The dump of a shard key `<dump>.<index>`."""
     return shard.rsplit(".", 1)[0]
+
+
+def file_digest(fs: AbstractFileSystem, path: str) -> str:
+    """blake2b-128 of a file's bytes, read in pieces; `ids.digest` for what does not fit in memory."""
+    hasher = hashlib.blake2b(digest_size=16)
+    with fs.open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            hasher.update(block)
+    return hasher.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,7 @@ class Lake:
 
     def rejects_path(self, table: Table, key: str) -> str:
         """Path of what a partition set aside."""
-        return f"{self.root}/rejected/hop={table.name}/{table.partition}={check_key(key)}/data.parquet"
+        return f"{self.root}/rejected/asset={table.name}/{table.partition}={check_key(key)}/data.parquet"
 
     def commit_path(self, path: str) -> str:
         """Path of the record that holds a data file's sha256."""
@@ -271,9 +281,9 @@ class Lake:
 
     def rejects(self, table: Table | None = None, key: str | None = None) -> pl.LazyFrame:
         """What was set aside: of one partition, of one asset, or everywhere."""
-        hop = f"hop={table.name if table else '*'}"
+        asset = f"asset={table.name if table else '*'}"
         part = f"{table.partition if table else '*'}={check_key(key) if key else '*'}"
-        return self.scan_paths(sorted(self.fs.glob(f"{self.root}/rejected/{hop}/{part}/data.parquet")), REJECTED)
+        return self.scan_paths(sorted(self.fs.glob(f"{self.root}/rejected/{asset}/{part}/data.parquet")), REJECTED)
 
     def commit_record(self, path: str) -> Commit | None:
         """The commit record of a data file, or None."""

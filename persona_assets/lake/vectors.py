@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from persona_assets.ids import digest
 from persona_assets.lake import Lake
-from persona_assets.lake.store import check_key
-from persona_assets.ledger.part_files import file_digest
+from persona_assets.lake.store import check_key, file_digest
 from persona_assets.text.encoder import Encoder
 
 PART_TEXTS = 8192  # texts encoded before their part is written: a crash loses about 20 seconds' work on two cores

@@ -12,7 +12,7 @@ class Call:
     """One model request and its answer, with exactly the columns of `lake.schemas.CALLS`."""
 
     call_id: str
-    hop: str
+    asset: str
     shard: str
     template: str
     template_version: int

@@ -3,7 +3,7 @@
 `<lake>/calls/template=<t>/shard=<s>/part-<blake2b-128 of the bytes>.parquet`. Parts never change, so what was read of
 one stays true, and a name that does not fit its bytes proves damage. A part is written aside and committed, so it is
 seen whole or not at all; a merge commits the new part before the old ones go: a crash leaves duplicates, never gaps.
-Where a call stands is looked up in an index (`lake.call_index`), a cache that says nothing which the parts do not.
+Where a call stands is looked up in an index (`ledger.index`), a cache that says nothing which the parts do not.
 """
 
 import logging
@@ -28,10 +28,10 @@ from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import CALLS, conform
-from persona_assets.lake.store import check_key
+from persona_assets.lake.store import check_key, file_digest
 from persona_assets.ledger.call import RANK, Call
 from persona_assets.ledger.index import RELISTS, CallIndex, Hits, Keys, call_keys, is_of_the_system, read_ids
-from persona_assets.ledger.part_files import PartReader, calls_frame, each_once, encode_frame, file_digest, merge_parts
+from persona_assets.ledger.part_files import PartReader, calls_frame, each_once, encode_frame, merge_parts
 from persona_assets.ledger.sorted_keys import similar
 from persona_assets.prompts import Template
 
@@ -71,7 +71,7 @@ def _by_part(hits: Hits) -> Iterator[Hits]:
 
 class Ledger:
     """All calls of a lake. Cheap to make; of each call of a template that is looked at memory holds an eighth of
-    a byte, and of the latest ones (`call_index.TAIL_ROWS`) 24 bytes.
+    a byte, and of the latest ones (`index.TAIL_ROWS`) 24 bytes.
     """
 
     def __init__(self, lake: Lake) -> None:

@@ -1,6 +1,5 @@
 """The ledger's parts: Parquet files with small row groups, how their rows are read, and their merge."""
 
-import hashlib
 import io
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,15 +26,6 @@ _UNLIKE = {"call_id", "fill", "answer", "latency_s", "created_at"}  # columns of
 _ALIKE = [name for name in CALLS.polars if name not in _UNLIKE]
 Rows = NDArray[np.int64]
 _SCHEMA = pl.DataFrame(schema=CALLS.polars).to_arrow(compat_level=_COMPAT).schema
-
-
-def file_digest(fs: AbstractFileSystem, path: str) -> str:
-    """blake2b-128 of a file's bytes, read in pieces; `ids.digest` for what does not fit in memory."""
-    hasher = hashlib.blake2b(digest_size=16)
-    with fs.open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            hasher.update(block)
-    return hasher.hexdigest()
 
 
 def calls_frame(calls: Sequence[Call]) -> pl.DataFrame:

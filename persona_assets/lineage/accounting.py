@@ -1,4 +1,4 @@
-"""What became of a row at the later hops of its shard."""
+"""What became of a row at the later steps of its shard."""
 
 from collections.abc import Iterable, Sequence
 
@@ -65,10 +65,10 @@ def _rejected(finder: Finder, row_id: str, shard: str) -> list[Fate]:
 
 
 def _in_order(rejects: Iterable[Found]) -> list[Found]:
-    return sorted(rejects, key=lambda found: (found.row["hop"], found.row["row_id"], found.row["reason"]))
+    return sorted(rejects, key=lambda found: (found.row["asset"], found.row["row_id"], found.row["reason"]))
 
 
 def _reject(found: Found, row_id: str = "") -> Fate:
     row = found.row
     of = "" if row["row_id"] == row_id else f"{row['row_id']}: "
-    return Fate(row["hop"], "rejected", f"{of}{row['reason']}: {row['detail']}")
+    return Fate(row["asset"], "rejected", f"{of}{row['reason']}: {row['detail']}")

@@ -59,10 +59,10 @@ class _Auditor:
 
     def __init__(self, lake: Lake, settings: Settings) -> None:
         self.lake, self.settings = lake, settings
-        self.hops = Steps.of(settings)
-        self.finder = Finder(lake, self.hops.task_tables)
+        self.steps = Steps.of(settings)
+        self.finder = Finder(lake, self.steps.task_tables)
         self.seals = verify.Seals(lake)
-        self.calls = CallAuditor(self.finder, self.hops, self.seals)
+        self.calls = CallAuditor(self.finder, self.steps, self.seals)
         self.known: dict[str, Node] = {}
 
     def node(self, found: Found) -> Node:
@@ -191,7 +191,7 @@ class _Auditor:
         else:
             self._link(node, parent, parent.row[parent.table.key] if parent else "the row it asked about")
         node.call, prompt = self.calls.record(found, parent)
-        table = self.finder.table(found.row["hop"])
+        table = self.finder.table(found.row["asset"])
         node.fate = fate.of_call(self.finder, node.id, table)
         if prompt is None or table is None or parent is None:
             return
@@ -200,7 +200,7 @@ class _Auditor:
         for row in self.finder.near(table, answered, found.partition):
             if parent_id in _parent_ids(row):
                 node.verifications += self.calls.row_parses(row, node.call, prompt)
-        for reject in self.finder.rejects(answered & (pl.col("hop") == table.name), found.partition):
+        for reject in self.finder.rejects(answered & (pl.col("asset") == table.name), found.partition):
             if reject.row["parent_id"] == parent_id:
                 node.verifications += self.calls.reject_parses(reject, node.call, prompt)
 

@@ -17,13 +17,13 @@ from persona_assets.prompts import Message, Template
 from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call
 
 _RUN = frozenset(column.name for column in RUN_COLUMNS)
-# What a hop or a template may raise on values that were tampered with.
+# What a step or a template may raise on values that were tampered with.
 MALFORMED = (PersonaAssetsError, KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What was asked: the messages, the hop's template as the ledger keeps it, and the question."""
+    """What was asked: the messages, the step's template as the ledger keeps it, and the question."""
 
     messages: list[Message]
     template: Template
@@ -33,9 +33,9 @@ class Prompt:
 class CallAuditor:
     """Audits the calls of one lake."""
 
-    def __init__(self, finder: Finder, hops: Steps, seals: Seals) -> None:
-        """Bind to a lake's rows, the hops of this installation and the file seals."""
-        self.finder, self.hops, self.seals = finder, hops, seals
+    def __init__(self, finder: Finder, steps: Steps, seals: Seals) -> None:
+        """Bind to a lake's rows, the steps of this installation and the file seals."""
+        self.finder, self.steps, self.seals = finder, steps, seals
         self.ledger = Ledger(finder.lake)
 
     def record(self, found: Found, parent: Found | None) -> tuple[CallRecord, Prompt | None]:
@@ -68,7 +68,7 @@ class CallAuditor:
         if parent is None:
             return None
         ask = Ask(parent.row, {**fill, **_own(fill, parent.row)}, row["attempt"])
-        messages = template.render(self.hops.step_for(row["hop"], template).variables(ask))
+        messages = template.render(self.steps.step_for(row["asset"], template).variables(ask))
         return Prompt(messages, template, ask)
 
     def _repair(
@@ -94,7 +94,7 @@ class CallAuditor:
         outcome = self._outcome(record, prompt)
         if isinstance(outcome, str):
             return [failed(name, outcome) for name in names]
-        frame, set_aside = outcome_frames(self.hops.step_for(record.row["hop"], prompt.template), [outcome], "", "")
+        frame, set_aside = outcome_frames(self.steps.step_for(record.row["asset"], prompt.template), [outcome], "", "")
         rows, rejects = frame.to_dicts(), set_aside.to_dicts()
         row = next((row for row in rows if row[found.table.key] == found.row[found.table.key]), None)
         if row is None:
@@ -113,15 +113,15 @@ class CallAuditor:
     def reject_parses(self, found: Found, record: CallRecord, prompt: Prompt) -> list[Verification]:
         """`row_parses_again` of a rejected row: the stored answer is refused again, for the same reason."""
         name, row = "row_parses_again", found.row
-        why = self.hops.changed_since(record.row["hop"], prompt.template)
+        why = self.steps.changed_since(record.row["asset"], prompt.template)
         if why:
             return [unverified(name, why)]
         outcome = self._outcome(record, prompt)
         if isinstance(outcome, str):
             return [failed(name, outcome)]
-        hop = self.hops.step_for(record.row["hop"], prompt.template)
-        rows, refused = outcome_frames(hop, [outcome], "", "")
-        if row["row_id"] in rows[hop.table.key]:
+        step = self.steps.step_for(record.row["asset"], prompt.template)
+        rows, refused = outcome_frames(step, [outcome], "", "")
+        if row["row_id"] in rows[step.table.key]:
             return [unverified(name, "the answer gives it; it was refused in comparison with other rows")]
         same = (row["row_id"], row["reason"]) in set(refused.select("row_id", "reason").iter_rows())
         return [verdict(name, same, f"the stored answer is not refused as {row['reason']} now")]
@@ -130,7 +130,7 @@ class CallAuditor:
         """What the stored answer holds, or how it fails to parse."""
         call = Answered(*(record.row[name] for name in Answered._fields))
         try:
-            parsed = parse_call(self.hops.step_for(record.row["hop"], prompt.template), prompt.ask, call)
+            parsed = parse_call(self.steps.step_for(record.row["asset"], prompt.template), prompt.ask, call)
             return Outcome(prompt.ask, call, parsed)
         except MALFORMED as error:
             return _said(error)

@@ -25,7 +25,7 @@ NAME = "crawl_record"
 
 
 def crawl_node(finder: Finder, settings: Settings, stored: Stored) -> Node:
-    """The crawl record of a document, or of what the first hop rejected, with its verification `crawl_record`.
+    """The crawl record of a document, or of what the first step rejected, with its verification `crawl_record`.
 
     A file that has been deleted since leaves it unverified: crawls are large and seldom kept.
     """

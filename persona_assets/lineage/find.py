@@ -60,8 +60,8 @@ class Found:
 
     @property
     def asset(self) -> str:
-        """The asset that wrote the row; a rejected row belongs to the hop that set it aside."""
-        return str(self.row["hop"]) if self.table is REJECTED else self.table.name
+        """The asset that wrote the row; a rejected row belongs to the step that set it aside."""
+        return str(self.row["asset"]) if self.table is REJECTED else self.table.name
 
 
 @dataclass
@@ -123,9 +123,9 @@ class Finder:
         return self.first(PERSONA_SURVIVORS, persona_id, dump)
 
     def rejects(self, where: pl.Expr, shard: str = "") -> list[Found]:
-        """Rejected rows that `where` holds for, of every hop: those of one shard, or all."""
+        """Rejected rows that `where` holds for, of every step: those of one shard, or all."""
         paths = self._listed(
-            "rejected", lambda: sorted(self.lake.fs.glob(f"{self.lake.root}/rejected/hop=*/*/data.parquet"))
+            "rejected", lambda: sorted(self.lake.fs.glob(f"{self.lake.root}/rejected/asset=*/*/data.parquet"))
         )
         return self._scan([path for path in paths if not shard or _partition_of(path) == shard], REJECTED, where)
 

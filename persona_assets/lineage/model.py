@@ -62,9 +62,9 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a row at a later hop: `kept`, `removed`, `rejected` or `gave` (rows that came of it)."""
+    """What became of a row at a later asset: `kept`, `removed`, `rejected` or `gave` (rows that came of it)."""
 
-    hop: str
+    asset: str
     outcome: str
     detail: str = ""
 

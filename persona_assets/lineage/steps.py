@@ -1,4 +1,4 @@
-"""Which hop wrote a table, and whether this installation still asks what the ledger says was asked."""
+"""Which step wrote a table, and whether this installation still asks what the ledger says was asked."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ _PERSONA_STEPS: dict[str, Step] = {EXTRACTED_PERSONAS.name: ExtractStep(), EXPAN
 
 @dataclass(frozen=True)
 class Steps:
-    """The generating hops of this installation by the table they write."""
+    """The generating steps of this installation by the table they write."""
 
     tasks: dict[str, Template] = field(default_factory=dict)
 
@@ -32,22 +32,22 @@ class Steps:
         return [task_table(template) for template in self.tasks.values()]
 
     def step_for(self, table: str, asked: Template) -> Step:
-        """The hop that writes this table, for a template as the ledger keeps it.
+        """The step that writes this table, for a template as the ledger keeps it.
 
         Raises:
-            UsageError: no hop of this installation does.
+            UsageError: no step of this installation does.
         """
         if table in _PERSONA_STEPS:
             return _PERSONA_STEPS[table]
         if table not in self.tasks:
-            raise UsageError(f"no hop writes {table}: its task file is not in the folder that PERSONA_TASKS names")
+            raise UsageError(f"no step writes {table}: its task file is not in the folder that PERSONA_TASKS names")
         return TaskStep(asked if self.changed_since(table, asked) else self.tasks[table])
 
     def changed_since(self, table: str, asked: Template) -> str:
         """Why answers cannot be refused as they were; "" where they can.
 
         The ledger keeps a task's prompt and response schema, from which its rows follow, but not its validity rules. A
-        persona hop's rules do not stand in its template.
+        persona step's rules do not stand in its template.
         """
         if table not in self.tasks or self.tasks[table].digest == asked.digest:
             return ""

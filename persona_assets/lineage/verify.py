@@ -9,8 +9,7 @@ from persona_assets.crawl.documents import make_document_id
 from persona_assets.ids import digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
-from persona_assets.lake.store import dump_of
-from persona_assets.ledger.part_files import file_digest
+from persona_assets.lake.store import dump_of, file_digest
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.model import Verification, failed, unverified, verdict
 from persona_assets.personas.extract import persona_id

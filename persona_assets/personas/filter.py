@@ -118,7 +118,7 @@ def _parent_texts(lake: Lake, shard: str, batch: pl.DataFrame) -> pl.DataFrame:
 
 def _rejects(bad: pl.DataFrame) -> pl.DataFrame:
     return bad.select(
-        hop=pl.lit(FILTERED_PERSONAS.name),
+        asset=pl.lit(FILTERED_PERSONAS.name),
         row_id="persona_id",
         parent_id=pl.coalesce("parent_persona_id", "document_id"),
         reason="reason",

@@ -7,7 +7,7 @@ from persona_assets.lake.schemas import CALLS, CONTENT_DIGESTS, PERSONA_SURVIVOR
 
 ROW_BYTES, CALL_BYTES = 300.0, 300.0  # where there is nothing to go by
 _OF_DUMPS = ("embeddings", "segments", "seals")  # what dedup keeps beside its table
-_RECORD = re.compile(r"(?:_commits/)?(?:rejected/hop=|check_results/partition=)?([^/.]+)")
+_RECORD = re.compile(r"(?:_commits/)?(?:rejected/asset=|check_results/partition=)?([^/.]+)")
 
 
 class DiskUse:

@@ -75,7 +75,7 @@ class Funnel:
         return self.kept_share(DEDUPED_PERSONAS)
 
     def kept_share(self, table: Table) -> Amount:
-        """Accepted rows of those that a table's hop judged: not asked and engine faults do not count."""
+        """Accepted rows of those that a table's step judged: not asked and engine faults do not count."""
         if table.name not in self._shares:
             kept, rejects = sum(self.rows(table).values()), self.rejects(table)
             judged = kept + sum(
@@ -106,7 +106,7 @@ class Funnel:
         cited = self.lake.scan(EXTRACTED_PERSONAS).select("call_id").unique()
         fills = (
             self.ledger.scan()
-            .filter(pl.col("hop") == EXTRACTED_PERSONAS.name)
+            .filter(pl.col("asset") == EXTRACTED_PERSONAS.name)
             .select("call_id", fill=pl.col("fill").str.json_decode(_FILL))
             .join(cited, on="call_id", how="semi")
             .unnest("fill")

@@ -1,4 +1,4 @@
-"""The questions of a hop, rendered and looked up as its run would, but not asked."""
+"""The questions of a step, rendered and looked up as its run would, but not asked."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
@@ -74,16 +74,16 @@ class _Distinct:
 
 
 class Walk:
-    """Walks the questions of one hop, partition by partition."""
+    """Walks the questions of one step, partition by partition."""
 
-    def __init__(self, hop: Step, context: Context) -> None:
-        """Bind to a hop and its model, which is only named.
+    def __init__(self, step: Step, context: Context) -> None:
+        """Bind to a step and its model, which is only named.
 
         Raises:
             UsageError: the settings of its model are incomplete or malformed.
         """
-        self.hop = hop
-        self.runner = StepRunner(hop, context, "plan")
+        self.step = step
+        self.runner = StepRunner(step, context, "plan")
         self.prompts = Prompts()
         self._distinct = _Distinct()
 
@@ -118,7 +118,7 @@ class Walk:
         self, batch: list[Question], plan: PartitionPlan, judged: Mapping[str, int] | None
     ) -> Iterator[Outcome]:
         ids = [question.call_id for question in batch]
-        found = self.runner.ledger.answers(self.hop.template.name, ids, _COLUMNS)
+        found = self.runner.ledger.answers(self.step.template.name, ids, _COLUMNS)
         answers = {row[0]: row for row in found.iter_rows()}
         for question in batch:
             messages = self.runner.questions.messages(question)
@@ -144,16 +144,16 @@ class Walk:
         self, question: Question, call: Answered, plan: PartitionPlan, judged: Mapping[str, int] | None
     ) -> Outcome:
         """What becomes of a stored answer; of one that does not fit, of its repair."""
-        _, problem = read_answer(call.answer, self.hop.template)
+        _, problem = read_answer(call.answer, self.step.template)
         if problem and call.finish_reason not in UNUSABLE:
             repair = self.runner.questions.repair_of(question, call.answer, problem)
-            found = self.runner.ledger.answers(self.hop.template.name, [repair.call_id], Answered._fields)
+            found = self.runner.ledger.answers(self.step.template.name, [repair.call_id], Answered._fields)
             if found.is_empty():
                 plan.repairs += Amount(1)
                 return Outcome(question.ask, None, Parsed())
             call = Answered._make(found.row(0))
         if judged is None:
-            return Outcome(question.ask, call, parse_call(self.hop, question.ask, call))
+            return Outcome(question.ask, call, parse_call(self.step, question.ask, call))
         if call.call_id not in judged:
             return Outcome(question.ask, None, Parsed())
         return Outcome(question.ask, call, Parsed(rows=[{}] * judged[call.call_id]))

@@ -106,10 +106,10 @@ class Prices:
         if means and means.tokens_out:
             return min(means.tokens_out, most), means.basis
         items = self.walks.funnel.asked_per_document if asset == EXTRACTED_PERSONAS.name else None
-        return min(answer_tokens(walk.hop.template.response_schema, items), most), ESTIMATED
+        return min(answer_tokens(walk.step.template.response_schema, items), most), ESTIMATED
 
     def _bytes_per_call(self, asset: str, walk: Walk) -> float:
-        return self.disk.per_call(walk.hop.template.name, self.usage.calls(asset))
+        return self.disk.per_call(walk.step.template.name, self.usage.calls(asset))
 
     def _settings(self, asset: str) -> Settings:
         return self.context.settings.for_asset(asset)

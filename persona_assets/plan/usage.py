@@ -34,7 +34,7 @@ class Usage:
         self._ledger = ledger
         sums = (
             ledger.scan()
-            .group_by("hop", "model", repair=pl.col("template") == REPAIR.name)
+            .group_by("asset", "model", repair=pl.col("template") == REPAIR.name)
             .agg(pl.len().alias("calls"), pl.sum("tokens_in"), pl.sum("tokens_out"))
         )
         try:
@@ -46,7 +46,7 @@ class Usage:
 
     def means(self, asset: str, model: str, *, repair: bool = False) -> Means | None:
         """Of an asset's calls, to this model where there are any, else to all others."""
-        of = self._sums.filter(pl.col("hop") == asset, pl.col("repair") == repair)
+        of = self._sums.filter(pl.col("asset") == asset, pl.col("repair") == repair)
         own = of.filter(pl.col("model") == model)
         calls, tokens_in, tokens_out = (
             (own if own.height else of).select(pl.sum("calls", "tokens_in", "tokens_out")).row(0)
@@ -57,11 +57,11 @@ class Usage:
 
     def calls(self, asset: str) -> int:
         """Calls that an asset made, repairs among them."""
-        return int(self._sums.filter(pl.col("hop") == asset)["calls"].sum())
+        return int(self._sums.filter(pl.col("asset") == asset)["calls"].sum())
 
     def repair_rate(self, asset: str, model: str) -> Amount:
         """Repair calls per question."""
-        of = self._sums.filter(pl.col("hop") == asset, pl.col("model") == model)
+        of = self._sums.filter(pl.col("asset") == asset, pl.col("model") == model)
         questions, repairs = (int(of.filter(pl.col("repair") == which)["calls"].sum()) for which in (False, True))
         return Amount(repairs / questions, Basis.FUNNEL) if questions else Amount(0.0, Basis.ASSUMED)
 
@@ -76,7 +76,7 @@ class Usage:
             return None
         stretches = (
             calls.filter(pl.col("created_at").dt.date() == last.date())
-            .group_by("run_id", "hop", "shard")
+            .group_by("run_id", "asset", "shard")
             .agg(
                 pl.sum("tokens_out"),
                 seconds=(pl.col("created_at").max() - pl.col("created_at").min()).dt.total_microseconds() / 1e6

@@ -1,7 +1,7 @@
 """Renders one template for very many questions: Jinja once per form, then only what differs is filled in.
 
 A variable that a template does nothing with but print (a document, a persona) is a *hole*; all other variables, which
-may be looped over or computed with, make the *form* of a prompt. A hop has few forms and many questions. The bytes are
+may be looped over or computed with, make the *form* of a prompt. A step has few forms and many questions. The bytes are
 those of `Template.render`, which stays the reference: an audit uses it, a property test compares the two.
 """
 

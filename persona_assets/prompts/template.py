@@ -52,7 +52,7 @@ class Template(BaseModel):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,60}$")
     version: int = Field(ge=1)
-    kind: Literal["hop", "task", "repair"] = "task"
+    kind: Literal["step", "task", "repair"] = "task"
     title: str
     description: str
     messages: tuple[MessageTemplate, ...] = Field(min_length=1)

@@ -56,10 +56,10 @@ def _problem(errors: Iterable[jsonschema.ValidationError]) -> str:
     return f"{error.json_path}: {said}"[:_SHOWN]
 
 
-def parse_call(hop: Step, ask: Ask, call: Answered) -> Parsed:
+def parse_call(step: Step, ask: Ask, call: Answered) -> Parsed:
     """What a stored answer holds: rows and rejects, or one reject of the question where it cannot be read."""
-    value, problem = read_answer(call.answer, hop.template)
-    return refused(call, problem) if problem else hop.parse(ask, value)
+    value, problem = read_answer(call.answer, step.template)
+    return refused(call, problem) if problem else step.parse(ask, value)
 
 
 def refused(call: Answered, problem: str) -> Parsed:

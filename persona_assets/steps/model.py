@@ -1,4 +1,4 @@
-"""The words of a generating hop: what it asks and is given, what became of each question, what its run did."""
+"""The words of a generating step: what it asks and is given, what became of each question, what its run did."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ class Parsed:
 
 
 class Step(Protocol):
-    """A generating hop: how a question is filled in, and what rows its answer holds. Both are pure."""
+    """A generating step: how a question is filled in, and what rows its answer holds. Both are pure."""
 
     @property
     def table(self) -> Table:
@@ -125,7 +125,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Context:
-    """What every hop needs to run: where it writes, who answers, under which settings and run.
+    """What every step needs to run: where it writes, who answers, under which settings and run.
 
     `spent` is what the run has spent so far: one object for all its steps.
     """
@@ -147,5 +147,5 @@ class Context:
         return Budget(self.settings, self.spent, today_of(self.ledger))
 
     def engine_for(self, settings: Settings) -> Engine:
-        """Who answers under these settings, which are those of a hop."""
+        """Who answers under these settings, which are those of a step."""
         return self.engine.of(settings) if isinstance(self.engine, Engines) else self.engine

@@ -1,4 +1,4 @@
-"""Outcomes to tables: the rows of a hop with their call and run columns, and what was set aside."""
+"""Outcomes to tables: the rows of a step with their call and run columns, and what was set aside."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,23 +12,25 @@ _GIVEN = frozenset(column.name for column in (*CALL_COLUMNS, *RUN_COLUMNS))
 
 
 def outcome_frames(
-    hop: Step, outcomes: Sequence[Outcome], shard: str, run_id: str
+    step: Step, outcomes: Sequence[Outcome], shard: str, run_id: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows (of the hop's table) and rejects (of `REJECTED`) with their call and run columns."""
+    """Rows (of the step's table) and rejects (of `REJECTED`) with their call and run columns."""
     run = {
         "shard": pl.lit(shard),
         "run_id": pl.lit(run_id),
         "created_at": pl.lit(datetime.now(UTC), pl.Datetime("us", "UTC")),
     }
     answered = [(outcome.call, row) for outcome in outcomes if outcome.call for row in outcome.parsed.rows]
-    content = {name: dtype for name, dtype in hop.table.polars.items() if name not in _GIVEN}
+    content = {name: dtype for name, dtype in step.table.polars.items() if name not in _GIVEN}
     rows = pl.DataFrame(
         [pl.Series(name, [row[name] for _, row in answered], dtype) for name, dtype in content.items()]
         + [
             pl.Series("call_id", [call.call_id for call, _ in answered], pl.String()),
             pl.Series("model", [call.model for call, _ in answered], pl.String()),
         ]
-    ).with_columns(template=pl.lit(hop.template.name), template_version=pl.lit(hop.template.version, pl.Int32()), **run)
+    ).with_columns(
+        template=pl.lit(step.template.name), template_version=pl.lit(step.template.version, pl.Int32()), **run
+    )
     found = [(outcome, reject) for outcome in outcomes for reject in _rejects(outcome)]
     cells: dict[str, list[str | None]] = {
         "row_id": [reject.row_id or outcome.ask.parent_id for outcome, reject in found],
@@ -38,9 +40,9 @@ def outcome_frames(
         "call_id": [outcome.call.call_id if outcome.call else None for outcome, _ in found],
     }
     rejects = pl.DataFrame([pl.Series(name, values, pl.String()) for name, values in cells.items()]).with_columns(
-        hop=pl.lit(hop.table.name), file=pl.lit(None, pl.String()), record_offset=pl.lit(None, pl.Int64()), **run
+        asset=pl.lit(step.table.name), file=pl.lit(None, pl.String()), record_offset=pl.lit(None, pl.Int64()), **run
     )
-    return rows.select(hop.table.polars.names()), rejects.select(REJECTED.polars.names())
+    return rows.select(step.table.polars.names()), rejects.select(REJECTED.polars.names())
 
 
 def _rejects(outcome: Outcome) -> list[Reject]:

@@ -1,4 +1,4 @@
-"""The one runner of every generating hop: ask, keep the answer, repair once, parse out of the ledger.
+"""The one runner of every generating step: ask, keep the answer, repair once, parse out of the ledger.
 
 As far as the ledger answers them, questions are parsed as they are read. From the first one on that it lacks there are
 two passes: one makes the missing calls, without a pause, and a repair call for each answer that does not fit its
@@ -55,17 +55,17 @@ _NOTE = 24  # bytes noted of a question: its call's id and a hash of its parent'
 
 
 class StepRunner:
-    """Runs one hop over one partition."""
+    """Runs one step over one partition."""
 
-    def __init__(self, hop: Step, context: Context, shard: str) -> None:
-        """Bind a hop to a partition; nothing is asked yet."""
-        self.hop, self.context, self.shard = hop, context, shard
-        self.settings = context.settings.for_asset(hop.table.name)
+    def __init__(self, step: Step, context: Context, shard: str) -> None:
+        """Bind a step to a partition; nothing is asked yet."""
+        self.step, self.context, self.shard = step, context, shard
+        self.settings = context.settings.for_asset(step.table.name)
         self.engine = context.engine_for(self.settings)
         self.ledger = context.ledger
-        self.identity = self.engine.identity(hop.template)
-        self.sampling = Sampling.of(self.settings, hop.template)
-        self.questions = Questions(hop, self.identity, self.sampling)
+        self.identity = self.engine.identity(step.template)
+        self.sampling = Sampling.of(self.settings, step.template)
+        self.questions = Questions(step, self.identity, self.sampling)
         self.budget = context.budget()
         self.flight = Flight()
         self.report = Report()
@@ -85,7 +85,7 @@ class StepRunner:
         started = time.monotonic()
         if self.context.progress and expected is not None:
             self.context.progress(0, total=expected)
-        self.ledger.keep_template(self.hop.template)
+        self.ledger.keep_template(self.step.template)
         self.ledger.keep_template(REPAIR)
         batches = _batched(map(self.questions.of, asks()), BATCH)
         done = 0
@@ -121,12 +121,12 @@ class StepRunner:
         """The ids of the calls of these asks, as they were noted when the calls were made.
 
         Raises:
-            PersonaAssetsError: other rows were asked about, as what the hop reads was written anew meanwhile.
+            PersonaAssetsError: other rows were asked about, as what the step reads was written anew meanwhile.
         """
         ids, parents = noted[: len(noted) // _NOTE * 16], noted[len(noted) // _NOTE * 16 :]
         if len(noted) != _NOTE * len(asks) or parents != _parents(asks):
             raise PersonaAssetsError(
-                f"{self.hop.table.name} {self.shard}: what it is made from was written anew while it was asked about; "
+                f"{self.step.table.name} {self.shard}: what it is made from was written anew while it was asked about; "
                 "run it again, what was answered is kept"
             )
         digits = ids.hex()
@@ -134,7 +134,7 @@ class StepRunner:
 
     @property
     def _template(self) -> str:
-        return self.hop.template.name
+        return self.step.template.name
 
     # Calls
 
@@ -145,7 +145,7 @@ class StepRunner:
             self._stream(self._missing((), note))
         if self.budget.reached:
             raise BudgetReached(
-                f"{self.hop.table.name} {self.shard}: budget reached, {self.budget.reached}; what was answered is "
+                f"{self.step.table.name} {self.shard}: budget reached, {self.budget.reached}; what was answered is "
                 "kept: raise the cap, or wait for the next day, and run it again"
             )
 
@@ -184,7 +184,7 @@ class StepRunner:
         # A further try must be able to differ from the first one on a server that keeps to its seed.
         attempt = question.ask.attempt
         sampling = replace(self.sampling, seed=self.sampling.seed + attempt) if attempt else self.sampling
-        template = self.hop.template
+        template = self.step.template
         if question.repair:
             self._repaired.add(question.call_id)
         return Request(
@@ -213,7 +213,7 @@ class StepRunner:
     def _judge(self, question: Question, completion: Completion) -> None:
         """Have an answer that cannot be used repaired, while the engine is at it."""
         if question.repair is None and completion.finish_reason not in UNUSABLE:
-            _, problem = read_answer(completion.text, self.hop.template)
+            _, problem = read_answer(completion.text, self.step.template)
             if problem:
                 self.flight.repairs.append(self.questions.repair_of(question, completion.text, problem))
 
@@ -227,7 +227,7 @@ class StepRunner:
         tokens_in = pl.Series([completion.tokens_in for completion in given], dtype=pl.Int64)
         tokens_out = pl.Series([completion.tokens_out for completion in given], dtype=pl.Int64)
         cost = (tokens_in * self.settings.price_in + tokens_out * self.settings.price_out) / 1e6
-        templates = [REPAIR if question.repair else self.hop.template for question, _ in answered]
+        templates = [REPAIR if question.repair else self.step.template for question, _ in answered]
         cells: dict[str, Any] = {
             "call_id": [question.call_id for question, _ in answered],
             "template": [template.name for template in templates],
@@ -245,7 +245,7 @@ class StepRunner:
             "faults": [",".join(completion.faults) for completion in given],
         }
         same = {
-            "hop": self.hop.table.name,
+            "asset": self.step.table.name,
             "shard": self.shard,
             "model": self.identity.model,
             "model_revision": self.identity.revision,
@@ -291,7 +291,7 @@ class StepRunner:
         repairs: dict[str, Question] = {}
         for question in questions:
             call = answers.get(question.call_id)
-            value, problem = read_answer(call.answer, self.hop.template) if call else (None, "")
+            value, problem = read_answer(call.answer, self.step.template) if call else (None, "")
             if call and problem and call.finish_reason not in UNUSABLE:
                 repairs[question.call_id] = self.questions.repair_of(question, call.answer, problem)
             read.append((question, call, value, problem))
@@ -299,13 +299,13 @@ class StepRunner:
         for question, call, value, problem in read:
             repair = repairs.get(question.call_id)
             if repair and (better := mended.get(repair.call_id)):
-                yield Outcome(question.ask, better, parse_call(self.hop, question.ask, better))
+                yield Outcome(question.ask, better, parse_call(self.step, question.ask, better))
             elif repair and self._may_pass(repair):
                 yield Outcome(question.ask, call, self._unanswered(repair))
             elif call is None:
                 yield Outcome(question.ask, None, self._unanswered(question))
             else:
-                parsed = refused(call, problem) if problem else self.hop.parse(question.ask, value)
+                parsed = refused(call, problem) if problem else self.step.parse(question.ask, value)
                 yield Outcome(question.ask, call, parsed)
 
     def _answers(self, call_ids: Sequence[str]) -> dict[str, Answered]:
@@ -335,14 +335,14 @@ class StepRunner:
 
 
 def write_outcomes(runner: StepRunner, outcomes: Iterable[Outcome]) -> Report:
-    """Write a partition and its rejects from a hop's outcomes, every question accounted for (data contract 5)."""
-    hop, context, shard, report = runner.hop, runner.context, runner.shard, runner.report
+    """Write a partition and its rejects from a step's outcomes, every question accounted for (data contract 5)."""
+    step, context, shard, report = runner.step, runner.context, runner.shard, runner.report
     with (
-        context.lake.writer(hop.table, shard, context.run_id) as kept,
-        context.lake.rejects_writer(hop.table, shard, context.run_id) as rejected,
+        context.lake.writer(step.table, shard, context.run_id) as kept,
+        context.lake.rejects_writer(step.table, shard, context.run_id) as rejected,
     ):
         for batch in _batched(outcomes, BATCH):
-            rows, rejects = outcome_frames(hop, batch, shard, context.run_id)
+            rows, rejects = outcome_frames(step, batch, shard, context.run_id)
             report.inputs += len(batch)
             report.kept += rows.height
             report.rejected.update(rejects["reason"].to_list())

@@ -1,1 +1,1 @@
-"""Task types (Persona Hub, section 4): YAML files, their validity rules, and the one hop that runs any of them."""
+"""Task types (Persona Hub, section 4): YAML files, their validity rules, and the one step that runs any of them."""

@@ -24,9 +24,9 @@ def load_tasks(settings: Settings) -> dict[str, Template]:
         UsageError: the folder is missing, or a file is no usable task; the message names the file.
     """
     tasks = dict(_bundled()) if settings.tasks is None else _with_own(settings.tasks)
-    hops = {*tasks, EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name}
+    assets = {*tasks, EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name}
     if settings.models:
-        _known(f"{settings.models}: hop", model_table(settings.models).hops, hops)
+        _known(f"{settings.models}: asset", model_table(settings.models).assets, assets)
     _known("PERSONA_TARGETS: task", settings.targets, tasks)
     return tasks
 

@@ -1,4 +1,4 @@
-"""The one hop behind every task: a question per surviving persona, one row per answer that passes the task's rules."""
+"""The one step behind every task: a question per surviving persona, one row per answer that passes the task's rules."""
 
 from collections.abc import Iterator
 from functools import cached_property

@@ -38,7 +38,7 @@ def outcomes_to_target(runner: StepRunner, target: int, columns: list[str]) -> I
     aside as `target_reached`. `extra` of the report says how it ended.
     """
     lake, shard, extra = runner.context.lake, runner.shard, runner.report.extra
-    missing = missing_rows(lake, runner.hop.table, target, without=shard)
+    missing = missing_rows(lake, runner.step.table, target, without=shard)
     last = ""
     while missing and (rows := personas_behind(lake, shard, columns, last, min(missing, WAVE))):
         for outcome in runner.run(lambda rows=rows: map(persona_ask, rows), len(rows)):  # type: ignore[misc]

@@ -27,7 +27,7 @@ def content(lake: Lake, table: Table) -> pl.DataFrame:
 
 
 def rejects(lake: Lake) -> pl.DataFrame:
-    return lake.rejects().drop("run_id", "created_at").sort("hop", "row_id", "reason").collect()
+    return lake.rejects().drop("run_id", "created_at").sort("asset", "row_id", "reason").collect()
 
 
 def start(place: Path) -> subprocess.Popen[bytes]:

@@ -39,7 +39,7 @@ PAGES = {
 }
 
 
-def hop_prompt(name: str) -> Template:
+def step_prompt(name: str) -> Template:
     """A prompt of the personas' hops."""
     return load_templates(PROMPTS)[name]
 

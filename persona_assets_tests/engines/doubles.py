@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 def call(number: int, **values: object) -> Call:
     made = Call(
         call_id=make_id("call", number),
-        hop="extracted_personas",
+        asset="extracted_personas",
         shard="d.0000",
         template="tiny",
         template_version=1,

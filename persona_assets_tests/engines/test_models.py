@@ -1,4 +1,4 @@
-"""Different models for different hops."""
+"""Different models for different steps."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ models:
     base_url: "{large}"
     api_key_env: LARGE_KEY
     temperature: 0.2
-hops:
+assets:
   extracted_personas: small
   math_problems: large
 """
@@ -37,7 +37,7 @@ def models(tmp_path: Path, small: str = "http://127.0.0.1:1/v1", large: str = "h
     return str(path)
 
 
-def test_each_hop_asks_the_model_that_the_file_names(lake: Lake, tmp_path: Path) -> None:
+def test_each_step_asks_the_model_that_the_file_names(lake: Lake, tmp_path: Path) -> None:
     with serve(reader) as server:
         settings = Settings(models=models(tmp_path, small=server.url), model="other")
         report = run_step(Context(lake, settings, Engines(lake), "run"), 3)
@@ -56,7 +56,7 @@ def test_another_model_asks_anew_and_the_first_ones_answers_stay(lake: Lake, tmp
     assert len(server.bodies) == 6
 
 
-def test_a_hop_that_the_file_does_not_name_has_the_settings_of_the_environment(tmp_path: Path) -> None:
+def test_a_step_that_the_file_does_not_name_has_the_settings_of_the_environment(tmp_path: Path) -> None:
     settings = Settings(models=models(tmp_path), model="other")
     assert settings.for_asset("logic_problems").model == "other"
 
@@ -68,7 +68,7 @@ def test_a_key_comes_from_the_variable_that_the_file_names(tmp_path: Path, monke
     assert "a-secret" not in repr(settings)
 
 
-def test_one_engine_serves_all_hops_of_one_model(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_engine_serves_all_steps_of_one_model(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LARGE_KEY", "a-secret")
     settings, engines = Settings(models=models(tmp_path)), Engines(lake)
     small = engines.of(settings.for_asset("extracted_personas"))
@@ -84,10 +84,10 @@ def test_one_engine_serves_all_hops_of_one_model(tmp_path: Path, lake: Lake, mon
         ("price_in", "prise_in", "model small: unknown key prise_in; did you mean price_in?"),
         ("temperature: 0.2", "temperature: hot", r"model large: temperature: .*'hot'"),
         ("api_key_env: LARGE_KEY", "api_key: abc", "no key belongs into a file"),
-        ("math_problems: large", "math_problems: huge", r"hop math_problems: no model huge \(known: large, small\)"),
-        ("math_problems: large", "maths: large", r"hop maths is unknown \(known: .*math_problems"),
+        ("math_problems: large", "math_problems: huge", r"asset math_problems: no model huge \(known: large, small\)"),
+        ("math_problems: large", "maths: large", r"asset maths is unknown \(known: .*math_problems"),
         ("models:", "model:", "models"),
-        ("hops:", "hops: [", "not valid YAML"),
+        ("assets:", "assets: [", "not valid YAML"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(
@@ -109,7 +109,7 @@ def test_a_variable_that_is_not_set_and_a_file_that_is_not_there_are_errors(tmp_
         Settings(models=str(tmp_path / "none.yaml")).for_asset("math_problems")
 
 
-def test_the_hops_runner_takes_sampling_from_its_model(tmp_path: Path, lake: Lake) -> None:
+def test_the_steps_runner_takes_sampling_from_its_model(tmp_path: Path, lake: Lake) -> None:
     text = FILE.format(small="http://127.0.0.1:1/v1", large="x").replace("price_in: 1", "temperature: 0.1")
     (tmp_path / "models.yaml").write_text(text)
     settings = Settings(models=str(tmp_path / "models.yaml"))

@@ -14,14 +14,14 @@ from persona_assets_tests.engines.asking import (
     PAGES,
     SETTINGS,
     answers,
-    hop_prompt,
     kin_variables,
     page_variables,
     requests,
+    step_prompt,
     values_of,
 )
 
-EXTRACT, EXPAND = hop_prompt("text_to_persona"), hop_prompt("persona_to_persona")
+EXTRACT, EXPAND = step_prompt("text_to_persona"), step_prompt("persona_to_persona")
 SCRIPTS = {"en": "[A-Za-z]", "zh": "[\u4e00-\u9fff]", "ru": "[а-яёА-ЯЁ]"}
 OWN = {
     "name": "own_task",

@@ -36,7 +36,7 @@ def test_fate_shows_where_each_document_ended(lake: Lake) -> None:
     put(lake, EXTRACTED_PERSONAS, persona("p", "kept"))
     put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_refused", "parse_failure"))
     run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
-    frame = query(lake, "SELECT row_id, kept, rejected FROM fate WHERE hop = 'extracted_personas' ORDER BY row_id")
+    frame = query(lake, "SELECT row_id, kept, rejected FROM fate WHERE asset = 'extracted_personas' ORDER BY row_id")
     assert frame.rows() == [("doc_kept", 1, 0), ("doc_lost", 0, 0), ("doc_refused", 0, 1)]
 
 

@@ -121,7 +121,7 @@ def test_a_removed_duplicate_names_survivor_similarity_and_method(built: Small) 
 
 def test_a_kept_persona_tells_what_became_of_it(built: Small) -> None:
     found = audit(built.lake, built.settings, seed(built.lake))
-    hops = {fate.hop for fate in found.root.fate}
+    hops = {fate.asset for fate in found.root.fate}
     assert hops >= {"expanded_personas", "filtered_personas", "persona_survivors", "deduped_personas", *TASKS}
 
 

@@ -34,9 +34,9 @@ def tokenizer(tmp_path: Path) -> Path:
 def prompts(work: Work) -> list[list[Message]]:
     """The prompts of extraction."""
     context = Context(work.lake, work.settings, OfflineEngine(work.settings), "test")
-    hop = ExtractStep()
+    step = ExtractStep()
     shards = work.shards()
-    return [hop.template.render(hop.variables(ask)) for shard in shards for ask in extraction_asks(context, shard)]
+    return [step.template.render(step.variables(ask)) for shard in shards for ask in extraction_asks(context, shard)]
 
 
 # Tokens
@@ -118,9 +118,9 @@ def test_an_answer_is_longer_the_more_its_schema_asks_for() -> None:
 # Money, time, disk
 
 
-def test_money_is_tokens_at_the_prices_of_each_hops_model(work: Work, tmp_path: Path) -> None:
+def test_money_is_tokens_at_the_prices_of_each_steps_model(work: Work, tmp_path: Path) -> None:
     models_file = tmp_path / "models.yaml"
-    models_file.write_text("models: {dear: {price_in: 10, price_out: 20}}\nhops: {extracted_personas: dear}\n")
+    models_file.write_text("models: {dear: {price_in: 10, price_out: 20}}\nassets: {extracted_personas: dear}\n")
     work.run(until="raw_documents")
     plan = work.having(price_in=1.0, price_out=2.0, models=str(models_file)).plan()
     for name, factor in (("extracted_personas", 10), ("expanded_personas", 1)):

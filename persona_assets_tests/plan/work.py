@@ -1,4 +1,4 @@
-"""A small workplace whose runs are real: pages in, every hop, its gates; and plans of it by an engine that refuses."""
+"""A small workplace whose runs are real: pages in, every step, its gates; and plans of it by an engine that refuses."""
 
 import json
 import time
@@ -108,9 +108,9 @@ class Work:
             self._gate(RAW_DOCUMENTS, shard)
         if until == "raw_documents":
             return done
-        for table, hop in zip(SHARD_TABLES[1:], (extract_personas, expand_personas, filter_personas), strict=True):
+        for table, step in zip(SHARD_TABLES[1:], (extract_personas, expand_personas, filter_personas), strict=True):
             for shard in shards:
-                _add(done, table.name, hop(context, shard))
+                _add(done, table.name, step(context, shard))
                 self._gate(table, shard)
             if until == table.name:
                 return done

@@ -8,7 +8,7 @@ from persona_assets.personas.taxonomy import taxonomy
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Parsed
 from persona_assets.tasks.step import TaskStep, load_tasks
-from persona_assets_tests.engines.asking import PAGES, answers, hop_prompt, kin_variables, page_variables
+from persona_assets_tests.engines.asking import PAGES, answers, kin_variables, page_variables, step_prompt
 
 TASKS = load_tasks(Settings())
 
@@ -17,13 +17,13 @@ TASKS = load_tasks(Settings())
 def personas(language: str) -> tuple[str, ...]:
     """About 150 personas: of pages, and one that is tied to every occupation."""
     pages = [page_variables(page, language, personas_per_relation=2) for page in PAGES[language]]
-    read = [item["persona"] for answer in answers(hop_prompt("text_to_persona"), pages) for item in answer["personas"]]
+    read = [item["persona"] for answer in answers(step_prompt("text_to_persona"), pages) for item in answer["personas"]]
     relations = taxonomy()
     asked = [
         kin_variables(occupation.people[language].indef, language, relations[number % len(relations)].slug)  # type: ignore[index]
         for number, occupation in enumerate(occupations())
     ]
-    return (*read, *(answer["persona"] for answer in answers(hop_prompt("persona_to_persona"), asked)))
+    return (*read, *(answer["persona"] for answer in answers(step_prompt("persona_to_persona"), asked)))
 
 
 def ask(text: str, language: str, name: str = "p") -> Ask:
@@ -34,12 +34,12 @@ def ask(text: str, language: str, name: str = "p") -> Ask:
 
 @cache
 def samples(name: str, language: str) -> tuple[tuple[Ask, Any, Parsed], ...]:
-    """Each persona's question of a bundled task, the engine's answer and what the hop reads out of it."""
+    """Each persona's question of a bundled task, the engine's answer and what the step reads out of it."""
     template = TASKS[name]
-    hop = TaskStep(template)
+    step = TaskStep(template)
     asks = [ask(text, language, str(number)) for number, text in enumerate(personas(language))]
-    found = answers(template, [hop.variables(one) for one in asks])
-    return tuple((one, answer, hop.parse(one, answer)) for one, answer in zip(asks, found, strict=True))
+    found = answers(template, [step.variables(one) for one in asks])
+    return tuple((one, answer, step.parse(one, answer)) for one, answer in zip(asks, found, strict=True))
 
 
 __all__ = ["LANGUAGES", "TASKS", "ask", "personas", "samples"]

@@ -40,7 +40,7 @@ def test_a_yaml_file_in_the_folder_becomes_a_task(tmp_path: Path) -> None:
         ("name: haiku", "name: math_problems", "math_problems.yaml"),
         ("name: haiku", "name: raw_documents", "belongs to the project"),
         ("name: haiku", "name: text_to_persona", "belongs to the project"),
-        ("version: 1", "version: 1\nkind: hop", "kind: task"),
+        ("version: 1", "version: 1\nkind: step", "kind: task"),
         ("rule: min_words", "rule: min_wrods", "did you mean min_words"),
         ("field: poem", "field: poen", "'poen'"),
         ("{poem: {type: string}}", "{shard: {type: string}}", "lineage column"),

@@ -77,7 +77,7 @@ def test_a_sample_that_breaks_a_rule_is_set_aside_under_the_rules_name(lake: Lak
     report = run_task(context(lake, Says(answer)), TASKS["math_problems"], SHARD)
     (row,) = lake.rejects().collect().to_dicts()
     assert report.rejected == {"no_solution": 1}
-    assert (row["hop"], row["row_id"], row["parent_id"]) == ("math_problems", "per_1", "per_1")
+    assert (row["asset"], row["row_id"], row["parent_id"]) == ("math_problems", "per_1", "per_1")
     assert "Answer:" in row["detail"]
     assert set(row) == set(REJECTED.polars)
 
@@ -91,12 +91,12 @@ def test_a_number_that_no_column_holds_is_set_aside() -> None:
 
 def test_the_id_covers_task_persona_and_content_and_nothing_else() -> None:
     template = TASKS["instructions"].model_copy(update={"validity": ()})
-    hop, other = TaskStep(template), TaskStep(template.model_copy(update={"name": "other_task"}))
+    step, other = TaskStep(template), TaskStep(template.model_copy(update={"name": "other_task"}))
     ids = [
-        hop.parse(ask("A nurse", "en"), {"instruction": "One"}),
-        hop.parse(ask("A nurse who wrote more", "en"), {"instruction": "One"}),
-        hop.parse(ask("A nurse", "en"), {"instruction": "Two"}),
-        hop.parse(ask("A nurse", "en", "q"), {"instruction": "One"}),
+        step.parse(ask("A nurse", "en"), {"instruction": "One"}),
+        step.parse(ask("A nurse who wrote more", "en"), {"instruction": "One"}),
+        step.parse(ask("A nurse", "en"), {"instruction": "Two"}),
+        step.parse(ask("A nurse", "en", "q"), {"instruction": "One"}),
         other.parse(ask("A nurse", "en"), {"instruction": "One"}),
     ]
     found = [parsed.rows[0]["sample_id"] for parsed in ids]
