@@ -1,12 +1,14 @@
 """The written-out relations between personas, and which of them a persona is asked for (Persona Hub, section 2.2)."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from persona_assets.errors import UsageError
@@ -14,6 +16,7 @@ from persona_assets.ids import canonical_json
 
 TAXONOMY = Path(__file__).with_name("taxonomy.yaml")
 LOW_VISIBILITY_SHARE = 0.5  # of single choices: without it two hops with fan-out 1 would seldom leave the visible web
+_TAKEN = -np.inf  # below every rank
 
 
 class Relation(BaseModel):
@@ -58,6 +61,53 @@ def load_taxonomy(path: Path) -> tuple[Relation, ...]:
     return relations
 
 
+class Relations:
+    """Relations to draw from. What a persona draws hangs on the slugs and weights, not on the order of the file.
+
+    Each relation has a uniform number of its own, from the persona's id, the hop and its slug; so a relation that is
+    added or taken away changes only the draws in which it comes up, about 1 in as many as there are relations.
+    """
+
+    def __init__(self, relations: Sequence[Relation]) -> None:
+        """Prepare the draws; there must be relations of low and of ordinary visibility."""
+        self._relations = tuple(relations)
+        slugs = b"".join(hashlib.blake2b(relation.slug.encode(), digest_size=8).digest() for relation in relations)
+        self._slugs = np.frombuffer(slugs, dtype="<u8").astype(np.uint64)
+        self._weights = np.array([relation.weight for relation in relations])
+        families = {family: code for code, family in enumerate(dict.fromkeys(one.family for one in relations))}
+        self._families = np.array([families[relation.family] for relation in relations])
+        low = np.array([relation.visibility == "low" for relation in relations])
+        self._visible = {"low": np.flatnonzero(low), "ordinary": np.flatnonzero(~low)}
+
+    def choose(self, persona_id: str, hop: int, fanout: int) -> list[Relation]:
+        """As the function of that name."""
+        if fanout <= 0:
+            return []
+        ranks, coin = self._ranks(persona_id, hop)
+        group = self._visible["low" if fanout > 1 or coin < LOW_VISIBILITY_SHARE else "ordinary"]
+        chosen = [int(group[ranks[group].argmax()])]
+        fresh = ranks.copy()  # without those of a family that came up; _TAKEN, too, is what was chosen
+        while len(chosen) < min(fanout, len(self._relations)):
+            ranks[chosen[-1]] = _TAKEN
+            fresh[self._families == self._families[chosen[-1]]] = _TAKEN
+            best = int(fresh.argmax())
+            if fresh[best] == _TAKEN:  # every family has come up: they may come up once more
+                fresh = ranks.copy()
+                best = int(fresh.argmax())
+            chosen.append(best)
+        return [self._relations[index] for index in chosen]
+
+    def _ranks(self, persona_id: str, hop: int) -> tuple[NDArray[np.float64], float]:
+        """A number per relation, greatest first a draw by weight without replacement, and one uniform number.
+
+        Efraimidis and Spirakis (2006): sorting by log(u) / weight, u uniform, is such a draw.
+        """
+        seed = hashlib.blake2b(canonical_json([persona_id, hop]), digest_size=16).digest()
+        mixed = _mixed(self._slugs + np.uint64(int.from_bytes(seed[:8], "little")))
+        uniform = ((mixed >> np.uint64(11)) + 0.5) / 2.0**53
+        return np.log(uniform) / self._weights, int.from_bytes(seed[8:], "little") / 2.0**64
+
+
 def choose(persona_id: str, hop: int, fanout: int) -> list[Relation]:
     """`fanout` different relations for a persona at a hop: the same on any machine, in the order of their rank.
 
@@ -65,31 +115,19 @@ def choose(persona_id: str, hop: int, fanout: int) -> list[Relation]:
     where there are two or more relations (the first one is of that kind, so a cap keeps it), and with probability
     `LOW_VISIBILITY_SHARE` where there is one.
     """
-    relations = taxonomy()
-    ranked, coin = _ranked(persona_id, hop)
-    if fanout <= 0:
-        return []
-    visibility = "low" if fanout > 1 or coin < LOW_VISIBILITY_SHARE else "ordinary"
-    chosen = [next(index for index in ranked if relations[index].visibility == visibility)]
-    families = {relations[chosen[0]].family}
-    while len(chosen) < min(fanout, len(relations)):
-        left = [index for index in ranked if index not in chosen]
-        fresh = [index for index in left if relations[index].family not in families]
-        if not fresh:
-            families.clear()
-            fresh = left
-        chosen.append(fresh[0])
-        families.add(relations[fresh[0]].family)
-    return [relations[index] for index in chosen]
+    return _relations().choose(persona_id, hop, fanout)
 
 
-def _ranked(persona_id: str, hop: int) -> tuple[list[int], float]:
-    """Indexes of all relations, in an order drawn by weight without replacement, and one more uniform number.
+@cache
+def _relations() -> Relations:
+    return Relations(taxonomy())
 
-    Efraimidis and Spirakis (2006): sorting by log(u) / weight, u uniform, is such a draw.
-    """
-    weights = np.array([relation.weight for relation in taxonomy()])
-    stream = hashlib.shake_256(canonical_json([persona_id, hop])).digest(4 * (len(weights) + 1))
-    uniform = (np.frombuffer(stream, dtype="<u4") + 0.5) / 2.0**32
-    keys = np.log(uniform[:-1]) / weights
-    return np.argsort(-keys, kind="stable").tolist(), float(uniform[-1])
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The mixer of SplitMix64 (Steele, Lea and Flood, 2014), in place."""
+    values ^= values >> np.uint64(30)
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= values >> np.uint64(31)
+    return values
