@@ -53,7 +53,7 @@ offered AS (
     WHERE ran.asset NOT IN
         ('raw_documents', 'extracted_personas', 'expanded_personas', 'filtered_personas', 'deduped_personas')
 ),
-given AS (SELECT DISTINCT asset, row_id FROM offered SEMI JOIN ran USING (hop, shard))
+given AS (SELECT DISTINCT asset, row_id FROM offered SEMI JOIN ran USING (asset, shard))
 SELECT given.asset, given.row_id, count(DISTINCT kept.row_id) AS kept, coalesce(any_value(r.rejected), 0) AS rejected
 FROM given
 LEFT JOIN kept ON kept.asset = given.asset AND kept.row_id = given.row_id

@@ -87,12 +87,29 @@ class Completion:
         return len(self.faults)
 
 
+NO_ANSWER = "no_answer"  # a request that an engine gave no result for, which only the runner can see
+PASSING_FAULTS = frozenset(
+    {"timeout", "rate_limited", "server_error", "connection", "protocol", "stalled", NO_ANSWER}
+)  # fmt: skip
+FINAL_FAULTS = frozenset({"bad_request"})  # asked again, the request would end in the same way
+# Reasons of rejects whose questions the next run asks again. A partition that holds one of them is not done.
+PASSING_REJECTS = frozenset(f"engine_{reason}" for reason in PASSING_FAULTS)
+
+
+def fault_reject(reason: str) -> str:
+    """The reason of the reject of a question that failed for this reason.
+
+    `engine_<reason>`, one of `PASSING_REJECTS`, for a passing fault; the reason itself for a final one. What is not
+    known passes for a `server_error`, so that it is asked again.
+    """
+    if reason in FINAL_FAULTS:
+        return reason
+    return f"engine_{reason if reason in PASSING_FAULTS else 'server_error'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No answer for one request.
-
-    Reasons: `timeout`, `rate_limited`, `server_error`, `bad_request`, `connection`, `protocol`, `stalled`.
-    """
+    """No answer for one request; `reason` is one of `PASSING_FAULTS` or `FINAL_FAULTS`."""
 
     call_id: str
     reason: str

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import orjson
 import polars as pl
 
-from persona_assets.engines.base import Completion, Failure, Request, Sampling
+from persona_assets.engines.base import FINAL_FAULTS, NO_ANSWER, Completion, Failure, Request, Sampling, fault_reject
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import CALLS
 from persona_assets.steps.answers import REPAIR, UNUSABLE, parse_call, read_answer, refused, repair_messages
@@ -326,12 +326,12 @@ class StepRunner:
     def _may_pass(self, repair: Question) -> bool:
         """Whether a repair call failed for a reason that may be gone the next time."""
         failure = self.flight.failed.get(repair.call_id)
-        return failure is not None and failure.reason != "bad_request"
+        return failure is not None and failure.reason not in FINAL_FAULTS
 
     def _unanswered(self, question: Question) -> Parsed:
         failure = self.flight.failed.get(question.call_id)
-        reason, detail = (failure.reason, failure.detail) if failure else ("no_answer", "the engine gave no result")
-        return Parsed(rejects=[Reject(f"engine_{reason}", detail)])
+        reason, detail = (failure.reason, failure.detail) if failure else (NO_ANSWER, "the engine gave no result")
+        return Parsed(rejects=[Reject(fault_reject(reason), detail)])
 
 
 def write_outcomes(runner: StepRunner, outcomes: Iterable[Outcome]) -> Report:

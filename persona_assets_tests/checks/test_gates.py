@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from persona_assets.checks.gates import description, gate_names, is_complete, run_drift, run_gates
+from persona_assets.engines.base import fault_reject
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.catalog import query
 from persona_assets.lake.schemas import (
@@ -217,3 +218,10 @@ def test_a_partition_with_questions_that_the_engine_failed_on_is_not_complete(la
     put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_b", "engine_timeout"))
     run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
     assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
+
+
+def test_a_partition_with_a_question_that_can_never_be_answered_is_complete(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
+    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_b", fault_reject("bad_request")))
+    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
+    assert is_complete(lake, EXTRACTED_PERSONAS, SHARD)

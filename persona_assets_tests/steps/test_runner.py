@@ -7,8 +7,19 @@ import orjson
 import polars as pl
 import pytest
 
-from persona_assets.engines.base import Completion, EngineUnavailable, Request, Result
+from persona_assets.engines.base import (
+    FINAL_FAULTS,
+    NO_ANSWER,
+    PASSING_FAULTS,
+    PASSING_REJECTS,
+    Completion,
+    EngineUnavailable,
+    Failure,
+    Request,
+    Result,
+)
 from persona_assets.engines.openai import faults
+from persona_assets.engines.openai.batch import REASONS
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
@@ -142,7 +153,7 @@ def test_costs_follow_from_tokens_and_prices(lake: Lake) -> None:
 def test_a_failed_row_is_rejected_and_the_others_survive(lake: Lake) -> None:
     with serve(reader, refuse=lambda body: "bad" if page(body) == 3 else "") as server:
         report = run_step(over_http(lake, server), 10)
-    assert (report.inputs, report.kept, report.rejected) == (10, 9, Counter(engine_bad_request=1))
+    assert (report.inputs, report.kept, report.rejected) == (10, 9, Counter(bad_request=1))
     [reject] = lake.rejects(EXTRACTED_PERSONAS).collect().rows(named=True)
     assert (reject["row_id"], reject["parent_id"], reject["call_id"]) == ("doc_3", "doc_3", None)
     assert reject["detail"] == "HTTP 400: the prompt is too long for the context"
@@ -161,13 +172,51 @@ def test_every_question_ends_as_a_row_or_a_typed_reject_under_mixed_faults(lake:
         report = run_step(over_http(lake, server, max_retries=8), 150)
     rows, rejects = lake.read(EXTRACTED_PERSONAS, SHARD), lake.rejects(EXTRACTED_PERSONAS).collect()
     assert sorted([*rows["document_id"], *rejects["parent_id"]]) == sorted(f"doc_{number}" for number in range(150))
-    assert set(rejects["reason"]) == {"engine_bad_request", "parse_failure"}
+    assert set(rejects["reason"]) == {"bad_request", "parse_failure"}
     assert report.kept == rows.height
+
+
+class _Failing(Scripted):
+    """An engine that answers nothing, for one reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(lambda request: None)
+        self.reason = reason
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        for request in requests:
+            self.asked.append(request)
+            yield [Failure(request.call_id, self.reason, "as the test has it")]
+
+
+@pytest.mark.parametrize("reason", sorted(PASSING_FAULTS - {NO_ANSWER}))
+def test_the_reject_of_a_passing_fault_says_that_it_is_one(lake: Lake, reason: str) -> None:
+    report = run_step(context(lake, _Failing(reason)), 1)
+    assert list(report.rejected) == [f"engine_{reason}"]
+    assert set(report.rejected) <= PASSING_REJECTS
+
+
+@pytest.mark.parametrize("reason", sorted(FINAL_FAULTS))
+def test_the_reject_of_a_final_fault_says_that_it_is_one(lake: Lake, reason: str) -> None:
+    report = run_step(context(lake, _Failing(reason)), 1)
+    assert list(report.rejected) == [reason]
+    assert not set(report.rejected) & PASSING_REJECTS
+
+
+def test_a_fault_that_nobody_knows_is_asked_again(lake: Lake) -> None:
+    report = run_step(context(lake, _Failing("sunspots")), 1)
+    assert set(report.rejected) <= PASSING_REJECTS
+
+
+def test_every_fault_is_either_passing_or_final() -> None:
+    assert not PASSING_FAULTS & FINAL_FAULTS
+    assert {*faults.TRY_AGAIN.values(), *REASONS.values()} <= PASSING_FAULTS
 
 
 def test_a_question_without_any_result_is_rejected_as_such(lake: Lake) -> None:
     report = run_step(context(lake, scripted(None)), 2)
     assert report.rejected == Counter(engine_no_answer=2)
+    assert set(report.rejected) <= PASSING_REJECTS
 
 
 def test_a_lost_engine_stops_the_run_and_keeps_what_was_answered(lake: Lake) -> None:
