@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from persona_assets.errors import UsageError
@@ -33,114 +34,308 @@ class ModelTable(BaseModel):
     assets: dict[str, str] = Field(default_factory=dict)
 
 
+def shapes(*assets: str) -> JsonDict:
+    """Declares whose rows a field's value shapes: assets by name, `asking` (those that ask a model), or `tasks`.
+
+    A field that shapes no rows says so: `shapes()`. What stands here is in the recipe of these assets (`graph`).
+    """
+    return {"shapes": list(assets)}
+
+
 class Settings(BaseSettings):
-    """One field per `PERSONA_<NAME>` variable; lists are comma separated."""
+    """One field per `PERSONA_<NAME>` variable; lists are comma separated. Each declares whose rows it shapes."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     # Places
-    lake: str = Field("lake", description="Folder or URL where every table is kept")
-    dumps: str = Field("dumps", description="Folder that holds one folder of crawl files per dump")
-    tasks: str | None = Field(None, description="Folder of further task files (YAML), each one becomes an asset")
+    lake: str = Field("lake", description="Folder or URL where every table is kept", json_schema_extra=shapes())
+    dumps: str = Field(
+        "dumps", description="Folder that holds one folder of crawl files per dump", json_schema_extra=shapes()
+    )
+    tasks: str | None = Field(
+        None, description="Folder of further task files (YAML), each one becomes an asset", json_schema_extra=shapes()
+    )
 
     # Who answers
-    engine: Literal["offline", "openai", "vllm"] = Field("offline", description="Who answers the prompts")
+    engine: Literal["offline", "openai", "vllm"] = Field(
+        "offline", description="Who answers the prompts", json_schema_extra=shapes("asking")
+    )
     models: str | None = Field(
         None,
         description="YAML file of further models, each with settings of its own, and of the assets that they answer",
+        json_schema_extra=shapes("asking"),
     )
-    model: str = Field("", description="Model name at the server (openai), or its name or folder (vllm)")
-    model_revision: str = Field("", description="Model revision, part of a call's key")
-    tokenizer: str = Field("", description="The model's tokenizer (folder or tokenizer.json), for `plan`")
-    price_in: float = Field(0.0, ge=0, description="Money per million input tokens")
-    price_out: float = Field(0.0, ge=0, description="Money per million output tokens")
-    temperature: float = Field(0.7, ge=0, le=2, description="Sampling temperature (Persona Hub's scripts: 0.6-0.7)")
-    top_p: float = Field(0.95, gt=0, le=1, description="Nucleus sampling (Persona Hub's scripts: 0.95)")
-    max_tokens: int = Field(2048, ge=1, description="Answer length in tokens (Persona Hub's scripts: 2048)")
-    seed: int = Field(0, description="Sampling seed, part of a call's key")
+    model: str = Field(
+        "",
+        description="Model name at the server (openai), or its name or folder (vllm)",
+        json_schema_extra=shapes("asking"),
+    )
+    model_revision: str = Field(
+        "", description="Model revision, part of a call's key", json_schema_extra=shapes("asking")
+    )
+    tokenizer: str = Field(
+        "", description="The model's tokenizer (folder or tokenizer.json), for `plan`", json_schema_extra=shapes()
+    )
+    price_in: float = Field(0.0, ge=0, description="Money per million input tokens", json_schema_extra=shapes())
+    price_out: float = Field(0.0, ge=0, description="Money per million output tokens", json_schema_extra=shapes())
+    temperature: float = Field(
+        0.7,
+        ge=0,
+        le=2,
+        description="Sampling temperature (Persona Hub's scripts: 0.6-0.7)",
+        json_schema_extra=shapes("asking"),
+    )
+    top_p: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="Nucleus sampling (Persona Hub's scripts: 0.95)",
+        json_schema_extra=shapes("asking"),
+    )
+    max_tokens: int = Field(
+        2048,
+        ge=1,
+        description="Answer length in tokens (Persona Hub's scripts: 2048)",
+        json_schema_extra=shapes("asking"),
+    )
+    seed: int = Field(0, description="Sampling seed, part of a call's key", json_schema_extra=shapes("asking"))
 
     # The engine openai
     base_url: str = Field(
-        "http://127.0.0.1:8000/v1", description="OpenAI-compatible server, or several, comma separated"
+        "http://127.0.0.1:8000/v1",
+        description="OpenAI-compatible server, or several, comma separated",
+        json_schema_extra=shapes(),
     )
-    api_key: SecretStr = Field(SecretStr(""), description="Key for that server; never stored or logged")
-    concurrency: int = Field(256, ge=1, description="Most requests in flight at once; fewer where a server is slower")
-    timeout_s: float = Field(120.0, gt=0, description="Seconds one request may take in all")
-    connect_timeout_s: float = Field(10.0, gt=0, description="Seconds a server may take to accept a connection")
-    read_timeout_s: float = Field(120.0, gt=0, description="Seconds without a byte after which an answer is given up")
-    max_retries: int = Field(6, ge=0, description="Times a request is tried again after a passing fault")
-    requests_per_minute: int | None = Field(None, ge=1, description="Requests sent a minute at most")
-    tokens_per_minute: int | None = Field(None, ge=1, description="Tokens, in and out, used a minute at most")
-    batch: bool = Field(False, description="Whether OpenAI's Batch API is used: half the price, hours to wait")
-    batch_poll_s: float = Field(60.0, gt=0, description="Seconds between two looks at a batch")
-    batch_requests: int = Field(50_000, ge=1, le=50_000, description="Most requests in one batch")
+    api_key: SecretStr = Field(
+        SecretStr(""), description="Key for that server; never stored or logged", json_schema_extra=shapes()
+    )
+    concurrency: int = Field(
+        256,
+        ge=1,
+        description="Most requests in flight at once; fewer where a server is slower",
+        json_schema_extra=shapes(),
+    )
+    timeout_s: float = Field(120.0, gt=0, description="Seconds one request may take in all", json_schema_extra=shapes())
+    connect_timeout_s: float = Field(
+        10.0, gt=0, description="Seconds a server may take to accept a connection", json_schema_extra=shapes()
+    )
+    read_timeout_s: float = Field(
+        120.0, gt=0, description="Seconds without a byte after which an answer is given up", json_schema_extra=shapes()
+    )
+    max_retries: int = Field(
+        6, ge=0, description="Times a request is tried again after a passing fault", json_schema_extra=shapes()
+    )
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="Requests sent a minute at most", json_schema_extra=shapes()
+    )
+    tokens_per_minute: int | None = Field(
+        None, ge=1, description="Tokens, in and out, used a minute at most", json_schema_extra=shapes()
+    )
+    batch: bool = Field(
+        False,
+        description="Whether OpenAI's Batch API is used: half the price, hours to wait",
+        json_schema_extra=shapes(),
+    )
+    batch_poll_s: float = Field(
+        60.0, gt=0, description="Seconds between two looks at a batch", json_schema_extra=shapes()
+    )
+    batch_requests: int = Field(
+        50_000, ge=1, le=50_000, description="Most requests in one batch", json_schema_extra=shapes()
+    )
 
     # The engine vllm
-    tensor_parallel: int = Field(1, ge=1, description="GPUs that share one copy of the model")
-    data_parallel: int = Field(1, ge=1, description="Copies of the model")
-    gpu_memory: float = Field(0.9, gt=0, le=1, description="Share of a GPU's memory that vLLM takes")
-    max_model_len: int | None = Field(None, ge=1, description="Longest prompt and answer in tokens; None: the model's")
-    vllm_options: str = Field("", description="Further arguments of vLLM's engine, as a JSON object")
-    stall_s: float = Field(300.0, gt=0, description="Seconds without any answer after which vLLM is started again")
+    tensor_parallel: int = Field(
+        1, ge=1, description="GPUs that share one copy of the model", json_schema_extra=shapes()
+    )
+    data_parallel: int = Field(1, ge=1, description="Copies of the model", json_schema_extra=shapes())
+    gpu_memory: float = Field(
+        0.9, gt=0, le=1, description="Share of a GPU's memory that vLLM takes", json_schema_extra=shapes()
+    )
+    max_model_len: int | None = Field(
+        None, ge=1, description="Longest prompt and answer in tokens; None: the model's", json_schema_extra=shapes()
+    )
+    vllm_options: str = Field(
+        "", description="Further arguments of vLLM's engine, as a JSON object", json_schema_extra=shapes()
+    )
+    stall_s: float = Field(
+        300.0,
+        gt=0,
+        description="Seconds without any answer after which vLLM is started again",
+        json_schema_extra=shapes(),
+    )
 
     # Budgets
-    max_calls_per_run: int | None = Field(None, ge=0, description="Calls that one run may make")
-    max_tokens_per_run: int | None = Field(None, ge=0, description="Tokens, in and out, that one run may use")
-    max_cost_per_run: float | None = Field(None, ge=0, description="Money that one run may spend")
-    max_calls_per_day: int | None = Field(None, ge=0, description="Calls that all runs of a day (UTC) may make")
-    max_tokens_per_day: int | None = Field(None, ge=0, description="Tokens that all runs of a day may use")
-    max_cost_per_day: float | None = Field(None, ge=0, description="Money that all runs of a day may spend")
+    max_calls_per_run: int | None = Field(
+        None, ge=0, description="Calls that one run may make", json_schema_extra=shapes()
+    )
+    max_tokens_per_run: int | None = Field(
+        None, ge=0, description="Tokens, in and out, that one run may use", json_schema_extra=shapes()
+    )
+    max_cost_per_run: float | None = Field(
+        None, ge=0, description="Money that one run may spend", json_schema_extra=shapes()
+    )
+    max_calls_per_day: int | None = Field(
+        None, ge=0, description="Calls that all runs of a day (UTC) may make", json_schema_extra=shapes()
+    )
+    max_tokens_per_day: int | None = Field(
+        None, ge=0, description="Tokens that all runs of a day may use", json_schema_extra=shapes()
+    )
+    max_cost_per_day: float | None = Field(
+        None, ge=0, description="Money that all runs of a day may spend", json_schema_extra=shapes()
+    )
+    stale: Literal["ledger", "calls"] = Field(
+        "ledger",
+        json_schema_extra=shapes(),
+        description="What is done with partitions that are there but not as they would be made now: ledger: those "
+        "that stored calls answer are made anew; calls: the others too, by new calls",
+    )
     targets: Annotated[dict[str, int], NoDecode] = Field(
-        {}, description="Accepted rows to stop at, as math_problems=10000,logic_problems=5000"
+        {},
+        description="Accepted rows to stop at, as math_problems=10000,logic_problems=5000",
+        json_schema_extra=shapes("tasks"),
     )
 
     # Arrival
-    files_per_shard: int = Field(8, ge=1, description="Crawl files grouped into one shard")
-    settle_s: float = Field(60.0, ge=0, description="Seconds a file must not have grown before it is taken")
-    max_shards_per_tick: int = Field(50, ge=1, description="Shards the sensor adds in one tick")
+    files_per_shard: int = Field(8, ge=1, description="Crawl files grouped into one shard", json_schema_extra=shapes())
+    settle_s: float = Field(
+        60.0, ge=0, description="Seconds a file must not have grown before it is taken", json_schema_extra=shapes()
+    )
+    max_shards_per_tick: int = Field(
+        50, ge=1, description="Shards the sensor adds in one tick", json_schema_extra=shapes()
+    )
 
     # Reading
-    min_characters: int = Field(200, ge=1, description="Documents shorter than this are rejected")
-    max_document_bytes: int = Field(20_000_000, ge=1000, description="Records larger than this are rejected")
-    columns: str | None = Field(None, description="Column map for other JSONL/Parquet, as text=body,url=link")
+    min_characters: int = Field(
+        200, ge=1, description="Documents shorter than this are rejected", json_schema_extra=shapes("raw_documents")
+    )
+    max_document_bytes: int = Field(
+        20_000_000,
+        ge=1000,
+        description="Records larger than this are rejected",
+        json_schema_extra=shapes("raw_documents"),
+    )
+    columns: str | None = Field(
+        None,
+        description="Column map for other JSONL/Parquet, as text=body,url=link",
+        json_schema_extra=shapes("raw_documents"),
+    )
 
     # Personas
     relations: Annotated[tuple[DocumentRelation, ...], NoDecode] = Field(
-        ("read", "write"), description="Which personas to ask of a document: read, write, like, dislike"
+        ("read", "write"),
+        description="Which personas to ask of a document: read, write, like, dislike",
+        json_schema_extra=shapes("extracted_personas"),
     )
-    granularity: Literal["coarse", "fine"] = Field("fine", description="How specific a persona is")
-    personas_per_relation: int = Field(1, ge=1, le=5, description="Personas asked for per document and relation")
-    document_tokens: int = Field(1500, ge=50, description="Tokens (of four bytes) of a document in a prompt")
-    hops: int = Field(2, ge=0, le=6, description="Persona-to-persona hops (the paper: six)")
+    granularity: Literal["coarse", "fine"] = Field(
+        "fine", description="How specific a persona is", json_schema_extra=shapes("extracted_personas")
+    )
+    personas_per_relation: int = Field(
+        1,
+        ge=1,
+        le=5,
+        description="Personas asked for per document and relation",
+        json_schema_extra=shapes("extracted_personas"),
+    )
+    document_tokens: int = Field(
+        1500,
+        ge=50,
+        description="Tokens (of four bytes) of a document in a prompt",
+        json_schema_extra=shapes("extracted_personas"),
+    )
+    hops: int = Field(
+        2,
+        ge=0,
+        le=6,
+        description="Persona-to-persona hops (the paper: six)",
+        json_schema_extra=shapes("expanded_personas"),
+    )
     fanout: Annotated[tuple[int, ...], NoDecode] = Field(
         (2, 1),
         description="Relations followed per persona at hop 1, 2, ...; the last value holds for the rest",
+        json_schema_extra=shapes("expanded_personas"),
     )
-    max_expanded_per_seed: int = Field(12, ge=0, description="Cap on related personas per extracted persona")
+    max_expanded_per_seed: int = Field(
+        12,
+        ge=0,
+        description="Cap on related personas per extracted persona",
+        json_schema_extra=shapes("expanded_personas"),
+    )
 
     # Filter and dedup
-    min_relatedness: float = Field(0.05, ge=-1, le=1, description="Cosine to its parent below which a persona goes")
-    lexical_threshold: float = Field(0.9, gt=0, le=1, description="Jaccard on 1-grams (paper section 2.3)")
-    semantic_threshold: float = Field(0.9, gt=0, le=1, description="Cosine of embeddings (paper section 2.3)")
-    semantic: bool = Field(True, description="Whether personas are also compared by their embeddings")
+    min_relatedness: float = Field(
+        0.05,
+        ge=-1,
+        le=1,
+        description="Cosine to its parent below which a persona goes",
+        json_schema_extra=shapes("filtered_personas"),
+    )
+    lexical_threshold: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Jaccard on 1-grams (paper section 2.3)",
+        json_schema_extra=shapes("persona_survivors"),
+    )
+    semantic_threshold: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Cosine of embeddings (paper section 2.3)",
+        json_schema_extra=shapes("persona_survivors"),
+    )
+    semantic: bool = Field(
+        True,
+        description="Whether personas are also compared by their embeddings",
+        json_schema_extra=shapes("persona_survivors"),
+    )
     dedup_strategy: Literal["auto", "exact", "minhash", "paper"] = Field(
         "auto",
         description="How lexical near-duplicates are found: exact, minhash (verified), or paper (MinHash estimates "
         "decide, section 2.3); auto: exact from a threshold of 0.8, else minhash",
+        json_schema_extra=shapes("persona_survivors"),
     )
-    minhash_recall: float = Field(0.99, gt=0, lt=1, description="Recall at the threshold that MinHash bands have")
-    memory_limit_mb: int = Field(2048, ge=1024, description="Memory that dedup may take, in MiB")
-    encoder: str = Field("", description="sentence-transformers model; empty: the packaged all-MiniLM-L6-v2")
-    max_unknown_share: float = Field(0.2, ge=0, le=1, description="[UNK] share above which rows are not encoded")
+    minhash_recall: float = Field(
+        0.99,
+        gt=0,
+        lt=1,
+        description="Recall at the threshold that MinHash bands have",
+        json_schema_extra=shapes("persona_survivors"),
+    )
+    memory_limit_mb: int = Field(
+        2048, ge=1024, description="Memory that dedup may take, in MiB", json_schema_extra=shapes()
+    )
+    encoder: str = Field(
+        "",
+        description="sentence-transformers model, which the engine offline reads by too; empty: the packaged "
+        "all-MiniLM-L6-v2",
+        json_schema_extra=shapes("filtered_personas", "persona_survivors", "asking"),
+    )
+    max_unknown_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="[UNK] share above which rows are not encoded",
+        json_schema_extra=shapes("filtered_personas", "persona_survivors"),
+    )
 
     # Checks
-    max_reject_rate: float = Field(0.6, ge=0, le=1, description="Reject rate above which a partition is blocked")
-    max_parse_failure_rate: float = Field(0.1, ge=0, le=1, description="Parse failures above which it is blocked")
+    max_reject_rate: float = Field(
+        0.6, ge=0, le=1, description="Reject rate above which a partition is blocked", json_schema_extra=shapes()
+    )
+    max_parse_failure_rate: float = Field(
+        0.1, ge=0, le=1, description="Parse failures above which it is blocked", json_schema_extra=shapes()
+    )
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("en", "zh", "ru"), description="Languages kept; other documents are rejected"
+        ("en", "zh", "ru"),
+        description="Languages kept; other documents are rejected",
+        json_schema_extra=shapes("raw_documents"),
     )
     min_language_share: float = Field(
-        0.5, ge=0, le=1, description="Share of input in these languages below which a shard is blocked"
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of input in these languages below which a shard is blocked",
+        json_schema_extra=shapes(),
     )
 
     @field_validator("targets", mode="before")
@@ -163,21 +358,23 @@ class Settings(BaseSettings):
             raise ValueError("needs at least one value")
         return value
 
-    def for_asset(self, asset: str) -> "Settings":
+    def for_asset(self, asset: str, *, with_key: bool = True) -> "Settings":
         """These settings with those of the model that the file PERSONA_MODELS gives the asset.
 
+        What only names a model, and does not ask it, needs no key: `with_key` False.
+
         Raises:
-            UsageError: the file is missing or wrong; the message names file and key.
+            UsageError: the file is missing or wrong, or its key is not set; the message names file and key.
         """
         if self.models is None:
             return self
         table = model_table(self.models)
         name = table.assets.get(asset)
-        return self if name is None else self._with(table.models[name], f"{self.models}: model {name}")
+        return self if name is None else self._with(table.models[name], f"{self.models}: model {name}", with_key)
 
-    def _with(self, values: dict[str, Any], where: str) -> "Settings":
+    def _with(self, values: dict[str, Any], where: str, with_key: bool) -> "Settings":
         own = {key: value for key, value in values.items() if key != "api_key_env"}
-        if variable := values.get("api_key_env"):
+        if (variable := values.get("api_key_env")) and with_key:
             if not os.environ.get(str(variable), "").strip():
                 raise UsageError(f"{where}: the environment variable {variable}, named by api_key_env, is not set")
             own["api_key"] = os.environ[str(variable)]
@@ -200,6 +397,19 @@ class Settings(BaseSettings):
         return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
 
 
+def shapes_of(field: str) -> frozenset[str]:
+    """Whose rows a field of the settings shapes, as it declares.
+
+    Raises:
+        TypeError: it declares nothing.
+    """
+    extra = Settings.model_fields[field].json_schema_extra
+    declared = extra.get("shapes") if isinstance(extra, dict) else None
+    if not isinstance(declared, list):
+        raise TypeError(f"setting {field}: declare whose rows it shapes, with json_schema_extra=shapes(...)")
+    return frozenset(map(str, declared))
+
+
 def model_table(file: str) -> ModelTable:
     """The models and the assets that they answer.
 
@@ -208,14 +418,16 @@ def model_table(file: str) -> ModelTable:
     """
     path = Path(file)
     if not path.is_file():
-        raise UsageError(f"PERSONA_MODELS: {file} is no file of models")
+        raise UsageError(f"PERSONA_MODELS: {file} is not a file of models")
     try:
         table = ModelTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise UsageError(f"{file}: not valid YAML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"{file}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from error
+        place = ".".join(map(str, first["loc"])) or "file"
+        hint = "; write assets: for hops:, as it was called in version 0.1" if place == "hops" else ""
+        raise UsageError(f"{file}: {place}: {first['msg']}{hint}") from error
     for name, values in table.models.items():
         if "api_key" in values:
             raise UsageError(

@@ -42,6 +42,16 @@ _CLICK = """
 })()
 """
 
+_CLICK_ON = """
+(() => {
+  const hit = document.querySelector(%s);
+  if (!hit) return null;
+  hit.scrollIntoView({block: 'center'});
+  const box = hit.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+})()
+"""
+
 
 class Page:
     """One tab."""
@@ -84,13 +94,20 @@ class Page:
 
     def click(self, text: str, selector: str = "button, a, [role=button]", seconds: float = 30) -> None:
         """Click, with the mouse, the visible element of that text."""
+        self._click(_CLICK % (json.dumps(text), json.dumps(selector)), f"named {text!r}", seconds)
+
+    def click_on(self, selector: str, seconds: float = 30) -> None:
+        """Click, with the mouse, the first element that a CSS selector finds."""
+        self._click(_CLICK_ON % json.dumps(selector), f"at {selector!r}", seconds)
+
+    def _click(self, place: str, what: str, seconds: float) -> None:
         spot: list[float] = []
 
         def found() -> bool:
-            spot[:] = self.evaluate(_CLICK % (json.dumps(text), json.dumps(selector))) or []
+            spot[:] = self.evaluate(place) or []
             return bool(spot)
 
-        self._until(found, f"nothing to click named {text!r}", seconds)
+        self._until(found, f"nothing to click {what}", seconds)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=spot[0], y=spot[1], button="left", clickCount=1)
 

@@ -5,8 +5,12 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.engines.offline import OfflineEngine
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import CALLS, REJECTED
+from persona_assets.lake.store import Draft
+from persona_assets.settings import Settings
+from persona_assets.steps.model import Context, Progress
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SHARD = "d.0000"
@@ -97,15 +101,31 @@ def reject(hop: Table, row_id: str, reason: str) -> dict[str, Any]:
     }
 
 
+def context(lake: Lake, settings: Settings, run_id: str = "run", progress: Progress | None = None) -> Context:
+    """What a step runs with, answered by the offline engine."""
+    return Context(lake, settings, OfflineEngine(settings), run_id, progress)
+
+
+def draft(lake: Lake, table: Table, key: str = SHARD) -> Draft:
+    """A partition that stands, as its gates would have seen it."""
+    rejects = lake.rejects_path(table, key)
+    return Draft(table, key, lake.url(lake.path(table, key)), rejects and lake.url(rejects))
+
+
 def put(lake: Lake, table: Table, *rows: dict[str, Any], shard: str = SHARD) -> None:
-    """Write a partition."""
-    lake.write(table, shard, pl.DataFrame(list(rows), schema=table.polars), "run")
+    """Write a partition with these rows and the rejects that it has."""
+    aside = lake.rejects(table, shard).collect()
+    with lake.partition(table, shard, "run") as part:
+        part.rows.append(pl.DataFrame(list(rows), schema=table.polars))
+        part.rejects.append(aside)
 
 
 def put_rejects(lake: Lake, table: Table, *rows: dict[str, Any], shard: str = SHARD) -> None:
-    """Write a partition's rejects."""
-    with lake.rejects_writer(table, shard, "run") as writer:
-        writer.append(pl.DataFrame(list(rows), schema=REJECTED.polars))
+    """Write a partition anew with these rejects and the rows that it has."""
+    kept = lake.read(table, shard) if lake.exists(table, shard) else pl.DataFrame(schema=table.polars)
+    with lake.partition(table, shard, "run") as part:
+        part.rows.append(kept)
+        part.rejects.append(pl.DataFrame(list(rows), schema=REJECTED.polars))
 
 
 def put_calls(lake: Lake, *names: str) -> None:

@@ -41,7 +41,7 @@ kept AS (
     UNION ALL SELECT 'deduped_personas', persona_id FROM deduped_personas
     UNION ALL SELECT task, unnest(persona_ids) FROM samples
 ),
-ran AS (SELECT DISTINCT asset AS asset, "partition" AS shard FROM check_results),
+ran AS (SELECT asset, "partition" AS shard FROM partitions),
 -- What goes into an asset. The first one reads files: all that it met is in one of its two outputs.
 offered AS (
     SELECT 'raw_documents' AS asset, document_id AS row_id, shard FROM raw_documents
@@ -51,7 +51,8 @@ offered AS (
     UNION ALL SELECT 'deduped_personas', persona_id, shard FROM filtered_personas
     UNION ALL SELECT ran.asset, p.persona_id, p.shard FROM deduped_personas p JOIN ran USING (shard)
     WHERE ran.asset NOT IN
-        ('raw_documents', 'extracted_personas', 'expanded_personas', 'filtered_personas', 'deduped_personas')
+        ('shard_files', 'content_digests', 'raw_documents', 'extracted_personas', 'expanded_personas',
+         'filtered_personas', 'deduped_personas')
 ),
 given AS (SELECT DISTINCT asset, row_id FROM offered SEMI JOIN ran USING (asset, shard))
 SELECT given.asset, given.row_id, count(DISTINCT kept.row_id) AS kept, coalesce(any_value(r.rejected), 0) AS rejected

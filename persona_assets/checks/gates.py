@@ -1,8 +1,6 @@
 """Runs the checks of `sql/checks/` on one partition; each file is a query that returns the failing rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -10,10 +8,12 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from persona_assets.lake.catalog import add_view, empty_view
+from persona_assets.lake.catalog import empty_view
+from persona_assets.lake.records import GateOutcome
 from persona_assets.lake.schemas import (
-    CHECK_RESULTS,
+    ASSET_TABLES,
     DEDUPED_PERSONAS,
+    FILTERED_PERSONAS,
     PERSONA_SURVIVORS,
     RAW_DOCUMENTS,
     REJECTED,
@@ -21,28 +21,13 @@ from persona_assets.lake.schemas import (
     Table,
 )
 from persona_assets.lake.sqlfiles import fill_sql, identifier, literal, literals, sql_text
-from persona_assets.lake.store import Lake, dump_of
+from persona_assets.lake.store import Draft, Judge, Lake, dump_of
 from persona_assets.ledger.index import CallIndex
 from persona_assets.settings import Settings
 
 HEAD = 10  # failing rows shown
-# The gates whose outcome hangs on what stands upstream: what passed them may fail when that is written anew.
 AGAINST_UPSTREAM = ("parents_exist", "accounted", "verdicts_followed")
 DRIFT_CHECKS = ("volume_drift", "length_drift")
-
-
-@dataclass(frozen=True)
-class CheckOutcome:
-    """The verdict of one check on one partition."""
-
-    name: str
-    failing: int
-    head: list[dict[str, Any]]
-
-    @property
-    def passed(self) -> bool:
-        """Whether no row failed."""
-        return self.failing == 0
 
 
 def description(check: str) -> str:
@@ -77,58 +62,37 @@ def gate_names(table: Table) -> list[str]:
     return names
 
 
-def run_gates(lake: Lake, table: Table, key: str, settings: Settings, run_id: str) -> list[CheckOutcome]:
-    """Run a partition's gates and record the results in the lake, where an audit finds them."""
+def run_gates(lake: Lake, draft: Draft, settings: Settings) -> list[GateOutcome]:
+    """Run the gates of a partition that is about to be committed."""
+    table = draft.table
     with _connect(lake) as connection:
         if table is DEDUPED_PERSONAS:
-            add_view(connection, lake, table)
-        _prepare(connection, lake, table, key)
+            _published(connection, lake, draft)
+        _prepare(connection, lake, draft)
         connection.register("held", _held(connection, lake, table))
         _set_variables(connection, table, settings)
-        outcomes = [_run(connection, name) for name in gate_names(table)]
-    _record(lake, table, key, outcomes, run_id)
-    return outcomes
+        return [_run(connection, name) for name in gate_names(table)]
 
 
-def is_complete(lake: Lake, table: Table, key: str) -> bool:
-    """Whether a partition needs no further run: committed whole, its gates passed on these very rows, no model fault,
-    and what it was made from has not become something else.
-
-    Rows that an engine's passing fault (rejects `engine_...`) kept from being asked are asked in the next run. Where
-    something upstream was written later, those gates that look there have to pass again.
-    """
-    record = lake.commit_record(lake.path(table, key))
-    if record is None or not lake.exists(table, key) or not lake.exists(CHECK_RESULTS, f"{table.name}.{key}"):
-        return False
-    results = lake.read(CHECK_RESULTS, f"{table.name}.{key}")
-    passed = results.filter("passed", run_id=record.run_id)["check"].to_list()
-    faults = lake.rejects(table, key).filter(pl.col("reason").str.starts_with("engine_")).limit(1).collect()
-    if not (set(gate_names(table)) <= set(passed) and faults.is_empty()):
-        return False
-    return not _upstream_is_newer(lake, table, key, record.committed_at) or _fits_upstream(lake, table, key)
-
-
-def _upstream_is_newer(lake: Lake, table: Table, key: str, committed_at: str) -> bool:
-    paths = {path for parent in table.parents for path in _parent_paths(lake, table, key, parent)}
-    paths.update(_verdict_paths(lake, table, key) if table is DEDUPED_PERSONAS else ())
-    records = (lake.commit_record(path) for path in paths)
-    moment = datetime.fromisoformat(committed_at)
-    return any(record is None or datetime.fromisoformat(record.committed_at) > moment for record in records)
-
-
-def _fits_upstream(lake: Lake, table: Table, key: str) -> bool:
+def run_gates_against_upstream(lake: Lake, draft: Draft) -> list[GateOutcome]:
+    """Run those gates whose outcome depends on what stands upstream: what passed them may fail when that changes."""
     with _connect(lake) as connection:
-        _prepare(connection, lake, table, key)
-        return all(_run(connection, name).passed for name in gate_names(table) if name in AGAINST_UPSTREAM)
+        _prepare(connection, lake, draft)
+        return [_run(connection, name) for name in gate_names(draft.table) if name in AGAINST_UPSTREAM]
 
 
-def run_drift(lake: Lake, table: Table) -> list[CheckOutcome]:
+def gates_of(lake: Lake, settings: Settings) -> Judge:
+    """The gates, for `Lake.partition`."""
+    return lambda draft: run_gates(lake, draft, settings)
+
+
+def run_drift(lake: Lake, table: Table) -> list[GateOutcome]:
     """Compare the partitions of a table with one another (advisory)."""
     characters = "length(text)" if "text" in table.polars else _content_length(table)
     with _connect(lake) as connection:
         paths = lake.paths(table)
         if not paths:
-            return [CheckOutcome(name, 0, []) for name in DRIFT_CHECKS]
+            return [GateOutcome(name, 0, []) for name in DRIFT_CHECKS]
         connection.execute(
             fill_sql(
                 "history_view",
@@ -168,27 +132,27 @@ def _held(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> pa
     return pl.concat(held).to_frame().to_arrow()
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, key: str) -> None:
-    files = literals([lake.url(lake.path(table, key))])
-    rejects = lake.rejects_path(table, key)
-    source = (
-        f"read_parquet({literals([lake.url(rejects)])}, hive_partitioning = false)"
-        if lake.fs.exists(rejects)
-        else "(FROM rejected LIMIT 0)"
-    )
+def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft) -> None:
+    table = draft.table
     connection.execute(
         fill_sql(
             "check_views",
             key=identifier(table.key),
-            data=files,
-            rejected_source=source,
+            data=literals([draft.rows]),
+            rejected_source=_rejected(draft),
             links=_links(table),
-            parent_ids=_parent_ids(lake, table, key),
-            given=_given(lake, table, key),
+            parent_ids=_parent_ids(lake, draft),
+            given=_given(lake, draft),
             kept=_kept(table),
-            verdicts=_verdicts(lake, table, key),
+            verdicts=_verdicts(lake, draft),
         )
     )
+
+
+def _rejected(draft: Draft) -> str:
+    if draft.rejects is None:
+        return "(FROM rejected LIMIT 0)"
+    return f"read_parquet({literals([draft.rejects])}, hive_partitioning = false)"
 
 
 _NO_LINKS = "SELECT NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR WHERE false"
@@ -208,68 +172,82 @@ def _each(table: Table, column: str) -> str:
     return f"unnest({name})" if isinstance(table.polars[column], pl.List) else name
 
 
-def _parent_ids(lake: Lake, table: Table, key: str) -> str:
+def _parent_ids(lake: Lake, draft: Draft) -> str:
     """The ids that a partition's rows may refer to."""
     selects = [
         f"SELECT {literal(parent.column)}, {identifier(parent.key)} FROM "
-        + _rows_of(lake, _parent_paths(lake, table, key, parent), parent.key)
-        for parent in table.parents
+        + _rows_of(_parent_paths(lake, draft, parent), parent.key)
+        for parent in draft.table.parents
     ]
     return " UNION ALL ".join(selects) or "SELECT NULL::VARCHAR, NULL::VARCHAR WHERE false"
 
 
-def _parent_paths(lake: Lake, table: Table, key: str, parent: Parent) -> list[str]:
+def _parent_paths(lake: Lake, draft: Draft, parent: Parent) -> list[str]:
     """Where a reference leads: within the shard, or for a dump to its own shards and those of its survivors' dumps."""
+    table, key = draft.table, draft.key
     if table.partition == "shard":
         shards = [key]
     elif parent.column == table.key:
         shards = _shards(lake, key)
     else:
-        shards = [shard for dump in _named_dumps(lake, key) for shard in _shards(lake, dump)]
-    globs = [f"{lake.root}/{name}/shard={shard}/data.parquet" for name in parent.tables for shard in shards]
-    return sorted({path for glob in globs for path in lake.fs.glob(glob)})
+        shards = [shard for dump in _named_dumps(draft) for shard in _shards(lake, dump)]
+    others = {name: [one for one in shards if (name, one) != (table.name, key)] for name in parent.tables}
+    paths = {lake.url(path) for name, keys in others.items() for path in lake.paths(ASSET_TABLES[name], keys)}
+    return sorted(paths | ({draft.rows} if table.name in parent.tables else set()))
 
 
 def _shards(lake: Lake, dump: str) -> list[str]:
-    """The shards that the dump was sealed with; a glob of all that it has where there is no seal."""
+    """The shards that the dump was sealed with; all that it has where there is no seal."""
     found = (orjson.loads(lake.fs.cat_file(path)) for path in lake.fs.glob(f"{lake.root}/seals/*.json"))
-    return next((list(seal["shards"]) for seal in found if seal["dump"] == dump), [f"{dump}.*"])
+    sealed = next((list(seal["shards"]) for seal in found if seal["dump"] == dump), None)
+    return [key for key in lake.keys(FILTERED_PERSONAS) if dump_of(key) == dump] if sealed is None else sealed
 
 
-def _named_dumps(lake: Lake, key: str) -> list[str]:
+def _named_dumps(draft: Draft) -> list[str]:
     """The dumps in which the survivors of a dump's personas are."""
-    dumps = lake.scan(PERSONA_SURVIVORS, [key]).select(pl.col("survivor_dump").unique().sort()).collect()
+    dumps = pl.scan_parquet(draft.rows).select(pl.col("survivor_dump").unique().sort()).collect()
     return dumps["survivor_dump"].to_list()
 
 
-def _verdict_paths(lake: Lake, table: Table, key: str) -> list[str]:
+def _verdicts(lake: Lake, draft: Draft) -> str:
     """The verdicts that a partition's rows have to agree with: of the shard's dump, or of the survivors' dumps."""
-    if table is DEDUPED_PERSONAS:
-        return lake.paths(PERSONA_SURVIVORS, [dump_of(key)])
-    return lake.paths(PERSONA_SURVIVORS, _named_dumps(lake, key)) if table is PERSONA_SURVIVORS else []
-
-
-def _verdicts(lake: Lake, table: Table, key: str) -> str:
-    paths = _verdict_paths(lake, table, key)
+    if draft.table is DEDUPED_PERSONAS:
+        paths = lake.paths(PERSONA_SURVIVORS, [dump_of(draft.key)])
+    elif draft.table is PERSONA_SURVIVORS:
+        others = [dump for dump in _named_dumps(draft) if dump != draft.key]
+        paths = [*lake.paths(PERSONA_SURVIVORS, others), draft.rows]
+    else:
+        paths = []
     if not paths:
         return "SELECT NULL::VARCHAR, NULL::VARCHAR, false, NULL::VARCHAR WHERE false"
-    files = literals([lake.url(path) for path in paths])
-    of_shard = f" WHERE persona_shard = {literal(key)}" if table.partition == "shard" else ""
+    files = literals([path if path == draft.rows else lake.url(path) for path in paths])
+    of_shard = f" WHERE persona_shard = {literal(draft.key)}" if draft.table.partition == "shard" else ""
     return f"SELECT persona_id, dump, kept, survivor_id FROM read_parquet({files}, hive_partitioning = false){of_shard}"
 
 
-def _given(lake: Lake, table: Table, key: str) -> str:
+def _given(lake: Lake, draft: Draft) -> str:
+    table = draft.table
     parent = next((parent for parent in reversed(table.parents) if parent.column == table.accounts_for), None)
     if parent is None:
         return "SELECT NULL::VARCHAR WHERE false"
-    rows = _rows_of(lake, _parent_paths(lake, table, key, parent), parent.key)
+    rows = _rows_of(_parent_paths(lake, draft, parent), parent.key)
     return f"SELECT {identifier(parent.key)} FROM {rows}"
 
 
-def _rows_of(lake: Lake, paths: Sequence[str], key: str) -> str:
+def _published(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft) -> None:
+    """The view of all published personas as it will be: the draft in place of what stands of its partition."""
+    others = [key for key in lake.keys(draft.table) if key != draft.key]
+    files = literals([*(lake.url(path) for path in lake.paths(draft.table, others)), draft.rows])
+    connection.execute(
+        f"CREATE VIEW {identifier(draft.table.name)} AS "
+        f"SELECT persona_id, text FROM read_parquet({files}, hive_partitioning = false)"
+    )
+
+
+def _rows_of(paths: Sequence[str], key: str) -> str:
     if not paths:
         return f"(SELECT NULL::VARCHAR AS {identifier(key)} WHERE false)"
-    return f"read_parquet({literals([lake.url(path) for path in paths])}, hive_partitioning = false)"
+    return f"read_parquet({literals(list(paths))}, hive_partitioning = false)"
 
 
 def _kept(table: Table) -> str:
@@ -290,24 +268,6 @@ def _set_variables(connection: duckdb.DuckDBPyConnection, table: Table, settings
         connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
 
 
-def _run(connection: duckdb.DuckDBPyConnection, name: str) -> CheckOutcome:
+def _run(connection: duckdb.DuckDBPyConnection, name: str) -> GateOutcome:
     failing = connection.sql(sql_text(f"checks/{name}")).pl()
-    return CheckOutcome(name, failing.height, failing.head(HEAD).to_dicts())
-
-
-def _record(lake: Lake, table: Table, key: str, outcomes: Sequence[CheckOutcome], run_id: str) -> None:
-    now = datetime.now(UTC)
-    rows = [
-        {
-            "asset": table.name,
-            "partition": key,
-            "check": outcome.name,
-            "passed": outcome.passed,
-            "failing": outcome.failing,
-            "head": orjson.dumps(outcome.head, default=str).decode(),
-            "run_id": run_id,
-            "created_at": now,
-        }
-        for outcome in outcomes
-    ]
-    lake.write(CHECK_RESULTS, f"{table.name}.{key}", pl.DataFrame(rows, schema=CHECK_RESULTS.polars), run_id)
+    return GateOutcome(name, failing.height, failing.head(HEAD).to_dicts())

@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 
 from persona_assets.errors import PersonaAssetsError, UsageError
-from persona_assets.lake import Lake, Table
+from persona_assets.lake import Table
+from persona_assets.lake.format import open_lake
 from persona_assets.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ def demo(
 ) -> None:
     """Run the bundled dumps through every asset, with the offline engine, and audit one sample of each task."""
     from persona_assets.cli.run import show_demo_end, show_run
+    from persona_assets.defs.launch import Wanted
     from persona_assets.demo.build import write_dumps
 
     os.environ["PERSONA_ENGINE"] = "offline"  # a demo costs nothing, whatever engine is set for the real work
@@ -66,7 +68,7 @@ def demo(
     files = write_dumps(Path(settings.dumps))
     err.print(f"{len(files)} crawl files in {settings.dumps}/; the answers come from the engine '{settings.engine}'.")
     only = {file.relative_to(settings.dumps).parts[0] for file in files}
-    show_run(settings, only_missing=False, dumps=only)
+    show_run(settings, Wanted(dumps=tuple(sorted(only))))
     show_demo_end(settings, _task_tables(settings))
 
 
@@ -77,18 +79,30 @@ def run(
         typer.Option(help="Folder with one folder of crawl files per dump (default: PERSONA_DUMPS, dumps)."),
     ] = None,
     lake: LakeOption = None,
+    dump: Annotated[list[str] | None, typer.Option(help="Make this dump; may stand several times.")] = None,
+    asset: Annotated[list[str] | None, typer.Option(help="Make this asset alone; may stand several times.")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Materialise again what is there already (stored calls are reused).")
+        bool, typer.Option("--all", help="Make again what is done already (stored calls are reused).")
+    ] = False,
+    stale: Annotated[
+        bool,
+        typer.Option("--stale", help="Make anew what is stale even where that takes new calls (PERSONA_STALE=calls)."),
     ] = False,
 ) -> None:
-    """Take your own crawl files to samples, without the UI; what is done already is left alone."""
+    """Take your own crawl files to samples, without the UI; what is done already is left alone.
+
+    Example: persona-assets run --asset math_problems --dump 2026-10
+    """
     from persona_assets.cli.run import show_run
+    from persona_assets.defs.launch import Wanted
 
     os.environ.setdefault("PERSONA_SETTLE_S", "0")
+    if stale:
+        os.environ["PERSONA_STALE"] = "calls"  # the steps read the settings of the environment
     settings = _settings(lake=lake, dumps=dumps)
     if not Path(settings.dumps).is_dir():
         raise UsageError(f"{settings.dumps}: no such folder of dumps; give one with --dumps or PERSONA_DUMPS")
-    show_run(settings, only_missing=not everything, dumps=None)
+    show_run(settings, Wanted(tuple(dump or ()), tuple(asset or ()), everything))
 
 
 @app.command()
@@ -128,6 +142,67 @@ def plan(
     settings = _settings(lake=lake, dumps=dumps)
     scope = Scope(tuple(dump or ()), tuple(shard or ()), tuple(asset or ()), everything)
     show_plan(settings, scope, tokens_per_second=tokens_per_second, gpus=gpus, as_json=as_json, html=html)
+
+
+@app.command()
+def status(
+    dumps: Annotated[
+        str | None,
+        typer.Option(help="Folder with one folder of crawl files per dump (default: PERSONA_DUMPS, dumps)."),
+    ] = None,
+    lake: LakeOption = None,
+    dump: Annotated[list[str] | None, typer.Option(help="Look at this dump; may stand several times.")] = None,
+    asset: Annotated[list[str] | None, typer.Option(help="Look at this asset; may stand several times.")] = None,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Also say which stale partitions need calls, and what they would cost.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the status as one HTML page.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say how every partition stands: done, stale and why, missing, failed, waiting. Asks and writes nothing.
+
+    Example: persona-assets status --dump 2026-10 --cost
+    """
+    from persona_assets.cli.status import show_status
+
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    os.environ.setdefault("PERSONA_SETTLE_S", "0")
+    settings = _settings(lake=lake, dumps=dumps)
+    show_status(settings, dump or (), asset or (), cost=cost, as_json=as_json, html=html)
+
+
+@app.command()
+def skip(
+    shards: Annotated[list[str] | None, typer.Argument(metavar="SHARD...", help="Keys such as 2026-10.0003.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; it is kept and shown.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Let these shards in again.")] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the shards that are left out, with the reasons.")
+    ] = False,
+    lake: LakeOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Leave shards out: nothing is made of them, and their dump is sealed without them.
+
+    Example: persona-assets skip 2026-10.0003 --reason "spam only"
+    """
+    from persona_assets.cli.skip import leave_out, let_in_again, show_skipped
+
+    settings = _settings(lake=lake)
+    keys = shards or []
+    if listed and (keys or undo):
+        raise UsageError("--list stands alone: give no shard and no --undo")
+    if not listed and not keys:
+        raise UsageError("name the shards, as in `persona-assets skip 2026-10.0003 --reason TEXT`, or give --list")
+    if keys and not undo and not reason.strip():
+        raise UsageError("say why with --reason TEXT")
+    if undo:
+        let_in_again(settings, keys)
+    elif keys:
+        leave_out(settings, keys, reason.strip())
+    else:
+        show_skipped(settings, as_json=as_json)
 
 
 @app.command()
@@ -277,7 +352,7 @@ def sql(
     from persona_assets.lake.catalog import query as run_query
 
     settings = _settings(lake=lake)
-    frame = run_query(Lake(settings.lake), query, _task_tables(settings))
+    frame = run_query(open_lake(settings.lake), query, _task_tables(settings))
     if as_json:
         typer.echo(orjson.dumps(frame.to_dicts(), default=str))
     else:
@@ -293,8 +368,25 @@ def catalog(
     from persona_assets.lake.catalog import write_catalog
 
     settings = _settings(lake=lake)
-    opened = Lake(settings.lake)
+    opened = open_lake(settings.lake)
     typer.echo(write_catalog(opened, path or Path(opened.root) / "catalog.duckdb", _task_tables(settings)))
+
+
+@app.command()
+def migrate(
+    lake: LakeOption = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Only tell the Dagster instance what the lake holds.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring a lake of version 0.1 up to date, without a model call, and tell Dagster what it holds.
+
+    It can be stopped at any moment and called again. No other run may use the lake meanwhile.
+    """
+    from persona_assets.cli.migrate import show_migration
+
+    show_migration(_settings(lake=lake), only_report=report, as_json=as_json)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 
 from persona_assets.cli.run import LIVE, err, out
 from persona_assets.engines.select import Engines
-from persona_assets.lake import Lake
+from persona_assets.lake.format import open_lake
 from persona_assets.plan import report
 from persona_assets.plan.figures import Plan
 from persona_assets.plan.plan import Scope, make_plan
@@ -32,7 +32,7 @@ def show_plan(
         PersonaAssetsError: there is no crawl file at all.
         UsageError: a dump, shard or asset is unknown, or settings of a model, task or tokenizer are wrong.
     """
-    lake = Lake(settings.lake)
+    lake = open_lake(settings.lake)
     engines = Engines(lake)
     try:
         context = Context(lake, settings, engines, "plan")
@@ -59,7 +59,8 @@ def _print(plan: Plan, html: Path | None) -> None:
         out.print(f"  {name:<{wide}}  {value:>{right}}  {'█' * length}", markup=False, highlight=False, soft_wrap=True)
     if not any(asset.todo for asset in plan.assets) and not plan.unknown:
         out.print("everything is materialised already; --all plans it again from the stored calls", highlight=False)
-    for line in [*report.token_lines(plan), *(cap.line for cap in plan.caps), *plan.notes]:
+    held = report.held_lines(plan.held)
+    for line in [*report.token_lines(plan), *(cap.line for cap in plan.caps), *held, *plan.notes]:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     if html:
         out.print(f"written to {html}", markup=False, highlight=False, soft_wrap=True)

@@ -24,21 +24,23 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
-from persona_assets.errors import PersonaAssetsError
+from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.schemas import ASSET_TABLES, CALLS, PERSONA_SURVIVORS
-from persona_assets.lake.store import dump_of
+from persona_assets.lake.format import open_lake
+from persona_assets.lake.schemas import CALLS
 from persona_assets.settings import Settings
 from persona_assets.steps.latency import Latency
 
 if TYPE_CHECKING:
     from persona_assets.dedup.file import Outcome
     from persona_assets.dedup.file import Progress as RowProgress
-    from persona_assets.defs.launch import Materialised
+    from persona_assets.defs.launch import Materialised, RunOutcome, Wanted
+    from persona_assets.state import LakeState
     from persona_assets.steps.runner import Progress as Told
 
 LOG_EVERY_S = 10.0
 OUTCOME_BAR = 24  # characters of the longest bar of the funnel
+WAITING_SHOWN = 10  # partitions that wait, named at the end of a run
 MANY_TO_ENCODE = 20_000  # texts that take minutes
 WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own
 out = Console(width=None if sys.stdout.isatty() else WIDE)
@@ -118,50 +120,96 @@ def _display(total: int) -> Iterator[Display]:
         bar.update(display.now, visible=False)
 
 
-def show_run(settings: Settings, *, only_missing: bool, dumps: Collection[str] | None) -> None:
-    """Register what has arrived, materialise it all, print the funnel.
+def show_run(settings: Settings, wanted: "Wanted") -> None:
+    """Register what has arrived, make what is wanted, print the funnel, and what waits or was kept though stale.
 
     Raises:
-        PersonaAssetsError: nothing to do at all, or a step failed.
+        PersonaAssetsError: there is no crawl file at all, or a step failed.
+        UsageError: a dump or an asset is unknown.
     """
-    from persona_assets.crawl.arrival import plan_shards
-    from persona_assets.crawl.shards import registered_shards
-    from persona_assets.dedup.seals import sealed_dumps
     from persona_assets.definitions import defs
-    from persona_assets.defs.launch import jobs_for, materialise_shards, project_instance
+    from persona_assets.defs.launch import RunOutcome, count, materialise, project_instance
+    from persona_assets.state import LakeState
 
-    lake = Lake(settings.lake)
-    warnings = plan_shards(
-        lake, settings.model_copy(update={"max_shards_per_tick": 10**9}), time.time(), sealed_dumps(lake)
-    ).warnings
-    for warning in warnings:
-        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
-    shards = [s.shard for s in registered_shards(lake) if dumps is None or s.dump in dumps]
-    if not shards:
-        raise PersonaAssetsError(f"no crawl files under {settings.dumps}: put them in {settings.dumps}/<dump>/")
-    tables = _shard_tables(settings)
-    if only_missing:
-        shards = [shard for shard in shards if not _complete(lake, tables, shard, settings)]
-        if not shards:
-            err.print("everything is materialised already; --all does it again from the stored calls")
-            return
-    total = len(shards) * len(tables) + len({dump_of(shard) for shard in shards})
-    began = datetime.now(UTC)
+    lake = open_lake(settings.lake)
+    _register(lake, settings)
+    state = LakeState(lake, settings)
+    _check_wanted(state, wanted)
+    total = count(state, wanted)
+    began, outcome = datetime.now(UTC), RunOutcome()
     with project_instance(Path.cwd()) as instance, _display(total) as display:
-        failures: list[str] = []
-        for step in materialise_shards(instance, defs, shards, display.listen, failures, again=not only_missing):
+        for step in materialise(instance, defs, wanted, display.listen, outcome, state):
             display.done(step)
+    if display.steps:
+        _show_steps(lake, display, outcome.runs, began)
+    elif not (outcome.held or outcome.waiting or outcome.failures):
+        err.print("everything is materialised already; --all does it again from the stored calls")
+    _show_left(lake, settings, outcome)
+
+
+def _register(lake: Lake, settings: Settings) -> None:
+    from persona_assets.crawl.arrival import plan_shards
+    from persona_assets.dedup.seals import sealed_shards
+
+    every = settings.model_copy(update={"max_shards_per_tick": 10**9})
+    for warning in plan_shards(lake, every, time.time(), sealed_shards(lake)).warnings:
+        _say(f"warning: {warning}")
+
+
+def _check_wanted(state: "LakeState", wanted: "Wanted") -> None:
+    if not state.shards:
+        dumps = state.settings.dumps
+        raise PersonaAssetsError(f"no crawl files under {dumps}: put them in {dumps}/<dump>/")
+    for asset in wanted.assets:
+        state.check_asset(asset)
+    for dump in wanted.dumps:
+        if dump not in state.dumps:
+            raise UsageError(f"dump {dump} is unknown (known: {', '.join(state.dumps)})")
+
+
+def _show_steps(lake: Lake, display: Display, runs: int, began: datetime) -> None:
     out.print(funnel(display.steps))
-    made, reused = sum(s.calls_made for s in display.steps), sum(s.calls_reused for s in display.steps)
-    runs = len(jobs_for(shards))
+    made, reused = (sum(getattr(step, name) for step in display.steps) for name in ("calls_made", "calls_reused"))
     seconds = time.monotonic() - display.started
     if made:
         out.print(calls_table(lake, began, {step.run_id for step in display.steps}))
     out.print(f"{runs} runs in {seconds:.1f} s; {made:,} calls made, {reused:,} answered from the ledger.")
-    if failures:
-        for failure in failures[:-1]:
-            err.print(f"failed: {failure}", markup=False, highlight=False, soft_wrap=True)
-        raise PersonaAssetsError(f"{failures[-1]} ({len(failures)} of {runs} runs failed; the others are done)")
+
+
+def _show_left(lake: Lake, settings: Settings, outcome: "RunOutcome") -> None:
+    """What was not made, and why.
+
+    Raises:
+        PersonaAssetsError: a run failed.
+    """
+    from persona_assets.engines.select import Engines
+    from persona_assets.plan.needs import Needs
+    from persona_assets.plan.report import held_lines
+    from persona_assets.state import LakeState
+    from persona_assets.steps.model import Context
+
+    if outcome.held:
+        engines = Engines(lake)
+        try:
+            context = Context(lake, settings, engines, "run")
+            for line in held_lines(Needs(context, LakeState(lake, settings)).priced(outcome.held)):
+                _say(line)
+        finally:
+            engines.close()
+    for one in outcome.waiting[:WAITING_SHOWN]:
+        _say(f"waiting: {one.asset} {one.key}: {one.why}")
+    if len(outcome.waiting) > WAITING_SHOWN:
+        _say(f"waiting: {len(outcome.waiting) - WAITING_SHOWN:,} more partitions; `persona-assets status` names them")
+    if outcome.failures:
+        for failure in outcome.failures[:-1]:
+            _say(f"failed: {failure}")
+        raise PersonaAssetsError(
+            f"{outcome.failures[-1]} ({len(outcome.failures)} of {outcome.runs} runs failed; the others are done)"
+        )
+
+
+def _say(line: str) -> None:
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def calls_table(lake: Lake, since: datetime, runs: Collection[str]) -> RichTable:
@@ -228,27 +276,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1000:,.3g} ms" if seconds < 1 else f"{seconds:,.3g} s"
 
 
-def _shard_tables(settings: Settings) -> list[Table]:
-    from persona_assets.tasks.step import load_tasks, task_table
-
-    tables = [table for table in ASSET_TABLES.values() if table is not PERSONA_SURVIVORS]
-    return [*tables, *(task_table(template) for template in load_tasks(settings).values())]
-
-
-def _complete(lake: Lake, tables: list[Table], shard: str, settings: Settings) -> bool:
-    from persona_assets.checks.gates import is_complete
-    from persona_assets.tasks.step import load_tasks, task_table
-    from persona_assets.tasks.target import is_short, target_of
-
-    return (
-        is_complete(lake, PERSONA_SURVIVORS, dump_of(shard))
-        and all(is_complete(lake, table, shard) for table in tables)
-        and not any(
-            is_short(lake, task_table(task), shard, target_of(settings, task)) for task in load_tasks(settings).values()
-        )
-    )
-
-
 def funnel(steps: "list[Materialised]") -> RichTable:
     """Rows in, kept and rejected per asset, over all partitions of a run."""
     totals: dict[str, list[int]] = {}
@@ -274,7 +301,7 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
     from persona_assets.lineage.audit import audit
     from persona_assets.lineage.render import tree
 
-    lake = Lake(settings.lake)
+    lake = open_lake(settings.lake)
     show_frame(query(lake, "SELECT * FROM rejects_by_reason", tasks), title="Set aside, and why")
     wrong = query(lake, "SELECT * FROM fate WHERE kept + rejected != 1", tasks).height
     out.print(f"Rows that are not in exactly one place at every asset: {wrong}")
@@ -314,7 +341,7 @@ def show_audit(settings: Settings, row_id: str, *, as_json: bool, html: Path | N
     from persona_assets.lineage.render import as_dict, tree
     from persona_assets.lineage.render import html as to_html
 
-    lake = Lake(settings.lake)
+    lake = open_lake(settings.lake)
     result = audit(lake, settings, row_id)
     below = descendants(lake, settings, row_id) if with_descendants else []
     if html:

@@ -20,12 +20,11 @@ from persona_assets.crawl.documents import (
     read_documents,
     record_row_id,
 )
-from persona_assets.crawl.shards import earlier_shards, shard_files
+from persona_assets.crawl.shards import earlier_shards, files_to_read
 from persona_assets.lake import Lake, PartitionWriter
 from persona_assets.lake.schemas import RAW_DOCUMENTS, REJECTED
 from persona_assets.lake.store import dump_of
-from persona_assets.settings import Settings
-from persona_assets.steps.runner import Report
+from persona_assets.steps.model import Context, Report
 
 FLUSH_CHARACTERS = 32_000_000  # text that a partition writer may hold before it writes a row group
 
@@ -50,33 +49,31 @@ class _Totals:
         self.languages.update(documents["language"].to_list())
 
 
-def ingest_shard(
-    lake: Lake, settings: Settings, run_id: str, shard: str, progress: Callable[[int], None] | None = None
-) -> Report:
+def ingest_shard(context: Context, shard: str) -> Report:
     """Read a shard's files (`<dumps>/<folder>/<file>`) and write its documents, rejects and content digests.
 
     A text that a shard of lower index in the same dump holds is a `duplicate_content` reject, its detail the survivor's
-    document id; lower shards that have not been ingested yet are read for their digests first. `progress` is told the
-    bytes of the files on disk as they are read.
+    document id; lower shards that have not been ingested yet are read for their digests first. Progress is in bytes of
+    the files on disk.
 
     Raises:
-        PersonaAssetsError: the shard is not registered.
+        PersonaAssetsError: the shard is not registered, or a file of it is gone or has changed since.
         UsageError: the column map of the settings is wrong.
     """
     started = time.monotonic()
+    lake, settings, run_id = context.lake, context.settings, context.run_id
     dump = dump_of(shard)
-    files = shard_files(lake, Path(settings.dumps), shard)
+    files = files_to_read(lake, Path(settings.dumps), shard)
     earlier = earlier_shards(lake, shard)
     read_ahead = ensure_digests(lake, settings, earlier, run_id)
     totals = _Totals()
     own: list[pl.DataFrame] = []
-    batches = _counted(read_documents(files, dump, settings), totals, own, progress)
+    batches = _counted(read_documents(files, dump, settings), totals, own, context.progress)
     with (
         _resolved(batches, lake, earlier, own, dump) as resolved,
-        lake.writer(RAW_DOCUMENTS, shard, run_id) as kept,
-        lake.rejects_writer(RAW_DOCUMENTS, shard, run_id) as rejected,
+        context.partition(RAW_DOCUMENTS, shard) as part,
     ):
-        _write(resolved, kept, rejected, totals, shard, run_id)
+        _write(resolved, part, totals, shard, run_id)
     write_digests(lake, shard, own, run_id)
     return _report(totals, len(files), read_ahead, time.monotonic() - started)
 
@@ -169,8 +166,7 @@ def _own_ids(rejects: pl.DataFrame, dump: str) -> pl.DataFrame:
 
 def _write(
     frames: Iterator[Frames],
-    kept: PartitionWriter,
-    rejected: PartitionWriter,
+    part: PartitionWriter,
     totals: _Totals,
     shard: str,
     run_id: str,
@@ -179,12 +175,12 @@ def _write(
     waiting = 0
     for documents, rejects in frames:
         totals.add(documents, rejects)
-        kept.append(documents.with_columns(**run).cast({"created_at": RAW_DOCUMENTS.polars["created_at"]}))
+        part.rows.append(documents.with_columns(**run).cast({"created_at": RAW_DOCUMENTS.polars["created_at"]}))
         waiting += int(documents["characters"].sum())
         if waiting >= FLUSH_CHARACTERS:
-            kept.flush()
+            part.rows.flush()
             waiting = 0
-        rejected.append(
+        part.rejects.append(
             rejects.drop("content_digest")
             .with_columns(
                 asset=pl.lit(RAW_DOCUMENTS.name),

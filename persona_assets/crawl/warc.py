@@ -137,7 +137,7 @@ def _unfinished(
 def _item(record: WarcRecord, limit: int) -> Item:
     headers = record.headers
     url = headers.get("warc-target-uri", "").strip("<> ")
-    # dns: look-ups (Heritrix) and metadata: logs (Wget) are kept as records too, but are no pages.
+    # dns: look-ups (Heritrix) and metadata: logs (Wget) are kept as records too, but are not pages.
     if record.kind not in _DOCUMENT_TYPES or record.block is None or url.startswith(("dns:", "metadata:")):
         return Skipped(record.offset)
     if record.kind == "conversion":

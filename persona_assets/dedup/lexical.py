@@ -329,7 +329,7 @@ class OpenGroups:
     """Groups with more near pairs than can be held, compared as far as it takes to decide them.
 
     A *pivot* has been compared with its whole group. The greedy outcome is right when no two kept sets of a group are
-    without a comparison, that is, when at most one kept set of each is no pivot.
+    without a comparison, that is, when at most one kept set of each is not a pivot.
     """
 
     sketched: Sketched

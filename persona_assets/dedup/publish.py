@@ -34,16 +34,13 @@ def publish_shard(context: Context, shard: str) -> Report:
         "run_id": pl.lit(context.run_id),
         "created_at": pl.lit(datetime.now(UTC), pl.Datetime("us", "UTC")),
     }
-    with (
-        lake.writer(DEDUPED_PERSONAS, shard, context.run_id) as kept,
-        lake.rejects_writer(DEDUPED_PERSONAS, shard, context.run_id) as rejected,
-    ):
+    with context.partition(DEDUPED_PERSONAS, shard) as part:
         for batch in lake.batches(FILTERED_PERSONAS, shard):
             judged = batch.join(verdicts, on="persona_id", how="left", maintain_order="left").with_columns(**run)
             stays = judged.filter("kept").select(batch.columns)
             rejects = _rejects(judged.filter(~pl.col("kept")))
-            kept.append(stays)
-            rejected.append(rejects)
+            part.rows.append(stays)
+            part.rejects.append(rejects)
             report.inputs += batch.height
             report.kept += stays.height
             report.rejected += Counter(dict(rejects["reason"].value_counts().iter_rows()))

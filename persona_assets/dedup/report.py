@@ -26,7 +26,7 @@ SHOWN = 300  # characters of a text
 LEAD = 80  # characters before the first difference, where that lies beyond what is shown
 BAR = 40  # characters of the longest bar in Markdown
 _JOINERS = "\u200c\u200d"  # hold emoji and words of some scripts together, and do nothing else
-# Letters that stand next to each other without a space between words, and all else that is no space.
+# Letters that stand next to each other without a space between words, and all else that is not space.
 _UNSPACED = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _CHUNK = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+|\s+")
 

@@ -18,11 +18,12 @@ from persona_assets.dedup.compare import Semantic
 from persona_assets.dedup.deduper import Decision, Deduper, part_rows
 from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.publish import publish_shard
-from persona_assets.dedup.seals import Seal, changed_shards, require_unchanged, seal_again, seal_waiting, seals
-from persona_assets.dedup.stored import is_overtaken, load_segments, record_comparison, store_segments, survivors_file
+from persona_assets.dedup.seals import Seal, made_from, seal_waiting, seals
+from persona_assets.dedup.stored import load_segments, store_segments
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
+from persona_assets.lake.records import same_recipe
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.lake.vectors import VectorCache
 from persona_assets.settings import Settings
@@ -39,13 +40,13 @@ SHOWN_CHARACTERS = 160  # of a group's text
 def dedup_dump(context: Context, dump: str) -> list[tuple[str, Report]]:
     """Seal `dump` and what waits before it, and write the survivors of every sealed dump up to it that has none.
 
-    `dump` itself is always computed; where its shards changed since it was sealed, it is sealed again under its number.
-    Where the survivors of a dump come out otherwise than they stood, the sealed dumps after it that had been compared
-    with them are computed again too, if need be by the next call after a crash. Returns one report per dump written,
-    in the order of the seals.
+    `dump` itself is always computed, and so is each dump before it that is not as it would be now (its shards, the
+    settings): no dump is compared with survivors of other settings. Where the survivors of a dump come out otherwise
+    than they stood, the sealed dumps after it that had been compared with them are computed again too. Returns one
+    report per dump written, in the order of the seals.
 
     Raises:
-        PersonaAssetsError: the dump cannot be sealed, or an earlier dump changed after it was deduped.
+        PersonaAssetsError: the dump cannot be sealed, or what it reads was written anew meanwhile.
 
     """
     lake = context.lake
@@ -54,13 +55,25 @@ def dedup_dump(context: Context, dump: str) -> list[tuple[str, Report]]:
     place = next(index for index, seal in enumerate(sequence) if seal.dump == dump)
     reports: list[tuple[str, Report]] = []
     for index, seal in enumerate(sequence):
-        exists = lake.exists(PERSONA_SURVIVORS, seal.dump)
-        earlier = [one.dump for one in sequence[:index]]
-        if index == place or (index < place and not exists) or (exists and is_overtaken(lake, seal.dump, earlier)):
-            report = _write_survivors(context, seal, seals(lake)[:index])
-            record_comparison(lake, seal.dump, earlier)
-            reports.append((seal.dump, report))
+        upto = sequence[: index + 1]
+        if index == place or _is_due(context, upto, later=index > place):
+            reports.append((seal.dump, _write_survivors(context, upto)))
     return reports
+
+
+def _is_due(context: Context, sequence: Sequence[Seal], *, later: bool) -> bool:
+    """Whether the last dump of a sequence has to be decided again, as another dump of the sequence is.
+
+    A dump before the one that was asked for, where it is not as it would be now; a dump after it, where it was compared
+    with survivors that are no more.
+    """
+    lake, dump = context.lake, sequence[-1].dump
+    record, now = lake.record(PERSONA_SURVIVORS, dump), made_from(lake, sequence)
+    if record is None:
+        return not later
+    if later:
+        return any(now[name] != record.made_from.get(name) for name in now if name.startswith(PERSONA_SURVIVORS.name))
+    return record.made_from != now or not same_recipe(record, context.recipe(PERSONA_SURVIVORS))
 
 
 def scheme_of(settings: Settings) -> Scheme:
@@ -68,34 +81,32 @@ def scheme_of(settings: Settings) -> Scheme:
     return Scheme.of(settings.dedup_strategy, settings.lexical_threshold, settings.minhash_recall)
 
 
-def _write_survivors(context: Context, seal: Seal, earlier: Sequence[Seal]) -> Report:
+def _write_survivors(context: Context, sequence: Sequence[Seal]) -> Report:
+    """Decide the last dump of a sequence of seals."""
     started = time.monotonic()
     lake, settings, run_id = context.lake, context.settings, context.run_id
-    require_unchanged(lake, earlier)
-    if changed_shards(lake, [seal]):
-        seal = seal_again(lake, seal, run_id)
+    *earlier, seal = sequence
     scheme = scheme_of(settings)
     rows = part_rows(settings.memory_limit_mb << 20, semantic=settings.semantic)
     decisions: list[Decision] = []
-    against = {before.dump: survivors_file(lake, before.dump) for before in earlier}
     progress = _Progress(context, sum(lake.row_count(FILTERED_PERSONAS, shard) for shard in seal.shards))
     with tempfile.TemporaryDirectory(prefix="dedup-", dir=_scratch_root(lake)) as folder:
         scratch = Path(folder)
         segments = [one for before in earlier for one in load_segments(lake, before, scheme, scratch, rows)]
         semantic = _semantic(lake, settings) if settings.semantic else None
         deduper = Deduper(scheme, semantic, scratch / "segments", segments, progress.some)
-        with lake.writer(PERSONA_SURVIVORS, seal.dump, run_id) as writer:
+        with context.partition(PERSONA_SURVIVORS, seal.dump) as part_writer:
+            part_writer.made_from = given = made_from(lake, sequence)
             for part in canonical_parts(lake, seal, rows, scratch / "parts"):
                 decision = deduper.add(part, seal.dump)
-                writer.append(_rows(part, decision, seal, run_id))
+                part_writer.rows.append(_rows(part, decision, seal, run_id))
                 decisions.append(Decision(decision.verdicts.clear(), decision.pairs, decision.recall, decision.seconds))
                 progress.reach(part.height)
-            for dump, file in against.items():
-                if survivors_file(lake, dump) != file:
-                    raise PersonaAssetsError(
-                        f"another run has written the survivors of {dump} anew while {seal.dump} was compared with "
-                        f"them: materialise persona_survivors for {seal.dump} again"
-                    )
+            if made_from(lake, sequence) != given:
+                raise PersonaAssetsError(
+                    f"another run has written what {seal.dump} is compared with anew meanwhile: materialise "
+                    f"persona_survivors for {seal.dump} again"
+                )
         store_segments(lake, seal.dump, scheme, deduper.written)
     return _report(lake, seal, decisions, time.monotonic() - started)
 

@@ -1,20 +1,20 @@
 """Seals: the recorded sequence in which dumps were closed for dedup (data contract 6).
 
-`<lake>/seals/00000001.json`, `00000002.json`, ...: which shards a dump had when it was sealed, and a digest of each
-shard's persona ids. Survivors depend on this sequence and the data, and on nothing else.
+`<lake>/seals/00000001.json`, `00000002.json`, ...: which shards a dump had when it was sealed. Survivors depend on this
+sequence and the data, and on nothing else; what data that was stands in their records.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
 import orjson
 import polars as pl
 
 from persona_assets.errors import PersonaAssetsError
-from persona_assets.ids import digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS, SHARD_FILES
+from persona_assets.lake.skipped import skipped_shards
 from persona_assets.lake.store import dump_of
 
 REBUILD = "persona-assets run"  # what follows from a partition that was written anew
@@ -23,30 +23,46 @@ LATE_REMEDY = "put its files into a folder of a new dump"
 
 @dataclass(frozen=True)
 class Seal:
-    """A dump's place in the sequence (from 1), its shards in key order, and what each shard held.
-
-    `digests` are of the persona ids; `files` are the sha256 of the shards' files, which tell without reading them
-    that nothing changed.
-    """
+    """A dump's place in the sequence (from 1), and its shards in key order."""
 
     seal: int
     dump: str
     shards: tuple[str, ...]
-    digests: dict[str, str]
     run_id: str
     created_at: str
-    files: dict[str, str] = field(default_factory=dict)
+
+
+_NAMES = tuple(field.name for field in fields(Seal))
 
 
 def seals(lake: Lake) -> list[Seal]:
-    """All seals, in sequence."""
-    found = [orjson.loads(lake.fs.cat_file(path)) for path in sorted(lake.fs.glob(f"{lake.root}/seals/*.json"))]
-    return [Seal(**{**values, "shards": tuple(values["shards"])}) for values in found]
+    """All seals, in sequence.
+
+    Raises:
+        PersonaAssetsError: one is damaged; the message names it.
+    """
+    return [_read(lake, path) for path in sorted(lake.fs.glob(f"{lake.root}/seals/*.json"))]
+
+
+def _read(lake: Lake, path: str) -> Seal:
+    try:
+        values = orjson.loads(lake.fs.cat_file(path))
+        return Seal(**{name: values[name] for name in _NAMES} | {"shards": tuple(values["shards"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise PersonaAssetsError(
+            f"{path} is damaged ({str(error) or type(error).__name__}): restore it from a backup; without one, delete "
+            f"it and the seals after it, and `{REBUILD}` seals and decides these dumps again, in key order"
+        ) from error
 
 
 def sealed_dumps(lake: Lake) -> list[str]:
     """The sealed dumps, in sequence."""
     return [seal.dump for seal in seals(lake)]
+
+
+def sealed_shards(lake: Lake) -> dict[str, tuple[str, ...]]:
+    """The shards of each sealed dump, in sequence."""
+    return {seal.dump: seal.shards for seal in seals(lake)}
 
 
 def seal_waiting(lake: Lake, requested: str, run_id: str) -> list[Seal]:
@@ -66,12 +82,13 @@ def seal_waiting(lake: Lake, requested: str, run_id: str) -> list[Seal]:
     if requested not in registered:
         known = ", ".join(sorted(registered)) or "none"
         raise PersonaAssetsError(f"dump {requested} has no registered shard (dumps that have: {known})")
-    filtered = set(lake.keys(FILTERED_PERSONAS))
+    filtered = {key for key, record in lake.sound(FILTERED_PERSONAS).items() if not record.failed}
     missing = [shard for shard in registered[requested] if shard not in filtered]
     if missing:
         raise PersonaAssetsError(
-            f"dump {requested} cannot be sealed: no filtered_personas for {', '.join(missing)}; materialise "
-            "filtered_personas for these partitions first"
+            f"dump {requested} cannot be sealed: no filtered_personas that passed their gates for "
+            f"{', '.join(missing)}; materialise filtered_personas for these partitions first, or leave a shard out "
+            "with `persona-assets skip`"
         )
     waiting = [dump for dump in sorted(registered) if dump <= requested and filtered.issuperset(registered[dump])]
     written = (_seal(lake, dump, registered[dump], run_id) for dump in waiting)
@@ -79,37 +96,39 @@ def seal_waiting(lake: Lake, requested: str, run_id: str) -> list[Seal]:
 
 
 def registered_shards(lake: Lake) -> dict[str, list[str]]:
-    """By dump: the shards that have been registered, in key order."""
+    """By dump: the shards that have been registered and are not left out, in key order."""
     shards: dict[str, list[str]] = {}
+    left_out = skipped_shards(lake)
     for shard in lake.keys(SHARD_FILES):
-        shards.setdefault(dump_of(shard), []).append(shard)
+        if shard not in left_out:
+            shards.setdefault(dump_of(shard), []).append(shard)
     return shards
 
 
-def shard_digest(lake: Lake, shard: str) -> str:
-    """Digest of the sorted persona ids of a shard's filtered personas; of nothing where there is no partition."""
-    ids = lake.scan(FILTERED_PERSONAS, [shard]).select(pl.col("persona_id").sort()).collect()["persona_id"]
-    return digest("\n".join(ids.to_list()).encode())
+def made_from(lake: Lake, sequence: Sequence[Seal]) -> dict[str, str]:
+    """What the survivors of the last dump of a sequence are made from: its shards, and the survivors of all others.
+
+    Content digests by `<asset>/<key>`; "" where a partition is missing.
+    """
+    last = sequence[-1]
+    pairs = [(FILTERED_PERSONAS, shard) for shard in last.shards]
+    pairs += [(PERSONA_SURVIVORS, seal.dump) for seal in sequence[:-1]]
+    records = {(table.name, key): lake.record(table, key) for table, key in pairs}
+    return {f"{name}/{key}": record.rows.content if record else "" for (name, key), record in records.items()}
 
 
-def changed_shards(lake: Lake, sealed: Sequence[Seal] | None = None) -> list[str]:
-    """Sealed shards (of all seals, or of the given ones) whose filtered personas are not those that were sealed."""
-    return [
-        shard
-        for seal in (seals(lake) if sealed is None else sealed)
-        for shard in seal.shards
-        if _file_digest(lake, shard) != seal.files.get(shard, "") and shard_digest(lake, shard) != seal.digests[shard]
-    ]
+def changed_shards(lake: Lake, seal: Seal) -> list[str]:
+    """Shards of a deduplicated dump whose filtered personas are not those that were compared."""
+    record = lake.record(PERSONA_SURVIVORS, seal.dump)
+    if record is None:
+        return []
+    now = made_from(lake, [seal])
+    then = record.made_from
+    return [shard for shard in seal.shards if now[_name(shard)] != then.get(_name(shard))]
 
 
-def require_unchanged(lake: Lake, sealed: Sequence[Seal]) -> None:
-    """Raise PersonaAssetsError, with the remedy, where a shard of these seals is no longer what was deduped."""
-    for seal in sealed:
-        changed = changed_shards(lake, [seal])
-        if changed:
-            raise PersonaAssetsError(
-                f"dump {seal.dump} changed after it was deduped ({', '.join(changed)}): {remedy(seal.dump)}"
-            )
+def _name(shard: str) -> str:
+    return f"{FILTERED_PERSONAS.name}/{shard}"
 
 
 def remedy(dump: str) -> str:
@@ -135,7 +154,7 @@ def departures(lake: Lake) -> list[Departure]:
     sealed, registered = seals(lake), registered_shards(lake)
     found = []
     for seal in sealed:
-        for shard in changed_shards(lake, [seal]):
+        for shard in changed_shards(lake, seal):
             found.append(Departure(seal.dump, shard, _what_changed(lake, seal.dump, shard), remedy(seal.dump)))
         for shard in sorted(set(registered.get(seal.dump, [])) - set(seal.shards)):
             found.append(Departure(seal.dump, shard, "registered after the dump was sealed", LATE_REMEDY))
@@ -155,37 +174,18 @@ def _what_changed(lake: Lake, dump: str, shard: str) -> str:
     return f"{new.height:,} personas new, {gone.height:,} gone"
 
 
-def _file_digest(lake: Lake, shard: str) -> str:
-    path = lake.path(FILTERED_PERSONAS, shard)
-    record = lake.commit_record(path) if lake.fs.exists(path) else None
-    return record.sha256 if record else "missing"
-
-
-def seal_again(lake: Lake, seal: Seal, run_id: str) -> Seal:
-    """Replace a seal by one of the same number, dump and shards with the digests of what the shards hold now."""
-    renewed = _describe(lake, seal.seal, seal.dump, seal.shards, run_id)
-    lake.write_bytes(_path(lake, seal.seal), orjson.dumps(renewed))
-    return renewed
-
-
 def _seal(lake: Lake, dump: str, shards: Sequence[str], run_id: str) -> Seal | None:
     while True:
         known = seals(lake)
         if any(seal.dump == dump for seal in known):
             return None
         number = known[-1].seal + 1 if known else 1
-        seal = _describe(lake, number, dump, shards, run_id)
+        seal = Seal(number, dump, tuple(shards), run_id, datetime.now(UTC).isoformat())
         try:
-            lake.write_bytes(_path(lake, number), orjson.dumps(seal), exclusive=True)
+            lake.write_bytes(_path(lake, number), orjson.dumps(asdict(seal)), exclusive=True)
         except FileExistsError:
             continue  # another run took the number, perhaps for this very dump
         return seal
-
-
-def _describe(lake: Lake, number: int, dump: str, shards: Sequence[str], run_id: str) -> Seal:
-    digests = {shard: shard_digest(lake, shard) for shard in shards}
-    files = {shard: _file_digest(lake, shard) for shard in shards}
-    return Seal(number, dump, tuple(shards), digests, run_id, datetime.now(UTC).isoformat(), files)
 
 
 def _path(lake: Lake, number: int) -> str:

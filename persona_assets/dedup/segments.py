@@ -2,10 +2,11 @@
 
 A segment is a folder of Arrow files, memory-mapped, so that a look-up reads what it touches and no text:
 `keys.arrow` has the entries of the survivors' keys, ascending; `sets.arrow` has by place the survivor's persona id,
-shard and token hashes; `<model>.usearch`, made when it is first worth it, is an index of their vectors. A segment is
-derived from the survivors and their texts and can be deleted.
+shard and token hashes; `<model>-<digest>.usearch`, made when it is first worth it, is an index of their vectors. A
+segment is derived from the survivors and their texts and can be deleted.
 """
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from persona_assets.dedup.keys import (
@@ -32,6 +34,7 @@ from persona_assets.dedup.sets import TokenSets, spans
 from persona_assets.dedup.survivors import Hits
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.vectors import Half, VectorCache
+from persona_assets.lake.verified import file_digest, is_sound
 from persona_assets.text.token_hashes import Hashes, Index
 
 TextsOf = Callable[[pl.DataFrame], pl.Series]  # texts of personas (persona_id, shard, dump), in their order
@@ -41,6 +44,8 @@ MARKED_BITS = 26  # of a key, by which tables of entries are compared at first: 
 _UNMARKED = np.uint64(64 - MARKED_BITS)
 INDEX_ROWS = 8192  # vectors added to an index at once
 EXACT, LEXICAL = 0, 1  # places in METHODS
+_LOCAL = LocalFileSystem()
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -169,14 +174,16 @@ class Segment:
 
     def index(self, cache: VectorCache, texts: TextsOf) -> IndexStore:
         """The index of the survivors' vectors, made and kept where there is none; keys are places."""
-        path = self.folder / f"{cache.key}.usearch"
-        if path.exists():
-            return IndexStore.restore(path)
+        for path in sorted(self.folder.glob(f"{cache.key}-*.usearch")):
+            if is_sound(_LOCAL, str(path), path.stem.rsplit("-", 1)[1]):
+                return IndexStore.restore(path)
+            path.unlink(missing_ok=True)
+            logger.warning("%s was removed: its bytes do not fit its name; the index is made again", path)
         index = _ordered_index(list(self.vectors(cache, texts)))
         if index.index is not None:
-            temporary = path.with_suffix(f".{uuid.uuid4().hex}")
+            temporary = self.folder / f"{uuid.uuid4().hex}.tmp"
             index.save(temporary)
-            temporary.replace(path)
+            temporary.replace(self.folder / f"{cache.key}-{file_digest(_LOCAL, str(temporary))}.usearch")
         return index
 
 
@@ -229,4 +236,6 @@ def _read(path: Path) -> pa.RecordBatch:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except FileNotFoundError as error:
         raise PersonaAssetsError(f"{path} is gone: another run has written these survivors anew; run again") from error
+    except (OSError, pa.ArrowException) as error:
+        raise PersonaAssetsError(f"{path} cannot be read ({error}): run again, and it is made anew") from error
     return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=table.schema)

@@ -1,7 +1,7 @@
 """The text column of a Parquet or JSON lines file, in batches and in bounded memory, and the file's rows once more.
 
 A file is read twice: for its texts, which are compared, and (where rows are written) for all of its columns, which are
-joined with the verdicts by place. Blank lines of a JSON lines file are no rows.
+joined with the verdicts by place. Blank lines of a JSON lines file are not rows.
 """
 
 import io

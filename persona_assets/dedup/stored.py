@@ -1,108 +1,145 @@
-"""What later dumps need of a dump's survivors, beside the table: segments, and a note of whom they were compared with.
+"""What later dumps need of a dump's survivors, beside the table: segments.
 
-`<lake>/segments/scheme=<digest>/dump=<dump>/of=<sha256 of the survivors' file>/<part>/...`, and `complete.json` once
-all parts are there. Derived data: it can be deleted, and is made again from the survivors and their texts.
+`<lake>/segments/scheme=<digest>/dump=<dump>/of=<content of the survivors>/<part>/...`, and `complete.json` once
+all parts are there, with the digests of their files. Derived data: it can be deleted, and is made again from the
+survivors and their texts; so is what does not fit its digest.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
 import polars as pl
+from fsspec.implementations.local import LocalFileSystem
 
 from persona_assets.dedup.canonical_order import IDENTITY, canonical_parts
 from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.seals import Seal
 from persona_assets.dedup.segments import FILES, Keyed, Segment
 from persona_assets.dedup.sets import token_sets
+from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
-from persona_assets.lake.store import check_key
+from persona_assets.lake.verified import file_digest, is_sound
 
 FORMAT = 1  # of the files, and of what a token and a key are; a change makes every segment anew
+COMPLETE = "complete.json"
+_LOCAL = LocalFileSystem()
+logger = logging.getLogger(__name__)
 
 
 def load_segments(lake: Lake, seal: Seal, scheme: Scheme, scratch: Path, rows: int) -> list[Segment]:
-    """The segments of a deduped dump, made and stored where the lake has none; `rows` bounds a part made again."""
+    """The segments of a deduped dump, made and stored where the lake has none; `rows` bounds a part made again.
+
+    Each file is verified, once per process. Where one is damaged, all are made again.
+
+    Raises:
+        PersonaAssetsError: what was just stored cannot be read back.
+    """
     folder = _folder(lake, seal.dump, scheme)
-    if not lake.fs.exists(f"{folder}/complete.json"):
+    stored = _stored(lake, folder, seal, scratch / f"seal-{seal.seal}")
+    if stored is None:
         store_segments(lake, seal.dump, scheme, list(_make(lake, seal, scheme, scratch / f"make-{seal.seal}", rows)))
-    count = orjson.loads(lake.fs.cat_file(f"{folder}/complete.json"))["parts"]
-    if lake.is_local:
-        return [Segment(Path(folder) / _part(number), seal.dump) for number in range(count)]
-    local = scratch / f"seal-{seal.seal}"
-    for number in range(count):
-        (local / _part(number)).mkdir(parents=True)
-        for name in FILES:
-            lake.fs.get_file(f"{folder}/{_part(number)}/{name}", str(local / _part(number) / name))
-    return [Segment(local / _part(number), seal.dump) for number in range(count)]
+        stored = _stored(lake, folder, seal, scratch / f"seal-{seal.seal}-again")
+    if stored is None:
+        raise PersonaAssetsError(f"{folder} was written and cannot be read back: check the disk and run again")
+    return stored
+
+
+class _Damaged(Exception):
+    """Stored segments cannot be used: the file that shows it, and why; no file where nothing is wrong."""
+
+
+def _stored(lake: Lake, folder: str, seal: Seal, local: Path) -> list[Segment] | None:
+    """The segments that the lake has, copied to `local` where it is remote; None where there are none to use."""
+    try:
+        files = _verified(lake, folder, local)
+    except FileNotFoundError:
+        return None
+    except _Damaged as fault:
+        path, why = fault.args
+        if path:
+            logger.warning("%s %s: the segments of its dump are removed and made again", path, why)
+        _remove(lake, folder)
+        return None
+    parts = sorted({name.split("/")[0] for name in files})
+    return [Segment((Path(folder) if lake.is_local else local) / part, seal.dump) for part in parts]
+
+
+def _verified(lake: Lake, folder: str, local: Path) -> dict[str, str]:
+    """The stored files of a dump's segments with their digests.
+
+    Raises:
+        FileNotFoundError: there are none.
+        _Damaged: one of them is not what was written.
+    """
+    complete = f"{folder}/{COMPLETE}"
+    try:
+        note = orjson.loads(lake.fs.cat_file(complete))
+    except ValueError:
+        note = None
+    if isinstance(note, dict) and note.keys() == {"parts"}:
+        raise _Damaged("", "of an earlier version, without digests")
+    if not isinstance(note, dict) or note != _contents(folder, note.get("files")):
+        raise _Damaged(complete, "is not what was written")
+    files: dict[str, str] = note["files"]
+    for name, expected in files.items():
+        path = f"{folder}/{name}"
+        if lake.is_local:
+            sound = is_sound(lake.fs, path, expected)
+        else:
+            sound = _fetched(lake, path, local / name) and is_sound(_LOCAL, str(local / name), expected)
+        if not sound:
+            raise _Damaged(path, "is gone, cut or changed")
+    return files
+
+
+def _fetched(lake: Lake, path: str, local: Path) -> bool:
+    local.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lake.fs.get_file(path, str(local))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _remove(lake: Lake, folder: str) -> None:
+    """Remove stored segments, the file first that makes them count."""
+    for path in (f"{folder}/{COMPLETE}", folder):
+        with suppress(FileNotFoundError):
+            lake.fs.rm(path, recursive=True)
+
+
+def _contents(folder: str, files: object) -> dict[str, object]:
+    """What `complete.json` holds: whose segments these are, the digest of each file, and a digest of all that."""
+    said = {"of": "/".join(folder.rsplit("/", 3)[1:]), "files": files}
+    return {**said, "digest": digest(canonical_json(said))}
 
 
 def store_segments(lake: Lake, dump: str, scheme: Scheme, segments: Sequence[Segment]) -> None:
     """Put a dump's segments into the lake, in place of those of its earlier survivors."""
     folder = _folder(lake, dump, scheme)
+    files: dict[str, str] = {}
     for number, segment in enumerate(segments):
         for name in FILES:
+            files[f"{_part(number)}/{name}"] = file_digest(_LOCAL, str(segment.folder / name))
             temporary = lake.temporary()
             lake.fs.put_file(str(segment.folder / name), temporary)
             lake.commit(temporary, f"{folder}/{_part(number)}/{name}")
-    lake.write_bytes(f"{folder}/complete.json", orjson.dumps({"parts": len(segments)}))
-    for complete in lake.fs.glob(f"{folder.rsplit('/', 1)[0]}/*/complete.json"):
+    lake.write_bytes(f"{folder}/{COMPLETE}", orjson.dumps(_contents(folder, files)))
+    for complete in lake.fs.glob(f"{folder.rsplit('/', 1)[0]}/*/{COMPLETE}"):
         if not complete.startswith(f"{folder}/"):  # of survivors that these have replaced
-            lake.fs.rm(complete)
-            lake.fs.rm(complete.rsplit("/", 1)[0], recursive=True)
-
-
-def record_comparison(lake: Lake, dump: str, earlier: Sequence[str]) -> None:
-    """Note which survivors a dump has, and with which ones of earlier dumps it was compared."""
-    note = {
-        "file": survivors_file(lake, dump),
-        "kept": _kept(lake, dump),
-        "against": {one: _kept_noted(lake, one) for one in earlier},
-    }
-    lake.write_bytes(_note_path(lake, dump), orjson.dumps(note))
-
-
-def is_overtaken(lake: Lake, dump: str, earlier: Sequence[str]) -> bool:
-    """Whether a deduped dump was compared with other survivors than the earlier dumps have now."""
-    note = _note(lake, dump)
-    return bool(note) and note["against"] != {one: _kept_noted(lake, one) for one in earlier}
-
-
-def _note_path(lake: Lake, dump: str) -> str:
-    return f"{lake.root}/seals/compared/{check_key(dump)}.json"
-
-
-def _note(lake: Lake, dump: str) -> dict[str, Any]:
-    path = _note_path(lake, dump)
-    return dict(orjson.loads(lake.fs.cat_file(path))) if lake.fs.exists(path) else {}
-
-
-def _kept_noted(lake: Lake, dump: str) -> str:
-    """Digest of a dump's surviving ids, as noted where the note is of the file that stands."""
-    note = _note(lake, dump)
-    return str(note["kept"]) if note.get("file") == survivors_file(lake, dump) else _kept(lake, dump)
-
-
-def _kept(lake: Lake, dump: str) -> str:
-    kept = lake.scan(PERSONA_SURVIVORS, [dump]).filter("kept").select("persona_id").collect()["persona_id"]
-    return digest("\n".join(kept.sort()).encode())
-
-
-def survivors_file(lake: Lake, dump: str) -> str:
-    """sha256 of the file that holds a dump's survivors."""
-    path = lake.path(PERSONA_SURVIVORS, dump)
-    record = lake.commit_record(path)
-    return record.sha256 if record else lake.sha256(path)
+            _remove(lake, complete.rsplit("/", 1)[0])
 
 
 def _folder(lake: Lake, dump: str, scheme: Scheme) -> str:
-    survivors = survivors_file(lake, dump)
+    survivors = lake.require(PERSONA_SURVIVORS, dump).rows.content
     described = digest(canonical_json([FORMAT, scheme.strategy, scheme.threshold, scheme.recall]))
-    return f"{lake.root}/segments/scheme={described[:16]}/dump={dump}/of={survivors[:32]}"
+    return f"{lake.root}/segments/scheme={described[:16]}/dump={dump}/of={survivors}"
 
 
 def _part(number: int) -> str:

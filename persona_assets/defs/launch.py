@@ -1,29 +1,25 @@
 """Runs the graph from the command line, through the same Dagster instance that the UI shows."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from persona_assets.checks.gates import is_complete
-from persona_assets.dedup.seals import sealed_dumps
-from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
-from persona_assets.defs.partitions import register
-from persona_assets.defs.pipeline import LISTENER, SPENT, Listener, Pipeline, release_engines
-from persona_assets.lake import Lake
-from persona_assets.lake.schemas import (
-    DEDUPED_PERSONAS,
-    EXPANDED_PERSONAS,
-    EXTRACTED_PERSONAS,
-    FILTERED_PERSONAS,
-    RAW_DOCUMENTS,
-)
+from persona_assets.defs.assets import ONLY_NEEDED
+from persona_assets.defs.jobs import STAGES, stage_of
+from persona_assets.defs.partitions import lake_key, partition_key, register
+from persona_assets.defs.pipeline import LISTENER, SPENT, Listener, Pipeline, engines_of, release_engines
 from persona_assets.lake.store import dump_of
+from persona_assets.making import sweep
+from persona_assets.plan.figures import PartitionPlan
+from persona_assets.plan.needs import Needs
+from persona_assets.state import LakeState, Standing, State
 from persona_assets.steps.budget import BudgetReached, Spent
+from persona_assets.steps.model import Context
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the display says what matters
 
@@ -56,68 +52,115 @@ def project_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def jobs_for(shards: list[str], sealed: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """(job, partition) in the order in which they have to run: shards, then their dumps, then the shards again.
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is to make: of these dumps and assets (none: all), what is needed, or with `again` everything."""
 
-    Dumps that are `sealed` come first, in that sequence: a later one is compared with those before it.
-    """
-    dumps = {dump_of(shard) for shard in shards}
-    dumps_in_order = [dump for dump in sealed if dump in dumps] + sorted(dumps.difference(sealed))
-    return [
-        *((SHARD_JOB, shard) for shard in shards),
-        *((DUMP_JOB, dump) for dump in dumps_in_order),
-        *((PUBLISH_JOB, shard) for shard in shards),
-    ]
+    dumps: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    again: bool = False
+
+    def covers(self, asset: str, key: str) -> bool:
+        """Whether it speaks of a partition."""
+        return (not self.assets or asset in self.assets) and (not self.dumps or dump_of(key) in self.dumps)
 
 
-def materialise_shards(
+@dataclass
+class RunOutcome:
+    """How a run ended: what failed, what waits and why, and what is stale and was kept as it is."""
+
+    runs: int = 0
+    failures: list[str] = field(default_factory=list)
+    waiting: list[Standing] = field(default_factory=list)
+    held: list[PartitionPlan] = field(default_factory=list)
+
+
+def materialise(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
-    shards: list[str],
+    wanted: Wanted,
     listen: Listener,
-    failures: list[str],
-    *,
-    again: bool = True,
+    outcome: RunOutcome,
+    state: LakeState | None = None,
 ) -> Iterator[Materialised]:
-    """Materialise everything for `shards`, run by run; yields each asset partition when it is done.
+    """Make what is wanted, stage by stage: shards, then their dumps, then the shards again.
 
-    A run that fails does not stop the others: `failures` gets a line that names asset, partition and cause, and only
-    what depends on it (its dump, and the dump's shards after it) is left out. Where survivors of a dump come out
-    otherwise than its published shards have it, these are published anew as well. With `again` False the crawl files
-    of shards that have their filtered personas are not read again. All runs share one budget; where it is
-    reached, nothing further runs.
+    What there is to do is judged before each stage, on what stands then, and again inside each step: an asset whose
+    inputs were made anew and came out the same is left alone. A run that fails does not stop the others: `outcome`
+    gets a line that names asset, partition and cause, and what depends on it waits. Where a budget is reached,
+    nothing further runs. `state` is that of the lake, where it has been looked at just now.
     """
-    register(instance, shards)
-    lake, spent = Pipeline().lake, Spent()
-    broken: set[str] = set()
-    judged: set[str] = set()
-
-    def steps(jobs: Iterable[tuple[str, str]]) -> Iterator[Materialised]:
-        for job, key in jobs:
-            dump = key if job == DUMP_JOB else dump_of(key)
-            if (job == SHARD_JOB and not again and _is_filtered(lake, key)) or (job != SHARD_JOB and dump in broken):
-                continue
-            result = _run(instance, definitions.resolve_job_def(job), key, listen, spent)
-            failed = _failed_gates(result)
-            for event in result.get_asset_materialization_events():
-                if job == DUMP_JOB:
-                    judged.add(str(event.partition))
-                name = event.asset_key.to_user_string() if event.asset_key else ""
-                yield _step(event, tuple(failed.get(name, ())), result.run_id)
-            if not result.success:
-                failures.append(_why(result, key, failed))
-                if job != PUBLISH_JOB:
-                    broken.add(dump)
-                if _budget_reached(result):
-                    return
-
-    jobs = jobs_for(shards, sealed_dumps(lake))
+    if state is None:
+        state = LakeState(Pipeline().lake, Pipeline().settings)
+    lake, settings = state.lake, state.settings
+    context, spent = Context(lake, settings, engines_of(lake), "run"), Spent()
+    register(instance, state.shards)
+    sweep(context, state)
+    judged = 0  # the runs that were over when the lake was last looked at
     try:
-        yield from steps(job for job in jobs if job[0] != PUBLISH_JOB)
-        overtaken = [shard for shard in _overtaken(lake, judged) if shard not in shards]
-        yield from steps((PUBLISH_JOB, shard) for shard in [*shards, *overtaken])
+        for stage in STAGES:
+            if outcome.runs > judged:
+                state.refresh()
+                judged = outcome.runs
+            work = list(_work(state, Needs(context, state), stage, wanted, outcome))
+            for key, names in work:
+                result = _run(instance, definitions, stage, key, names, listen, spent, wanted.again)
+                outcome.runs += 1
+                failed = _failed_gates(result)
+                for event in result.get_asset_materialization_events():
+                    name = event.asset_key.to_user_string() if event.asset_key else ""
+                    yield _materialised(event, tuple(failed.get(name, ())), result.run_id)
+                if not result.success:
+                    outcome.failures.append(_why(result, key, failed))
+                    if _budget_reached(result):
+                        return
+        if outcome.runs > judged:
+            state.refresh()
+        outcome.waiting += [
+            one for one in state.all() if one.state is State.WAITING and wanted.covers(one.asset, one.key)
+        ]
     finally:
         release_engines()
+
+
+def count(state: LakeState, wanted: Wanted) -> int:
+    """How many partitions a run may have to make, as far as that can be told before it."""
+    seen: set[tuple[str, str]] = set()
+    for asset in state.assets.values():
+        for key in state.keys(asset.name):
+            above = any((name, key) in seen or (name, dump_of(key)) in seen for name in asset.reads)
+            if wanted.covers(asset.name, key) and (wanted.again or above or state.of(asset.name, key).to_do):
+                seen.add((asset.name, key))
+    return len(seen)
+
+
+def _work(
+    state: LakeState, needs: Needs, stage: str, wanted: Wanted, outcome: RunOutcome
+) -> Iterator[tuple[str, list[str]]]:
+    """The partitions of a stage that have something to do, each with the assets to run, in the order of the graph."""
+    names = [asset.name for asset in state.assets.values() if stage_of(asset) == stage]
+    for key in state.keys(names[0]):
+        chosen: list[str] = []
+        for name in names:
+            standing = state.of(name, key)
+            if not wanted.covers(name, key) or standing.state is State.LEFT_OUT:
+                continue
+            if wanted.again or set(state.assets[name].reads) & set(chosen):
+                chosen.append(name)
+            elif standing.to_do:
+                held = needs.held_back(standing)
+                if held is None:
+                    chosen.append(name)
+                else:
+                    held.why = standing.why
+                    outcome.held.append(held)
+        if chosen and _can_begin(state, key, chosen):
+            yield key, chosen
+
+
+def _can_begin(state: LakeState, key: str, chosen: Sequence[str]) -> bool:
+    """Whether the first of the assets has what it reads; with `again` what failed upstream may leave it waiting."""
+    return state.of(chosen[0], key).state is not State.WAITING
 
 
 def _failed_gates(result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
@@ -128,29 +171,32 @@ def _failed_gates(result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
     return failed
 
 
-def _is_filtered(lake: Lake, shard: str) -> bool:
-    tables = (RAW_DOCUMENTS, EXTRACTED_PERSONAS, EXPANDED_PERSONAS, FILTERED_PERSONAS)
-    return all(is_complete(lake, table, shard) for table in tables)
-
-
-def _overtaken(lake: Lake, dumps: Collection[str]) -> list[str]:
-    """The published shards of these dumps whose survivors are not those that were published."""
-    published = [shard for shard in lake.keys(DEDUPED_PERSONAS) if dump_of(shard) in dumps]
-    return [shard for shard in published if not is_complete(lake, DEDUPED_PERSONAS, shard)]
-
-
 def _run(
-    instance: dg.DagsterInstance, job: dg.JobDefinition, key: str, listen: Listener, spent: Spent
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    stage: str,
+    key: str,
+    names: Sequence[str],
+    listen: Listener,
+    spent: Spent,
+    again: bool,
 ) -> dg.ExecuteInProcessResult:
     listening, spending = LISTENER.set(listen), SPENT.set(spent)
     try:
-        return job.execute_in_process(instance=instance, partition_key=key, run_config=_QUIET, raise_on_error=False)
+        return definitions.resolve_job_def(stage).execute_in_process(
+            instance=instance,
+            partition_key=partition_key(key),
+            asset_selection=[dg.AssetKey(name) for name in names],
+            run_config=_QUIET,
+            raise_on_error=False,
+            tags={} if again else {ONLY_NEEDED: "true"},
+        )
     finally:
         LISTENER.reset(listening)
         SPENT.reset(spending)
 
 
-def _step(event: dg.DagsterEvent, failed_checks: tuple[str, ...], run_id: str) -> Materialised:
+def _materialised(event: dg.DagsterEvent, failed_checks: tuple[str, ...], run_id: str) -> Materialised:
     materialization = event.step_materialization_data.materialization
     numbers = {name: value.value for name, value in materialization.metadata.items()}
 
@@ -160,7 +206,7 @@ def _step(event: dg.DagsterEvent, failed_checks: tuple[str, ...], run_id: str) -
 
     return Materialised(
         materialization.asset_key.to_user_string(),
-        str(materialization.partition),
+        lake_key(str(materialization.partition)),
         number("in"),
         number("kept"),
         number("rejected"),

@@ -10,7 +10,8 @@ from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
-from persona_assets.steps.runner import Report
+from persona_assets.making import Made
+from persona_assets.steps.model import Report
 
 _TYPES = {
     pl.String: "string",
@@ -50,20 +51,29 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def partition_metadata(lake: Lake, table: Table, key: str, report: Report) -> dict[str, Any]:
-    """Metadata of one materialised partition."""
-    path = lake.path(table, key)
-    record = lake.commit_record(path)
-    rejected = sum(report.rejected.values())
+def partition_metadata(lake: Lake, table: Table, made: Made) -> dict[str, Any]:
+    """Metadata of one partition that was made, or that stands as it was."""
+    record = made.record
     metadata: dict[str, Any] = {
-        "dagster/partition_row_count": record.rows if record else report.kept,
-        "dagster/uri": lake.fs.unstrip_protocol(path),
+        "dagster/partition_row_count": record.rows.rows,
+        "dagster/uri": lake.fs.unstrip_protocol(f"{lake.folder(table, made.key)}/{record.rows.name}"),
+        "kept": record.rows.rows,
+        "rejected": sum(record.reasons.values()),
+        "preview": dg.MetadataValue.md(preview_markdown(lake, table, made.key)),
+    }
+    if made.report is None:
+        return metadata | {"nothing written": made.note}
+    return metadata | _of_the_run(lake, table, made.report)
+
+
+def _of_the_run(lake: Lake, table: Table, report: Report) -> dict[str, Any]:
+    """What making a partition did."""
+    metadata: dict[str, Any] = {
         "in": report.inputs,
         "kept": report.kept,
-        "rejected": rejected,
+        "rejected": sum(report.rejected.values()),
         "funnel": dg.MetadataValue.md(funnel_markdown(report)),
         "seconds": round(report.seconds, 2),
-        "preview": dg.MetadataValue.md(preview_markdown(lake, table, key)),
     }
     if table.asks:
         metadata |= {

@@ -10,11 +10,11 @@ from contextvars import ContextVar
 import dagster as dg
 
 from persona_assets.engines.select import Engines
-from persona_assets.lake import Lake, Table
+from persona_assets.lake import Lake
+from persona_assets.lake.format import open_lake
 from persona_assets.settings import Settings, load_settings
 from persona_assets.steps.budget import Spent
 from persona_assets.steps.runner import Context, Progress
-from persona_assets.tasks.step import load_tasks, task_table
 
 Listener = Callable[[str, str], Progress]  # told asset and partitions of a step that starts, gives its progress
 # Set by the command line, whose runs are in its own process and thread; elsewhere progress goes to the run's log.
@@ -23,6 +23,7 @@ LISTENER: ContextVar[Listener | None] = ContextVar("LISTENER", default=None)
 SPENT: ContextVar[Spent | None] = ContextVar("SPENT", default=None)
 _SPENT: defaultdict[str, Spent] = defaultdict(Spent)
 _ENGINES: dict[str, Engines] = {}
+_LAKES: dict[str, Lake] = {}
 LOG_EVERY_S = 10.0  # often enough to see that a step lives, seldom enough to keep the log readable
 
 
@@ -36,26 +37,26 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
 
     @property
     def lake(self) -> Lake:
-        """The lake that the settings name."""
-        return Lake(self.settings.lake)
-
-    def task_tables(self) -> list[Table]:
-        """Tables of all tasks, bundled and added."""
-        return [task_table(template) for template in load_tasks(self.settings).values()]
+        """The lake that the settings name; one for this process, which keeps the records that were read."""
+        url = self.settings.lake
+        if url not in _LAKES:
+            _LAKES[url] = open_lake(url)
+        return _LAKES[url]
 
     @contextmanager
     def open(self, step: dg.AssetExecutionContext) -> Iterator[Context]:
         """A context for one step. Engines stay for the steps after it: a model takes minutes to load."""
         settings, run_id = self.settings, step.run.run_id
         spent = SPENT.get() or _SPENT[run_id]
-        yield Context(self.lake, settings, _engines(settings.lake), run_id, _progress(step), spent)
+        lake = self.lake
+        yield Context(lake, settings, engines_of(lake), run_id, _progress(step), spent)
 
 
-def _engines(lake: str) -> Engines:
+def engines_of(lake: Lake) -> Engines:
     """The engines of this process for one lake."""
-    if lake not in _ENGINES:
-        _ENGINES[lake] = Engines(Lake(lake))
-    return _ENGINES[lake]
+    if lake.root not in _ENGINES:
+        _ENGINES[lake.root] = Engines(lake)
+    return _ENGINES[lake.root]
 
 
 @atexit.register

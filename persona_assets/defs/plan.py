@@ -64,7 +64,8 @@ def _table(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> list[str]:
-    return [*report.token_lines(plan), *(cap.line for cap in plan.caps), *plan.notes]
+    held = report.held_lines(plan.held)
+    return [*report.token_lines(plan), *(cap.line for cap in plan.caps), *held, *plan.notes]
 
 
 @dg.job(

@@ -1,7 +1,11 @@
 """The engine that the settings name."""
 
-from persona_assets.engines.base import Engine
+from functools import cache
+from pathlib import Path
+
+from persona_assets.engines.base import Engine, ModelIdentity
 from persona_assets.lake import Lake
+from persona_assets.prompts import Template
 from persona_assets.settings import OF_A_MODEL, Settings
 
 # Settings that shape calls and not the engine: steps that differ in them alone share one.
@@ -34,6 +38,28 @@ class Engines:
         for engine in self._made.values():
             engine.close()
         self._made.clear()
+
+
+def identity_of(settings: Settings, template: Template) -> ModelIdentity:
+    """The `identity` of the engine that `make_engine` makes, without the engine: nothing is checked or started."""
+    if settings.engine == "offline":
+        from persona_assets.engines.offline import OfflineEngine
+
+        return OfflineEngine(settings).identity(template)
+    revision = settings.model_revision
+    folder = Path(settings.model)
+    if settings.engine == "vllm" and settings.model and not revision and folder.is_dir():
+        files = [path.stat() for path in sorted(folder.iterdir())]
+        revision = _folder_revision(folder, tuple((file.st_mtime_ns, file.st_size) for file in files))
+    return ModelIdentity(settings.model, revision)
+
+
+@cache
+def _folder_revision(folder: Path, stamp: tuple[tuple[int, int], ...]) -> str:
+    """The digest of a model's folder as it was at that stamp; reading it may take a second."""
+    from persona_assets.engines.vllm.engine import folder_digest
+
+    return folder_digest(folder)
 
 
 def make_engine(settings: Settings, lake: Lake | None = None) -> Engine:

@@ -164,7 +164,7 @@ def _rescued(raw: BinaryIO, codec: Codec, start: int, at: int) -> bytes:
 
 
 def _next_frame(raw: BinaryIO, codec: Codec, at: int) -> tuple[int | None, str]:
-    """Position of the next frame at or after `at` (None: no more), and what stands in between that is no padding."""
+    """Position of the next frame at or after `at` (None: no more), and what stands in between that is not padding."""
     raw.seek(at)
     overlap = b""
     position, garbage = at, ""

@@ -6,21 +6,26 @@ import uuid
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import polars as pl
 
 from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.lake.records import FOLDER
 from persona_assets.lake.schemas import ASSET_TABLES, CALLS, REJECTED, SAMPLE_COLUMNS, SUPPORT_TABLES, Table
 from persona_assets.lake.sqlfiles import fill_sql, identifier, literal, literals, sql_text
 from persona_assets.lake.store import Lake
 
 _SHARED_SAMPLE_COLUMNS = [*(column.name for column in SAMPLE_COLUMNS), "call_id", "shard"]
 
+# The parser's names for what a query is made of. Others, such as COPY_QUERY_NODE, write.
+_READING = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+
 
 def view_names() -> frozenset[str]:
     """Every view that the SQL files create beside the tables' own, for the catalogue and for the checks."""
-    files = ("views", "samples_view", "check_views", "history_view")
+    files = ("views", "samples_view", "check_views", "history_view", "records_view")
     return frozenset(name for file in files for name in re.findall(r"CREATE OR REPLACE VIEW (\w+)", sql_text(file)))
 
 
@@ -29,36 +34,55 @@ def glob_of(lake: Lake, table: Table) -> str:
     if table is CALLS:
         return f"{lake.root}/calls/template=*/shard=*/part-*.parquet"
     if table is REJECTED:
-        return f"{lake.root}/rejected/asset=*/*/data.parquet"
+        return f"{lake.root}/rejected/asset=*/*/*.parquet"
     return lake.path_glob(table)
 
 
-def connect(lake: Lake, task_tables: Iterable[Table] = (), database: str = ":memory:") -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with one view per table and the views of `sql/views.sql`."""
+def files_of(lake: Lake, table: Table) -> list[str]:
+    """The files of a table that count: those that a record names, and the parts of the ledger."""
+    if table is CALLS:
+        return sorted(lake.fs.glob(glob_of(lake, table)))
+    return lake.rejects_paths() if table is REJECTED else lake.paths(table)
+
+
+def connect(
+    lake: Lake, task_tables: Iterable[Table] = (), database: str = ":memory:", *, live: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with one view per table and the views of `sql/`.
+
+    The views name the files that count now; with `live` they look each time which files these are, which takes longer.
+    """
     connection = duckdb.connect(database)
     if not lake.is_local:
         connection.register_filesystem(lake.fs)
     tasks = list(task_tables)
+    connection.execute(_records_view(lake))
     for table in [*ASSET_TABLES.values(), *SUPPORT_TABLES.values(), *tasks]:
-        add_view(connection, lake, table)
+        add_view(connection, lake, table, live=live)
     connection.execute(_samples_view(tasks))
     connection.execute(sql_text("views"))
     return connection
 
 
-def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> None:
-    """The view of one table; typed and empty where it has no partition."""
-    glob = glob_of(lake, table)
-    if lake.fs.glob(glob):
-        later = {name: f"coalesce({identifier(name)}, {literal(value)}) AS " for name, value in table.later.items()}
-        columns = ", ".join(later.get(name, "") + identifier(name) for name in table.polars)
-        typed = ", ".join(f"NULL::{duckdb_types(table)[name]} AS {identifier(name)}" for name in later)
+def _records_view(lake: Lake) -> str:
+    if not lake.records.assets():
+        return sql_text("no_records_view")
+    return fill_sql("records_view", files=literal(lake.url(f"{lake.root}/{FOLDER}/*/*/*.json")))
+
+
+def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, *, live: bool = False) -> None:
+    """The view of one table, whichever versions of it wrote the files; typed and empty where it has no partition."""
+    paths = files_of(lake, table)
+    if paths:
+        types = duckdb_types(table)
+        files = literal(lake.url(glob_of(lake, table))) if live else literals([lake.url(path) for path in paths])
         sql = fill_sql(
             "table_view",
             name=identifier(table.name),
-            columns=columns,
-            files=literal(lake.url(glob)),
-            later=f"UNION ALL BY NAME SELECT {typed} WHERE false" if later else "",
+            columns=", ".join(_typed(table, name, kind) for name, kind in types.items()),
+            files=files,
+            counting="SEMI JOIN files ON files.name = parse_filename(filename)" if live and table is not CALLS else "",
+            nulls=", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in types.items()),
         )
     else:
         sql = empty_view(table)
@@ -66,6 +90,14 @@ def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) ->
         connection.execute(sql)
     except duckdb.Error as error:
         raise PersonaAssetsError(f"{table.name} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _typed(table: Table, name: str, kind: str) -> str:
+    """A column as declared now; where an older file has another type for it, as far as its values are of this one."""
+    column = f"TRY_CAST({identifier(name)} AS {kind})"
+    if name in table.later:
+        column = f"coalesce({column}, {literal(table.later[name])})"
+    return f"{column} AS {identifier(name)}"
 
 
 def empty_view(table: Table) -> str:
@@ -106,15 +138,16 @@ def query(lake: Lake, text: str, task_tables: Iterable[Table] = ()) -> pl.DataFr
     Raises:
         UsageError: it is not one SELECT (or DESCRIBE, SHOW, ...), or DuckDB refuses it.
     """
-    with connect(lake, task_tables) as connection:
+    with TemporaryDirectory(prefix="persona-assets-sql-") as scratch, connect(lake, task_tables) as connection:
         try:
             statements = connection.extract_statements(text)
         except duckdb.Error as error:
             raise UsageError(f"SQL: {error}") from error
         # Not EXPLAIN: with ANALYZE it carries out the statement that it explains, COPY ... TO among them.
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        reads = len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT
+        if not (reads and _only_reads(connection, text)):
             raise UsageError("SQL: one SELECT, DESCRIBE or SHOW statement at a time; the catalogue is read-only")
-        _confine(connection, lake)
+        _confine(connection, lake, scratch)
         try:
             frame: pl.DataFrame = connection.sql(text).pl()
         except duckdb.Error as error:
@@ -122,12 +155,31 @@ def query(lake: Lake, text: str, task_tables: Iterable[Table] = ()) -> pl.DataFr
     return frame
 
 
-def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Let a query read the lake's files and nothing else."""
-    if lake.is_local:
-        connection.execute(f"SET allowed_directories = {literals([lake.root])}")
-        connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+def _only_reads(connection: duckdb.DuckDBPyConnection, text: str) -> bool:
+    """Whether a SELECT has no clause that writes: WITH t AS (COPY ... TO ...) is one that may."""
+    [(tree,)] = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchall()
+    # Constants of the query stand under other names than `type`.
+    kinds = set(re.findall(r'"type":"(\w+_NODE)"', tree))
+    return bool(kinds) and kinds <= _READING
+
+
+def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake, scratch: str) -> None:
+    """Let a query read the lake's files and nothing else, wherever the lake is; it may spill to `scratch`.
+
+    Without access to the outside, DuckDB reads no other file or address, keeps no secret, and installs and loads no
+    extension. Its own folder for spilling is always open to a query: it must not be one where other files lie.
+    """
+    settings = {
+        "temp_directory": literal(scratch),
+        "allowed_directories": literals([lake.url(lake.root)]),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "python_enable_replacements": "false",  # a name in a query is a table's, never that of a variable here
+        "enable_external_access": "false",
+        "lock_configuration": "true",
+    }
+    for name, value in settings.items():
+        connection.execute(f"SET {name} = {value}")
 
 
 def write_catalog(lake: Lake, path: Path, task_tables: Iterable[Table] = ()) -> Path:
@@ -141,7 +193,7 @@ def write_catalog(lake: Lake, path: Path, task_tables: Iterable[Table] = ()) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        connect(lake, task_tables, str(temporary)).close()
+        connect(lake, task_tables, str(temporary), live=True).close()
         os.replace(temporary, path)  # noqa: PTH105 - atomic on one file system
     except duckdb.IOException as error:
         raise PersonaAssetsError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error

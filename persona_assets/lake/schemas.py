@@ -249,7 +249,10 @@ SHARD_FILES = Table(
         _text("file", "Path relative to that folder"),
         Column("bytes", pl.Int64(), "Size when it was registered"),
         Column("created_at", UTC, "When the shard was registered"),
+        Column("mtime_ns", pl.Int64(), "When the file had last changed, ns since 1970", nullable=True),
+        _text("fingerprint", "blake2b-128 of its size, first and last 64 KiB", nullable=True),
     ),
+    volatile=("run_id", "created_at", "mtime_ns"),
 )
 
 CONTENT_DIGESTS = Table(
@@ -259,22 +262,6 @@ CONTENT_DIGESTS = Table(
         _text("content_digest", "blake2b-128 of the text"),
         _text("document_id", "First document of the shard with that text"),
     ),
-)
-
-CHECK_RESULTS = Table(
-    "check_results",
-    "check",
-    (
-        _text("asset", "Asset checked"),
-        _text("partition", "Shard or dump checked"),
-        _text("check", "Name of the SQL file"),
-        Column("passed", pl.Boolean(), "Whether no row failed"),
-        Column("failing", pl.Int64(), "Rows that failed"),
-        _text("head", "JSON: the first failing rows"),
-        _text("run_id", "Run that checked"),
-        Column("created_at", UTC, "When it was checked"),
-    ),
-    partition="partition",
 )
 
 ASSET_TABLES = {
@@ -288,7 +275,7 @@ ASSET_TABLES = {
         DEDUPED_PERSONAS,
     )
 }
-SUPPORT_TABLES = {table.name: table for table in (REJECTED, CALLS, SHARD_FILES, CONTENT_DIGESTS, CHECK_RESULTS)}
+SUPPORT_TABLES = {table.name: table for table in (REJECTED, CALLS, SHARD_FILES, CONTENT_DIGESTS)}
 
 
 def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:

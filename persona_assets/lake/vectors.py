@@ -2,10 +2,12 @@
 
 `<lake>/embeddings/model=<name>-<revision>/shard=<shard>/part-<digest>.parquet`: persona_id, unknown_share, and the
 vector as float16, null where the encoder does not know the script. Parts never change: an addition is a new part, and
-many parts are merged into one, which is there before they go. A cache: it can be deleted, it is no asset.
+many parts are merged into one, which is there before they go. A cache, which can be deleted. A part whose
+bytes do not fit its name is removed, and its texts are encoded again.
 """
 
 import io
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -13,12 +15,14 @@ from typing import IO, Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from persona_assets.ids import digest
 from persona_assets.lake import Lake
-from persona_assets.lake.store import check_key, file_digest
+from persona_assets.lake.store import check_key
+from persona_assets.lake.verified import file_digest, is_sound
 from persona_assets.text.encoder import Encoder
 
 PART_TEXTS = 8192  # texts encoded before their part is written: a crash loses about 20 seconds' work on two cores
@@ -26,6 +30,9 @@ MANY_PARTS = 64  # parts of a shard beyond which they are merged
 RELISTS = 8  # how often a reader returns to the listing when another process merged a listed part away
 
 _COMPAT = pl.CompatLevel.oldest()  # plain Arrow strings, which every Parquet reader knows
+
+_NAME = re.compile(r"part-([0-9a-f]{32})\.parquet")
+logger = logging.getLogger(__name__)
 
 Half = NDArray[np.float16]
 Progress = Callable[[int], None]
@@ -115,11 +122,39 @@ class VectorCache:
                     raise
 
     def _blocks(self, path: str, ends: tuple[object, object] | None = None) -> Iterator[pl.DataFrame]:
+        """The rows of a part in blocks; none, and the part goes, where it is not what was written.
+
+        Raises:
+            FileNotFoundError: it is gone, as another process merged it away.
+        """
+        name = _NAME.fullmatch(path.rsplit("/", 1)[1])
+        if not (name and is_sound(self.lake.fs, path, name[1])):
+            self._drop(path, "its bytes do not fit its name")
+            return
         with self.lake.fs.open(path, "rb") as file:
             part = pq.ParquetFile(file)
+            if not self._is_ours(part.schema_arrow):
+                self._drop(path, "its vectors are of another model")
+                return
             for group in range(part.metadata.num_row_groups):
                 if ends is None or _meets(part.metadata.row_group(group), ends):
                     yield pl.DataFrame(part.read_row_group(group))
+
+    def _is_ours(self, schema: Any) -> bool:  # noqa: ANN401 - pyarrow has no types
+        """Whether the columns are those of a part of this encoder."""
+        if schema.names != ["persona_id", "unknown_share", "vector"]:
+            return False
+        vector = schema.field("vector").type
+        return bool(pa.types.is_fixed_size_list(vector)) and vector.list_size == self.encoder.dimension
+
+    def _drop(self, path: str, why: str) -> None:
+        """Remove a part that cannot be used.
+
+        Raises:
+            FileNotFoundError: it is gone already.
+        """
+        self.lake.fs.rm(path)
+        logger.warning("%s was removed: %s; its texts are encoded again", path, why)
 
     # Writing
 

@@ -195,7 +195,7 @@ class CallIndex:
         """Bind to a template; nothing is read yet. `set_aside` is told path and reason of a part that is damaged."""
         self._lake, self._set_aside = lake, set_aside
         self._folder = f"{lake.root}/{CALLS.name}/template={check_key(template)}"
-        self._store = lake if lake.is_local else _cache_of(lake)
+        self._store = lake if lake.is_local else cache_of(lake)
         self._files = f"{self._store.root}/_index/{CALLS.name}/template={template}"
         self._listing = _Listing(lake, self._folder)
         self._parts: list[Part] = []
@@ -492,7 +492,7 @@ def is_of_the_system(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno is not None
 
 
-def _cache_of(lake: Lake) -> Lake:
+def cache_of(lake: Lake) -> Lake:
     """A local folder for what belongs to a lake elsewhere."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Lake(caches / "persona-assets" / digest(str(lake.fs.unstrip_protocol(lake.root)).encode()))

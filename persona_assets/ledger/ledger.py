@@ -28,7 +28,8 @@ from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import CALLS, conform
-from persona_assets.lake.store import check_key, file_digest
+from persona_assets.lake.store import check_key
+from persona_assets.lake.verified import file_digest
 from persona_assets.ledger.call import RANK, Call
 from persona_assets.ledger.index import RELISTS, CallIndex, Hits, Keys, call_keys, is_of_the_system, read_ids
 from persona_assets.ledger.part_files import PartReader, calls_frame, each_once, encode_frame, merge_parts
@@ -150,6 +151,11 @@ class Ledger:
         """Which of these calls of a template are in the ledger, whichever shard asked; aligned with `call_ids`."""
         with self._lock:
             return self._index(template).held(pl.Series("call_id", call_ids, pl.String()))
+
+    def expire(self, template: str) -> None:
+        """Trust no listing of the parts that was made before, as another process has stored calls since."""
+        with self._lock:
+            self._index(template).expire()
 
     def answers(self, template: str, call_ids: Sequence[str], columns: Sequence[str] = ANSWER) -> pl.DataFrame:
         """The held ones among these calls of a template, whichever shard asked; one row per id, in no order.
@@ -345,5 +351,5 @@ class Ledger:
 
     def _template_path(self, template_digest: str) -> str:
         if not _DIGEST.fullmatch(template_digest):
-            raise PersonaAssetsError(f"{template_digest!r} is no template digest (32 hexadecimal digits)")
+            raise PersonaAssetsError(f"{template_digest!r} is not a template digest (32 hexadecimal digits)")
         return f"{self.lake.root}/templates/{template_digest}.json"

@@ -126,11 +126,7 @@ class _Part:
         """A row group, with columns that were added later."""
         there = self.parquet.schema_arrow.names
         table = self.parquet.read_row_group(group, columns=[name for name in columns if name in there])
-        for name in columns:
-            if name not in there:
-                value = pa.scalar(CALLS.later[name], _SCHEMA.field(name).type)
-                table = table.append_column(_SCHEMA.field(name), pa.repeat(value, len(table)))
-        return table.select(list(columns))
+        return _with_later(table, columns)
 
     def close(self) -> None:
         self.parquet.close()
@@ -163,6 +159,42 @@ def merge_parts(fs: AbstractFileSystem, keys: Mapping[str, Keys], target: str) -
                     waiting = [whole.slice(ROW_GROUP_ROWS)]
         if any(map(len, waiting)):
             parquet.write_table(pa.concat_tables(waiting))
+
+
+def columns_of(fs: AbstractFileSystem, path: str) -> list[str]:
+    """The columns of a part, of whichever version.
+
+    Raises:
+        pyarrow.ArrowException, OSError: it is not a whole part.
+    """
+    with fs.open(path, "rb") as file:
+        return list(pq.read_schema(file).names)
+
+
+def rename_columns(fs: AbstractFileSystem, path: str, target: str, names: Mapping[str, str]) -> int:
+    """Write a part of an earlier version, some of whose columns had other names, to the file `target`.
+
+    Holds one row group. Returns the number of calls.
+
+    Raises:
+        pyarrow.ArrowException, OSError: it is not a whole part.
+    """
+    with fs.open(path, "rb") as file, fs.open(target, "wb") as new, _writer(new) as parquet:
+        part = pq.ParquetFile(file, page_checksum_verification=True)
+        for group in range(part.metadata.num_row_groups):
+            table = part.read_row_group(group)
+            table = table.rename_columns([names.get(name, name) for name in table.column_names])
+            parquet.write_table(_with_later(table, CALLS.polars.names()).cast(_SCHEMA))
+        return int(part.metadata.num_rows)
+
+
+def _with_later(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """These columns of a table; those that were added later and that it lacks have their default."""
+    for name in columns:
+        if name not in table.column_names:
+            value = pa.scalar(CALLS.later[name], _SCHEMA.field(name).type)
+            table = table.append_column(_SCHEMA.field(name), pa.repeat(value, len(table)))
+    return table.select(list(columns))
 
 
 def _superseded(fs: AbstractFileSystem, paths: Sequence[str], keys: Sequence[Keys]) -> dict[int, Rows]:

@@ -10,7 +10,6 @@ from persona_assets.lake import Lake
 from persona_assets.lake.schemas import (
     CALL_COLUMNS,
     CALLS,
-    CHECK_RESULTS,
     DEDUPED_PERSONAS,
     FILTERED_PERSONAS,
     RAW_DOCUMENTS,
@@ -35,6 +34,7 @@ from persona_assets.lineage.model import (
     unverified,
     verdict,
 )
+from persona_assets.lineage.partitions import Partitions
 from persona_assets.lineage.steps import Steps
 from persona_assets.settings import Settings
 
@@ -62,6 +62,7 @@ class _Auditor:
         self.steps = Steps.of(settings)
         self.finder = Finder(lake, self.steps.task_tables)
         self.seals = verify.Seals(lake)
+        self.partitions = Partitions(lake, settings, self.seals)
         self.calls = CallAuditor(self.finder, self.steps, self.seals)
         self.known: dict[str, Node] = {}
 
@@ -86,15 +87,19 @@ class _Auditor:
         node = Node(kind, str(row[found.table.key]), found.asset, found.partition, row, _text(found))
         node.checks = self._checks(found.asset, found.partition)
         if found.table is not CALLS:
-            node.verifications.append(self.seals.partition(found.path))
+            node.verifications += self._stored(found)
         return node
 
+    def _stored(self, found: Found) -> list[Verification]:
+        """Whether the file of a row, and its partition, are what the record says."""
+        return self.partitions.of(self.finder.table(found.asset), found.partition, found.path)
+
     def _checks(self, asset: str, partition: str) -> list[CheckResult]:
-        rows = self.finder.near(CHECK_RESULTS, pl.col("check").is_not_null(), f"{asset}.{partition}")
-        return [
-            CheckResult(row["check"], row["passed"], row["failing"], row["created_at"].isoformat())
-            for row in (found.row for found in rows)
-        ]
+        table = self.finder.table(asset)
+        record = self.lake.record(table, partition) if table else None
+        if record is None:
+            return []
+        return [CheckResult(gate.name, gate.passed, gate.failing, record.committed_at) for gate in record.gates]
 
     # Documents
 
@@ -105,8 +110,8 @@ class _Auditor:
 
     def _crawled(self, found: Found) -> Node:
         node = crawl_node(self.finder, self.settings, found)
-        if self.finder.has(SHARD_FILES, found.partition):
-            node.verifications.append(self.seals.partition(self.lake.path(SHARD_FILES, found.partition)))
+        for path in self.finder.files(SHARD_FILES, found.partition):
+            node.verifications += self.partitions.of(SHARD_FILES, found.partition, path)
         return node
 
     # Personas
@@ -140,10 +145,10 @@ class _Auditor:
         for table in (FILTERED_PERSONAS, DEDUPED_PERSONAS):
             for copy in self.finder.near(table, here, found.partition):
                 copies[table.name] = copy
-                node.verifications += [self.seals.partition(copy.path), verify.copy_agrees(found, copy)]
+                node.verifications += [*self._stored(copy), verify.copy_agrees(found, copy)]
         mark = self.finder.mark(node.id, dump_of(found.partition))
         if mark:
-            node.verifications.append(self.seals.partition(mark.path))
+            node.verifications += self._stored(mark)
         if copies or mark:
             deduped = copies.get(DEDUPED_PERSONAS.name)
             node.verifications.append(verify.survivor(self.finder, node.id, found.partition, deduped))

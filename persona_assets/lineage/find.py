@@ -1,7 +1,7 @@
 """Where a row is: the tables, partitions and rejects that hold an id."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -43,8 +43,8 @@ def id_prefix(row_id: str) -> str:
     match = _ID.fullmatch(row_id)
     if not match:
         raise UsageError(
-            f"{row_id!r} is no id: give a document (doc_...), persona (per_...), sample (smp_...), call (call_...) or "
-            "rejected record (rec_...), each followed by 32 hexadecimal digits"
+            f"{row_id!r} is not an id: give a document (doc_...), persona (per_...), sample (smp_...), "
+            "call (call_...) or rejected record (rec_...), each followed by 32 hexadecimal digits"
         )
     return match.group(1)
 
@@ -91,7 +91,11 @@ class Finder:
 
     def has(self, table: Table, partition: str) -> bool:
         """Whether the partition has been materialised."""
-        return bool(self._paths_of(table, partition))
+        return bool(self.files(table, partition))
+
+    def files(self, table: Table, partition: str) -> list[str]:
+        """The file of a partition's rows, sound or not; none where it has not been materialised."""
+        return self._paths_of(table, partition)
 
     def first(self, table: Table, row_id: str, hint: str = "") -> Found | None:
         """The first row with this key, or None; the partition `hint` is looked at first."""
@@ -124,9 +128,7 @@ class Finder:
 
     def rejects(self, where: pl.Expr, shard: str = "") -> list[Found]:
         """Rejected rows that `where` holds for, of every step: those of one shard, or all."""
-        paths = self._listed(
-            "rejected", lambda: sorted(self.lake.fs.glob(f"{self.lake.root}/rejected/asset=*/*/data.parquet"))
-        )
+        paths = self._listed("rejected", self.lake.rejects_paths)
         return self._scan([path for path in paths if not shard or _partition_of(path) == shard], REJECTED, where)
 
     def call(self, call_id: str, template: str = "") -> Found | None:
@@ -152,8 +154,8 @@ class Finder:
         return ASSET_TABLES.get(name) or next((table for table in self.tasks if table.name == name), None)
 
     def _paths_of(self, table: Table, partition: str = "") -> list[str]:
-        paths = self._listed(table.name, lambda: self.lake.paths(table))
-        # Picked from the listing: a partition named by a stored row is no path to trust.
+        paths = self._listed(table.name, lambda: self.lake.recorded_paths(table))
+        # Picked from the listing: a partition named by a stored row is not a path to trust.
         return [path for path in paths if _partition_of(path) == partition] if partition else paths
 
     def _listed(self, name: str, listing: Callable[[], list[str]]) -> list[str]:
@@ -165,8 +167,8 @@ class Finder:
         found = []
         for path in self._holding(paths, table, where):
             with _naming(path):
+                _require_columns(pl.read_parquet_schema(self.lake.url(path)), path, table)
                 frame = self.lake.scan_paths([path], table).filter(where).collect()
-            _require_columns(frame, path, table)
             found += [Found(table, _partition_of(path), path, row) for row in frame.to_dicts()]
         return found
 
@@ -214,10 +216,13 @@ def _unreadable(path: str, why: str) -> PersonaAssetsError:
     return PersonaAssetsError(f"{path} cannot be read: {why}; restore it, or materialise the partition again")
 
 
-def _require_columns(frame: pl.DataFrame, path: str, table: Table) -> None:
+def _require_columns(schema: Mapping[str, pl.DataType], path: str, table: Table) -> None:
     """Raise PersonaAssetsError where a file lacks a column that every version of its table has, or has another type."""
     shared = _SAMPLE if "task" in table.polars else table.polars.names()
-    wrong = [name for name in shared if frame.schema.get(name) != table.polars[name]]
+    optional = set(table.later) | set(table.polars) - set(table.required)  # may have come later
+    wrong = [
+        name for name in shared if schema.get(name) != table.polars[name] and (name in schema or name not in optional)
+    ]
     if wrong:
         raise PersonaAssetsError(
             f"{path} is not what this program writes: column {wrong[0]} is missing or of another type; restore it, or "

@@ -30,10 +30,7 @@ def filter_personas(context: Context, shard: str) -> Report:
     started, lake, run_id = time.monotonic(), context.lake, context.run_id
     report = Report(extra={"not_compared": 0})
     cache = VectorCache(lake, load_encoder(context.settings.encoder), context.settings.max_unknown_share)
-    with (
-        lake.writer(FILTERED_PERSONAS, shard, run_id) as kept,
-        lake.rejects_writer(FILTERED_PERSONAS, shard, run_id) as rejected,
-    ):
+    with context.partition(FILTERED_PERSONAS, shard) as part:
         if context.progress:
             context.progress(0, total=sum(lake.row_count(table, shard) for table in SOURCES))
         for batch in _batches(lake, shard):
@@ -41,8 +38,8 @@ def filter_personas(context: Context, shard: str) -> Report:
             judged = judged.with_columns(run_id=pl.lit(run_id), created_at=pl.lit(datetime.now(UTC)))
             good = judged.filter(pl.col("reason").is_null()).drop("reason", "detail")
             bad = judged.filter(pl.col("reason").is_not_null())
-            kept.append(good)
-            rejected.append(_rejects(bad))
+            part.rows.append(good)
+            part.rejects.append(_rejects(bad))
             report.inputs += batch.height
             report.kept += good.height
             report.rejected.update(bad["reason"].to_list())

@@ -145,7 +145,7 @@ def contact_data(frame: pl.DataFrame) -> pl.Series:
 
 
 def personal_name(frame: pl.DataFrame) -> pl.Series:
-    """The persona is introduced by a personal name; naming somebody else, as a fan does, is no fault."""
+    """The persona is introduced by a personal name; naming somebody else, as a fan does, is not a fault."""
     first, last = _TEXT.str.extract(identifiers.LEADING_NAME, 1), _TEXT.str.extract(identifiers.LEADING_NAME, 2)
     common = first.str.contains(identifiers.OCCUPATION) | last.str.contains(identifiers.OCCUPATION)
     leading = pl.when(~common).then(pl.lit("a name in front"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from persona_assets.errors import UsageError
-from persona_assets.ids import canonical_json
+from persona_assets.ids import canonical_json, digest
 
 TAXONOMY = Path(__file__).with_name("taxonomy.yaml")
 LOW_VISIBILITY_SHARE = 0.5  # of single choices: without it two hops with fan-out 1 would seldom leave the visible web
@@ -35,6 +35,11 @@ class Relation(BaseModel):
 def taxonomy() -> tuple[Relation, ...]:
     """All relations, in the order of the file."""
     return load_taxonomy(TAXONOMY)
+
+
+def taxonomy_digest() -> str:
+    """Digest of all that choosing relations and asking for them depends on; comments of the file are not part of it."""
+    return digest(canonical_json([relation.model_dump() for relation in taxonomy()]))
 
 
 def load_taxonomy(path: Path) -> tuple[Relation, ...]:

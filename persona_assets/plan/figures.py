@@ -50,7 +50,7 @@ class PartitionPlan:
 
     `questions`, all of them, are `reused`, answered in the ledger, or `new`; `repairs` are calls beside them. Of the
     new ones `known` were rendered, to `known_bytes` in all. `rows` are those that the partition then has, `stored`
-    those that it has now. `done`: it stands already, and needs nothing.
+    those that it has now. `done`: it stands already, and stays as it is. `why`: of a stale one, what has changed.
     """
 
     asset: str
@@ -69,6 +69,7 @@ class PartitionPlan:
     cost: float = 0.0
     gpu_hours: float | None = None
     disk: float = 0.0
+    why: str = ""
 
     @property
     def calls(self) -> Amount:
@@ -156,10 +157,14 @@ def _plain(value: float) -> str:
 
 @dataclass
 class Plan:
-    """What a backfill would take. `unknown` are shards whose documents nobody can tell yet."""
+    """What a backfill would take. `unknown` are shards whose documents nobody can tell yet.
+
+    `held` are partitions that are stale and stay as they are, since making them anew would take calls.
+    """
 
     assets: list[AssetPlan]
     shards: int
+    held: list[AssetPlan] = field(default_factory=list)
     caps: list[Cap] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -204,6 +209,7 @@ class Plan:
                 {"setting": cap.setting, "cap": cap.cap, "left": cap.left, "needed": cap.needed, "line": cap.line}
                 for cap in self.caps
             ],
+            "kept_though_stale": [_asset_dict(asset) for asset in self.held],
             "unknown": self.unknown,
             "notes": self.notes,
         }
@@ -243,6 +249,7 @@ def _asset_dict(asset: AssetPlan) -> dict[str, Any]:
 def _partition_dict(plan: PartitionPlan) -> dict[str, Any]:
     return {
         "partition": plan.partition,
+        **({"why": plan.why} if plan.why else {}),
         "questions": round(plan.questions.value, 1),
         "reused": plan.reused,
         "new_calls": round(plan.new.value, 1),

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from persona_assets.checks.gates import is_complete
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Table
 from persona_assets.lake.schemas import (
@@ -17,13 +16,14 @@ from persona_assets.lake.schemas import (
 from persona_assets.lake.store import dump_of
 from persona_assets.plan.figures import Amount, AssetPlan, PartitionPlan, Plan
 from persona_assets.plan.funnel import Funnel
+from persona_assets.plan.needs import Needs
 from persona_assets.plan.price import Prices
 from persona_assets.plan.shard import Flow, Walks
 from persona_assets.plan.sources import DocumentRate, Source, find_sources
 from persona_assets.prompts import Template
+from persona_assets.state import LakeState, State
 from persona_assets.steps.runner import Context
 from persona_assets.tasks.step import load_tasks, task_table
-from persona_assets.tasks.target import is_short, target_of
 
 PERSONAS = (RAW_DOCUMENTS, EXTRACTED_PERSONAS, EXPANDED_PERSONAS, FILTERED_PERSONAS)
 
@@ -58,7 +58,8 @@ def make_plan(
     planner.walk()
     prices = Prices(context, planner.walks, tokens_per_second, gpus)
     assets = [prices.priced(asset) for asset in planner.assets() if asset.asset in chosen]
-    plan = Plan(assets, len(planner.shards), unknown=planner.unknown, notes=notes + planner.notes(chosen))
+    held = planner.needs.priced([held for held in planner.held if held.asset in chosen])
+    plan = Plan(assets, len(planner.shards), held, unknown=planner.unknown, notes=notes + planner.notes(chosen))
     plan.caps.extend(prices.caps(plan))
     plan.notes.extend(prices.notes(plan))
     return plan
@@ -94,13 +95,19 @@ class _Planner:
         self.tasks = {name: task for name, task in tasks.items() if name in chosen}
         self.funnel = Funnel(self.lake, context.settings, context.ledger)
         self.walks = Walks(context, tasks, self.funnel)
+        self.state = LakeState(context.lake, context.settings)
+        self.needs = Needs(context, self.state)
+        self.held: list[PartitionPlan] = []  # stale, and kept as they are
         self.rate = DocumentRate(self.lake, list(sources))
         self.unknown: list[str] = []
         self.flows: dict[str, Flow] = {}
         self.dumps: dict[str, PartitionPlan] = {}
         whole = not (scope.dumps or scope.shards)
         self.shards = [
-            source for source in sources if whole or source.dump in scope.dumps or source.shard in scope.shards
+            source
+            for source in sources
+            if source.shard not in self.state.skipped
+            and (whole or source.dump in scope.dumps or source.shard in scope.shards)
         ]
 
     def walk(self) -> None:
@@ -152,16 +159,21 @@ class _Planner:
     # Partitions
 
     def _plan(self, table: Table, key: str, *parents: PartitionPlan) -> PartitionPlan:
-        """A partition as it stands; done where nothing it is made of is to be made."""
-        stored = self.lake.row_count(table, key) if self.lake.exists(table, key) else 0
-        done = not self.scope.everything and all(parent.done for parent in parents) and self._stands(table, key)
-        return PartitionPlan(table.name, key, done, rows=Amount(stored), stored=stored)
+        """A partition as it stands; done where nothing it is made of is to be made.
 
-    def _stands(self, table: Table, key: str) -> bool:
-        if not is_complete(self.lake, table, key):
-            return False
-        task = self.tasks.get(table.name)
-        return task is None or not is_short(self.lake, table, key, target_of(self.context.settings, task))
+        One that is stale, and would take calls that nobody has allowed, is done as well: it stays as it is.
+        """
+        standing = self.state.of(table.name, key)
+        stored = standing.record.rows.rows if standing.record else 0
+        plan = PartitionPlan(table.name, key, rows=Amount(stored), stored=stored)
+        if self.scope.everything or not all(parent.done for parent in parents):
+            return plan
+        plan.done = not standing.to_do
+        if standing.state is State.STALE and (held := self.needs.held_back(standing)):
+            held.why = standing.why
+            self.held.append(held)
+            plan.done = True
+        return plan
 
     def _documents(self, flow: Flow, source: Source) -> bool:
         """Whether the documents of a shard are known, or can be told."""

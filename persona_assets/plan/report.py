@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from persona_assets.plan.figures import Amount, AssetPlan, Basis, Plan
+from persona_assets.plan.figures import Amount, AssetPlan, Basis, PartitionPlan, Plan
 from persona_assets.text.page import page
 
 BAR = 32  # characters of the longest bar
@@ -102,6 +102,22 @@ def token_lines(plan: Plan) -> list[str]:
                 asset.asset
             )
     return [f"{line}: {', '.join(assets)}" for line, assets in told.items()]
+
+
+def held_lines(held: list[AssetPlan]) -> list[str]:
+    """What is stale and kept as it is, why, and what making it anew would take; a line for each asset and reason."""
+    lines = []
+    for asset in held:
+        by_reason: dict[str, list[PartitionPlan]] = {}
+        for partition in asset.partitions:
+            by_reason.setdefault(partition.why, []).append(partition)
+        for why, found in by_reason.items():
+            calls = number(sum(partition.calls.value for partition in found))
+            cost = sum(partition.cost for partition in found)
+            which = found[0].partition if len(found) == 1 else f"{len(found):,} partitions"
+            paid = f", {money(cost)} of money" if cost else ""
+            lines.append(f"stale, kept as it is: {asset.asset} {which} ({why}); {calls} calls{paid} with --stale")
+    return lines
 
 
 def bars(plan: Plan) -> tuple[str, list[tuple[str, str, int]]]:

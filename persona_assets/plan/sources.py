@@ -4,11 +4,9 @@ import re
 import time
 from dataclasses import dataclass
 
-import polars as pl
-
-from persona_assets.crawl.arrival import plan_shards
-from persona_assets.dedup.seals import sealed_dumps
-from persona_assets.lake import Lake, Table
+from persona_assets.crawl.arrival import look
+from persona_assets.dedup.seals import sealed_shards
+from persona_assets.lake import Lake
 from persona_assets.lake.schemas import RAW_DOCUMENTS, SHARD_FILES
 from persona_assets.lake.store import dump_of
 from persona_assets.plan.figures import Amount, Basis
@@ -30,28 +28,21 @@ class Source:
         return dump_of(self.shard)
 
 
-class _Unwritten(Lake):
-    """A lake whose small tables are not written but kept: registers shards without anything being registered."""
-
-    def __init__(self, lake: Lake) -> None:
-        super().__init__(lake.url(lake.root))
-        self.kept: dict[str, pl.DataFrame] = {}
-
-    def write(self, table: Table, key: str, frame: pl.DataFrame, run_id: str) -> None:
-        self.kept[key] = frame
-
-
 def find_sources(lake: Lake, settings: Settings) -> tuple[list[Source], list[str]]:
     """All shards by key, registered or to be, and warnings about the folder of dumps."""
-    aside = _Unwritten(lake)
     every = settings.model_copy(update={"max_shards_per_tick": 10**9})
-    warnings = plan_shards(aside, every, time.time(), sealed_dumps(lake)).warnings
-    columns = ["shard", "file", "bytes"]
-    registered = lake.scan(SHARD_FILES).select(columns).collect()
-    manifests = pl.concat([registered, *(frame.select(columns) for frame in aside.kept.values())])
-    by_shard = manifests.sort(columns).group_by("shard", maintain_order=True).agg("file", "bytes")
-    found = [Source(shard, tuple(zip(files, sizes, strict=True))) for shard, files, sizes in by_shard.iter_rows()]
-    return found, warnings
+    arrival = look(lake, every, time.time(), sealed_shards(lake))
+    registered = lake.scan(SHARD_FILES).select("shard", "file", "bytes").collect().sort("shard", "file")
+    by_shard = registered.group_by("shard", maintain_order=True).agg("file", "bytes")
+    found = {
+        shard: Source(shard, tuple(zip(files, sizes, strict=True))) for shard, files, sizes in by_shard.iter_rows()
+    }
+    for planned in arrival.planned:
+        found.pop(planned.moved, None)
+        if planned.files:
+            files = sorted((file.name, file.bytes) for file in planned.files)
+            found[planned.shard] = Source(planned.shard, tuple(files))
+    return [found[shard] for shard in sorted(found)], arrival.warnings
 
 
 class DocumentRate:

@@ -35,11 +35,11 @@ class TokenCounter:
         path = Path(place)
         file = path / "tokenizer.json" if path.is_dir() else path
         if not file.is_file():
-            raise UsageError(f"PERSONA_TOKENIZER: {file} is no file; give a tokenizer.json, or the folder of a model")
+            raise UsageError(f"PERSONA_TOKENIZER: {file} is not a file: give a tokenizer.json, or a model's folder")
         try:
             self._tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
         except Exception as error:
-            raise UsageError(f"PERSONA_TOKENIZER: {file} is no tokenizer: {error}") from error
+            raise UsageError(f"PERSONA_TOKENIZER: {file} is not a tokenizer: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._layout = _layout(file.parent) if path.is_dir() else None

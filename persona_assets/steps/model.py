@@ -1,14 +1,19 @@
 """The words of a generating step: what it asks and is given, what became of each question, what its run did."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from persona_assets.engines.base import Engine
 from persona_assets.engines.select import Engines
+from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake, Table
+from persona_assets.lake.heartbeat import Holder
+from persona_assets.lake.leases import hold
+from persona_assets.lake.store import Making, PartitionWriter, Turn
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
@@ -123,6 +128,26 @@ class Progress(Protocol):
         ...
 
 
+class AlreadyMade(PersonaAssetsError):
+    """Another run has made a partition that this one waited for."""
+
+
+class Keeper(Protocol):
+    """Knows the graph: what partitions are made from, what shapes them, and which gates they have to pass."""
+
+    def making(self, table: Table, key: str, turn: Turn) -> Making:
+        """What goes into the record of a partition that is begun now."""
+        ...
+
+    def recipe(self, asset: str) -> dict[str, Any]:
+        """What would shape an asset's rows now."""
+        ...
+
+    def is_done(self, table: Table, key: str) -> bool:
+        """Whether a partition is as it would be made now; looks anew."""
+        ...
+
+
 @dataclass(frozen=True)
 class Context:
     """What every step needs to run: where it writes, who answers, under which settings and run.
@@ -136,11 +161,38 @@ class Context:
     run_id: str
     progress: Progress | None = None
     spent: Spent = field(default_factory=Spent)
+    keeper: Keeper | None = None
 
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger of this lake."""
         return Ledger(self.lake)
+
+    @contextmanager
+    def partition(self, table: Table, key: str) -> Iterator[PartitionWriter]:
+        """Write a partition as the keeper says; other runs that want it wait meanwhile.
+
+        Raises:
+            AlreadyMade: another run has made it, so there is nothing to do.
+            LeaseLost: another run took it over, as this one stood still; nothing was committed.
+        """
+        if self.keeper is None:
+            with self.lake.partition(table, key, self.run_id) as part:
+                yield part
+            return
+        with hold(self.lake, table.name, key, run_id=self.run_id, on_wait=self._tell) as lease:
+            if lease.waited and self.keeper.is_done(table, key):
+                raise AlreadyMade(f"{table.name} {key}: another run has made it meanwhile")
+            with self.lake.partition(table, key, self.run_id, self.keeper.making(table, key, lease)) as part:
+                yield part
+
+    def recipe(self, table: Table) -> dict[str, Any]:
+        """What would shape a table's rows now; nothing where nobody keeps the graph."""
+        return self.keeper.recipe(table.name) if self.keeper else {}
+
+    def _tell(self, holder: Holder, seconds: float) -> None:
+        if self.progress:
+            self.progress(0, note=f"waiting for {holder} ({seconds:,.0f} s)")
 
     def budget(self) -> Budget:
         """What may still be spent."""

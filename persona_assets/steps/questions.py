@@ -18,6 +18,7 @@ class Question:
     call_id: str
     prompt: Prompt | None = None
     repair: list[Message] | None = None
+    claim: int = 0  # number of the claim that it is asked under
 
 
 class Questions:

@@ -27,6 +27,7 @@ from persona_assets.steps.in_flight import Flight
 from persona_assets.steps.model import Answered, Ask, Context, Json, Outcome, Parsed, Progress, Reject, Report, Step
 from persona_assets.steps.outcomes import outcome_frames
 from persona_assets.steps.questions import Question, Questions
+from persona_assets.steps.turns import Turns
 
 __all__ = [
     "REPAIR",
@@ -68,8 +69,10 @@ class StepRunner:
         self.questions = Questions(step, self.identity, self.sampling)
         self.budget = context.budget()
         self.flight = Flight()
+        self.turns = Turns(context.lake, context.run_id, step.template.name, self.ledger, self.flight, self.budget)
         self.report = Report()
         self._repaired: set[str] = set()  # repair calls made by this run
+        self._has_more = False  # questions that the last stream has left unread
         self._began = time.monotonic()
 
     def run(self, asks: Callable[[], Iterable[Ask]], expected: int | None = None) -> Iterator[Outcome]:
@@ -140,44 +143,84 @@ class StepRunner:
 
     def _make(self, batches: Iterable[Sequence[Question]], note: Callable[[bytes], object]) -> None:
         """Make the calls that the ledger lacks, each stored before it is read; `note` is given every batch's ids."""
-        self._stream(self._missing(batches, note))
-        while self.flight.repairs and not self.budget.reached:  # those of the last answers
-            self._stream(self._missing((), note))
+        self.turns.begin()
+        try:
+            for requests in self._streams(iter(batches), note):
+                self._stream(requests)
+                self.turns.claims.release()
+        finally:
+            self.turns.end()
         if self.budget.reached:
             raise BudgetReached(
                 f"{self.step.table.name} {self.shard}: budget reached, {self.budget.reached}; what was answered is "
                 "kept: raise the cap, or wait for the next day, and run it again"
             )
 
-    def _missing(self, batches: Iterable[Sequence[Question]], note: Callable[[bytes], object]) -> Iterator[Request]:
+    def _streams(
+        self, batches: Iterator[Sequence[Question]], note: Callable[[bytes], object]
+    ) -> Iterator[Iterator[Request]]:
+        """What has to be asked, one stream after the other. Between two of them nothing of this run is on its way."""
+        yield self._missing(batches, note)
+        while not self.budget.reached:
+            if self.flight.repairs:  # those of the last answers
+                yield self._repairs()
+            elif self.turns.deferred:
+                if mine := self._others():
+                    yield self._ask(mine)
+                elif self.turns.deferred and not self.budget.reached:
+                    self.turns.claims.wait()
+            elif self._has_more:
+                yield self._missing(batches, note)
+            else:
+                return
+
+    def _missing(self, batches: Iterator[Sequence[Question]], note: Callable[[bytes], object]) -> Iterator[Request]:
         """What has to be asked; may be pulled on a thread of the engine's."""
+        self._has_more = True
         for batch in batches:
             ids = [question.call_id for question in batch]
             note(bytes.fromhex("".join([call_id[5:] for call_id in ids])) + _parents([q.ask for q in batch]))
-            self.flight.look()
-            held = self.ledger.held(self._template, ids)
-            reused = 0
-            for question, known in zip(batch, held.tolist(), strict=True):
-                yield from self._repairs()
-                if known or not self.flight.needs(question.call_id):
-                    reused += 1
-                elif self.budget.take():
-                    yield self._request(question)
-                else:
+            for some in _batched(batch, self.budget.at_once):
+                yield from self._ask(self._mine(some))
+                if self.budget.reached:
                     return
-            self.report.calls_reused += reused
-            self._tick(reused)
+            if self.turns.is_full:
+                return
+        self._has_more = False
         yield from self._repairs()
 
-    def _repairs(self) -> Iterator[Request]:
-        while self.flight.repairs:
-            repair = self.flight.repairs.popleft()
-            # An earlier run may have made it, where only the answer that it repairs was lost.
-            if self.ledger.held(self._template, [repair.call_id])[0]:
-                continue
+    def _mine(self, questions: Sequence[Question]) -> list[Question]:
+        """Those that this run has to ask."""
+        before = [*self.turns.deferred.values(), *questions]
+        return self._counted(before, self.turns.mine(questions))
+
+    def _others(self) -> list[Question]:
+        """Those that were left to other runs and have become this run's to ask."""
+        before = [*self.turns.deferred.values()]
+        return self._counted(before, self.turns.others())
+
+    def _counted(self, before: Sequence[Question], mine: list[Question]) -> list[Question]:
+        reused = _first(before) - _first(mine) - _first(self.turns.deferred.values())
+        self.report.calls_reused += reused
+        self._tick(reused)
+        return mine
+
+    def _ask(self, questions: Sequence[Question]) -> Iterator[Request]:
+        for at, question in enumerate(questions):
+            if question.repair is None:
+                yield from self._repairs()
+            if not self.turns.claims.intact():
+                yield from self._ask(self._mine(questions[at:]))
+                return
             if not self.budget.take():
                 return
-            yield self._request(repair)
+            yield self._request(question)
+
+    def _repairs(self) -> Iterator[Request]:
+        while self.flight.repairs and not self.budget.reached:
+            repairs = [self.flight.repairs.popleft() for _ in range(len(self.flight.repairs))]
+            # An earlier run may have made them, where only the answers that they repair were lost.
+            yield from self._ask(self.turns.mine(repairs))
 
     def _request(self, question: Question) -> Request:
         self.flight.asked[question.call_id] = question
@@ -205,7 +248,9 @@ class StepRunner:
                 else:
                     answered.append((question, result))
             self._store(answered, len(results))
-            self.flight.land([result.call_id for result in results])
+            landed = [self.flight.asked[result.call_id] for result in results]
+            self.flight.land([question.call_id for question in landed])
+            self.turns.landed(landed)
             for question, completion in answered:
                 self._judge(question, completion)
             self._tick(asked)
@@ -277,12 +322,13 @@ class StepRunner:
     def _note(self) -> str:
         """Such as `212 in flight, 1,200 reused, 1,840 tokens/s, cost 0.0123, rate_limited 3`."""
         report = self.report
+        waiting = [f"{len(self.turns.deferred):,} left to other runs"] if self.turns.deferred else []
         if not (report.calls_made or report.faults):
-            return f"{report.calls_reused:,} reused" if report.calls_reused else ""
+            return ", ".join([f"{report.calls_reused:,} reused"] * bool(report.calls_reused) + waiting)
         rate = (report.tokens_in + report.tokens_out) / max(time.monotonic() - self._began, 1e-3)
         parts = [f"{len(self.flight.asked):,} in flight", f"{report.calls_reused:,} reused", f"{rate:,.0f} tokens/s"]
         parts += [f"cost {report.cost:,.4f}"] if report.cost else []
-        return ", ".join(parts + [f"{reason} {count:,}" for reason, count in report.faults.most_common()])
+        return ", ".join(parts + waiting + [f"{reason} {count:,}" for reason, count in report.faults.most_common()])
 
     # Rows
 
@@ -337,17 +383,14 @@ class StepRunner:
 def write_outcomes(runner: StepRunner, outcomes: Iterable[Outcome]) -> Report:
     """Write a partition and its rejects from a step's outcomes, every question accounted for (data contract 5)."""
     step, context, shard, report = runner.step, runner.context, runner.shard, runner.report
-    with (
-        context.lake.writer(step.table, shard, context.run_id) as kept,
-        context.lake.rejects_writer(step.table, shard, context.run_id) as rejected,
-    ):
+    with context.partition(step.table, shard) as part:
         for batch in _batched(outcomes, BATCH):
             rows, rejects = outcome_frames(step, batch, shard, context.run_id)
             report.inputs += len(batch)
             report.kept += rows.height
             report.rejected.update(rejects["reason"].to_list())
-            kept.append(rows)
-            rejected.append(rejects)
+            part.rows.append(rows)
+            part.rejects.append(rejects)
     return report
 
 
@@ -355,6 +398,11 @@ def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def _first(questions: Iterable[Question]) -> int:
+    """How many of these are not repairs."""
+    return sum(question.repair is None for question in questions)
 
 
 def _parents(asks: Sequence[Ask]) -> bytes:

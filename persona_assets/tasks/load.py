@@ -21,7 +21,7 @@ def load_tasks(settings: Settings) -> dict[str, Template]:
     """The bundled tasks and those of the folder `settings.tasks`, by name; each becomes an asset.
 
     Raises:
-        UsageError: the folder is missing, or a file is no usable task; the message names the file.
+        UsageError: the folder is missing, or a file is not a usable task; the message names the file.
     """
     tasks = dict(_bundled()) if settings.tasks is None else _with_own(settings.tasks)
     assets = {*tasks, EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name}
@@ -41,7 +41,7 @@ def _with_own(own: str) -> dict[str, Template]:
     tasks, found = dict(_bundled()), {name: FILES / f"{name}.yaml" for name in _bundled()}
     folder = Path(own)
     if not folder.is_dir():
-        raise UsageError(f"PERSONA_TASKS: {folder} is no folder of task files")
+        raise UsageError(f"PERSONA_TASKS: {folder} is not a folder of task files")
     for path in _paths(folder):
         task = _load(path)
         if task.name in found:

@@ -83,7 +83,7 @@ def valid_tool(sample: Sample) -> str | None:
     """`function_name` is an identifier, `parameters` a JSON Schema of an object with properties, `returns` a schema."""
     name, parameters, returns = (sample.content.get(key) for key in ("function_name", "parameters", "returns"))
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or keyword.iskeyword(name):
-        return f"function_name {str(name)[:_SHOWN]!r} is no identifier"
+        return f"function_name {str(name)[:_SHOWN]!r} is not an identifier"
     return _bad_parameters(parameters) or _bad_returns(returns)
 
 
@@ -95,9 +95,9 @@ def _bad_parameters(parameters: Any) -> str | None:  # noqa: ANN401 - any JSON v
         return "parameters is no JSON Schema of type object with properties"
     bad = [name for name in properties if not _IDENTIFIER.fullmatch(name)]
     if bad:
-        return f"parameters: {bad[0][:_SHOWN]!r} is no identifier"
+        return f"parameters: {bad[0][:_SHOWN]!r} is not an identifier"
     missing = [name for name in parameters.get("required", []) if name not in properties]
-    return f"parameters: required names {missing[0][:_SHOWN]!r}, which is no property" if missing else None
+    return f"parameters: required names {missing[0][:_SHOWN]!r}, which is not a property" if missing else None
 
 
 def _bad_returns(returns: Any) -> str | None:  # noqa: ANN401 - any JSON value
@@ -106,7 +106,7 @@ def _bad_returns(returns: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 def _bad_schema(name: str, schema: Any) -> str | None:  # noqa: ANN401 - any JSON value
     if not isinstance(schema, Mapping):
-        return f"{name} is no object"
+        return f"{name} is not an object"
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:

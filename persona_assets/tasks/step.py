@@ -30,7 +30,7 @@ class TaskStep:
     """
 
     def __init__(self, template: Template) -> None:
-        """Raises UsageError where the template is no usable task."""
+        """Raises UsageError where the template is not a usable task."""
         self._template = template
 
     @cached_property

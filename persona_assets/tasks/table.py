@@ -32,7 +32,7 @@ def task_table(template: Template) -> Table:
     """The schema of a task's asset.
 
     Raises:
-        UsageError: the response schema is no object with properties, or a property cannot be a column.
+        UsageError: the response schema is not an object with properties, or a property cannot be a column.
     """
     schema = template.response_schema
     properties = schema.get("properties")

@@ -14,7 +14,7 @@ _TOKEN = rf"{_LETTER}|{_WORD}"
 
 
 def word_tokens(text: str) -> list[str]:
-    """The tokens of one text, in order, repeats kept; punctuation, symbols and emoji are no tokens."""
+    """The tokens of one text, in order, repeats kept; punctuation, symbols and emoji are not tokens."""
     return token_lists(pl.Series([text], dtype=pl.String))[0].to_list()  # type: ignore[no-any-return]
 
 

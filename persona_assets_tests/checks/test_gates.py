@@ -1,9 +1,9 @@
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from persona_assets.checks.gates import description, gate_names, is_complete, run_drift, run_gates
-from persona_assets.engines.base import fault_reject
+from persona_assets.checks.gates import description, gate_names, gates_of, run_drift, run_gates
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.catalog import query
 from persona_assets.lake.schemas import (
@@ -15,8 +15,9 @@ from persona_assets.lake.schemas import (
     RAW_DOCUMENTS,
 )
 from persona_assets.lake.sqlfiles import SQL
+from persona_assets.lake.store import Making
 from persona_assets.settings import load_settings
-from persona_assets_tests.rows import SHARD, document, persona, put, put_calls, put_rejects, reject, verdict
+from persona_assets_tests.rows import SHARD, document, draft, persona, put, put_calls, put_rejects, reject, verdict
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def failing(lake: Lake, table: Table) -> dict[str, int]:
-    return {o.name: o.failing for o in run_gates(lake, table, SHARD, load_settings(), "run") if not o.passed}
+    return {o.name: o.failing for o in run_gates(lake, draft(lake, table), load_settings()) if not o.passed}
 
 
 def test_a_sound_partition_passes_every_gate(lake: Lake) -> None:
@@ -44,7 +45,7 @@ def test_a_repeated_id_fails(lake: Lake) -> None:
 
 def test_a_null_fails_and_is_shown(lake: Lake) -> None:
     put(lake, EXTRACTED_PERSONAS, persona("1", "a", granularity=None), persona("2", "b"))
-    [outcome] = [o for o in run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run") if not o.passed]
+    [outcome] = [o for o in run_gates(lake, draft(lake, EXTRACTED_PERSONAS), load_settings()) if not o.passed]
     assert outcome.name == "no_nulls"
     assert outcome.head[0]["row_id"] == "per_1"
 
@@ -111,7 +112,9 @@ def deduped(lake: Lake) -> Lake:
 
 
 def failing_verdicts(lake: Lake) -> dict[str, int]:
-    return {o.name: o.failing for o in run_gates(lake, PERSONA_SURVIVORS, "d", load_settings(), "run") if not o.passed}
+    return {
+        o.name: o.failing for o in run_gates(lake, draft(lake, PERSONA_SURVIVORS, "d"), load_settings()) if not o.passed
+    }
 
 
 def test_what_was_published_follows_the_verdicts(deduped: Lake) -> None:
@@ -140,23 +143,22 @@ def test_a_survivor_may_be_in_an_earlier_dump_and_has_to_be_kept_in_the_one_that
     assert failing_verdicts(deduped) == {"parents_exist": 1, "survivors_named": 1}
 
 
-def test_a_partition_is_not_complete_when_something_else_stands_upstream(deduped: Lake) -> None:
-    for table, key in ((PERSONA_SURVIVORS, "d"), (DEDUPED_PERSONAS, SHARD)):
-        run_gates(deduped, table, key, load_settings(), "run")
-    assert is_complete(deduped, PERSONA_SURVIVORS, "d")
-    put(deduped, FILTERED_PERSONAS, persona("1", "a"), persona("2", "b"))
-    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2", of="1"), shard="d")
-    assert is_complete(deduped, DEDUPED_PERSONAS, SHARD), "written again, but nothing changed"
-    put(deduped, PERSONA_SURVIVORS, verdict("1"), verdict("2"), shard="d")
-    assert not is_complete(deduped, DEDUPED_PERSONAS, SHARD)
-    put(deduped, FILTERED_PERSONAS, persona("1", "a"), persona("3", "b"))
-    assert not is_complete(deduped, PERSONA_SURVIVORS, "d")
+def test_the_gates_stand_in_the_record_where_the_catalogue_shows_them(lake: Lake) -> None:
+    making = Making(judge=gates_of(lake, load_settings()))
+    with lake.partition(EXTRACTED_PERSONAS, SHARD, "run-7", making) as part:
+        part.rows.append(pl.DataFrame([persona("1", "a")], schema=EXTRACTED_PERSONAS.polars))
+    assert part.record is not None
+    assert part.record.failed == ["accounted"]
+    shown = query(lake, "SELECT asset, partition, gate, failing, run_id FROM gates WHERE NOT passed")
+    assert shown.rows() == [("extracted_personas", SHARD, "accounted", 1, "run-7")]
 
 
-def test_results_are_recorded_for_the_audit(lake: Lake) -> None:
-    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run-7")
-    frame = query(lake, "SELECT asset, partition, run_id, bool_and(passed) AS passed FROM check_results GROUP BY ALL")
-    assert frame.rows() == [("extracted_personas", SHARD, "run-7", True)]
+def test_gates_see_what_is_about_to_be_committed_and_not_what_stands(lake: Lake) -> None:
+    put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("1", "a"), persona("2", "b"))
+    with lake.partition(EXTRACTED_PERSONAS, SHARD, "run", Making(judge=gates_of(lake, load_settings()))) as part:
+        part.rows.append(pl.DataFrame([persona("1", "a"), persona("2", "b")], schema=EXTRACTED_PERSONAS.polars))
+    assert part.record is not None
+    assert part.record.failed == []
 
 
 def shard_of(lake: Lake, index: int, rows: int, characters: int) -> None:
@@ -191,37 +193,3 @@ def test_an_empty_shard_drifts(lake: Lake) -> None:
     shard_of(lake, 4, rows=0, characters=0)
     volume, _ = run_drift(lake, RAW_DOCUMENTS)
     assert [row["partition_key"] for row in volume.head] == ["d.0004"]
-
-
-def test_a_partition_is_complete_when_its_gates_passed_on_these_rows(lake: Lake) -> None:
-    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
-    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
-    assert is_complete(lake, EXTRACTED_PERSONAS, SHARD)
-    lake.write(EXTRACTED_PERSONAS, SHARD, lake.read(EXTRACTED_PERSONAS, SHARD), "a later run")
-    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
-
-
-def test_a_partition_whose_gate_failed_is_not_complete(lake: Lake) -> None:
-    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
-    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
-    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
-
-
-def test_a_partition_without_its_commit_record_is_not_complete(lake: Lake) -> None:
-    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
-    Path(lake.commit_path(lake.path(EXTRACTED_PERSONAS, SHARD))).unlink()  # as a kill after the rename leaves it
-    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
-
-
-def test_a_partition_with_questions_that_the_engine_failed_on_is_not_complete(lake: Lake) -> None:
-    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
-    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_b", "engine_timeout"))
-    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
-    assert not is_complete(lake, EXTRACTED_PERSONAS, SHARD)
-
-
-def test_a_partition_with_a_question_that_can_never_be_answered_is_complete(lake: Lake) -> None:
-    put(lake, EXTRACTED_PERSONAS, persona("1", "a"))
-    put_rejects(lake, EXTRACTED_PERSONAS, reject(EXTRACTED_PERSONAS, "doc_b", fault_reject("bad_request")))
-    run_gates(lake, EXTRACTED_PERSONAS, SHARD, load_settings(), "run")
-    assert is_complete(lake, EXTRACTED_PERSONAS, SHARD)

@@ -10,6 +10,7 @@ import pytest
 
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import RAW_DOCUMENTS
+from persona_assets_tests.old_lake import unpack
 from persona_assets_tests.rows import document, put
 
 RUN = [sys.executable, "-m", "persona_assets"]
@@ -25,7 +26,7 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
     ("arguments", "said"),
     [
         (("sql", "DROP VIEW fate"), "read-only"),
-        (("audit", "per_123"), "is no id"),
+        (("audit", "per_123"), "is not an id"),
         (("inspect", "missing.wet"), "no such file: missing.wet"),
         (("run", "--dumps", "nowhere"), "no such folder of dumps"),
         (("frobnicate",), "No such command"),
@@ -90,3 +91,26 @@ def test_the_catalogue_is_written_where_it_is_said(tmp_path: Path) -> None:
 def test_help_names_every_command(tmp_path: Path) -> None:
     shown = run(tmp_path, "--help").stdout
     assert all(name in shown for name in ("demo", "run", "plan", "inspect", "dedup", "audit", "sql", "catalog"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "--dumps", "."), ("plan", "--dumps", "."), ("audit", "per_" + "0" * 32), ("sql", "SELECT 1"), ("status",)],
+)
+def test_a_lake_of_version_0_1_is_named_with_the_command_that_brings_it_up(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "lake" / "_commits").mkdir(parents=True)
+    done = run(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.strip().splitlines()
+    assert "was made by version 0.1; `persona-assets migrate` brings it up to date" in line
+
+
+def test_migrate_says_what_it_did_and_what_dagster_was_told(tmp_path: Path) -> None:
+    place = unpack(tmp_path)
+    done = run(place, "migrate", "--json", TASKS="tasks")
+    said = json.loads(done.stdout)
+    assert (said["was_old"], said["calls"], said["not_done"], said["notes"]) == (True, 273, [], [])
+    assert said["dagster"] == {"told": 50, "known": 0}
+    assert (run(place, "migrate", "--lake", "nowhere").returncode, done.returncode) == (2, 0)

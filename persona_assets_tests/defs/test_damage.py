@@ -7,23 +7,18 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance
 
-from persona_assets.crawl.arrival import plan_shards
-from persona_assets.defs.damage import ASSET, NAME
-from persona_assets.defs.jobs import SHARD_JOB
 from persona_assets.defs.partitions import register
 from persona_assets.lake import Lake
 from persona_assets.ledger.ledger import Ledger
-from persona_assets.settings import load_settings
+from persona_assets_tests.defs.running import planned, run_job
 
 Drop = Callable[..., Path]
-SOUND = dg.AssetCheckKey(dg.AssetKey(ASSET), NAME)
+SOUND = dg.AssetCheckKey(dg.AssetKey("extracted_personas"), "ledger_parts_sound")
 SHARD = "crawl-1.0000"
 
 
 def extract(instance: DagsterInstance, definitions: dg.Definitions) -> dg.ExecuteInProcessResult:
-    chosen = [dg.AssetKey("raw_documents"), dg.AssetKey("extracted_personas")]
-    job = definitions.resolve_job_def(SHARD_JOB)
-    return job.execute_in_process(instance=instance, partition_key=SHARD, asset_selection=chosen)
+    return run_job(instance, definitions, "crawl_to_personas", SHARD, "", "raw_documents", "extracted_personas")
 
 
 def verdict(instance: DagsterInstance) -> tuple[bool, dict[str, Any]]:
@@ -39,8 +34,7 @@ def test_a_damaged_part_is_named_with_its_calls_and_a_remedy(
     instance: DagsterInstance, definitions: dg.Definitions, drop: Drop, workplace: Path
 ) -> None:
     drop("crawl-1", "a.jsonl", 1, 2, 3)
-    settings = load_settings()
-    register(instance, [shard.shard for shard in plan_shards(Lake(settings.lake), settings, 2e9).shards])
+    register(instance, planned())
     assert extract(instance, definitions).success
     assert verdict(instance) == (True, {"parts": 0, "calls": 0})
 

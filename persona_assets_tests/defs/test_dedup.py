@@ -12,21 +12,21 @@ from dagster import DagsterInstance
 from typer.testing import CliRunner
 
 from persona_assets.cli.app import app
-from persona_assets.crawl.arrival import plan_shards
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.seals import LATE_REMEDY, REBUILD
-from persona_assets.defs.jobs import DUMP_JOB, PUBLISH_JOB, SHARD_JOB
-from persona_assets.defs.launch import materialise_shards
+from persona_assets.defs.checks import JUDGES
+from persona_assets.defs.jobs import STAGES
 from persona_assets.defs.metadata import DUMPS_SHOWN, duplicate_rates_markdown, partition_metadata
 from persona_assets.defs.partitions import register
-from persona_assets.lake import Lake
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, FILTERED_PERSONAS, PERSONA_SURVIVORS
-from persona_assets.settings import load_settings
+from persona_assets.making import Made
 from persona_assets_tests.dedup.lakes import add_shard, context, make_lake
 from persona_assets_tests.dedup.lakes import register as register_shard
+from persona_assets_tests.defs.running import lake, planned, run, run_job
 
 Drop = Callable[..., Path]
+SHARD_JOB, DUMP_JOB, PUBLISH_JOB = STAGES
 SEALS = dg.AssetCheckKey(dg.AssetKey("persona_survivors"), "sealed_shards_unchanged")
 
 
@@ -40,10 +40,6 @@ def shards(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return planned()
 
 
-def silent(asset: str, partition: str) -> Callable[..., None]:
-    return lambda done, total=None, note="": None
-
-
 def remake(instance: DagsterInstance, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch) -> None:
     """Materialise a shard again by hand, under other settings, so that it holds fewer personas."""
     before = lake().row_count(FILTERED_PERSONAS, "crawl-1.0000")
@@ -51,27 +47,6 @@ def remake(instance: DagsterInstance, definitions: dg.Definitions, monkeypatch: 
     made = ("extracted_personas", "expanded_personas", "filtered_personas")
     assert run_job(instance, definitions, SHARD_JOB, "crawl-1.0000", "", *made).success
     assert lake().row_count(FILTERED_PERSONAS, "crawl-1.0000") < before
-
-
-def planned() -> list[str]:
-    settings = load_settings()
-    return [shard.shard for shard in plan_shards(Lake(settings.lake), settings, 2e9).shards]
-
-
-def lake() -> Lake:
-    return Lake(load_settings().lake)
-
-
-def run_job(
-    instance: DagsterInstance, definitions: dg.Definitions, job: str, first: str, last: str = "", *assets: str
-) -> dg.ExecuteInProcessResult:
-    """A run of one partition or, as a backfill launches it, of a range."""
-    ends = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-    chosen = {"asset_selection": [dg.AssetKey(asset) for asset in assets]} if assets else {}
-    found = definitions.resolve_job_def(job)
-    if last:
-        return found.execute_in_process(instance=instance, tags=ends, **chosen)
-    return found.execute_in_process(instance=instance, partition_key=first, **chosen)
 
 
 def one_by_one(instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]) -> None:
@@ -89,7 +64,7 @@ def backwards(instance: DagsterInstance, definitions: dg.Definitions, shards: li
 
 
 def ranged(instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]) -> None:
-    run_job(instance, definitions, SHARD_JOB, shards[0], shards[-1])
+    run_job(instance, definitions, SHARD_JOB, shards[0], "crawl-2.0001")  # a box, with one corner that is no shard
     run_job(instance, definitions, DUMP_JOB, "crawl-1", "crawl-2")
 
 
@@ -157,13 +132,14 @@ def test_a_sealed_shard_that_changes_is_reported_and_the_named_command_rebuilds(
     [text] = said.values()
     assert re.match(rf"\d+ personas new, \d+ gone: `{REBUILD}` rebuilds .*--assets .* --partition crawl-1`", text)
 
+    monkeypatch.setenv("PERSONA_STALE", "calls")
     run = CliRunner().invoke(app, REBUILD.split()[1:])
     assert run.exit_code == 0, run.output
     assert verdict_on_seals(home) == (True, {})
     after = kept(lake().scan(PERSONA_SURVIVORS))
     assert after != before
     assert ids(lake().scan(DEDUPED_PERSONAS)) == after
-    sampled = lake().scan_paths(sorted(lake().fs.glob(f"{lake().root}/math_problems/*/data.parquet")), DEDUPED_PERSONAS)
+    sampled = pl.scan_parquet(f"{lake().root}/math_problems/*/*.parquet", hive_partitioning=False)
     assert ids(sampled.select(pl.col("persona_ids").explode().alias("persona_id"))) == after
     assert CliRunner().invoke(app, REBUILD.split()[1:]).output.startswith("everything is materialised already")
 
@@ -172,30 +148,29 @@ def test_a_rebuild_need_not_read_the_crawl_files_and_publishes_the_dumps_after_i
     instance: DagsterInstance, definitions: dg.Definitions, shards: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(instance, shards)
-    failures: list[str] = []
-
     one_by_one(instance, definitions, shards)
     for shard in shards:
         run_job(instance, definitions, PUBLISH_JOB, shard, "", "deduped_personas")
     remake(instance, definitions, monkeypatch)
-    stale = ["crawl-1.0000", "crawl-1.0001"]
-    steps = materialise_shards(instance, definitions, stale, silent, failures, again=False)
+    steps, outcome = run(instance, definitions)
     made = [(step.asset, step.partition) for step in steps]
-    assert failures == []
-    assert {asset for asset, _ in made}.isdisjoint({"raw_documents", "filtered_personas"})
+    assert outcome.failures == []
+    assert [(plan.asset, plan.partition) for plan in outcome.held] == [("extracted_personas", "crawl-1.0001")]
+    # The stored calls answer for the page that both dumps hold.
+    assert {shard for asset, shard in made if asset == "filtered_personas"} == {"crawl-2.0000"}
+    assert "raw_documents" not in {asset for asset, _ in made}
     assert {dump for asset, dump in made if asset == "persona_survivors"} == {"crawl-1", "crawl-2"}
     assert {shard for asset, shard in made if asset == "deduped_personas"} == set(shards)
     assert ids(lake().scan(DEDUPED_PERSONAS)) == kept(lake().scan(PERSONA_SURVIVORS))
 
 
 def test_a_shard_that_comes_to_a_sealed_dump_is_named(tmp_path: Path) -> None:
-    from persona_assets.defs.sealed import evaluate_seals
-
     here = make_lake(tmp_path, {"a.0000": ["A baker of rye bread"], "b.0000": ["A nurse who works at night"]})
     dedup_dump(context(here), "b")
-    assert [evaluation.passed for evaluation in evaluate_seals(here)] == [True]
+    [judge] = JUDGES["persona_survivors"]
+    assert [evaluation.passed for evaluation in judge(here)] == [True]
     register_shard(here, "a.0001")
-    [evaluation] = evaluate_seals(here)
+    [evaluation] = judge(here)
     assert not evaluation.passed
     said = evaluation.metadata["dump a, shard a.0001"].value
     assert said == f"registered after the dump was sealed: {LATE_REMEDY}"
@@ -207,7 +182,8 @@ HOSTILE = "![x](https://evil.example/x.png) | <script>alert(1)</script> `code`"
 def test_a_dump_shows_rates_recall_pairs_and_groups(tmp_path: Path) -> None:
     here = make_lake(tmp_path, {"a.0000": [HOSTILE, HOSTILE, "A nurse who works at night", "An old fisherman"]})
     [(_, report)] = dedup_dump(context(here), "a")
-    metadata = partition_metadata(here, PERSONA_SURVIVORS, "a", report)
+    made = Made("a", here.require(PERSONA_SURVIVORS, "a"), report)
+    metadata = partition_metadata(here, PERSONA_SURVIVORS, made)
     rates = {name: value for name, value in metadata.items() if name.startswith(("duplicate rate", "recall"))}
     assert {name: value for name, value in rates.items() if isinstance(value, float)} == {
         "duplicate rate": 0.25,
@@ -221,7 +197,9 @@ def test_a_dump_shows_rates_recall_pairs_and_groups(tmp_path: Path) -> None:
     assert groups[2].startswith("| 1 | `![x](https://evil.example/x.png) ¦ <script>alert(1)</script> 'code'` | `per_")
     assert "| compared exactly |" in str(metadata["pairs"].value)
     assert "| a | 4 | 25.00% | 25.00% | 0.00% | 0.00% | █" in str(metadata["duplicate rates of the dumps"].value)
-    shard = partition_metadata(here, DEDUPED_PERSONAS, "a.0000", publish_shard(context(here), "a.0000"))
+    published = publish_shard(context(here), "a.0000")
+    made = Made("a.0000", here.require(DEDUPED_PERSONAS, "a.0000"), published)
+    shard = partition_metadata(here, DEDUPED_PERSONAS, made)
     assert (shard["duplicate rate"], shard["duplicate rate exact"]) == (0.25, 0.25)
 
 

@@ -59,7 +59,7 @@ def over_http(lake: Lake, server: Server, **values: Any) -> Context:
 
 
 class Scripted:
-    """An engine in memory that answers by a function of the request; None is no result at all."""
+    """An engine in memory that answers by a function of the request; None is not a result at all."""
 
     def __init__(self, answer: Callable[[Request], str | None]) -> None:
         self.answer = answer

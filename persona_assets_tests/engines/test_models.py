@@ -68,6 +68,19 @@ def test_a_key_comes_from_the_variable_that_the_file_names(tmp_path: Path, monke
     assert "a-secret" not in repr(settings)
 
 
+def test_what_only_names_a_model_needs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the code location loads, and `status` tells, where the key is not set."""
+    monkeypatch.delenv("LARGE_KEY", raising=False)
+    file = tmp_path / "models.yaml"
+    file.write_text(
+        "models: {large: {engine: openai, model: big, api_key_env: LARGE_KEY}}\nassets: {math_problems: large}\n"
+    )
+    settings = Settings(models=str(file))
+    assert settings.for_asset("math_problems", with_key=False).model == "big"
+    with pytest.raises(UsageError, match="LARGE_KEY"):
+        settings.for_asset("math_problems")
+
+
 def test_one_engine_serves_all_steps_of_one_model(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LARGE_KEY", "a-secret")
     settings, engines = Settings(models=models(tmp_path)), Engines(lake)
@@ -105,7 +118,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(
 def test_a_variable_that_is_not_set_and_a_file_that_is_not_there_are_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="LARGE_KEY, named by api_key_env, is not set"):
         Settings(models=models(tmp_path)).for_asset("math_problems")
-    with pytest.raises(UsageError, match=r"PERSONA_MODELS: .*no file"):
+    with pytest.raises(UsageError, match=r"PERSONA_MODELS: .*not a file"):
         Settings(models=str(tmp_path / "none.yaml")).for_asset("math_problems")
 
 

@@ -1,3 +1,4 @@
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from persona_assets.lake import Lake
+from persona_assets.ids import digest
+from persona_assets.lake import Lake, verified
 from persona_assets.lake import vectors as embeddings
 from persona_assets.lake.vectors import VectorCache
 from persona_assets.text.encoder import Encoder, load_encoder
@@ -175,3 +177,63 @@ def test_a_scan_tells_what_is_settled_and_what_waits(tmp_path: Path, encoder: Co
     part = next(VectorCache(Lake(tmp_path), encoder, 0.2).scan("a.0000"))
     assert part.schema["vector"] == pl.Array(pl.Float16, encoder.dimension)
     assert list(VectorCache(Lake(tmp_path), encoder, 0.2).scan("none.0000")) == []
+
+
+def _part(cache: VectorCache, shard: str = "a.0000") -> Path:
+    [path] = cache.parts(shard)
+    return Path(path)
+
+
+def _flattened(path: Path) -> None:
+    """All vectors of a part as the first one, under its old name."""
+    rows = pl.read_parquet(path)
+    vectors = pl.Series([rows["vector"][0].to_list()] * rows.height, dtype=rows.schema["vector"])
+    rows.with_columns(vector=vectors).write_parquet(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda path: path.write_bytes(b""), id="emptied"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-9]), id="cut"),
+        pytest.param(_flattened, id="changed"),
+    ],
+)
+def test_a_damaged_part_is_named_and_its_texts_are_encoded_again(
+    tmp_path: Path, encoder: Counting, damage: Callable[[Path], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = VectorCache(Lake(tmp_path), encoder, 0.2)
+    before = cache.vectors(personas())
+    path = _part(cache)
+    damage(path)
+    encoder.asked.clear()
+    after = VectorCache(Lake(tmp_path), encoder, 0.2).vectors(personas())
+    assert (after[1] == before[1]).all()
+    assert encoder.asked == [TEXTS[0], TEXTS[2]]
+    assert f"{path} was removed: its bytes do not fit its name" in caplog.text
+
+
+def test_a_part_of_another_model_is_removed(
+    tmp_path: Path, encoder: Counting, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = VectorCache(Lake(tmp_path), encoder, 0.2)
+    rows = pl.DataFrame(
+        {"persona_id": ["p1"], "unknown_share": [0.0], "vector": pl.Series([[1.0, 2.0]], dtype=pl.Array(pl.Float16, 2))}
+    )
+    data = io.BytesIO()
+    rows.write_parquet(data)
+    path = f"{cache.root}/shard=a.0000/part-{digest(data.getvalue())}.parquet"
+    cache.lake.write_bytes(path, data.getvalue())
+    assert cache.vectors(personas().head(1))[1].shape == (1, encoder.dimension)
+    assert f"{path} was removed: its vectors are of another model" in caplog.text
+
+
+def test_a_part_is_verified_once_per_process(
+    tmp_path: Path, encoder: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    real = verified.file_digest
+    monkeypatch.setattr(verified, "file_digest", lambda fs, path: hashed.append(path) or real(fs, path))
+    for _ in range(2):
+        VectorCache(Lake(tmp_path), encoder, 0.2).vectors(personas().head(1))
+    assert len(hashed) == 1

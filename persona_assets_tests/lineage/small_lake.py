@@ -1,4 +1,4 @@
-"""A small lake built by the real hops on five pages, and ways to tamper with a copy of it."""
+"""A small lake built by the real steps on five pages, and ways to tamper with a copy of it."""
 
 import io
 import json
@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
-from persona_assets.checks.gates import run_gates
 from persona_assets.crawl.arrival import plan_shards
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.dedup.run import dedup_dump, publish_shard
@@ -19,12 +17,18 @@ from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.ids import digest
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.schemas import DEDUPED_PERSONAS, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.lake.content import content_of
+from persona_assets.lake.records import StoredFile, record_path
+from persona_assets.lake.schemas import DEDUPED_PERSONAS, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS, REJECTED
+from persona_assets.lake.verified import file_digest
 from persona_assets.ledger.ledger import Ledger
+from persona_assets.lineage.find import Finder
+from persona_assets.lineage.steps import Steps
 from persona_assets.personas.expand import expand_personas
 from persona_assets.personas.extract import extract_personas
 from persona_assets.personas.filter import filter_personas
 from persona_assets.settings import Settings
+from persona_assets.state import LakeState
 from persona_assets.steps.runner import Context
 from persona_assets.tasks.load import FILES
 from persona_assets.tasks.step import load_tasks, run_task
@@ -116,7 +120,7 @@ class Small:
 
 
 def build(folder: Path) -> Small:
-    """Run every hop on the pages."""
+    """Make every asset of the pages."""
     dump = folder / "dumps" / "d"
     dump.mkdir(parents=True)
     (dump / "pages.wet").write_bytes(wet_file(PAGES))
@@ -124,17 +128,14 @@ def build(folder: Path) -> Small:
     (folder / "tasks").mkdir()
     (folder / "tasks" / "own_problems.yaml").write_text(_own_task(), encoding="utf-8")
     lake, engine = Lake(settings.lake), ScriptedEngine(settings)
-    context = Context(lake, settings, engine, "run-1")
     plan_shards(lake, settings, time.time() + 10)
-    ingest_shard(lake, settings, "run-1", SHARD)
-    for hop in (extract_personas, expand_personas, filter_personas):
-        hop(context, SHARD)
+    context = Context(lake, settings, engine, "run-1", keeper=LakeState(lake, settings))
+    for step in (ingest_shard, extract_personas, expand_personas, filter_personas):
+        step(context, SHARD)
     dedup_dump(context, "d")
     publish_shard(context, SHARD)
     for name in TASKS:
         run_task(context, load_tasks(settings)[name], SHARD)
-    for table in (RAW_DOCUMENTS, EXTRACTED_PERSONAS):
-        run_gates(lake, table, SHARD, settings, "run-1")
     return Small(lake, settings)
 
 
@@ -186,12 +187,29 @@ def value(lake: Lake, table: Table, row_id: str, column: str) -> Any:
 
 
 def tamper(lake: Lake, path: str, change: Callable[[pl.DataFrame], pl.DataFrame], *, reseal: bool = True) -> None:
-    """Change a partition's file; with `reseal` the commit record is forged to fit, so that it gives nothing away."""
-    change(pl.read_parquet(path, hive_partitioning=False)).write_parquet(path)
+    """Change a partition's file; with `reseal` name and record are forged to fit, so that they give nothing away."""
+    frame = change(pl.read_parquet(path, hive_partitioning=False))
+    frame.write_parquet(path)
     if reseal:
-        record = lake.commit_record(path)
-        assert record
-        lake.write_bytes(lake.commit_path(path), orjson.dumps(replace(record, sha256=lake.sha256(path))))
+        _forge(lake, path, frame)
+
+
+def _forge(lake: Lake, path: str, frame: pl.DataFrame) -> None:
+    parts = path.removeprefix(f"{lake.root}/").split("/")
+    rejected = parts[0] == "rejected"
+    asset, key = parts[1].removeprefix("asset=") if rejected else parts[0], parts[-2].split("=", 1)[1]
+    record = lake.records.latest(asset, key)
+    assert record
+    forged = f"{path.rsplit('/', 1)[0]}/{file_digest(lake.fs, path)}.parquet"
+    Path(path).rename(forged)
+    table = (
+        REJECTED if rejected else Finder(lake, Steps.of(settings_for(Path(lake.root).parent)).task_tables).table(asset)
+    )
+    whole = table is not None and set(table.polars) <= set(frame.columns)
+    content = content_of(frame.select(table.polars.names()), table) if table and whole else record.rows.content
+    file = StoredFile(Path(forged).name, Path(forged).stat().st_size, frame.height, content)
+    changed = replace(record, rejects=file) if rejected else replace(record, rows=file)
+    lake.write_bytes(record_path(lake.root, asset, key, record.generation), changed.as_json())
 
 
 def tamper_calls(lake: Lake, template: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:

@@ -19,6 +19,7 @@ from persona_assets.lake.schemas import (
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage import Status, audit
 from persona_assets.personas.extract import extract_personas
+from persona_assets.state import LakeState
 from persona_assets.steps.runner import Context
 from persona_assets.tasks.step import load_tasks, task_table
 from persona_assets_tests.lineage.small_lake import (
@@ -176,9 +177,10 @@ def test_rows_that_share_a_call_are_each_verified_with_their_own_document(small:
     later.mkdir()
     (later / "again.wet").write_bytes(wet_file({"https://again.example/": PAGES["https://bees.example/spring"]}))
     shard = plan_shards(small.lake, small.settings, 2e10).shards[0].shard
-    ingest_shard(small.lake, small.settings, "run-2", shard)
-    engine = ScriptedEngine(small.settings)
-    report = extract_personas(Context(small.lake, small.settings, engine, "run-2"), shard)
+    engine, keeper = ScriptedEngine(small.settings), LakeState(small.lake, small.settings)
+    run = Context(small.lake, small.settings, engine, "run-2", keeper=keeper)
+    ingest_shard(run, shard)
+    report = extract_personas(run, shard)
     assert report.calls_made == 0
     for persona_id in ids(small.lake, EXTRACTED_PERSONAS, pl.col("shard") == shard):
         assert statuses(small, persona_id) == {Status.OK}

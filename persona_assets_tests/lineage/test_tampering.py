@@ -1,12 +1,15 @@
 """Every kind of tampering is found. Commit records and part names are forged too, except where they are the subject."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.lake.records import record_folder, record_path
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
     EXPANDED_PERSONAS,
@@ -44,7 +47,7 @@ def test_a_changed_persona_text(small: Small) -> None:
     persona_id = seed(small.lake)
     path = small.lake.path(EXTRACTED_PERSONAS, SHARD)
     tamper(small.lake, path, setting("text", "Someone else", "persona_id", persona_id))
-    assert failed(small, persona_id) == {"id_recomputes", "row_parses_again", "copy_agrees"}
+    assert failed(small, persona_id) == {"id_recomputes", "row_parses_again", "copy_agrees", "made_from_holds"}
 
 
 def test_a_changed_persona_text_in_the_deduped_copy(small: Small) -> None:
@@ -59,7 +62,7 @@ def test_a_changed_document_text(small: Small) -> None:
     document_id = value(small.lake, EXTRACTED_PERSONAS, persona_id, "document_id")
     tamper(small.lake, small.lake.path(RAW_DOCUMENTS, SHARD), setting("text", "Other.", "document_id", document_id))
     assert failed(small, document_id) == {"id_recomputes"}
-    assert failed(small, persona_id) == {"id_recomputes", "call_key_recomputes"}
+    assert failed(small, persona_id) == {"id_recomputes", "call_key_recomputes", "made_from_holds"}
 
 
 def test_a_changed_url(small: Small) -> None:
@@ -90,7 +93,7 @@ def test_a_sample_given_to_another_persona(small: Small) -> None:
     asked = value(small.lake, table, sample_id, "persona_ids").to_list()
     other = only([found for found in ids(small.lake, DEDUPED_PERSONAS) if found not in asked])
     tamper(small.lake, small.lake.path(table, SHARD), setting("persona_ids", [other], "sample_id", sample_id))
-    assert failed(small, sample_id) == {"call_key_recomputes", "id_recomputes", "row_parses_again"}
+    assert failed(small, sample_id) == {"call_key_recomputes", "id_recomputes", "row_parses_again", "gates_hold"}
 
 
 def test_a_changed_answer(small: Small) -> None:
@@ -133,7 +136,7 @@ def test_a_model_changed_in_the_row_only(small: Small) -> None:
         small.lake.path(EXTRACTED_PERSONAS, SHARD),
         setting("model", "a better one", "persona_id", persona_id),
     )
-    assert failed(small, persona_id) == {"row_parses_again", "copy_agrees"}
+    assert failed(small, persona_id) == {"row_parses_again", "copy_agrees", "made_from_holds"}
 
 
 def test_a_changed_fill(small: Small) -> None:
@@ -149,7 +152,13 @@ def test_a_changed_parent_id(small: Small) -> None:
     other = only(ids(small.lake, EXTRACTED_PERSONAS, pl.col("text").str.contains("rye")))
     path = small.lake.path(EXPANDED_PERSONAS, SHARD)
     tamper(small.lake, path, setting("parent_persona_id", other, "persona_id", child))
-    assert failed(small, child) == {"id_recomputes", "call_key_recomputes", "row_parses_again", "copy_agrees"}
+    assert failed(small, child) == {
+        "id_recomputes",
+        "call_key_recomputes",
+        "row_parses_again",
+        "copy_agrees",
+        "made_from_holds",
+    }
 
 
 def test_personas_that_name_each_other_as_parents(small: Small) -> None:
@@ -166,11 +175,12 @@ def test_a_deleted_parent(small: Small) -> None:
     path = small.lake.path(RAW_DOCUMENTS, SHARD)
     tamper(small.lake, path, lambda frame: frame.filter(pl.col("document_id") != document_id))
     found = audit(small.lake, small.settings, persona_id)
-    assert {one.name for one in found.failures} == {"parent_exists"}
+    assert {one.name for one in found.failures} == {"parent_exists", "made_from_holds"}
     assert {one.name for one in found.verifications if one.status is Status.UNVERIFIED} == {
         "prompt_renders",
         "call_key_recomputes",
         "row_parses_again",
+        "gates_hold",
     }
 
 
@@ -178,7 +188,7 @@ def test_a_persona_deleted_where_it_was_made(small: Small) -> None:
     persona_id = seed(small.lake)
     path = small.lake.path(EXTRACTED_PERSONAS, SHARD)
     tamper(small.lake, path, lambda frame: frame.filter(pl.col("persona_id") != persona_id))
-    assert failed(small, persona_id) == {"copy_agrees"}
+    assert failed(small, persona_id) == {"copy_agrees", "made_from_holds"}
 
 
 def test_a_changed_template_file(small: Small) -> None:
@@ -204,17 +214,17 @@ def test_a_changed_timestamp_in_the_ledger(small: Small) -> None:
     assert failed(small, persona_id) == {"file_untouched"}
 
 
-def test_a_lost_commit_record(small: Small) -> None:
-    document_id = only(ids(small.lake, RAW_DOCUMENTS))
-    small.lake.fs.rm(small.lake.commit_path(small.lake.path(RAW_DOCUMENTS, SHARD)))
-    assert failed(small, document_id) == {"file_untouched"}
+def test_a_partition_whose_record_is_lost_is_not_there(small: Small) -> None:
+    persona_id = seed(small.lake)
+    small.lake.fs.rm(record_folder(small.lake.root, RAW_DOCUMENTS.name, SHARD), recursive=True)
+    assert failed(small, persona_id) == {"parent_exists"}
 
 
 def test_a_deleted_ledger_part(small: Small) -> None:
     persona_id = seed(small.lake)
     for path in Ledger(small.lake).paths("text_to_persona"):
         small.lake.fs.rm(path)
-    assert failed(small, persona_id) == {"call_exists"}
+    assert failed(small, persona_id) == {"call_exists", "gates_hold"}
 
 
 def test_a_repair_whose_first_call_is_gone(small: Small) -> None:
@@ -228,7 +238,7 @@ def test_a_removed_duplicate_marked_kept(small: Small) -> None:
     removed = only(ids(small.lake, PERSONA_SURVIVORS, ~pl.col("kept")))
     path = small.lake.path(PERSONA_SURVIVORS, "d")
     tamper(small.lake, path, setting("kept", True, "persona_id", removed))
-    assert failed(small, removed) == {"survivor"}
+    assert failed(small, removed) == {"survivor", "gates_hold"}
 
 
 def test_a_survivor_that_was_itself_removed(small: Small) -> None:
@@ -236,15 +246,15 @@ def test_a_survivor_that_was_itself_removed(small: Small) -> None:
     survivor = value(small.lake, PERSONA_SURVIVORS, removed, "survivor_id")
     path = small.lake.path(PERSONA_SURVIVORS, "d")
     tamper(small.lake, path, setting("kept", False, "persona_id", survivor))
-    assert failed(small, removed) == {"survivor"}
-    assert failed(small, survivor) == {"survivor"}
+    assert failed(small, removed) == {"survivor", "gates_hold"}
+    assert failed(small, survivor) == {"survivor", "gates_hold", "made_from_holds"}
 
 
 def test_a_persona_smuggled_past_dedup(small: Small) -> None:
     removed = only(ids(small.lake, PERSONA_SURVIVORS, ~pl.col("kept")))
     row = small.lake.read(FILTERED_PERSONAS, SHARD).filter(pl.col("persona_id") == removed)
     tamper(small.lake, small.lake.path(DEDUPED_PERSONAS, SHARD), lambda frame: pl.concat([frame, row]))
-    assert failed(small, removed) == {"survivor"}
+    assert failed(small, removed) == {"survivor", "gates_hold"}
 
 
 def test_a_kept_persona_deleted_from_the_deduped_table(small: Small) -> None:
@@ -258,13 +268,14 @@ def test_a_persona_unknown_to_the_survivors_of_its_dump(small: Small) -> None:
     persona_id = seed(small.lake)
     path = small.lake.path(PERSONA_SURVIVORS, "d")
     tamper(small.lake, path, lambda frame: frame.filter(pl.col("persona_id") != persona_id))
-    assert failed(small, persona_id) == {"survivor"}
+    assert failed(small, persona_id) == {"survivor", "made_from_holds"}
 
 
 def test_a_changed_manifest(small: Small) -> None:
+    document_id = only(ids(small.lake, RAW_DOCUMENTS))
     path = small.lake.path(SHARD_FILES, SHARD)
     tamper(small.lake, path, lambda frame: frame.with_columns(bytes=pl.lit(1, pl.Int64)), reseal=False)
-    assert failed(small, only(ids(small.lake, RAW_DOCUMENTS))) == {"file_untouched"}
+    assert failed(small, document_id) == {"file_untouched"}
 
 
 def test_a_changed_reject_reason(small: Small) -> None:
@@ -288,14 +299,93 @@ def test_a_document_that_names_a_file_outside_the_dumps(small: Small) -> None:
     tamper(small.lake, small.lake.path(RAW_DOCUMENTS, SHARD), change)
     manifest = small.lake.path(SHARD_FILES, SHARD)
     tamper(small.lake, manifest, lambda frame: frame.with_columns(file=pl.lit("../../lake/secret")))
-    assert failed(small, document_id) == {"crawl_record"}
+    assert failed(small, document_id) == {"crawl_record", "content_recomputes"}
+
+
+# What records say
+
+
+def changed_record(small: Small, asset: str, key: str, **values: Any) -> None:
+    """Forge a partition's record."""
+    record = small.lake.records.latest(asset, key)
+    assert record
+    path = record_path(small.lake.root, asset, key, record.generation)
+    small.lake.write_bytes(path, replace(record, **values).as_json())
+
+
+def found(small: Small, row_id: str, name: str) -> set[tuple[str, Status, str]]:
+    """The verifications of a name: what of, how they ended, and why."""
+    every = audit(small.lake, small.settings, row_id).verifications
+    return {(one.subject, one.status, one.detail) for one in every if one.name == name and one.status is not Status.OK}
+
+
+def test_rows_changed_with_forged_name_and_size_but_not_their_digest(small: Small) -> None:
+    document_id = only(ids(small.lake, RAW_DOCUMENTS))
+    content = small.lake.require(RAW_DOCUMENTS, SHARD).rows.content
+    path = small.lake.path(RAW_DOCUMENTS, SHARD)
+    tamper(small.lake, path, setting("language", "ru", "document_id", document_id))
+    record = small.lake.require(RAW_DOCUMENTS, SHARD)
+    changed_record(small, RAW_DOCUMENTS.name, SHARD, rows=replace(record.rows, content=content))
+    assert failed(small, document_id) == {"content_recomputes"}
+
+
+def test_gates_that_are_said_to_have_passed(small: Small) -> None:
+    document_id = only(ids(small.lake, RAW_DOCUMENTS))
+    gates = small.lake.require(RAW_DOCUMENTS, SHARD).gates
+    tamper(small.lake, small.lake.path(RAW_DOCUMENTS, SHARD), lambda frame: pl.concat([frame, frame]))
+    changed_record(small, RAW_DOCUMENTS.name, SHARD, gates=gates)
+    (one,) = found(small, document_id, "gates_hold")
+    assert one[:2] == ("raw_documents/d.0000", Status.FAILED)
+    assert "ids_unique: passed in the record" in one[2]
+
+
+def test_a_gate_that_is_missing_from_a_record(small: Small) -> None:
+    gates = small.lake.require(RAW_DOCUMENTS, SHARD).gates
+    changed_record(small, RAW_DOCUMENTS.name, SHARD, gates=gates[1:])
+    assert failed(small, only(ids(small.lake, RAW_DOCUMENTS))) == {"gates_hold"}
+
+
+def test_gates_of_other_thresholds_are_unverified_where_they_differ(small: Small) -> None:
+    strict = replace(small, settings=small.settings.model_copy(update={"max_reject_rate": 0.0}))
+    (one,) = found(strict, only(ids(small.lake, RAW_DOCUMENTS)), "gates_hold")
+    assert one[1:] == (Status.UNVERIFIED, "the gates, or their thresholds, have changed since")
+
+
+def test_an_input_that_was_made_anew_since_is_named(small: Small) -> None:
+    persona_id = seed(small.lake)
+    changed = small.lake.read(RAW_DOCUMENTS, SHARD).with_columns(language_confidence=pl.lit(0.5, pl.Float32))
+    small.lake.write(RAW_DOCUMENTS, SHARD, changed, "again")
+    assert (
+        "extracted_personas/d.0000",
+        Status.UNVERIFIED,
+        "made from an earlier version of raw_documents/d.0000",
+    ) in found(small, persona_id, "made_from_holds")
+
+
+def test_an_input_that_never_was_what_the_record_says(small: Small) -> None:
+    changed_record(small, EXTRACTED_PERSONAS.name, SHARD, made_from={f"raw_documents/{SHARD}": "0" * 32})
+    assert failed(small, seed(small.lake)) == {"made_from_holds"}
+
+
+def test_records_of_an_earlier_version_are_unverified_and_say_so(small: Small) -> None:
+    record = small.lake.require(EXTRACTED_PERSONAS, SHARD)
+    rows = replace(record.rows, content="")
+    changed_record(small, EXTRACTED_PERSONAS.name, SHARD, rows=rows, gates=(), made_from={})
+    persona_id = seed(small.lake)
+    for name in ("content_recomputes", "gates_hold", "made_from_holds"):
+        details = {detail for subject, _, detail in found(small, persona_id, name) if "extracted" in subject}
+        assert len(details) == 1
+        assert "of an earlier version" in details.pop()
+
+
+# Damaged files
 
 
 def test_a_file_that_is_no_parquet_any_more_is_named(small: Small) -> None:
     path = Path(small.lake.path(EXTRACTED_PERSONAS, SHARD))
     persona_id = seed(small.lake)
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(PersonaAssetsError, match=r"extracted_personas/shard=d\.0000/data\.parquet cannot be read"):
+    with pytest.raises(PersonaAssetsError, match=r"extracted_personas/shard=d\.0000/[0-9a-f]+\.parquet cannot be read"):
         audit(small.lake, small.settings, persona_id)
 
 

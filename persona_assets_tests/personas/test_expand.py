@@ -16,7 +16,7 @@ from persona_assets.personas.expand import ExpandStep, expand_personas
 from persona_assets.personas.taxonomy import choose
 from persona_assets.steps.runner import Ask
 from persona_assets_tests.personas.scripted import content, context, from_persona, invented, put_seeds, rejects, seed
-from persona_assets_tests.rows import SHARD, document, put
+from persona_assets_tests.rows import SHARD, document, draft, put
 
 FILL = {"persona_id": "per_a", "relation": "sibling", "relation_description": "a sister", "language": "en", "hop": 1}
 FREE = {"max_expanded_per_seed": 1000}
@@ -54,7 +54,7 @@ def test_rows_name_parent_relation_hop_and_root_document(tmp_path: Path) -> None
         assert row["relation"] in chosen
         expected = make_id("per", "doc_a", row["parent_persona_id"], row["relation"], row["text"])
         assert row["persona_id"] == expected
-    gates = run_gates(here.lake, EXPANDED_PERSONAS, SHARD, here.settings, "run")
+    gates = run_gates(here.lake, draft(here.lake, EXPANDED_PERSONAS, SHARD), here.settings)
     assert [gate.name for gate in gates if not gate.passed] == []
 
 

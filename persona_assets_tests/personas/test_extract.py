@@ -14,7 +14,7 @@ from persona_assets.personas.extract import ExtractStep, extract_personas
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask
 from persona_assets_tests.personas.scripted import content, context, from_document, put_documents, rejects
-from persona_assets_tests.rows import SHARD, document, put
+from persona_assets_tests.rows import SHARD, document, draft, put
 
 FILL = {
     "document_id": "doc_0",
@@ -149,7 +149,7 @@ def test_every_document_is_in_exactly_one_place(tmp_path: Path) -> None:
     }
     assert set(content(here.lake, EXTRACTED_PERSONAS)["document_id"]) == {"doc_0", "doc_4", "doc_5"}
     assert report.inputs == 6
-    gates = run_gates(here.lake, EXTRACTED_PERSONAS, SHARD, here.settings, "run")
+    gates = run_gates(here.lake, draft(here.lake, EXTRACTED_PERSONAS, SHARD), here.settings)
     assert [gate.name for gate in gates if not gate.passed] == []
 
 

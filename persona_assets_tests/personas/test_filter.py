@@ -13,7 +13,7 @@ from persona_assets.lake.vectors import VectorCache
 from persona_assets.personas.filter import filter_personas, relatedness
 from persona_assets.text.encoder import load_encoder
 from persona_assets_tests.personas.scripted import content, context, from_persona, put_seeds, rejects, seed
-from persona_assets_tests.rows import SHARD, document, put
+from persona_assets_tests.rows import SHARD, document, draft, put
 
 NURSE = "A night-shift nurse on a rural maternity ward who worries about staffing"
 PATIENT = "A young mother on the ward who cannot sleep before her operation"
@@ -45,7 +45,10 @@ def test_every_persona_is_in_exactly_one_place(tmp_path: Path) -> None:
         ("per_r", "per_n", "refusal", "call_r"),
     ]
     assert (report.inputs, report.kept, dict(report.rejected)) == (4, 2, {"not_a_person": 1, "refusal": 1})
-    gates = {gate.name: gate.passed for gate in run_gates(here.lake, FILTERED_PERSONAS, SHARD, here.settings, "run")}
+    gates = {
+        gate.name: gate.passed
+        for gate in run_gates(here.lake, draft(here.lake, FILTERED_PERSONAS, SHARD), here.settings)
+    }
     assert gates["accounted"]
     assert gates["ids_unique"]
     assert gates["parents_exist"]

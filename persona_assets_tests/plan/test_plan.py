@@ -230,7 +230,7 @@ def test_json_has_all_figures_and_their_basis(work: Work) -> None:
     value = json.loads(
         json.dumps(work.having(price_in=1.0, price_out=2.0).plan(gpus=2, tokens_per_second=100).as_dict())
     )
-    assert set(value) == {"shards", "assets", "total", "caps", "unknown", "notes"}
+    assert set(value) == {"shards", "assets", "total", "caps", "kept_though_stale", "unknown", "notes"}
     extracted = next(found for found in value["assets"] if found["asset"] == "extracted_personas")
     assert extracted["new_calls"] == 4
     assert extracted["basis"] == "assumed"

@@ -7,21 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from persona_assets.checks.gates import run_gates
 from persona_assets.crawl.arrival import plan_shards
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.crawl.shards import registered_shards
 from persona_assets.dedup.run import dedup_dump, publish_shard
-from persona_assets.dedup.seals import sealed_dumps
+from persona_assets.dedup.seals import sealed_shards
 from persona_assets.engines.base import Engine, ModelIdentity, Request, Result
 from persona_assets.engines.offline import OfflineEngine
-from persona_assets.lake import Lake, Table
+from persona_assets.lake import Lake
 from persona_assets.lake.schemas import (
-    DEDUPED_PERSONAS,
     EXPANDED_PERSONAS,
     EXTRACTED_PERSONAS,
     FILTERED_PERSONAS,
-    PERSONA_SURVIVORS,
     RAW_DOCUMENTS,
 )
 from persona_assets.personas.expand import expand_personas
@@ -31,8 +28,9 @@ from persona_assets.plan.figures import AssetPlan, Plan
 from persona_assets.plan.plan import Scope, make_plan
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
+from persona_assets.state import LakeState
 from persona_assets.steps.runner import Context, Report
-from persona_assets.tasks.step import load_tasks, run_task, task_table
+from persona_assets.tasks.step import load_tasks, run_task
 
 PAGES = [
     "Keeping bees through a cold spring asks for patience. A colony that comes out of winter light needs sugar syrup "
@@ -68,6 +66,18 @@ class Other(Refuses):
         return ModelIdentity("other", "1")
 
 
+class Named(LakeState):
+    """The state of a lake whose model is that of an engine which no settings name."""
+
+    def __init__(self, lake: Lake, settings: Settings, engine: Engine) -> None:
+        super().__init__(lake, settings)
+        self.engine = engine
+
+    def recipe(self, asset: str) -> dict[str, Any]:
+        declared = self.assets[asset]
+        return declared.recipe(self.settings, self.engine.identity(declared.step.template) if declared.step else None)
+
+
 @dataclass
 class Work:
     """A folder with dumps and a lake."""
@@ -93,7 +103,7 @@ class Work:
 
     def shards(self) -> list[str]:
         """All shards, what has arrived among them."""
-        plan_shards(self.lake, self.settings, time.time() + 10, sealed_dumps(self.lake))
+        plan_shards(self.lake, self.settings, time.time() + 10, sealed_shards(self.lake))
         return [shard.shard for shard in registered_shards(self.lake)]
 
     # Runs
@@ -101,32 +111,25 @@ class Work:
     def run(self, *, until: str = "", engine: Engine | None = None) -> dict[str, Report]:
         """Make every partition, up to the asset `until`; returns what each asset did, its partitions together."""
         done: dict[str, Report] = {}
-        context = Context(self.lake, self.settings, engine or OfflineEngine(self.settings), "run")
         shards = self.shards()
+        keeper = Named(self.lake, self.settings, engine) if engine else LakeState(self.lake, self.settings)
+        context = Context(self.lake, self.settings, engine or OfflineEngine(self.settings), "run", keeper=keeper)
         for shard in shards:
-            ingest_shard(self.lake, self.settings, "run", shard)
-            self._gate(RAW_DOCUMENTS, shard)
+            ingest_shard(context, shard)
         if until == "raw_documents":
             return done
         for table, step in zip(SHARD_TABLES[1:], (extract_personas, expand_personas, filter_personas), strict=True):
             for shard in shards:
                 _add(done, table.name, step(context, shard))
-                self._gate(table, shard)
             if until == table.name:
                 return done
         for dump in sorted({shard.rsplit(".", 1)[0] for shard in shards}):
-            for sealed, _ in dedup_dump(context, dump):
-                self._gate(PERSONA_SURVIVORS, sealed)
+            dedup_dump(context, dump)
         for shard in shards:
             publish_shard(context, shard)
-            self._gate(DEDUPED_PERSONAS, shard)
             for name, task in load_tasks(self.settings).items() if until != "deduped_personas" else ():
                 _add(done, name, run_task(context, task, shard))
-                self._gate(task_table(task), shard)
         return done
-
-    def _gate(self, table: Table, key: str) -> None:
-        run_gates(self.lake, table, key, self.settings, "run")
 
     # Plans
 

@@ -10,6 +10,7 @@ from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.settings import Settings
+from persona_assets.steps import budget
 from persona_assets.steps.budget import Budget, BudgetReached, Spent, Today
 from persona_assets.steps.runner import Context
 from persona_assets_tests.conftest import context
@@ -82,10 +83,10 @@ def test_what_the_ledger_answers_needs_no_budget(lake: Lake) -> None:
 
 def test_an_earlier_partition_stays_when_a_new_one_does_not_fit_the_budget(lake: Lake) -> None:
     run_step(context(lake, Answering()), 5)
-    before = lake.commit_record(lake.path(EXTRACTED_PERSONAS, SHARD))
+    before = lake.record(EXTRACTED_PERSONAS, SHARD)
     with pytest.raises(BudgetReached):
         run_step(context(lake, Answering(), max_calls_per_run=1), 9)
-    assert lake.commit_record(lake.path(EXTRACTED_PERSONAS, SHARD)) == before
+    assert lake.record(EXTRACTED_PERSONAS, SHARD) == before
 
 
 def test_a_day_counts_the_calls_of_all_runs_since_midnight_and_no_others(lake: Lake) -> None:
@@ -139,3 +140,55 @@ def test_a_call_that_failed_takes_nothing_from_the_budget() -> None:
 
 def test_completions_name_the_faults_of_their_tries() -> None:
     assert Completion("call_1", "", "stop", 1, 1, 0.1, ("timeout", "server_error")).retries == 2
+
+
+def test_a_merge_that_was_cut_short_counts_nothing_twice(lake: Lake) -> None:
+    ledger = Ledger(lake)
+    for number in range(4):
+        ledger.store("tiny", "d.0000", [call(number, created_at=datetime.now(UTC))])
+    left = {path: lake.fs.cat_file(path) for path in ledger.paths()}
+    early = Today(ledger)
+    assert early.spent().calls == 4
+    ledger.compact("tiny", "d.0000")
+    for path, data in left.items():
+        lake.fs.pipe_file(path, data)
+    for today in (early, Today(ledger)):
+        assert today.spent(fresh=True) == Spent(4, 32, 0.0)
+
+
+def test_a_part_that_is_merged_away_while_the_day_is_read_is_counted(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(lake)
+    for number in range(4):
+        ledger.store("tiny", "d.0000", [call(number, created_at=datetime.now(UTC))])
+    listed = budget.parts_since
+
+    def then_merged(*arguments: Any) -> list[str]:
+        found = listed(*arguments)
+        ledger.compact("tiny", "d.0000")
+        return found
+
+    monkeypatch.setattr(budget, "parts_since", then_merged)
+    assert Today(ledger).spent() == Spent(4, 32, 0.0)
+
+
+@pytest.mark.parametrize(("on_their_way", "room"), [(0, 3), (2, 1), (3, 0), (9, 0)])
+def test_a_days_cap_leaves_room_beside_what_is_on_its_way(lake: Lake, on_their_way: int, room: int) -> None:
+    ledger = Ledger(lake)
+    ledger.store("tiny", "d.0000", [call(number, created_at=datetime.now(UTC)) for number in range(2)])
+    found = Budget(Settings(max_calls_per_day=5), Spent(), Today(ledger))
+    assert found.room(on_their_way, changed=True) == room
+    found.end_day()
+    assert found.reached == ""
+
+
+def test_a_days_cap_is_reached_where_nothing_is_on_its_way(lake: Lake) -> None:
+    ledger = Ledger(lake)
+    found = Budget(Settings(max_calls_per_day=2), Spent(), Today(ledger))
+    assert found.room(0, changed=True) == 2
+    ledger.store("tiny", "d.0000", [call(number, created_at=datetime.now(UTC)) for number in range(2)])
+    assert found.room(0, changed=True) == 0
+    found.end_day()
+    assert found.reached == "2 of 2 calls a day (PERSONA_MAX_CALLS_PER_DAY)"
+    assert Budget(Settings(), Spent(), Today(ledger)).room(0, changed=True) is None

@@ -15,7 +15,7 @@ from persona_assets.steps.budget import BudgetReached
 from persona_assets.tasks.step import load_tasks, run_task, task_table
 from persona_assets.tasks.target import is_short
 from persona_assets_tests.conftest import context
-from persona_assets_tests.rows import persona, put
+from persona_assets_tests.rows import draft, persona, put
 
 POEM = Template.model_validate(
     {
@@ -116,7 +116,7 @@ def test_a_raised_target_asks_only_what_is_missing_and_the_partition_is_known_to
 def test_personas_that_were_not_needed_do_not_fail_a_gate(lake: Lake) -> None:
     people(lake, 50)
     ask(lake, Poet(), targets={"poems": 2})
-    gates = run_gates(lake, TABLE, "d.0000", Settings(), "run")
+    gates = run_gates(lake, draft(lake, TABLE, "d.0000"), Settings())
     assert {gate.name for gate in gates if not gate.passed} <= {"parents_exist"}  # the documents are not made here
     assert not lake.exists(RAW_DOCUMENTS, "d.0000")
 

@@ -1,124 +1,145 @@
-"""The Dagster UI as a person sees it, in headless Chromium, on a server of its own."""
+"""The Dagster UI as a person sees it, in headless Chromium, on a webserver and a daemon of its own."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 import pytest
 
 from persona_assets.crawl.arrival import plan_shards
-from persona_assets.lake import Lake
-from persona_assets.lake.schemas import RAW_DOCUMENTS
-from persona_assets.settings import Settings
+from persona_assets.defs.partitions import register
+from persona_assets.lake.schemas import PERSONA_SURVIVORS, RAW_DOCUMENTS, SHARD_FILES
 from persona_assets_tests.browser import CHROMIUM, Page, browser
-from persona_assets_tests.defs.conftest import PAGE
+from persona_assets_tests.defs.servers import SENSORS, Servers, running
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 ASSETS = ["raw_documents", "extracted_personas", "persona_survivors", "deduped_personas", "math_problems"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        try:
-            with urllib.request.urlopen(f"{url}/server_info") as answer:
-                json.load(answer)
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.5)
-    raise AssertionError("the server did not answer within two minutes")
+CHOICES = "a, li, label, [class*=MenuItem]"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with one registered shard that nothing has been made of."""
-    place = tmp_path_factory.mktemp("ui")
-    dump = place / "dumps" / "crawl-1"
-    dump.mkdir(parents=True)
-    (dump / "a.jsonl").write_text(
-        "".join(json.dumps({"text": PAGE.format(n=n), "url": f"https://bees{n}.example/"}) + "\n" for n in (1, 2))
-    )
-    home = place / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
-    settings = Settings(lake=str(place / "lake"), dumps=str(place / "dumps"), settle_s=0)
-    shards = [shard.shard for shard in plan_shards(Lake(settings.lake), settings, time.time() + 1).shards]
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        instance.add_dynamic_partitions("shards", shards)
-        instance.add_dynamic_partitions("dumps", ["crawl-1"])
-    return place
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Two registered dumps, of two shards and of one, of which nothing has been made."""
+    with running(tmp_path_factory.mktemp("ui")) as servers:
+        servers.drop("crawl-1", "a.jsonl", 1, 2)
+        servers.drop("crawl-2", "a.jsonl", 3)
+        servers.drop("crawl-2", "b.jsonl", 4)
+        plan_shards(servers.lake, servers.settings, 2e10)
+        with dg.DagsterInstance.from_config(str(servers.place / "home")) as instance:
+            register(instance, servers.lake.keys(SHARD_FILES))
+        yield servers
 
 
 @pytest.fixture(scope="module")
-def url(place: Path) -> Iterator[str]:
-    port = free_port()
-    environment = os.environ | {
-        "DAGSTER_HOME": str(place / "home"),
-        "PERSONA_LAKE": str(place / "lake"),
-        "PERSONA_DUMPS": str(place / "dumps"),
-    }
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "persona_assets.definitions", "-p", str(port)]
-    with (place / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=place, stdout=log, stderr=log, start_new_session=True)
-        try:
-            wait_until_up(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(process.pid, 15)
-            process.wait(30)
-
-
-@pytest.fixture(scope="module")
-def page(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with browser(tmp_path_factory.mktemp("profile")) as page:
         yield page
 
 
-def test_the_graph_shows_the_assets(page: Page, url: str) -> None:
+def opened(page: Page) -> bool:
+    """Whether a list of partitions is open."""
+    return bool(page.evaluate("!!document.querySelector('[placeholder=\"Filter partitions\"]')"))
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return holds()
+
+
+def choose(page: Page, choice: str) -> None:
+    """Choose in the first list of partitions from which nothing is chosen yet."""
+    for _ in range(10):  # a click while the dialogue still moves into place misses it
+        page.click("Select a partition or create one", selector="div, span", seconds=60)
+        if within(3, lambda: opened(page)):
+            break
+    page.click(choice, selector=CHOICES)
+    for _ in range(10):
+        page.click("Launch runs to materialize", selector="div, span, h1, h2")  # closes the list
+        if within(3, lambda: not opened(page)):
+            break
+
+
+def backfills(servers: Servers) -> list[str]:
+    """The backfills so far, the first first."""
+    query = "{ partitionBackfillsOrError { ... on PartitionBackfills { results { id } } } }"
+    return [one["id"] for one in reversed(servers.ask(query)["partitionBackfillsOrError"]["results"])]
+
+
+def launched(page: Page, servers: Servers) -> None:
+    """Launch the backfill of the dialogue, which then succeeds."""
+    before = len(backfills(servers))
+    page.click("Launch backfill", selector="button")
+    servers.wait(lambda: len(backfills(servers)) > before, f"a backfill; the page shows {page.text[-2000:]}")
+    found = servers.backfilled(backfills(servers)[-1])
+    assert found.status == "COMPLETED_SUCCESS", servers.told()
+    assert found.targeted == found.materialised
+
+
+def test_the_graph_shows_the_assets(page: Page, servers: Servers) -> None:
     groups = "%2C".join(f"global%40global%3A{group}" for group in ("corpus", "personas", "datasets"))
-    page.open(f"{url}/asset-groups?expanded={groups}")
+    page.open(f"{servers.url}/asset-groups?expanded={groups}")
     for name in ASSETS:
         assert page.shows(name, 60)
 
 
-def test_an_asset_page_shows_its_checks_and_columns(page: Page, url: str) -> None:
-    page.open(f"{url}/assets/extracted_personas?view=checks")
+def test_an_asset_page_shows_its_checks_and_columns(page: Page, servers: Servers) -> None:
+    page.open(f"{servers.url}/assets/extracted_personas?view=checks")
     assert page.shows("parents_exist", 60)
     page.click("calls_exist", selector="a, button, div[class]")
     assert page.shows("Every generated row has its call in the ledger")
     assert page.shows("This is a blocking asset check")
 
 
-def test_the_sensors_are_there_and_stopped(page: Page, url: str) -> None:
-    page.open(f"{url}/automation")
-    assert page.shows("new_crawl_dumps", 60)
-    assert page.shows("follow_new_data")
+def test_the_partitions_are_shown_by_dump_and_part(page: Page, servers: Servers) -> None:
+    page.open(f"{servers.url}/assets/filtered_personas?view=partitions")
+    for text in ("4 Partitions Selected", "crawl-1", "crawl-2", "0000", "0001"):
+        assert page.shows(text, 60)
 
 
-def test_a_partition_is_materialised_from_the_page(page: Page, url: str, place: Path) -> None:
-    page.open(f"{url}/assets/raw_documents?view=partitions")
+def test_a_partition_is_materialised_from_the_page(page: Page, servers: Servers) -> None:
+    page.open(f"{servers.url}/assets/raw_documents?view=partitions")
     page.click("Materialize…", seconds=60)
-    assert page.shows("Partition selection")
-    page.click("All")
+    choose(page, "crawl-1")
+    choose(page, "0000")
     assert page.shows("1 partition")
-    page.click("Launch")
-    lake, deadline = Lake(place / "lake"), time.monotonic() + 120
-    while not lake.exists(RAW_DOCUMENTS, "crawl-1.0000"):
-        assert time.monotonic() < deadline, (place / "server.log").read_text()[-3000:] + page.text
-        time.sleep(0.5)
-    assert lake.read(RAW_DOCUMENTS, "crawl-1.0000").height == 2
+    page.click("Launch", selector="button")
+    servers.wait(lambda: servers.lake.exists(RAW_DOCUMENTS, "crawl-1.0000"), "the partition is made")
+    assert servers.lake.read(RAW_DOCUMENTS, "crawl-1.0000").height == 2
+
+
+def test_everything_of_a_dump_and_then_its_survivors_alone_are_backfilled_from_the_pages(
+    page: Page, servers: Servers
+) -> None:
+    page.open(f"{servers.url}/asset-groups")
+    page.click("Materialize all", seconds=60)
+    choose(page, "crawl-2")
+    choose(page, "Select all")
+    launched(page, servers)
+    assert servers.done("crawl-2")
+
+    before = servers.lake.require(PERSONA_SURVIVORS, "crawl-2").generation
+    page.open(f"{servers.url}/assets/persona_survivors?view=partitions")
+    page.click("Materialize…", seconds=60)
+    choose(page, "crawl-2")
+    page.click("Launch", selector="button")
+    servers.wait(
+        lambda: servers.lake.require(PERSONA_SURVIVORS, "crawl-2").generation > before, "the survivors are made again"
+    )
+
+
+def test_the_sensors_are_stopped_and_a_dump_flows_once_they_are_turned_on(page: Page, servers: Servers) -> None:
+    page.open(f"{servers.url}/automation")
+    for name in SENSORS:
+        assert page.shows(name, 60)
+    assert [servers.ticks(name) for name in SENSORS] == [[], []]
+    for name in SENSORS:
+        page.open(f"{servers.url}/locations/persona_assets/sensors/{name}")
+        assert page.shows("Sensor has never run", 60)
+        page.click_on("[role=switch], input[type=checkbox]")
+        servers.wait(lambda name=name: servers.ticks(name), f"{name} is on; the page shows {page.text[-1000:]}", 60)
+    servers.drop("crawl-3", "a.jsonl", 5)
+    servers.drop("crawl-3", "b.jsonl", 6)
+    servers.wait(lambda: servers.done(), "the dumps flow", 400)
+    assert {run.status for run in servers.settled()} == {"SUCCESS"}

@@ -1,4 +1,4 @@
-"""The packaged tables: people that can be named in three languages, and the words that are no topics."""
+"""The packaged tables: people that can be named in three languages, and the words that are not topics."""
 
 from dataclasses import dataclass
 from functools import cache

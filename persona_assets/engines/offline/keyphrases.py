@@ -1,6 +1,6 @@
 """Keyphrases of English and Russian text: noun-like runs between stop words, scored by count, length and place.
 
-Names of people must not become part of a persona, so a word that is always capitalised is no topic unless the tables
+Names of people must not become part of a persona, so a word that is always capitalised is not a topic unless the tables
 know it.
 """
 
@@ -43,7 +43,7 @@ def keyphrases(text: str, language: Language, limit: int = 8) -> list[str]:
 def persona_topics(text: str, language: Language, limit: int = 8) -> list[str]:
     """Up to `limit` topics of a persona: what stands in Russian or Chinese quotation marks, otherwise keyphrases.
 
-    Words that any persona may hold ("wants", "friends") are no topics there.
+    Words that any persona may hold ("wants", "friends") are not topics there.
     """
     head = _JUNK.sub(" \n ", text[:READ_CHARACTERS])
     quoted = [phrase.strip() for phrase in _QUOTED.findall(head)] if language != "en" else []

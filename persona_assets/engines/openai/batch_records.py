@@ -109,7 +109,7 @@ class Records:
             datetime.fromisoformat(record.created_at)
         except (ValueError, TypeError, KeyError) as error:
             raise PersonaAssetsError(
-                f"{path} is no record of a batch ({error}); restore it, or delete it to ask its questions again"
+                f"{path} is not a record of a batch ({error}); restore it, or delete it to ask its questions again"
             ) from error
         return record
 

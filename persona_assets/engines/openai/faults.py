@@ -1,4 +1,4 @@
-"""What an HTTP answer that is no completion means, in what a caller does: try again, give up the row, stop."""
+"""What an HTTP answer that is not a completion means, in what a caller does: try again, give up the row, stop."""
 
 import random
 from collections.abc import Mapping

@@ -10,7 +10,7 @@ from persona_assets.engines.base import Request
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Message
 
-MOST_TOKENS = 1 << 40  # that one answer can have used; more is no count
+MOST_TOKENS = 1 << 40  # that one answer can have used; more is not a count
 
 
 class Structure(IntEnum):
@@ -36,7 +36,7 @@ def endpoint(base_url: str) -> URL:
     if "," in base_url:
         raise UsageError("PERSONA_BASE_URL names several servers where one is meant")
     if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError(f"PERSONA_BASE_URL={base_url!r} is no http:// or https:// address")
+        raise UsageError(f"PERSONA_BASE_URL={base_url!r} is not an http:// or https:// address")
     return url.with_path(url.path.rstrip("/") + "/chat/completions")
 
 
@@ -93,9 +93,9 @@ def read_completion(body: bytes) -> tuple[str, str, int, int]:
         usage = value.get("usage") or {}
         tokens = [int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens")]
         if not isinstance(text, str):
-            raise TypeError("its content is no text")
+            raise TypeError("its content is not text")
         if not all(0 <= count < MOST_TOKENS for count in tokens):
-            raise TypeError(f"its usage is no count of tokens: {tokens}")
+            raise TypeError(f"its usage is not a count of tokens: {tokens}")
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"no chat completion: {type(error).__name__} {error}") from error
     finish_reason = "refusal" if refusal and not content else str(choice.get("finish_reason") or "unknown")

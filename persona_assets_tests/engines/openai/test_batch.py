@@ -466,7 +466,7 @@ def test_a_record_older_than_the_servers_files_is_removed(server: BatchServer, l
 def test_a_damaged_record_is_named(server: BatchServer, lake: Lake) -> None:
     path = f"{lake.root}/batches/bad.json"
     lake.write_bytes(path, b'{"name": "bad"')
-    with pytest.raises(PersonaAssetsError, match=f"{path} is no record of a batch"):
+    with pytest.raises(PersonaAssetsError, match=f"{path} is not a record of a batch"):
         answers(server, lake, range(3))
 
 

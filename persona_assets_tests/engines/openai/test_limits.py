@@ -74,7 +74,7 @@ def test_a_window_is_halved_once_a_round_trip() -> None:
         window.ended(number, True)
     assert window.limit == 64
     late = [window.sent() for _ in range(64)]
-    for number in numbers:  # answers to what was sent before are no news
+    for number in numbers:  # answers to what was sent before are not news
         window.ended(number, True)
     assert window.limit == 64
     for number in late:

@@ -1,0 +1,95 @@
+"""What `persona-assets migrate` prints."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from persona_assets.cli.run import LIVE, LOG_EVERY_S, err, out
+from persona_assets.errors import UsageError
+from persona_assets.lake import Lake
+from persona_assets.lake.format import open_lake
+from persona_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from persona_assets.defs.report import Reported
+    from persona_assets.migrate import Migration
+    from persona_assets.migrate import Progress as Told
+
+SHOWN = 20  # partitions that the next run makes, named on a terminal
+
+
+def show_migration(settings: Settings, *, only_report: bool, as_json: bool) -> None:
+    """Migrate, tell Dagster what the lake holds, and say what was done."""
+    from persona_assets.migrate import Migration, is_old, migrate
+
+    done, was_old = Migration(), False
+    with _progress() as told:
+        if not only_report:
+            lake = Lake(settings.lake)
+            if not lake.fs.exists(lake.root):
+                raise UsageError(f"{settings.lake}: no such lake; name one with --lake or PERSONA_LAKE")
+            was_old = is_old(lake)
+            done = migrate(lake, settings, told)
+        reported = _report(settings, told)
+    if as_json:
+        value = {"lake": settings.lake, "was_old": was_old, **asdict(done), "dagster": asdict(reported)}
+        print(json.dumps(value, ensure_ascii=False))  # noqa: T201 - JSON on stdout and nothing else
+        return
+    if not only_report:
+        _show(settings, done, was_old)
+    _say(f"Dagster was told of {reported.told:,} partitions; {reported.known:,} it knew.")
+
+
+def _report(settings: Settings, told: "Told") -> "Reported":
+    from persona_assets.defs.launch import project_instance
+    from persona_assets.defs.report import report_lake
+    from persona_assets.state import LakeState
+
+    state = LakeState(open_lake(settings.lake), settings)
+    with project_instance(Path.cwd()) as instance:
+        return report_lake(instance, state, told)
+
+
+def _show(settings: Settings, done: "Migration", was_old: bool) -> None:
+    if not was_old and not done.parts:
+        _say(f"{settings.lake} is up to date; nothing was changed.")
+    else:
+        _say(
+            f"{sum(done.partitions.values()):,} partitions and {done.calls:,} calls brought up to date "
+            f"in {done.seconds:,.1f} s."
+        )
+    for note in done.notes:
+        _say(f"note: {note}")
+    if done.not_done:
+        _say(f"{len(done.not_done):,} partitions were not whole; `persona-assets run` makes them again:")
+    for one in done.not_done[:SHOWN]:
+        _say(f"  {one.asset} {one.partition}: {one.why}")
+    if len(done.not_done) > SHOWN:
+        _say(f"  {len(done.not_done) - SHOWN:,} more; --json names them all")
+
+
+def _say(line: str) -> None:
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress() -> "Iterator[Told]":
+    """A bar, or a log line every ten seconds where there is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    state = {"logged": time.monotonic()}
+    with Progress(*columns, console=err, disable=not LIVE, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def told(what: str, number: int, total: int) -> None:
+            bar.update(task, description=what, completed=number, total=total)
+            if not LIVE and time.monotonic() - state["logged"] > LOG_EVERY_S:
+                state["logged"] = time.monotonic()
+                err.print(f"{what}: {number:,} of {total:,}", markup=False, highlight=False, soft_wrap=True)
+
+        yield told

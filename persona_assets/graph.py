@@ -1,0 +1,276 @@
+"""The graph: every asset declared once, as data, with what shapes its rows.
+
+A recipe (`Asset.recipe`) holds all that shapes a partition beside the rows it reads; no server, model or GPU is needed
+to know it. Thresholds of gates shape no row and stand apart (`Asset.gates_recipe`).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from persona_assets.checks.gates import gate_names
+from persona_assets.crawl.ingest import ingest_shard
+from persona_assets.dedup.publish import publish_shard
+from persona_assets.dedup.run import dedup_dump
+from persona_assets.engines.base import ModelIdentity, Sampling
+from persona_assets.engines.select import identity_of
+from persona_assets.ids import digest
+from persona_assets.lake import Table
+from persona_assets.lake.schemas import (
+    DEDUPED_PERSONAS,
+    EXPANDED_PERSONAS,
+    EXTRACTED_PERSONAS,
+    FILTERED_PERSONAS,
+    PERSONA_SURVIVORS,
+    RAW_DOCUMENTS,
+)
+from persona_assets.lake.sqlfiles import sql_text
+from persona_assets.personas.expand import ExpandStep, expand_personas
+from persona_assets.personas.extract import ExtractStep, extract_personas
+from persona_assets.personas.filter import filter_personas
+from persona_assets.personas.taxonomy import taxonomy_digest
+from persona_assets.prompts import Template
+from persona_assets.recipes import Json, Recipe, changes, recipe_digest
+from persona_assets.settings import Settings, shapes_of
+from persona_assets.steps.answers import REPAIR
+from persona_assets.steps.model import Context, Report, Step
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.step import TaskStep, run_task
+from persona_assets.tasks.target import target_of
+from persona_assets.tasks.validity import rule_version
+
+__all__ = ["Asset", "Recipe", "Run", "assets", "changes", "identity_of", "recipe_digest"]
+
+# Makes a partition; yields each that it wrote: its own, and for dumps those that were waiting before it.
+Run = Callable[[Context, str], Iterable[tuple[str, Report]]]
+_VARIABLE = re.compile(r"getvariable\('(\w+)'\)")
+
+
+@dataclass(frozen=True, eq=False)
+class Asset:
+    """One asset.
+
+    `reads` names the assets whose rows it is made from. `version` is that of the code that shapes its rows, which
+    stands in `modules` (within this package); a test holds the two together. `data` gives digests of packaged data.
+    """
+
+    table: Table
+    run: Run
+    group: str
+    description: str
+    modules: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    step: Step | None = None
+    version: int = 1
+    data: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset({"parquet"})
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.table.name
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it comes from a task file."""
+        return self.step is not None and self.step.template.kind == "task"
+
+    def identity(self, settings: Settings) -> ModelIdentity | None:
+        """The model that these settings name for it; None where it asks nobody."""
+        if self.step is None:
+            return None
+        return identity_of(settings.for_asset(self.name, with_key=False), self.step.template)
+
+    # Rows
+
+    def recipe(self, settings: Settings, identity: ModelIdentity | None) -> Recipe:
+        """What shapes its rows, beside the rows it reads; the parts are those of `recipes`.
+
+        `identity` is that of the engine that would answer, None where the asset asks nobody.
+
+        Raises:
+            ValueError: it asks a model and none is given.
+        """
+        recipe: Recipe = {
+            "schema": {name: str(dtype) for name, dtype in self.table.polars.items()},
+            "code": self.version,
+            "settings": settings.model_dump(mode="json", include=set(self.settings_names)),
+            **{name: digest_of() for name, digest_of in self.data.items()},
+        }
+        if self.step is None:
+            return recipe
+        if identity is None:
+            raise ValueError(f"{self.name} asks a model: its recipe needs the model's identity")
+        return recipe | self._asking(self.step.template, settings.for_asset(self.name, with_key=False), identity)
+
+    @property
+    def settings_names(self) -> tuple[str, ...]:
+        """Settings whose values shape its rows; those of the model that it asks are parts of their own."""
+        return tuple(name for name in Settings.model_fields if self.name in shapes_of(name))
+
+    def _asking(self, template: Template, settings: Settings, identity: ModelIdentity) -> Recipe:
+        asking: Recipe = {
+            "prompt": template.digest,
+            "repair": REPAIR.digest,
+            "model": {"model": identity.model, "revision": identity.revision},
+            "sampling": Sampling.of(settings, template).as_dict(),
+        }
+        if self.is_task:
+            asking["rules"] = [
+                {"rule": entry.rule, "args": entry.args, "version": rule_version(entry.rule)}
+                for entry in template.validity
+            ]
+            asking["target"] = target_of(settings, template)
+        return asking
+
+    # Gates
+
+    @property
+    def gate_settings(self) -> tuple[str, ...]:
+        """Settings that are thresholds of its gates: the variables that their SQL uses."""
+        used = {name for check in gate_names(self.table) for name in _VARIABLE.findall(sql_text(f"checks/{check}"))}
+        return tuple(name for name in Settings.model_fields if name in used)
+
+    def gates_recipe(self, settings: Settings) -> dict[str, Json]:
+        """What its gates hold a partition to: digests of the checks' SQL, and thresholds."""
+        return {
+            "checks": {check: digest(sql_text(f"checks/{check}").encode()) for check in gate_names(self.table)},
+            "thresholds": settings.model_dump(mode="json", include=set(self.gate_settings)),
+        }
+
+
+def assets(settings: Settings) -> dict[str, Asset]:
+    """Every asset by name, each after those that it reads.
+
+    Raises:
+        UsageError: the folder PERSONA_TASKS is missing, or one of its files is not a usable task.
+    """
+    tasks = (_task_asset(template) for template in load_tasks(settings).values())
+    return {asset.name: asset for asset in (*_PERSONA_ASSETS, *tasks)}
+
+
+def _one(run: Callable[[Context, str], Report]) -> Run:
+    """A `Run` of a function that writes just the partition it is asked for."""
+
+    def runs(context: Context, key: str) -> Iterator[tuple[str, Report]]:
+        yield key, run(context, key)
+
+    return runs
+
+
+# Modules by what they do. The offline engine is not among them: its own version is in the revision of its model.
+_ASKING = (
+    *("ids", "engines.base", "prompts.template", "prompts.renderer"),
+    *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.runner"),
+)
+_ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder")
+_PERSONA_RULES = ("personas.identifiers", "personas.patterns", "personas.rules", "text.language", "text.tokens")
+
+_PERSONA_ASSETS = (
+    Asset(
+        RAW_DOCUMENTS,
+        _one(ingest_shard),
+        group="corpus",
+        description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; "
+        "junk, unreadable records and exact copies are in the rejects with a reason.",
+        modules=(
+            *(
+                "crawl.charset",
+                "crawl.columns",
+                "crawl.digest_index",
+                "crawl.digests",
+                "crawl.documents",
+                "crawl.headers",
+                "crawl.ingest",
+            ),
+            *("crawl.digest_index", "ledger.index", "ledger.sorted_keys"),
+            *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
+            *("crawl.tabular", "crawl.warc", "files.bytestream", "files.detect", "files.open", "ids", "text.language"),
+        ),
+        kinds=frozenset({"parquet", "python"}),
+    ),
+    Asset(
+        EXTRACTED_PERSONAS,
+        _one(extract_personas),
+        group="personas",
+        description="Text-to-persona: who is likely to read, write, like or dislike each document.",
+        reads=("raw_documents",),
+        step=ExtractStep(),
+        modules=("personas.extract", "text.language", "text.sentences", *_ASKING),
+        kinds=frozenset({"parquet", "openai"}),
+    ),
+    Asset(
+        EXPANDED_PERSONAS,
+        _one(expand_personas),
+        group="personas",
+        description="Persona-to-persona: people related to each persona, up to six hops away, among them those whom "
+        "the web rarely shows.",
+        reads=("extracted_personas",),
+        step=ExpandStep(),
+        data={"taxonomy": taxonomy_digest},
+        modules=(
+            *("personas.echo", "personas.expand", "personas.extract", "personas.taxonomy", "text.sentences"),
+            *_PERSONA_RULES,
+            *_ASKING,
+        ),
+        kinds=frozenset({"parquet", "openai"}),
+    ),
+    Asset(
+        FILTERED_PERSONAS,
+        _one(filter_personas),
+        group="personas",
+        description="Extracted and expanded personas that pass every rule; the rest is in the rejects with the rule's "
+        "name.",
+        reads=("extracted_personas", "expanded_personas"),
+        modules=("ids", "personas.filter", *_PERSONA_RULES, *_ENCODING),
+        kinds=frozenset({"parquet", "polars"}),
+    ),
+    Asset(
+        PERSONA_SURVIVORS,
+        dedup_dump,
+        group="personas",
+        description="Which personas of a sealed dump survive, and for each removed one its survivor, similarity and "
+        "method. Materialising a dump seals it and every waiting dump before it in key order. The recall in its "
+        "metadata is 1 by construction where lexical keys are exact, an estimate from the similarities of the pairs "
+        "found where they are MinHash bands, and for the semantic stage measured on a sample where an approximate "
+        "index was used, else 1.",
+        reads=("filtered_personas",),
+        modules=(
+            *("dedup.canonical_order", "dedup.compare", "dedup.deduper", "dedup.keys", "dedup.lexical"),
+            *("dedup.minhash", "dedup.run", "dedup.seals", "dedup.segments", "dedup.semantic", "dedup.sets"),
+            *("dedup.stored", "dedup.survivors", "ids", "text.token_hashes", "text.tokens"),
+            *_ENCODING,
+        ),
+        kinds=frozenset({"parquet", "numpy"}),
+    ),
+    Asset(
+        DEDUPED_PERSONAS,
+        _one(publish_shard),
+        group="personas",
+        description="The published personas: those of the shard that survive dedup.",
+        reads=("filtered_personas", "persona_survivors"),
+        modules=("dedup.publish", "dedup.seals", "ids"),
+        kinds=frozenset({"parquet", "polars"}),
+    ),
+)
+
+
+def _task_asset(template: Template) -> Asset:
+    step = TaskStep(template)
+
+    def run(context: Context, shard: str) -> Report:
+        return run_task(context, template, shard)
+
+    return Asset(
+        step.table,
+        _one(run),
+        group="datasets",
+        description=template.description,
+        reads=("deduped_personas",),
+        step=step,
+        modules=(
+            *("tasks.sample", "tasks.step", "tasks.table", "tasks.target", "tasks.validity", "text.language"),
+            *_ASKING,
+        ),
+        kinds=frozenset({"parquet", "openai"}),
+    )

@@ -1,0 +1,58 @@
+"""What a partition whose inputs are there would take: its calls, each question rendered and looked up."""
+
+from persona_assets.lake import Table
+from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS
+from persona_assets.plan.figures import Amount, AssetPlan, PartitionPlan
+from persona_assets.plan.funnel import Funnel
+from persona_assets.plan.price import Prices
+from persona_assets.plan.shard import Flow, Walks
+from persona_assets.state import LakeState, Standing, State
+from persona_assets.steps.model import Context
+
+
+class Needs:
+    """Tells which stale partitions would cost money: those that the ledger does not answer in full."""
+
+    def __init__(self, context: Context, state: LakeState) -> None:
+        """Bind to a lake; nothing is read yet."""
+        self.context, self.state = context, state
+        tasks = {asset.name: asset.step.template for asset in state.assets.values() if asset.is_task and asset.step}
+        self.walks = Walks(context, tasks, Funnel(context.lake, context.settings, context.ledger))
+
+    def held_back(self, standing: Standing) -> PartitionPlan | None:
+        """What a stale partition would cost, where that is anything and PERSONA_STALE does not allow it; else None."""
+        if standing.state is not State.STALE or self.context.settings.stale == "calls":
+            return None
+        plan = self.calls(standing)
+        return plan if plan.calls.value else None
+
+    def calls(self, standing: Standing) -> PartitionPlan:
+        """The calls that a partition would make; what it is made from has to be there."""
+        asset = self.state.assets[standing.asset]
+        plan = PartitionPlan(asset.name, standing.key)
+        if asset.step is None:
+            return plan
+        flow = Flow(standing.key, {name: self._stands(self.state.assets[name].table, standing.key) for name in _SHARD})
+        if asset.table is EXTRACTED_PERSONAS:
+            self.walks.extract(flow, plan)
+        elif asset.table is EXPANDED_PERSONAS:
+            self.walks.expand(flow, plan)
+        else:
+            self.walks.task(flow, plan)
+        return plan
+
+    def priced(self, plans: list[PartitionPlan]) -> list[AssetPlan]:
+        """The same by asset, with tokens and money."""
+        prices = Prices(self.context, self.walks)
+        by_asset: dict[str, list[PartitionPlan]] = {}
+        for plan in plans:
+            by_asset.setdefault(plan.asset, []).append(plan)
+        return [prices.priced(AssetPlan(name, self.walks.of(name).model, found)) for name, found in by_asset.items()]
+
+    def _stands(self, table: Table, key: str) -> PartitionPlan:
+        record = self.context.lake.record(table, key)
+        rows = record.rows.rows if record else 0
+        return PartitionPlan(table.name, key, done=True, rows=Amount(rows), stored=rows)
+
+
+_SHARD = ("raw_documents", "extracted_personas", "expanded_personas", "filtered_personas", "deduped_personas")

@@ -1,0 +1,355 @@
+"""How every partition stands: done, missing, stale and why. `run`, `plan`, `status`, UI and automation all ask here.
+
+A partition is done when its record's files are there, its gates passed, and what it was made from and what shaped it
+are as they would be now. Records hold digests of content; no clock is asked.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from persona_assets.checks.gates import gates_of
+from persona_assets.crawl.shards import index_of
+from persona_assets.dedup.seals import Seal, made_from, seals
+from persona_assets.engines.base import PASSING_REJECTS
+from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.graph import Asset, assets
+from persona_assets.ids import canonical_json, digest
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.records import AS_MADE_BY, DamagedRecord, Record, same_recipe
+from persona_assets.lake.schemas import PERSONA_SURVIVORS, RAW_DOCUMENTS, SHARD_FILES
+from persona_assets.lake.skipped import Skipped, skipped_shards
+from persona_assets.lake.store import Making, Turn, dump_of
+from persona_assets.recipes import Recipe, changes
+from persona_assets.settings import Settings
+from persona_assets.tasks.target import REACHED, missing_rows, target_of
+
+_SEEN = ("shards", "skipped", "seals", "dumps", "_manifests", "_by_dump")  # what `refresh` forgets
+WHY_MOST = 3  # changes named of a stale partition
+
+
+class State(StrEnum):
+    """How a partition stands."""
+
+    DONE = "done"
+    MISSING = "missing"
+    DAMAGED = "damaged"  # its record or a file is not what was written
+    FAILED = "failed"  # it did not pass its gates
+    STALE = "stale"  # made from something else, or otherwise, than it would be now
+    UNANSWERED = "unanswered"  # a passing fault of the model left questions open
+    SHORT = "short"  # its task's target has room again
+    WAITING = "waiting"  # for something upstream
+    LEFT_OUT = "left out"
+
+
+TO_DO = frozenset({State.MISSING, State.DAMAGED, State.FAILED, State.STALE, State.UNANSWERED, State.SHORT})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one partition stands, and why."""
+
+    asset: str
+    key: str
+    state: State
+    why: str = ""
+    record: Record | None = None
+    behind: tuple[tuple[str, str], ...] = ()  # what it waits for, as (asset, key)
+
+    @property
+    def to_do(self) -> bool:
+        """Whether it could be made now, and should."""
+        return self.state in TO_DO
+
+    @property
+    def readable(self) -> bool:
+        """Whether what is downstream may read it: whole, and its gates passed."""
+        return self.record is not None and not self.record.failed and self.state is not State.LEFT_OUT
+
+
+class LakeState:
+    """The partitions of a lake under some settings, as they were when each asset was first looked at.
+
+    Records are listed once per asset; `refresh` forgets what was seen.
+    """
+
+    def __init__(self, lake: Lake, settings: Settings) -> None:
+        """Nothing is read yet.
+
+        Raises:
+            UsageError: a task file, or the file of models, is wrong.
+        """
+        self.lake, self.settings = lake, settings
+        self.assets: Mapping[str, Asset] = assets(settings)
+        self._recipes: dict[str, Recipe] = {}
+        self._judged_by: dict[str, str] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Forget what was seen of the lake."""
+        self._records: dict[str, dict[str, Record | DamagedRecord]] = {}
+        self._standings: dict[tuple[str, str], Standing] = {}
+        self._one_by_one = False
+        self._before: dict[str, str] = {}
+        self._has_room: dict[str, bool] = {}  # by task, whether its target has room for more rows
+        for name in _SEEN:
+            self.__dict__.pop(name, None)
+
+    def now(self) -> "LakeState":
+        """The same for a few partitions as they are at this moment: records are looked up one by one, not listed."""
+        fresh = copy(self)
+        fresh._records, fresh._standings, fresh._has_room, fresh._one_by_one = {}, {}, {}, True
+        for name in ("seals", "dumps"):
+            fresh.__dict__.pop(name, None)
+        return fresh
+
+    # What there is
+
+    @cached_property
+    def _manifests(self) -> dict[str, Record]:
+        return self.lake.sound(SHARD_FILES)
+
+    @cached_property
+    def shards(self) -> list[str]:
+        """All registered shards, by dump and index."""
+        return sorted(self._manifests, key=lambda shard: (dump_of(shard), index_of(shard)))
+
+    @cached_property
+    def skipped(self) -> dict[str, Skipped]:
+        """The shards that are left out."""
+        return skipped_shards(self.lake)
+
+    @cached_property
+    def seals(self) -> list[Seal]:
+        """The seals, in sequence."""
+        return seals(self.lake)
+
+    @cached_property
+    def dumps(self) -> list[str]:
+        """Dumps in the order in which they are decided: sealed ones in sequence, then the others by key."""
+        sealed = [seal.dump for seal in self.seals]
+        return sealed + sorted({dump_of(shard) for shard in self.shards}.difference(sealed))
+
+    @cached_property
+    def _by_dump(self) -> dict[str, list[str]]:
+        """The registered shards that are not left out, by dump."""
+        found: dict[str, list[str]] = {}
+        for shard in self.shards:
+            if shard not in self.skipped:
+                found.setdefault(dump_of(shard), []).append(shard)
+        return found
+
+    def shards_of(self, dump: str) -> list[str]:
+        """The shards that a dump consists of: as it was sealed, else those that are registered and not left out."""
+        seal = next((seal for seal in self.seals if seal.dump == dump), None)
+        return list(seal.shards) if seal else self._by_dump.get(dump, [])
+
+    def keys(self, asset: str) -> list[str]:
+        """The partitions that an asset has or should have, in the order in which they are made."""
+        return self.dumps if self.assets[asset].table.partition == "dump" else self.shards
+
+    def recipe(self, asset: str) -> Recipe:
+        """What would shape an asset's rows now."""
+        if asset not in self._recipes:
+            declared = self.assets[asset]
+            self._recipes[asset] = declared.recipe(self.settings, declared.identity(self.settings))
+        return self._recipes[asset]
+
+    def judged_by(self, asset: str) -> str:
+        """Digest of what an asset's gates hold a partition to now."""
+        if asset not in self._judged_by:
+            self._judged_by[asset] = digest(canonical_json(self.assets[asset].gates_recipe(self.settings)))
+        return self._judged_by[asset]
+
+    # How it stands
+
+    def all(self) -> Iterator[Standing]:
+        """Every partition of every asset, assets in the order of the graph."""
+        for asset in self.assets:
+            for key in self.keys(asset):
+                yield self.of(asset, key)
+
+    def of(self, asset: str, key: str) -> Standing:
+        """How one partition stands."""
+        if (asset, key) not in self._standings:
+            self._standings[asset, key] = self._judge(self.assets[asset], key)
+        return self._standings[asset, key]
+
+    def _judge(self, asset: Asset, key: str) -> Standing:
+        name = asset.name
+        if asset.table.partition == "shard" and key in self.skipped:
+            return Standing(name, key, State.LEFT_OUT, self.skipped[key].reason)
+        found = self._find(name, key)
+        fault = str(found) if isinstance(found, DamagedRecord) else ""
+        record = found if isinstance(found, Record) else None
+        if record and (fault := self.lake.fault(asset.table, record)):
+            record = None
+        if behind := self._behind(asset, key):
+            return Standing(name, key, State.WAITING, self._in_words(behind), record, behind)
+        if fault:
+            return Standing(name, key, State.DAMAGED, fault)
+        if record is None:
+            return Standing(name, key, State.MISSING)
+        state, why = self._compare(asset, key, record)
+        return Standing(name, key, state, why, record)
+
+    def _compare(self, asset: Asset, key: str, record: Record) -> tuple[State, str]:
+        """A sound record whose inputs are there, against what would be made now."""
+        if different := self._inputs_differ(record, self.inputs(asset.name, key)):
+            return State.STALE, different
+        if not same_recipe(record, self.recipe(asset.name)):
+            found = changes(record.recipe, self.recipe(asset.name))
+            more = f"; {len(found) - WHY_MOST} more" if len(found) > WHY_MOST else ""
+            return State.STALE, "; ".join(found[:WHY_MOST]) + more
+        if AS_MADE_BY not in record.recipe and record.judged_by != self.judged_by(asset.name):
+            return State.STALE, "its gates, or their thresholds, have changed"
+        if record.failed:
+            return State.FAILED, "gates not passed: " + ", ".join(record.failed)
+        if open_questions := sum(count for reason, count in record.reasons.items() if reason in PASSING_REJECTS):
+            return State.UNANSWERED, f"{open_questions:,} questions without an answer"
+        if self._is_short(asset, record):
+            return State.SHORT, "its task's target has room for more rows"
+        return State.DONE, ""
+
+    @staticmethod
+    def _inputs_differ(record: Record, now: Mapping[str, str]) -> str:
+        then = record.made_from
+        different = [name for name in now if then.get(name) != now[name]] + [name for name in then if name not in now]
+        if not different:
+            return ""
+        more = f" and {len(different) - 1} more" if len(different) > 1 else ""
+        return f"made from another {different[0]}{more}"
+
+    def _is_short(self, asset: Asset, record: Record) -> bool:
+        if not asset.is_task or asset.step is None or not record.reasons.get(REACHED):
+            return False
+        if asset.name not in self._has_room:
+            target = target_of(self.settings, asset.step.template)
+            self._has_room[asset.name] = target is None or missing_rows(self.lake, asset.table, target) > 0
+        return self._has_room[asset.name]
+
+    def _behind(self, asset: Asset, key: str) -> tuple[tuple[str, str], ...]:
+        """What upstream is not there to be read; a dump without any shard waits for itself."""
+        if asset.table is RAW_DOCUMENTS:
+            return ()
+        parents = list(self._parents(asset, key))
+        if not parents:
+            return ((SHARD_FILES.name, key),)
+        return tuple((name, one) for name, one in parents if not self.of(name, one).readable)
+
+    def _in_words(self, behind: Sequence[tuple[str, str]]) -> str:
+        name, key = behind[0]
+        if name == SHARD_FILES.name:
+            return "no shard that is not left out"
+        more = f" and {len(behind) - 1} more" if len(behind) > 1 else ""
+        return f"{name} {key} is {self.of(name, key).state}{more}"
+
+    def wish(self, asset: str, key: str) -> str:
+        """A digest of all that a partition would be made from and shaped by: it differs where another try could too."""
+        return digest(canonical_json([self.inputs(asset, key), self.recipe(asset), self.judged_by(asset)]))
+
+    def _parents(self, asset: Asset, key: str) -> Iterator[tuple[str, str]]:
+        """The partitions that a partition is made from, by asset and key; of a dump its shards and the dumps before."""
+        for name in asset.reads:
+            parent = self.assets[name].table
+            if parent.partition == asset.table.partition:
+                yield name, key
+            elif parent.partition == "dump":
+                yield name, dump_of(key)
+            else:
+                yield from ((name, shard) for shard in self.shards_of(key))
+        if asset.table is PERSONA_SURVIVORS:
+            for seal in self.seals:
+                if seal.dump == key:
+                    break
+                yield asset.name, seal.dump
+
+    # What it is made from
+
+    def parents(self, asset: str, key: str) -> list[tuple[str, str]]:
+        """The partitions that a partition is made from, as (asset, key)."""
+        return list(self._parents(self.assets[asset], key))
+
+    def inputs(self, asset: str, key: str) -> dict[str, str]:
+        """What a partition would be made from now: content digests by `<asset>/<key>`, "" where one is missing."""
+        declared = self.assets[asset]
+        if declared.table is RAW_DOCUMENTS:
+            return self._files(key)
+        pairs = self._parents(declared, key)
+        return {f"{name}/{one}": self._content(name, one) for name, one in pairs}
+
+    def _content(self, asset: str, key: str) -> str:
+        found = self._find(asset, key)
+        return found.rows.content if isinstance(found, Record) else ""
+
+    def _files(self, shard: str) -> dict[str, str]:
+        """The manifest of a shard, and those of the shards before it, whose texts it does not repeat."""
+        if shard not in self._before:
+            so_far: dict[str, str] = {}
+            for one in self.shards:
+                dump = dump_of(one)
+                self._before[one] = so_far.get(dump, "")
+                if one not in self.skipped:
+                    so_far[dump] = digest(f"{so_far.get(dump, '')} {self._manifests[one].rows.content}".encode())
+        manifest = self._manifests.get(shard)
+        return {
+            f"{SHARD_FILES.name}/{shard}": manifest.rows.content if manifest else "",
+            f"{SHARD_FILES.name}/before {shard}": self._before.get(shard, ""),
+        }
+
+    def _find(self, asset: str, key: str) -> Record | DamagedRecord | None:
+        """What counts of a partition."""
+        if self._one_by_one:
+            try:
+                return self.lake.records.latest(asset, key)
+            except DamagedRecord as error:
+                return error
+        if asset not in self._records:
+            self._records[asset] = self.lake.records.all(asset)
+        return self._records[asset].get(key)
+
+    # Making one
+
+    def is_done(self, table: Table, key: str) -> bool:
+        """Whether a partition is done; looks anew."""
+        return self.now().of(table.name, key).state is State.DONE
+
+    def making(self, table: Table, key: str, turn: Turn | None = None) -> Making:
+        """What goes into a partition's record that is begun now; what it reads is looked up anew.
+
+        Raises:
+            PersonaAssetsError: something that it reads did not pass its gates.
+        """
+        asset = self.assets[table.name]
+        return Making(
+            made_from=self._inputs_now(asset, key),
+            recipe=self.recipe(asset.name),
+            judged_by=self.judged_by(asset.name),
+            judge=gates_of(self.lake, self.settings),
+            turn=turn,
+        )
+
+    def _inputs_now(self, asset: Asset, key: str) -> dict[str, str]:
+        if asset.table is RAW_DOCUMENTS:
+            return self._files(key)
+        if asset.table is PERSONA_SURVIVORS:
+            sequence = seals(self.lake)
+            places = [place for place, seal in enumerate(sequence) if seal.dump == key]
+            return made_from(self.lake, sequence[: places[0] + 1]) if places else {}
+        found = {}
+        for name, one in self._parents(asset, key):
+            record = self.lake.record(self.assets[name].table, one)
+            if record and record.failed:
+                raise PersonaAssetsError(
+                    f"{asset.name} {key}: {name} {one} did not pass its gates ({', '.join(record.failed)}), and is not "
+                    f"read: mend the cause and materialise it again, or leave it out with `persona-assets skip`"
+                )
+            found[f"{name}/{one}"] = record.rows.content if record else ""
+        return found
+
+    def check_asset(self, name: str) -> None:
+        """Raise UsageError where there is no such asset."""
+        if name not in self.assets:
+            raise UsageError(f"asset {name} is unknown (known: {', '.join(self.assets)})")

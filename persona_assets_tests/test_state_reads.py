@@ -1,0 +1,54 @@
+"""Looking at a lake reads each record once, however many shards there are."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.finished_lake import build
+from persona_assets.lake import Lake
+from persona_assets.settings import Settings
+from persona_assets.state import LakeState, State
+
+
+def built(folder: Path, **dumps: int) -> LakeState:
+    """A lake of finished shards, looked at afresh."""
+    settings = Settings(lake=str(folder / "lake"), dumps=str(folder / "dumps"), tasks=None, models=None)
+    build(settings, dumps)
+    return LakeState(Lake(settings.lake), settings)
+
+
+@pytest.mark.parametrize("shards", [5, 10, 20])
+def test_the_records_read_are_as_many_as_there_are(tmp_path: Path, shards: int) -> None:
+    state = built(tmp_path, a=shards)
+    assert {one.state for one in state.all()} == {State.DONE}
+    by_shard = sum(asset.table.partition == "shard" for asset in state.assets.values())
+    assert state.lake.records.read == shards * (by_shard + 1) + 1  # with the manifests, and the dump's survivors
+
+
+@pytest.mark.parametrize("shards", [5, 10, 20])
+def test_steps_of_one_process_read_no_record_twice(tmp_path: Path, shards: int) -> None:
+    state = built(tmp_path, a=shards)
+    for asset in state.assets.values():
+        for key in state.keys(asset.name):
+            fresh = LakeState(state.lake, state.settings)
+            assert fresh.now().of(asset.name, key).state is State.DONE
+            fresh.making(asset.table, key)
+    by_shard = sum(asset.table.partition == "shard" for asset in state.assets.values())
+    assert state.lake.records.read == shards * (by_shard + 1) + 1
+
+
+def test_a_refresh_reads_what_is_new_alone(tmp_path: Path) -> None:
+    state = built(tmp_path, a=3)
+    before = list(state.all())
+    read = state.lake.records.read
+    state.refresh()
+    assert [one.state for one in state.all()] == [one.state for one in before]
+    assert state.lake.records.read == read
+
+
+def test_a_dump_that_is_registered_later_is_seen_after_a_refresh(tmp_path: Path) -> None:
+    state = built(tmp_path, a=1)
+    assert state.dumps == ["a"]
+    build(state.settings, {"b": 1})
+    state.refresh()
+    assert state.dumps == ["a", "b"]
