@@ -91,6 +91,8 @@ def run(
 ) -> None:
     """Take your own crawl files to samples, without the UI; what is done already is left alone.
 
+    What is stale and takes new calls is kept, and named with its cost; at a terminal you are asked whether to make it.
+
     Example: persona-assets run --asset math_problems --dump 2026-10
     """
     from persona_assets.cli.run import show_run

@@ -1,6 +1,7 @@
 """What the command line prints: progress, funnels, audits, tables."""
 
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -28,7 +29,7 @@ from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.format import open_lake
 from persona_assets.lake.schemas import CALLS
-from persona_assets.settings import Settings
+from persona_assets.settings import Settings, load_settings
 from persona_assets.steps.latency import Latency
 
 if TYPE_CHECKING:
@@ -123,20 +124,36 @@ def _display(total: int) -> Iterator[Display]:
 def show_run(settings: Settings, wanted: "Wanted") -> None:
     """Register what has arrived, make what is wanted, print the funnel, and what waits or was kept though stale.
 
+    At a terminal it asks whether to make what is stale and takes calls, once all else is made.
+
     Raises:
         PersonaAssetsError: there is no crawl file at all, or a step failed.
         UsageError: a dump or an asset is unknown.
     """
-    from persona_assets.definitions import defs
-    from persona_assets.defs.launch import RunOutcome, count, materialise, project_instance
-    from persona_assets.state import LakeState
+    from persona_assets.defs.launch import RunOutcome
 
     lake = open_lake(settings.lake)
     _register(lake, settings)
+    outcome = RunOutcome()
+    _make(lake, settings, wanted, outcome)
+    if outcome.held:
+        _show_held(lake, settings, outcome)
+    if outcome.held and not outcome.failures and _says_yes(lake, settings, wanted, len(outcome.held)):
+        os.environ["PERSONA_STALE"] = "calls"  # the steps read the settings of the environment
+        outcome = RunOutcome(spent=outcome.spent)
+        _make(lake, load_settings(), wanted, outcome)
+    _show_left(outcome)
+
+
+def _make(lake: Lake, settings: Settings, wanted: "Wanted", outcome: "RunOutcome") -> None:
+    """Make what is wanted, and show it."""
+    from persona_assets.definitions import defs
+    from persona_assets.defs.launch import count, materialise, project_instance
+    from persona_assets.state import LakeState
+
     state = LakeState(lake, settings)
     _check_wanted(state, wanted)
-    total = count(state, wanted)
-    began, outcome = datetime.now(UTC), RunOutcome()
+    total, began = count(state, wanted), datetime.now(UTC)
     with project_instance(Path.cwd()) as instance, _display(total) as display:
         for step in materialise(instance, defs, wanted, display.listen, outcome, state):
             display.done(step)
@@ -144,7 +161,28 @@ def show_run(settings: Settings, wanted: "Wanted") -> None:
         _show_steps(lake, display, outcome.runs, began)
     elif not (outcome.held or outcome.waiting or outcome.failures):
         err.print("everything is materialised already; --all does it again from the stored calls")
-    _show_left(lake, settings, outcome)
+
+
+def _says_yes(lake: Lake, settings: Settings, wanted: "Wanted", partitions: int) -> bool:
+    """Whether somebody at a terminal wants so many stale partitions to be made, told what that takes in all."""
+    from persona_assets.engines.select import Engines
+    from persona_assets.plan.plan import Scope, make_plan
+    from persona_assets.plan.report import amount, money
+    from persona_assets.steps.model import Context
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    engines = Engines(lake)
+    try:
+        context = Context(lake, settings.model_copy(update={"stale": "calls"}), engines, "run")
+        plan = make_plan(context, Scope(dumps=wanted.dumps, assets=wanted.assets))
+    finally:
+        engines.close()
+    which = "1 partition is stale and needs" if partitions == 1 else f"{partitions:,} partitions are stale and need"
+    cost = f", about {money(plan.sum('cost'))} of money" if plan.priced else ""
+    question = f"{which} {amount(plan.total('calls'))} calls, with what is made from them{cost}; make them now? [y/N] "
+    out.print(question, end="", markup=False, highlight=False, soft_wrap=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _register(lake: Lake, settings: Settings) -> None:
@@ -176,26 +214,29 @@ def _show_steps(lake: Lake, display: Display, runs: int, began: datetime) -> Non
     out.print(f"{runs} runs in {seconds:.1f} s; {made:,} calls made, {reused:,} answered from the ledger.")
 
 
-def _show_left(lake: Lake, settings: Settings, outcome: "RunOutcome") -> None:
-    """What was not made, and why.
-
-    Raises:
-        PersonaAssetsError: a run failed.
-    """
+def _show_held(lake: Lake, settings: Settings, outcome: "RunOutcome") -> None:
+    """What is stale and was kept, with what making it would take."""
     from persona_assets.engines.select import Engines
     from persona_assets.plan.needs import Needs
     from persona_assets.plan.report import held_lines
     from persona_assets.state import LakeState
     from persona_assets.steps.model import Context
 
-    if outcome.held:
-        engines = Engines(lake)
-        try:
-            context = Context(lake, settings, engines, "run")
-            for line in held_lines(Needs(context, LakeState(lake, settings)).priced(outcome.held)):
-                _say(line)
-        finally:
-            engines.close()
+    engines = Engines(lake)
+    try:
+        context = Context(lake, settings, engines, "run")
+        for line in held_lines(Needs(context, LakeState(lake, settings)).priced(outcome.held)):
+            _say(line)
+    finally:
+        engines.close()
+
+
+def _show_left(outcome: "RunOutcome") -> None:
+    """What waits, and what failed.
+
+    Raises:
+        PersonaAssetsError: a run failed.
+    """
     for one in outcome.waiting[:WAITING_SHOWN]:
         _say(f"waiting: {one.asset} {one.key}: {one.why}")
     if len(outcome.waiting) > WAITING_SHOWN:

@@ -67,12 +67,13 @@ class Wanted:
 
 @dataclass
 class RunOutcome:
-    """How a run ended: what failed, what waits and why, and what is stale and was kept as it is."""
+    """How a run ended: what failed, what waits and why, what is stale and was kept as it is, and what was spent."""
 
     runs: int = 0
     failures: list[str] = field(default_factory=list)
     waiting: list[Standing] = field(default_factory=list)
     held: list[PartitionPlan] = field(default_factory=list)
+    spent: Spent = field(default_factory=Spent)
 
 
 def materialise(
@@ -93,7 +94,7 @@ def materialise(
     if state is None:
         state = LakeState(Pipeline().lake, Pipeline().settings)
     lake, settings = state.lake, state.settings
-    context, spent = Context(lake, settings, engines_of(lake), "run"), Spent()
+    context = Context(lake, settings, engines_of(lake), "run")
     register(instance, state.shards)
     sweep(context, state)
     judged = 0  # the runs that were over when the lake was last looked at
@@ -104,7 +105,7 @@ def materialise(
                 judged = outcome.runs
             work = list(_work(state, Needs(context, state), stage, wanted, outcome))
             for key, names in work:
-                result = _run(instance, definitions, stage, key, names, listen, spent, wanted.again)
+                result = _run(instance, definitions, stage, key, names, listen, outcome.spent, wanted.again)
                 outcome.runs += 1
                 failed = _failed_gates(result)
                 for event in result.get_asset_materialization_events():
