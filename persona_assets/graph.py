@@ -15,7 +15,7 @@ from persona_assets.dedup.run import dedup_dump
 from persona_assets.engines.base import ModelIdentity, Sampling
 from persona_assets.engines.select import identity_of
 from persona_assets.ids import digest
-from persona_assets.lake import Table
+from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
     EXPANDED_PERSONAS,
@@ -32,10 +32,11 @@ from persona_assets.personas.taxonomy import taxonomy_digest
 from persona_assets.prompts import Template
 from persona_assets.recipes import Json, Recipe, changes, recipe_digest
 from persona_assets.settings import Settings, shapes_of
-from persona_assets.steps.answers import REPAIR
+from persona_assets.steps.answers import REPAIR, REPAIR_TURN
 from persona_assets.steps.model import Context, Report, Step
-from persona_assets.tasks.load import load_tasks
-from persona_assets.tasks.step import TaskStep, run_task
+from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.run import run_task
+from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.target import target_of
 from persona_assets.tasks.validity import rule_version
 
@@ -61,6 +62,7 @@ class Asset:
     modules: tuple[str, ...]
     reads: tuple[str, ...] = ()
     step: Step | None = None
+    questions: Callable[[Lake, str], Iterable[list[str]]] | None = None  # ids, where a row is asked about repeatedly
     version: int = 1
     data: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset({"parquet"})
@@ -79,7 +81,8 @@ class Asset:
         """The model that these settings name for it; None where it asks nobody."""
         if self.step is None:
             return None
-        return identity_of(settings.for_asset(self.name, with_key=False), self.step.template)
+        template = self.step.template
+        return identity_of(settings.for_asset(self.name, turn=template.turn_name, with_key=False), template)
 
     # Rows
 
@@ -101,20 +104,25 @@ class Asset:
             return recipe
         if identity is None:
             raise ValueError(f"{self.name} asks a model: its recipe needs the model's identity")
-        return recipe | self._asking(self.step.template, settings.for_asset(self.name, with_key=False), identity)
+        return recipe | self._asking(self.step, settings, identity)
 
     @property
     def settings_names(self) -> tuple[str, ...]:
         """Settings whose values shape its rows; those of the model that it asks are parts of their own."""
         return tuple(name for name in Settings.model_fields if self.name in shapes_of(name))
 
-    def _asking(self, template: Template, settings: Settings, identity: ModelIdentity) -> Recipe:
+    def _asking(self, step: Step, settings: Settings, identity: ModelIdentity) -> Recipe:
+        template = step.template
+        own = settings.for_asset(self.name, turn=template.turn_name, with_key=False)
         asking: Recipe = {
             "prompt": template.digest,
             "repair": REPAIR.digest,
             "model": {"model": identity.model, "revision": identity.revision},
-            "sampling": Sampling.of(settings, template).as_dict(),
+            "sampling": Sampling.of(own, template).as_dict(),
         }
+        if len(step.turns) > 1:
+            asking["repair"] = [REPAIR.digest, REPAIR_TURN.digest]
+            asking["turns"] = {turn.turn_name: self._turn(turn, settings) for turn in step.turns[1:]}
         if self.is_task:
             asking["rules"] = [
                 {"rule": entry.rule, "args": entry.args, "version": rule_version(entry.rule)}
@@ -122,6 +130,13 @@ class Asset:
             ]
             asking["target"] = target_of(settings, template)
         return asking
+
+    def _turn(self, turn: Template, settings: Settings) -> Json:
+        """Who answers a later turn, and how."""
+        own = settings.for_asset(self.name, turn=turn.turn_name, with_key=False)
+        identity = identity_of(own, turn)
+        model = {"model": identity.model, "revision": identity.revision}
+        return {**model, "sampling": Sampling.of(own, turn).as_dict()}
 
     # Gates
 
@@ -145,7 +160,7 @@ def assets(settings: Settings) -> dict[str, Asset]:
     Raises:
         UsageError: the folder PERSONA_TASKS is missing, or one of its files is not a usable task.
     """
-    tasks = (_task_asset(template) for template in load_tasks(settings).values())
+    tasks = map(_task_asset, task_steps(settings).values())
     return {asset.name: asset for asset in (*_PERSONA_ASSETS, *tasks)}
 
 
@@ -255,21 +270,21 @@ _PERSONA_ASSETS = (
 )
 
 
-def _task_asset(template: Template) -> Asset:
-    step = TaskStep(template)
-
+def _task_asset(step: TaskStep) -> Asset:
     def run(context: Context, shard: str) -> Report:
-        return run_task(context, template, shard)
+        return run_task(context, step, shard)
 
     return Asset(
         step.table,
         _one(run),
         group="datasets",
-        description=template.description,
-        reads=("deduped_personas",),
+        description=step.template.description,
+        reads=step.tables_read,
         step=step,
+        questions=step.question_ids if step.template.several else None,
         modules=(
-            *("tasks.sample", "tasks.step", "tasks.table", "tasks.target", "tasks.validity", "text.language"),
+            *("tasks.rows", "tasks.sample", "tasks.step", "tasks.table", "tasks.target", "tasks.validity"),
+            "text.language",
             *_ASKING,
         ),
         kinds=frozenset({"parquet", "openai"}),

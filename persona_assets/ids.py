@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
-Prefix = Literal["doc", "per", "smp", "call", "rec"]
+Prefix = Literal["doc", "per", "smp", "call", "rec", "qst"]
 
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value

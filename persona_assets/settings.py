@@ -358,10 +358,11 @@ class Settings(BaseSettings):
             raise ValueError("needs at least one value")
         return value
 
-    def for_asset(self, asset: str, *, with_key: bool = True) -> "Settings":
-        """These settings with those of the model that the file PERSONA_MODELS gives the asset.
+    def for_asset(self, asset: str, *, turn: str = "", with_key: bool = True) -> "Settings":
+        """These settings with those of the model that the file PERSONA_MODELS gives the asset, or a turn of it.
 
-        What only names a model, and does not ask it, needs no key: `with_key` False.
+        A turn is named `<asset>.<turn>` there. What only names a model, and does not ask it, needs no key: `with_key`
+        False.
 
         Raises:
             UsageError: the file is missing or wrong, or its key is not set; the message names file and key.
@@ -369,7 +370,7 @@ class Settings(BaseSettings):
         if self.models is None:
             return self
         table = model_table(self.models)
-        name = table.assets.get(asset)
+        name = table.assets.get(f"{asset}.{turn}", table.assets.get(asset))
         return self if name is None else self._with(table.models[name], f"{self.models}: model {name}", with_key)
 
     def _with(self, values: dict[str, Any], where: str, with_key: bool) -> "Settings":

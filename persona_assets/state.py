@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from persona_assets.checks.gates import gates_of
+from persona_assets.checks.gates import Around, gates_of
 from persona_assets.crawl.shards import index_of
 from persona_assets.dedup.seals import Seal, made_from, seals
 from persona_assets.engines.base import PASSING_REJECTS
-from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.errors import PersonaAssetsError, UsageError, did_you_mean
 from persona_assets.graph import Asset, assets
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake, Table
@@ -327,9 +327,14 @@ class LakeState:
             made_from=self._inputs_now(asset, key),
             recipe=self.recipe(asset.name),
             judged_by=self.judged_by(asset.name),
-            judge=gates_of(self.lake, self.settings),
+            judge=gates_of(self.lake, self.settings, self.around(asset.name)),
             turn=turn,
         )
+
+    def around(self, asset: str) -> Around:
+        """What an asset's gates look at beside its own partition."""
+        tables = {name: declared.table for name, declared in self.assets.items()}
+        return Around(tables, self.assets[asset].questions)
 
     def _inputs_now(self, asset: Asset, key: str) -> dict[str, str]:
         if asset.table is RAW_DOCUMENTS:
@@ -352,4 +357,4 @@ class LakeState:
     def check_asset(self, name: str) -> None:
         """Raise UsageError where there is no such asset."""
         if name not in self.assets:
-            raise UsageError(f"asset {name} is unknown (known: {', '.join(self.assets)})")
+            raise UsageError(f"asset {name} is unknown; {did_you_mean(name, self.assets)}")

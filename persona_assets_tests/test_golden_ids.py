@@ -14,9 +14,10 @@ from persona_assets.ids import digest
 from persona_assets.personas.expand import ExpandStep
 from persona_assets.personas.extract import ExtractStep, persona_id
 from persona_assets.settings import Settings
-from persona_assets.steps.questions import Question, Questions
+from persona_assets.steps.questions import Question, Questions, Voice
 from persona_assets.steps.runner import Ask, Step
-from persona_assets.tasks.step import TaskStep, load_tasks
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.step import TaskStep
 
 GOLDEN: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).with_name("fixtures") / "golden_ids.json").read_text(encoding="utf-8")
@@ -36,7 +37,7 @@ def _step(asset: str) -> Step:
 def _questions(step: Step) -> Questions:
     settings = Settings()
     identity = OfflineEngine(settings).identity(step.template)
-    return Questions(step, identity, Sampling.of(settings, step.template))
+    return Questions(step, lambda template: Voice(template, identity, Sampling.of(settings, template)))
 
 
 def _asked(entry: dict[str, Any]) -> tuple[Questions, Question]:
@@ -78,7 +79,8 @@ def test_the_plain_form_of_a_key_gives_the_same_ids(entry: dict[str, Any]) -> No
     questions, question = _asked(entry)
     schema = _step(entry["asset"]).template.response_schema
     messages = questions.messages(question)
-    assert call_key(messages, schema, questions.identity, questions.sampling, entry["attempt"]) == entry["call_id"]
+    voice = questions.voices[0]
+    assert call_key(messages, schema, voice.identity, voice.sampling, entry["attempt"]) == entry["call_id"]
 
 
 @pytest.mark.parametrize("entry", ASKED)

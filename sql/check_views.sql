@@ -6,3 +6,4 @@ CREATE OR REPLACE VIEW parent_ids("column", parent_id) AS $parent_ids;
 CREATE OR REPLACE VIEW given(row_id) AS $given;
 CREATE OR REPLACE VIEW kept(row_id) AS $kept;
 CREATE OR REPLACE VIEW verdicts(persona_id, dump, kept, survivor_id) AS $verdicts;
+CREATE OR REPLACE VIEW called(row_id, template, call_id) AS $called;

@@ -1,18 +1,4 @@
--- Lineage over the table views of the catalogue. Loaded after sql/views.sql by lineage/descendants.py.
-
--- One row per link: a row of `asset` and the row it came from. A persona that a later asset passed on unchanged stands
--- there as its own child, as does a row that a later asset rejected. Calls are no links: one call can answer for several
--- rows that ask the same.
-CREATE OR REPLACE VIEW lineage_links AS
-SELECT 'extracted_personas' AS asset, persona_id AS id, document_id AS parent_id, call_id FROM extracted_personas
-UNION ALL SELECT 'expanded_personas', persona_id, parent_persona_id, call_id FROM expanded_personas
-UNION ALL SELECT 'filtered_personas', persona_id, persona_id, NULL FROM filtered_personas
-UNION ALL SELECT 'persona_survivors', persona_id, persona_id, NULL FROM persona_survivors
-UNION ALL SELECT 'deduped_personas', persona_id, persona_id, NULL FROM deduped_personas
-UNION ALL SELECT task, sample_id, unnest(persona_ids), call_id FROM samples
-UNION ALL SELECT 'rejected', row_id, parent_id, call_id FROM rejected WHERE parent_id IS NOT NULL
-UNION ALL SELECT 'rejected', row_id, row_id, call_id FROM rejected
-WHERE row_id IN (SELECT persona_id FROM personas UNION ALL SELECT document_id FROM raw_documents);
+-- Lineage over the view lineage_links of the catalogue. Loaded by lineage/descendants.py.
 
 -- Everything that came from `root`, at any depth: rows, rejected rows, and the calls made for them.
 CREATE OR REPLACE MACRO lineage_descendants(root) AS TABLE

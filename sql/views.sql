@@ -27,40 +27,6 @@ SELECT
     round(count(*) FILTER (WHERE NOT kept) / count(*), 4) AS rate
 FROM persona_survivors GROUP BY dump, seal ORDER BY seal;
 
--- Where each row that an asset was given ended: kept and rejected are counts, and exactly one of them is 1. Only partitions
--- that the asset has run on are counted. (expanded_personas answers several questions about one persona, so that the
--- persona can be kept for one and rejected for another; its funnel counts questions.)
-CREATE OR REPLACE VIEW fate AS
-WITH rejected_once AS (
-    SELECT asset, row_id, count(*) AS rejected FROM rejected GROUP BY ALL
-),
-kept AS (
-    SELECT 'raw_documents' AS asset, document_id AS row_id FROM raw_documents
-    UNION ALL SELECT DISTINCT 'extracted_personas', document_id FROM extracted_personas
-    UNION ALL SELECT 'filtered_personas', persona_id FROM filtered_personas
-    UNION ALL SELECT 'deduped_personas', persona_id FROM deduped_personas
-    UNION ALL SELECT task, unnest(persona_ids) FROM samples
-),
-ran AS (SELECT asset, "partition" AS shard FROM partitions),
--- What goes into an asset. The first one reads files: all that it met is in one of its two outputs.
-offered AS (
-    SELECT 'raw_documents' AS asset, document_id AS row_id, shard FROM raw_documents
-    UNION ALL SELECT asset, row_id, shard FROM rejected WHERE asset = 'raw_documents'
-    UNION ALL SELECT 'extracted_personas', document_id, shard FROM raw_documents
-    UNION ALL SELECT 'filtered_personas', persona_id, shard FROM personas
-    UNION ALL SELECT 'deduped_personas', persona_id, shard FROM filtered_personas
-    UNION ALL SELECT ran.asset, p.persona_id, p.shard FROM deduped_personas p JOIN ran USING (shard)
-    WHERE ran.asset NOT IN
-        ('shard_files', 'content_digests', 'raw_documents', 'extracted_personas', 'expanded_personas',
-         'filtered_personas', 'deduped_personas')
-),
-given AS (SELECT DISTINCT asset, row_id FROM offered SEMI JOIN ran USING (asset, shard))
-SELECT given.asset, given.row_id, count(DISTINCT kept.row_id) AS kept, coalesce(any_value(r.rejected), 0) AS rejected
-FROM given
-LEFT JOIN kept ON kept.asset = given.asset AND kept.row_id = given.row_id
-LEFT JOIN rejected_once r ON r.asset = given.asset AND r.row_id = given.row_id
-GROUP BY ALL;
-
 -- Rows kept and rejected per asset, and why.
 CREATE OR REPLACE VIEW rejects_by_reason AS
 SELECT asset, reason, count(*) AS rejected FROM rejected GROUP BY ALL ORDER BY asset, rejected DESC;

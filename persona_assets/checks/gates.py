@@ -1,6 +1,7 @@
 """Runs the checks of `sql/checks/` on one partition; each file is a query that returns the failing rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -15,7 +16,6 @@ from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
     FILTERED_PERSONAS,
     PERSONA_SURVIVORS,
-    RAW_DOCUMENTS,
     REJECTED,
     Parent,
     Table,
@@ -45,45 +45,51 @@ def gate_names(table: Table) -> list[str]:
         names.append("accounted")
     if table.generated:
         names.append("calls_exist")
+    if "call_ids" in columns:
+        names.append("turns_exist")
     if table.asks:
         names += ["reject_rate", "parse_failure_rate"]
-    if table.name == "filtered_personas":
-        names.append("reject_rate")
-    if table.name == RAW_DOCUMENTS.name:
-        names += ["language_share", "reject_rate"]
     if "text" in columns:
         names.append("no_empty_text")
     if "hop" in columns:
         names.append("hops_valid")
-    if table.name == "deduped_personas":
-        names += ["verdicts_followed", "no_exact_duplicates", "no_near_duplicates"]
-    if table.name == "persona_survivors":
-        names.append("survivors_named")
+    names += table.gates
     return names
 
 
-def run_gates(lake: Lake, draft: Draft, settings: Settings) -> list[GateOutcome]:
+@dataclass(frozen=True)
+class Around:
+    """What gates look at beside the partition: the tables that it may refer to, and what it has to account for.
+
+    `questions` gives the ids of a partition's questions, in lists, for tables that account for these.
+    """
+
+    tables: Mapping[str, Table] = field(default_factory=lambda: ASSET_TABLES)
+    questions: Callable[[Lake, str], Iterable[list[str]]] | None = None
+
+
+def run_gates(lake: Lake, draft: Draft, settings: Settings, around: Around | None = None) -> list[GateOutcome]:
     """Run the gates of a partition that is about to be committed."""
     table = draft.table
     with _connect(lake) as connection:
         if table is DEDUPED_PERSONAS:
             _published(connection, lake, draft)
-        _prepare(connection, lake, draft)
+        _prepare(connection, lake, draft, around or Around())
         connection.register("held", _held(connection, lake, table))
         _set_variables(connection, table, settings)
         return [_run(connection, name) for name in gate_names(table)]
 
 
-def run_gates_against_upstream(lake: Lake, draft: Draft) -> list[GateOutcome]:
+def run_gates_against_upstream(lake: Lake, draft: Draft, around: Around | None = None) -> list[GateOutcome]:
     """Run those gates whose outcome depends on what stands upstream: what passed them may fail when that changes."""
     with _connect(lake) as connection:
-        _prepare(connection, lake, draft)
+        _prepare(connection, lake, draft, around or Around())
         return [_run(connection, name) for name in gate_names(draft.table) if name in AGAINST_UPSTREAM]
 
 
-def gates_of(lake: Lake, settings: Settings) -> Judge:
+def gates_of(lake: Lake, settings: Settings, around: Around | None = None) -> Judge:
     """The gates, for `Lake.partition`."""
-    return lambda draft: run_gates(lake, draft, settings)
+    return lambda draft: run_gates(lake, draft, settings, around)
 
 
 def run_drift(lake: Lake, table: Table) -> list[GateOutcome]:
@@ -125,15 +131,19 @@ def _held(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> pa
     """Those calls of the partition's rows that are in the ledger, under the template that the row names."""
     held = [pl.Series("call_id", [], pl.String())]
     if table.generated:
-        calls = connection.sql("SELECT DISTINCT template, call_id FROM rows WHERE template || call_id IS NOT NULL").pl()
+        calls = connection.sql(
+            "SELECT DISTINCT template, call_id FROM called WHERE template || call_id IS NOT NULL"
+        ).pl()
         for (template,), asked in calls.group_by("template"):
             ids = asked["call_id"]
             held.append(ids.filter(pl.Series(CallIndex(lake, str(template)).held(ids))))
     return pl.concat(held).to_frame().to_arrow()
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft) -> None:
+def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft, around: Around) -> None:
     table = draft.table
+    if around.questions and table.accounts_for and not _parent_of(table, table.accounts_for):
+        connection.register("questions", _questions(around.questions(lake, draft.key)))
     connection.execute(
         fill_sql(
             "check_views",
@@ -141,8 +151,9 @@ def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft) ->
             data=literals([draft.rows]),
             rejected_source=_rejected(draft),
             links=_links(table),
-            parent_ids=_parent_ids(lake, draft),
-            given=_given(lake, draft),
+            parent_ids=_parent_ids(lake, draft, around),
+            given=_given(lake, draft, around),
+            called=_called(table),
             kept=_kept(table),
             verdicts=_verdicts(lake, draft),
         )
@@ -172,17 +183,39 @@ def _each(table: Table, column: str) -> str:
     return f"unnest({name})" if isinstance(table.polars[column], pl.List) else name
 
 
-def _parent_ids(lake: Lake, draft: Draft) -> str:
+def _parent_of(table: Table, column: str) -> Parent | None:
+    """The reference in a column; the last one where it refers to several tables' rows in turn."""
+    return next((parent for parent in reversed(table.parents) if parent.column == column), None)
+
+
+def _questions(ids: Iterable[list[str]]) -> pa.Table:
+    """The ids of questions as a table; 40 bytes each."""
+    return (
+        pl.concat([pl.Series("row_id", [], pl.String()), *(pl.Series(some, dtype=pl.String()) for some in ids)])
+        .to_frame()
+        .to_arrow()
+    )
+
+
+def _called(table: Table) -> str:
+    """The calls that each row came from, with their template."""
+    if not table.generated:
+        return "SELECT NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR WHERE false"
+    calls = "unnest(call_ids)" if "call_ids" in table.polars else "call_id"
+    return f"SELECT row_id, template, {calls} FROM rows"
+
+
+def _parent_ids(lake: Lake, draft: Draft, around: Around) -> str:
     """The ids that a partition's rows may refer to."""
     selects = [
         f"SELECT {literal(parent.column)}, {identifier(parent.key)} FROM "
-        + _rows_of(_parent_paths(lake, draft, parent), parent.key)
+        + _rows_of(_parent_paths(lake, draft, parent, around), parent.key)
         for parent in draft.table.parents
     ]
     return " UNION ALL ".join(selects) or "SELECT NULL::VARCHAR, NULL::VARCHAR WHERE false"
 
 
-def _parent_paths(lake: Lake, draft: Draft, parent: Parent) -> list[str]:
+def _parent_paths(lake: Lake, draft: Draft, parent: Parent, around: Around) -> list[str]:
     """Where a reference leads: within the shard, or for a dump to its own shards and those of its survivors' dumps."""
     table, key = draft.table, draft.key
     if table.partition == "shard":
@@ -192,7 +225,7 @@ def _parent_paths(lake: Lake, draft: Draft, parent: Parent) -> list[str]:
     else:
         shards = [shard for dump in _named_dumps(draft) for shard in _shards(lake, dump)]
     others = {name: [one for one in shards if (name, one) != (table.name, key)] for name in parent.tables}
-    paths = {lake.url(path) for name, keys in others.items() for path in lake.paths(ASSET_TABLES[name], keys)}
+    paths = {lake.url(path) for name, keys in others.items() for path in lake.paths(around.tables[name], keys)}
     return sorted(paths | ({draft.rows} if table.name in parent.tables else set()))
 
 
@@ -225,12 +258,12 @@ def _verdicts(lake: Lake, draft: Draft) -> str:
     return f"SELECT persona_id, dump, kept, survivor_id FROM read_parquet({files}, hive_partitioning = false){of_shard}"
 
 
-def _given(lake: Lake, draft: Draft) -> str:
+def _given(lake: Lake, draft: Draft, around: Around) -> str:
     table = draft.table
-    parent = next((parent for parent in reversed(table.parents) if parent.column == table.accounts_for), None)
+    parent = _parent_of(table, table.accounts_for) if table.accounts_for else None
     if parent is None:
-        return "SELECT NULL::VARCHAR WHERE false"
-    rows = _rows_of(_parent_paths(lake, draft, parent), parent.key)
+        return "FROM questions" if table.accounts_for and around.questions else "SELECT NULL::VARCHAR WHERE false"
+    rows = _rows_of(_parent_paths(lake, draft, parent, around), parent.key)
     return f"SELECT {identifier(parent.key)} FROM {rows}"
 
 

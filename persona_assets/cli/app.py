@@ -42,9 +42,9 @@ def _settings(**overrides: object) -> Settings:
 
 
 def _task_tables(settings: Settings) -> list[Table]:
-    from persona_assets.tasks.step import load_tasks, task_table
+    from persona_assets.tasks.load import task_steps
 
-    return [task_table(template) for template in load_tasks(settings).values()]
+    return [step.table for step in task_steps(settings).values()]
 
 
 @app.command()

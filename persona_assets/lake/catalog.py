@@ -3,7 +3,7 @@
 import os
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ import polars as pl
 
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake.records import FOLDER
-from persona_assets.lake.schemas import ASSET_TABLES, CALLS, REJECTED, SAMPLE_COLUMNS, SUPPORT_TABLES, Table
+from persona_assets.lake.schemas import ASSET_TABLES, CALLS, REJECTED, SAMPLE_COLUMNS, SUPPORT_TABLES, Parent, Table
 from persona_assets.lake.sqlfiles import fill_sql, identifier, literal, literals, sql_text
 from persona_assets.lake.store import Lake
 
@@ -25,7 +25,7 @@ _READING = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE",
 
 def view_names() -> frozenset[str]:
     """Every view that the SQL files create beside the tables' own, for the catalogue and for the checks."""
-    files = ("views", "samples_view", "check_views", "history_view", "records_view")
+    files = ("views", "lineage_view", "fate_view", "samples_view", "check_views", "history_view", "records_view")
     return frozenset(name for file in files for name in re.findall(r"CREATE OR REPLACE VIEW (\w+)", sql_text(file)))
 
 
@@ -61,6 +61,9 @@ def connect(
         add_view(connection, lake, table, live=live)
     connection.execute(_samples_view(tasks))
     connection.execute(sql_text("views"))
+    assets = [*ASSET_TABLES.values(), *tasks]
+    connection.execute(fill_sql("lineage_view", links=_links(assets), ids=_ids(assets)))
+    connection.execute(fill_sql("fate_view", kept=_kept(assets), offered=_offered(assets)))
     return connection
 
 
@@ -113,6 +116,78 @@ def duckdb_types(table: Table) -> dict[str, str]:
         connection.register("empty", pl.DataFrame(schema=table.polars).to_arrow())
         described = connection.execute("DESCRIBE empty").fetchall()
     return {row[0]: row[1] for row in described}
+
+
+def _each(table: Table, column: str) -> str:
+    return f"unnest({identifier(column)})" if isinstance(table.polars[column], pl.List) else identifier(column)
+
+
+def _union(selects: Iterable[str]) -> str:
+    return "\nUNION ALL ".join(selects)
+
+
+def _links(assets: Sequence[Table]) -> str:
+    """Each row with what it was made from, and its call where that gave it."""
+    return _union(
+        f"SELECT {literal(table.name)} AS asset, {identifier(table.key)} AS id, "
+        f"{_each(table, origin.column)} AS parent_id, "
+        f"{'call_id' if table.generated and origin.column != table.key else 'NULL'} AS call_id "
+        f"FROM {identifier(table.name)}"
+        for table in assets
+        for origin in table.origins
+    )
+
+
+def _ids(assets: Sequence[Table]) -> str:
+    return _union(f"SELECT {identifier(table.key)} AS id FROM {identifier(table.name)}" for table in assets)
+
+
+def _accounted(table: Table) -> tuple[Parent, ...]:
+    """The references that a table accounts for row by row; none where it accounts for questions, or for a dump."""
+    if table.partition != "shard":
+        return ()
+    return tuple(parent for parent in table.origins if parent.column == table.accounts_for)
+
+
+def _kept(assets: Sequence[Table]) -> str:
+    """What each asset keeps of what it was given. The first one reads files."""
+    selects = []
+    for table in assets:
+        if not table.parents:
+            selects.append(
+                f"SELECT {literal(table.name)} AS asset, {identifier(table.key)} AS row_id FROM {table.name}"
+            )
+        elif table.partition == "shard" and table.accounts_for:
+            column = _each(table, table.accounts_for)
+            selects.append(f"SELECT DISTINCT {literal(table.name)}, {column} FROM {identifier(table.name)}")
+    return _union(selects)
+
+
+def _offered(assets: Sequence[Table]) -> str:
+    """What each asset is given: the rows that it reads, or questions about them."""
+    selects = []
+    for table in assets:
+        asset, name = literal(table.name), identifier(table.name)
+        if not table.parents:  # all that it met is in one of its two outputs
+            selects.append(f"SELECT {asset} AS asset, {identifier(table.key)} AS row_id, shard FROM {name}")
+            selects.append(f"SELECT asset, row_id, shard FROM rejected WHERE asset = {asset}")
+        for parent in _accounted(table):
+            for read in parent.tables:
+                selects.append(f"SELECT {asset}, {identifier(parent.key)}, shard FROM {identifier(read)}")
+        if table.accounts_for == "question_id":  # and rows about which no question was asked
+            selects.append(f"SELECT {asset}, question_id, shard FROM {name}")
+            selects.append(
+                f"SELECT asset, row_id, shard FROM rejected WHERE asset = {asset} AND row_id LIKE 'qst\\_%' ESCAPE '\\'"
+            )
+            for parent in table.origins:
+                for read in parent.tables:
+                    selects.append(
+                        f"SELECT {asset}, {identifier(parent.key)}, shard FROM {identifier(read)} WHERE "
+                        f"{identifier(parent.key)} NOT IN (SELECT {_each(table, parent.column)} FROM {name}) AND "
+                        f"{identifier(parent.key)} NOT IN (SELECT parent_id FROM rejected WHERE asset = {asset} "
+                        "AND parent_id IS NOT NULL AND row_id <> parent_id)"
+                    )
+    return _union(selects)
 
 
 def _samples_view(tasks: list[Table]) -> str:

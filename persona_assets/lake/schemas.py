@@ -1,6 +1,6 @@
 """The declared tables (data contract 2): columns, types, nullability, keys and parents, in one place."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import polars as pl
@@ -24,18 +24,24 @@ class Column:
 
 @dataclass(frozen=True)
 class Parent:
-    """A reference: `column` holds ids (or a list of ids) found as `key` in one of `tables`."""
+    """A reference: `column` holds ids (or a list of ids) found as `key` in one of `tables`.
+
+    `direct`: the row was made from that one; else it is further up, or beside it.
+    """
 
     column: str
     tables: tuple[str, ...]
     key: str
+    direct: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
     """The schema of one asset. `volatile` columns may differ between two runs over the same data.
 
-    `accounts_for` names the parent column each of whose parent rows ends in exactly one place: kept here, or rejected.
+    `accounts_for` names the column each of whose values ends in exactly one place: kept here, or rejected. They are
+    the ids of parent rows, or, in a column that refers to no table, of questions, where a row is asked about more than
+    once.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Table:
     parents: tuple[Parent, ...] = ()
     partition: str = "shard"
     accounts_for: str | None = None
+    gates: tuple[str, ...] = ()  # checks beside those that follow from the columns
     volatile: tuple[str, ...] = field(default=("run_id", "created_at"))
 
     @cached_property
@@ -65,6 +72,11 @@ class Table:
     def generated(self) -> bool:
         """Whether each row came out of a model call."""
         return "call_id" in self.polars
+
+    @property
+    def origins(self) -> tuple[Parent, ...]:
+        """The references to what a row was made from."""
+        return tuple(parent for parent in self.parents if parent.direct)
 
     @property
     def asks(self) -> bool:
@@ -111,6 +123,7 @@ RAW_DOCUMENTS = Table(
         _text("content_digest", "blake2b-128 of text"),
         *RUN_COLUMNS,
     ),
+    gates=("language_share", "reject_rate"),
 )
 
 PERSONA_COLUMNS = (
@@ -126,21 +139,23 @@ PERSONA_COLUMNS = (
     *RUN_COLUMNS,
 )
 _DOCUMENT = Parent("document_id", ("raw_documents",), "document_id")
-_PERSONA = Parent("parent_persona_id", ("extracted_personas", "expanded_personas"), "persona_id")
+_BORN = ("extracted_personas", "expanded_personas")
+_PERSONA = Parent("parent_persona_id", _BORN, "persona_id")
 
 
-def _personas(name: str, accounts_for: str | None, *parents: Parent) -> Table:
-    return Table(name, "persona_id", PERSONA_COLUMNS, parents, accounts_for=accounts_for)
+def _personas(name: str, accounts_for: str | None, *parents: Parent, gates: tuple[str, ...] = ()) -> Table:
+    return Table(name, "persona_id", PERSONA_COLUMNS, parents, accounts_for=accounts_for, gates=gates)
 
 
-EXTRACTED_PERSONAS = _personas("extracted_personas", "document_id", _DOCUMENT)
-EXPANDED_PERSONAS = _personas("expanded_personas", None, _DOCUMENT, _PERSONA)
+EXTRACTED_PERSONAS = _personas("extracted_personas", "document_id", replace(_DOCUMENT, direct=True))
+EXPANDED_PERSONAS = _personas("expanded_personas", None, _DOCUMENT, replace(_PERSONA, direct=True))
 FILTERED_PERSONAS = _personas(
     "filtered_personas",
     "persona_id",
     _DOCUMENT,
     _PERSONA,
-    Parent("persona_id", _PERSONA.tables, "persona_id"),
+    Parent("persona_id", _BORN, "persona_id", direct=True),
+    gates=("reject_rate",),
 )
 PERSONA_SURVIVORS = Table(
     "persona_survivors",
@@ -165,24 +180,26 @@ PERSONA_SURVIVORS = Table(
         Column("created_at", UTC, "When the row was written"),
     ),
     (
-        Parent("persona_id", ("filtered_personas",), "persona_id"),
+        Parent("persona_id", ("filtered_personas",), "persona_id", direct=True),
         Parent("survivor_id", ("filtered_personas",), "persona_id"),
     ),
     partition="dump",
     accounts_for="persona_id",
+    gates=("survivors_named",),
 )
 DEDUPED_PERSONAS = _personas(
     "deduped_personas",
     "persona_id",
     _DOCUMENT,
     _PERSONA,
-    Parent("persona_id", ("filtered_personas",), "persona_id"),
+    Parent("persona_id", ("filtered_personas",), "persona_id", direct=True),
+    gates=("verdicts_followed", "no_exact_duplicates", "no_near_duplicates"),
 )
 
 SAMPLE_COLUMNS = (
     _text("sample_id", "Digest of task, personas and content"),
     _text("task", "Task that asked"),
-    Column("persona_ids", pl.List(pl.String()), "Personas in the prompt"),
+    Column("persona_ids", pl.List(pl.String()), "Personas in the prompt, or that it came from"),
     _text("document_id", "Root document of the first persona"),
     _text("language", "ISO 639-1 code"),
 )

@@ -346,8 +346,7 @@ class Ledger:
         data = self.lake.fs.cat_file(path)
         if digest(data) != template_digest:
             raise PersonaAssetsError(f"{path}: the template was changed after it was used (its digest differs)")
-        part = orjson.loads(data)
-        return Template(**part, title=part["name"], description="")
+        return Template.of_prompt_part(orjson.loads(data))
 
     def _template_path(self, template_digest: str) -> str:
         if not _DIGEST.fullmatch(template_digest):

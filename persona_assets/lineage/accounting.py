@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from persona_assets.lake import Table
+from persona_assets.lake import Parent, Table
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
     EXPANDED_PERSONAS,
@@ -12,7 +12,7 @@ from persona_assets.lake.schemas import (
     FILTERED_PERSONAS,
     PERSONA_SURVIVORS,
 )
-from persona_assets.lineage.find import Finder, Found
+from persona_assets.lineage.find import BORN, PASSED_ON, Finder, Found
 from persona_assets.lineage.model import Fate
 
 
@@ -32,15 +32,35 @@ def of_persona(finder: Finder, persona_id: str, shard: str, mark: Found | None) 
         fates.append(_marked(mark))
     if finder.near(DEDUPED_PERSONAS, here, shard):
         fates.append(Fate(DEDUPED_PERSONAS.name, "kept"))
-    for table in finder.tasks:
-        fates += _gave(table, finder.near(table, pl.col("persona_ids").list.contains(persona_id), shard))
+    fates += _came_of(finder, (*BORN, *PASSED_ON), persona_id, shard)
     return [*fates, *_rejected(finder, persona_id, shard)]
+
+
+def of_row(finder: Finder, table: Table, row_id: str, shard: str) -> list[Fate]:
+    """What a row of any other asset gave, and what was refused of it."""
+    return [*_came_of(finder, [table], row_id, shard), *_rejected(finder, row_id, shard)]
+
+
+def _came_of(finder: Finder, tables: Iterable[Table], row_id: str, shard: str) -> list[Fate]:
+    """The rows that were made from a row of one of these tables."""
+    names, fates = {table.name for table in tables}, []
+    for table in finder.tasks:
+        for origin in table.origins:
+            if names & set(origin.tables):
+                fates += _gave(table, finder.near(table, _names(table, origin, row_id), shard))
+    return fates
+
+
+def _names(table: Table, parent: Parent, row_id: str) -> pl.Expr:
+    column = pl.col(parent.column)
+    return column.list.contains(row_id) if isinstance(table.polars[parent.column], pl.List) else column == row_id
 
 
 def of_call(finder: Finder, call_id: str, table: Table | None) -> list[Fate]:
     """The rows and rejects that were parsed out of it."""
     answered = pl.col("call_id") == call_id
-    rows = finder.rows(table, answered) if table else []
+    in_turns = table is not None and "call_ids" in table.polars
+    rows = finder.rows(table, pl.col("call_ids").list.contains(call_id) if in_turns else answered) if table else []
     kept = [Fate(found.table.name, "gave", str(found.row[found.table.key])) for found in rows]
     return kept + [_reject(found) for found in finder.rejects(answered)]
 

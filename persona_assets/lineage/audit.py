@@ -21,7 +21,7 @@ from persona_assets.lake.schemas import (
 from persona_assets.lake.store import dump_of
 from persona_assets.lineage import accounting as fate
 from persona_assets.lineage import verify
-from persona_assets.lineage.calls import CallAuditor, Prompt
+from persona_assets.lineage.calls import MALFORMED, CallAuditor, Prompt
 from persona_assets.lineage.crawl_record import crawl_node
 from persona_assets.lineage.find import BORN, Finder, Found, locate
 from persona_assets.lineage.model import (
@@ -37,6 +37,7 @@ from persona_assets.lineage.model import (
 from persona_assets.lineage.partitions import Partitions
 from persona_assets.lineage.steps import Steps
 from persona_assets.settings import Settings
+from persona_assets.steps.model import refs_of
 
 
 def audit(lake: Lake, settings: Settings, row_id: str) -> Audit:
@@ -157,13 +158,16 @@ class _Auditor:
     # Samples
 
     def _sample(self, node: Node, found: Found) -> None:
-        row = found.row
-        first: Found | None = None
-        for persona_id in row["persona_ids"]:
-            persona = self.finder.first(DEDUPED_PERSONAS, persona_id, found.partition)
-            first = first or persona
-            self._link(node, self.finder.persona(persona_id, found.partition) if persona else None, persona_id)
-        self._generated(node, found, first, self.calls.row_parses)
+        """A row of any asset that asked about other rows, or was computed from them."""
+        asked: Found | None = None
+        for origin in found.table.origins:
+            for row_id in _ids(found.row[origin.column]):
+                parent = self.finder.referred(origin, row_id, found.partition)
+                asked = asked or parent
+                self._link(node, self.finder.made(parent) if parent else None, row_id)
+        node.fate = fate.of_row(self.finder, found.table, node.id, found.partition)
+        if found.table.generated:
+            self._generated(node, found, asked, self.calls.row_parses)
 
     # Links
 
@@ -181,7 +185,8 @@ class _Auditor:
         if call is None:
             node.verifications.append(unverified("row_parses_again", "its call is gone"))
             return
-        node.call, prompt = self.calls.record(call, parent)
+        question_id = found.row.get("question_id") or (found.row["row_id"] if found.table is REJECTED else "")
+        node.call, prompt = self.calls.record(call, parent, question_id)
         if prompt is None:
             node.verifications.append(unverified("row_parses_again", "its prompt does not render"))
         else:
@@ -203,7 +208,7 @@ class _Auditor:
         # Others may have asked the same; what their answers gave is verified with them.
         answered, parent_id = pl.col("call_id") == node.id, parent.row[parent.table.key]
         for row in self.finder.near(table, answered, found.partition):
-            if parent_id in _parent_ids(row):
+            if any(parent_id in _ids(row.row[origin.column]) for origin in table.origins):
                 node.verifications += self.calls.row_parses(row, node.call, prompt)
         for reject in self.finder.rejects(answered & (pl.col("asset") == table.name), found.partition):
             if reject.row["parent_id"] == parent_id:
@@ -213,18 +218,15 @@ class _Auditor:
         """The row that a call was about, or why it cannot be told."""
         try:
             fill = json.loads(found.row["fill"])
-            if "repair_of" in fill:
+            while "repair_of" in fill:
                 original = self.finder.call(str(fill["repair_of"]))
                 if original is None:
                     return None, f"the call {fill['repair_of']} that it repairs is not in the ledger"
                 fill = json.loads(original.row["fill"])
-            asked = fill["persona_id"] if "persona_id" in fill else fill["document_id"]
-            return self._row(str(asked), found.partition), ""
-        except (KeyError, TypeError, ValueError) as error:
+            [(about, row_id), *_] = refs_of(fill)
+            return self.finder.by_id(row_id, found.partition, about), ""
+        except MALFORMED as error:
             return None, f"its fill names no row: {error!r}"
-
-    def _row(self, row_id: str, shard: str) -> Found | None:
-        return self.finder.document(row_id, shard) if row_id.startswith("doc_") else self.finder.persona(row_id, shard)
 
     def _rejected(self, node: Node, found: Found) -> None:
         row = found.row
@@ -232,7 +234,7 @@ class _Auditor:
         if found.asset == RAW_DOCUMENTS.name:
             node.parents.append(self._crawled(found))
             return
-        parent = self._row(row["parent_id"], found.partition) if row["parent_id"] else None
+        parent = self.finder.by_id(row["parent_id"], found.partition) if row["parent_id"] else None
         self._link(node, parent, row["parent_id"] or "its parent")
         if row["call_id"] is None:
             node.verifications.append(unverified("row_parses_again", "no answer of a model was involved"))
@@ -240,9 +242,9 @@ class _Auditor:
             self._generated(node, found, parent, self.calls.reject_parses)
 
 
-def _parent_ids(found: Found) -> list[str]:
-    row = found.row
-    return [*row.get("persona_ids", []), row.get("parent_persona_id") or row["document_id"]]
+def _ids(value: str | list[str] | None) -> list[str]:
+    """The ids that a column holds: one, several or none."""
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _text(found: Found) -> str:

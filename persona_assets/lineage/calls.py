@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
@@ -11,10 +11,11 @@ from persona_assets.lake.schemas import RUN_COLUMNS
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.model import CallRecord, Verification, failed, unverified, verdict
-from persona_assets.lineage.steps import Steps
+from persona_assets.lineage.steps import Asked, Steps, ask_again, asked_row
 from persona_assets.lineage.verify import Seals, differences
 from persona_assets.prompts import Message, Template
-from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call
+from persona_assets.steps.questions import Answer
+from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call, read_answer
 
 _RUN = frozenset(column.name for column in RUN_COLUMNS)
 # What a step or a template may raise on values that were tampered with.
@@ -23,11 +24,16 @@ MALFORMED = (PersonaAssetsError, KeyError, TypeError, ValueError, AttributeError
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What was asked: the messages, the step's template as the ledger keeps it, and the question."""
+    """What was asked: the messages, the template as the ledger keeps it, the question, and the turns before.
+
+    `asked` are the messages without an answer that a repair showed.
+    """
 
     messages: list[Message]
     template: Template
     ask: Ask
+    before: tuple[Answer, ...] = ()
+    asked: tuple[Message, ...] = ()
 
 
 class CallAuditor:
@@ -38,13 +44,16 @@ class CallAuditor:
         self.finder, self.steps, self.seals = finder, steps, seals
         self.ledger = Ledger(finder.lake)
 
-    def record(self, found: Found, parent: Found | None) -> tuple[CallRecord, Prompt | None]:
-        """The call with its verifications, and its prompt where it renders. `parent` is the row that it asked about."""
+    def record(self, found: Found, parent: Found | None, question_id: str = "") -> tuple[CallRecord, Prompt | None]:
+        """The call with its verifications, and its prompt where it renders.
+
+        `parent` is the row that it asked about, `question_id` the question where it is known.
+        """
         row = found.row
         record = CallRecord(row["call_id"], row, self.seals.relative(found.path))
         record.verifications.append(self.seals.ledger_part(found.path))
         try:
-            prompt = self._prompt(record, parent)
+            prompt = self._prompt(record, parent, question_id)
         except MALFORMED as error:
             record.verifications.append(failed("prompt_renders", _said(error)))
             return record, None
@@ -59,31 +68,64 @@ class CallAuditor:
         record.verifications += [verdict("prompt_renders", True, ""), _key(row, prompt)]
         return record, prompt
 
-    def _prompt(self, record: CallRecord, parent: Found | None) -> Prompt | None:
+    def _prompt(self, record: CallRecord, parent: Found | None, question_id: str) -> Prompt | None:
         row = record.row
         fill: dict[str, Any] = json.loads(row["fill"])
         template = self.ledger.template(row["template_digest"])
         if "repair_of" in fill:
-            return self._repair(record, fill, template, parent)
+            return self._repair(record, fill, template, parent, question_id)
         if parent is None:
             return None
-        ask = Ask(parent.row, {**fill, **_own(fill, parent.row)}, row["attempt"])
-        messages = template.render(self.steps.step_for(row["asset"], template).variables(ask))
-        return Prompt(messages, template, ask)
+        step = self.steps.step_for(row["asset"], template)
+        about = Asked(parent.table.name, str(parent.row[parent.table.key]), question_id)
+        ask = ask_again(step, asked_row(step, self.finder.lake, parent), fill, row["attempt"], about)
+        if "after" not in fill:
+            messages = template.render(step.variables(ask))
+            return Prompt(messages, template, ask, asked=tuple(messages))
+        turn = self._turn_before(record, fill, parent, question_id)
+        if turn is None:
+            return None
+        said = turn.before[-1]
+        messages = template.render(step.variables(ask, [answer.value for answer in turn.before]))
+        if template.history:
+            messages = [*turn.asked, Message(role="assistant", content=said.call.answer), *messages]
+        return Prompt(messages, template, ask, turn.before, tuple(messages))
+
+    def _turn_before(
+        self, record: CallRecord, fill: Mapping[str, Any], parent: Found, question_id: str
+    ) -> Prompt | None:
+        """The prompt of the turn before, with its answer as the last one of `before`."""
+        found = self.finder.call(str(fill["after"]))
+        if found is None:
+            raise PersonaAssetsError(f"the call {fill['after']} of the turn before is not in the ledger")
+        if json.loads(found.row["fill"]).get("turn", 0) >= fill["turn"]:
+            raise PersonaAssetsError(f"the call {fill['after']} is of no turn before")
+        record.after, asked = self.record(found, parent, question_id)
+        if asked is None:
+            return None
+        value, problem = read_answer(found.row["answer"], asked.template)
+        if problem:
+            raise PersonaAssetsError(f"the answer of the turn before, {fill['after']}, cannot be used: {problem}")
+        return replace(asked, before=(*asked.before, Answer(_answered(found.row), value)))
 
     def _repair(
-        self, record: CallRecord, fill: Mapping[str, Any], template: Template, parent: Found | None
+        self,
+        record: CallRecord,
+        fill: Mapping[str, Any],
+        template: Template,
+        parent: Found | None,
+        question_id: str,
     ) -> Prompt | None:
         original = self.finder.call(str(fill["repair_of"]))
         if original is None:
             raise PersonaAssetsError(f"the call {fill['repair_of']} that it repairs is not in the ledger")
         if "repair_of" in json.loads(original.row["fill"]):
             raise PersonaAssetsError(f"it repairs {fill['repair_of']}, which is a repair itself")
-        record.repair_of, first = self.record(original, parent)
+        record.repair_of, first = self.record(original, parent, question_id)
         if first is None:
             return None
         added = template.render({"answer": original.row["answer"], "problem": fill["problem"]})
-        return Prompt([*first.messages, *added], first.template, first.ask)
+        return replace(first, messages=[*first.messages, *added])
 
     def row_parses(self, found: Found, record: CallRecord, prompt: Prompt) -> list[Verification]:
         """`row_parses_again`: the stored answer gives this row, equal in every column but the run's.
@@ -128,21 +170,19 @@ class CallAuditor:
 
     def _outcome(self, record: CallRecord, prompt: Prompt) -> Outcome | str:
         """What the stored answer holds, or how it fails to parse."""
-        call = Answered(*(record.row[name] for name in Answered._fields))
+        call = _answered(record.row)
+        step = self.steps.step_for(record.row["asset"], prompt.template)
+        if len(prompt.before) < len(step.turns) - 1 and not read_answer(call.answer, prompt.template)[1]:
+            return f"turn {len(prompt.before) + 1} of {len(step.turns)} was answered, and gives no row by itself"
         try:
-            parsed = parse_call(self.steps.step_for(record.row["asset"], prompt.template), prompt.ask, call)
-            return Outcome(prompt.ask, call, parsed)
+            parsed = parse_call(step, prompt.ask, call, [answer.value for answer in prompt.before])
+            return Outcome(prompt.ask, call, parsed, tuple(answer.call for answer in prompt.before))
         except MALFORMED as error:
             return _said(error)
 
 
-def _own(fill: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fill says of the row asked about; rows that ask the same share a call, which names the first."""
-    key = "persona_id" if "persona_id" in fill else "document_id"
-    own = {key: parent[key]}
-    if "hop" in fill:
-        own["hop"] = parent["hop"] + 1
-    return own
+def _answered(row: Mapping[str, Any]) -> Answered:
+    return Answered(*(row[name] for name in Answered._fields))
 
 
 def _key(row: Mapping[str, Any], prompt: Prompt) -> Verification:

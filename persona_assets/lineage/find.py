@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from persona_assets.errors import PersonaAssetsError, UsageError
-from persona_assets.lake import Lake, Table
+from persona_assets.lake import Lake, Parent, Table
 from persona_assets.lake.schemas import (
     ASSET_TABLES,
     CALL_COLUMNS,
@@ -28,14 +28,14 @@ from persona_assets.lake.schemas import (
 from persona_assets.ledger.index import CallIndex
 from persona_assets.ledger.ledger import Ledger
 
-_ID = re.compile(r"(doc|per|smp|call|rec)_[0-9a-f]{32}")
+_ID = re.compile(r"(doc|per|smp|call|rec|qst)_[0-9a-f]{32}")
 _SAMPLE = [column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS)]
 BORN = (EXTRACTED_PERSONAS, EXPANDED_PERSONAS)  # where a persona is made
 PASSED_ON = (FILTERED_PERSONAS, DEDUPED_PERSONAS)  # tables that pass it on unchanged
 
 
 def id_prefix(row_id: str) -> str:
-    """`doc`, `per`, `smp`, `call` or `rec`.
+    """`doc`, `per`, `smp`, `call`, `rec` or `qst`.
 
     Raises:
         UsageError: it is of none of these forms.
@@ -44,7 +44,7 @@ def id_prefix(row_id: str) -> str:
     if not match:
         raise UsageError(
             f"{row_id!r} is not an id: give a document (doc_...), persona (per_...), sample (smp_...), "
-            "call (call_...) or rejected record (rec_...), each followed by 32 hexadecimal digits"
+            "call (call_...), rejected record (rec_...) or question (qst_...), each followed by 32 hexadecimal digits"
         )
     return match.group(1)
 
@@ -118,9 +118,31 @@ class Finder:
         """The document."""
         return self.first(RAW_DOCUMENTS, document_id, hint)
 
-    def sample(self, sample_id: str) -> Found | None:
+    def sample(self, sample_id: str, hint: str = "") -> Found | None:
         """The sample, of whichever task."""
-        return self._first_of(self.tasks, sample_id)
+        return self._first_of(self.tasks, sample_id, hint)
+
+    def referred(self, parent: Parent, row_id: str, hint: str = "") -> Found | None:
+        """The row that a reference names, in one of the tables that it may be in."""
+        return self._first_of([table for name in parent.tables if (table := self.table(name))], row_id, hint)
+
+    def made(self, found: Found) -> Found:
+        """A row where it was made: not where a later table passes it on, nor, where it is gone from there, at all."""
+        while passed := next((one for one in found.table.origins if one.column == found.table.key), None):
+            before = self.referred(passed, str(found.row[found.table.key]), found.partition)
+            if before is None:
+                return found
+            found = before
+        return found
+
+    def by_id(self, row_id: str, hint: str = "", table: str = "") -> Found | None:
+        """A document, persona or sample; the partition and the table that are named are looked at first."""
+        known = self.table(table)
+        if known and (found := self.first(known, row_id, hint)):
+            return self.made(found)
+        if row_id.startswith("doc_"):
+            return self.document(row_id, hint)
+        return self.sample(row_id, hint) if row_id.startswith("smp_") else self.persona(row_id, hint)
 
     def mark(self, persona_id: str, dump: str) -> Found | None:
         """What dedup made of a persona; its dump is looked at first."""

@@ -51,13 +51,15 @@ class CallRecord:
     part: str = ""  # ledger part that holds it, relative to the lake
     messages: list[Message] = field(default_factory=list)  # empty where the prompt does not render
     repair_of: "CallRecord | None" = None
+    after: "CallRecord | None" = None  # the call of the turn before
     verifications: list[Verification] = field(default_factory=list)
 
     def all_verifications(self) -> Iterator[Verification]:
-        """Its own and those of the call it repaired."""
+        """Its own, those of the call it repaired, and those of the turns before."""
         yield from self.verifications
-        if self.repair_of:
-            yield from self.repair_of.all_verifications()
+        for other in (self.repair_of, self.after):
+            if other:
+                yield from other.all_verifications()
 
 
 @dataclass(frozen=True, slots=True)

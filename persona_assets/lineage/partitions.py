@@ -11,7 +11,7 @@ from persona_assets.checks.gates import run_gates
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.content import ContentDigest
-from persona_assets.lake.records import Record
+from persona_assets.lake.records import GateOutcome, Record
 from persona_assets.lake.schemas import SHARD_FILES, Column
 from persona_assets.lake.store import Draft, dump_of
 from persona_assets.lineage.model import Status, Verification, failed, unverified, verdict
@@ -91,7 +91,7 @@ class Partitions:
         rejects = self.lake.rejects_path(table, key)
         draft = Draft(table, key, self.lake.url(self.lake.path(table, key)), rejects and self.lake.url(rejects))
         try:
-            outcomes = {gate.name: gate.failing for gate in run_gates(self.lake, draft, self.settings)}
+            outcomes = {gate.name: gate.failing for gate in self._run_gates(draft)}
         except (duckdb.Error, pl.exceptions.PolarsError, PersonaAssetsError, OSError) as error:
             return unverified(name, f"they cannot be run: {str(error).splitlines()[0]}", subject)
         recorded = {gate.name: gate.failing for gate in record.gates}
@@ -108,6 +108,10 @@ class Partitions:
         if self._is_settled(table.name, key):
             return failed(name, said, subject)
         return unverified(name, f"what it was made from has changed since; {said}", subject)
+
+    def _run_gates(self, draft: Draft) -> list[GateOutcome]:
+        around = self.state.around(draft.table.name) if draft.table.name in self.state.assets else None
+        return run_gates(self.lake, draft, self.settings, around)
 
     def _is_settled(self, asset: str, key: str) -> bool:
         """Whether a partition, and those above it that its gates may look at, stand as they were made from."""

@@ -85,6 +85,10 @@ def _place(node: Node) -> str:
 def _call_facts(call: CallRecord) -> str:
     row = call.row
     repaired = ", a repair" if call.repair_of else ""
+    turns, before = 1, call.repair_of or call
+    while before.after:
+        turns, before = turns + 1, before.after.repair_of or before.after
+    repaired += f", turn {turns}" if turns > 1 else ""
     return f"{row['model']}, {row['tokens_in']}+{row['tokens_out']} tokens, {row['finish_reason']}{repaired}"
 
 
@@ -146,6 +150,7 @@ def _call_dict(call: CallRecord | None) -> dict[str, Any] | None:
         "row": _json(call.row),
         "messages": [dict(message) for message in call.messages],
         "repair_of": _call_dict(call.repair_of),
+        "after": _call_dict(call.after),
         "verifications": [_verification_dict(found) for found in call.verifications],
     }
 

@@ -1,16 +1,22 @@
 """Which step wrote a table, and whether this installation still asks what the ledger says was asked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
 
 from persona_assets.errors import UsageError
-from persona_assets.lake import Table
-from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS
+from persona_assets.lineage.find import Found
 from persona_assets.personas.expand import ExpandStep
 from persona_assets.personas.extract import ExtractStep
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
-from persona_assets.steps.runner import Step
-from persona_assets.tasks.step import TaskStep, load_tasks, task_table
+from persona_assets.steps.runner import Ask, Step
+from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.step import TaskStep
 
 _PERSONA_STEPS: dict[str, Step] = {EXTRACTED_PERSONAS.name: ExtractStep(), EXPANDED_PERSONAS.name: ExpandStep()}
 
@@ -19,17 +25,22 @@ _PERSONA_STEPS: dict[str, Step] = {EXTRACTED_PERSONAS.name: ExtractStep(), EXPAN
 class Steps:
     """The generating steps of this installation by the table they write."""
 
-    tasks: dict[str, Template] = field(default_factory=dict)
+    tasks: dict[str, TaskStep] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> "Steps":
         """With the task files of the package and of the folder that the settings name."""
-        return cls(dict(load_tasks(settings)))
+        return cls(task_steps(settings))
 
     @property
     def task_tables(self) -> list[Table]:
         """The tables of the task assets."""
-        return [task_table(template) for template in self.tasks.values()]
+        return [step.table for step in self.tasks.values()]
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Every table of an asset, by name."""
+        return {**ASSET_TABLES, **{name: step.table for name, step in self.tasks.items()}}
 
     def step_for(self, table: str, asked: Template) -> Step:
         """The step that writes this table, for a template as the ledger keeps it.
@@ -41,7 +52,7 @@ class Steps:
             return _PERSONA_STEPS[table]
         if table not in self.tasks:
             raise UsageError(f"no step writes {table}: its task file is not in the folder that PERSONA_TASKS names")
-        return TaskStep(asked if self.changed_since(table, asked) else self.tasks[table])
+        return TaskStep(asked.whole, self.tables) if self.changed_since(table, asked) else self.tasks[table]
 
     def changed_since(self, table: str, asked: Template) -> str:
         """Why answers cannot be refused as they were; "" where they can.
@@ -49,8 +60,44 @@ class Steps:
         The ledger keeps a task's prompt and response schema, from which its rows follow, but not its validity rules. A
         persona step's rules do not stand in its template.
         """
-        if table not in self.tasks or self.tasks[table].digest == asked.digest:
+        if table not in self.tasks or self.tasks[table].template.digest == asked.whole.digest:
             return ""
-        return (
-            f"the task file of {table} has changed since: version {asked.version} then, {self.tasks[table].version} now"
-        )
+        now = self.tasks[table].template.version
+        return f"the task file of {table} has changed since: version {asked.version} then, {now} now"
+
+
+def asked_row(step: Step, lake: Lake, found: Found) -> dict[str, Any]:
+    """The columns of a row that a step's prompts use, with those of its ancestors."""
+    if not isinstance(step, TaskStep) or not step.reading.ancestors or found.table.name != step.read.name:
+        return found.row
+    frame = pl.DataFrame([found.row], schema=found.table.polars)
+    return {**found.row, **step.reading.rows(lake, found.partition, frame)[0]}
+
+
+def ask_again(step: Step, row: Mapping[str, Any], fill: Mapping[str, Any], attempt: int, asked: "Asked") -> Ask:
+    """A question as it was asked about a row.
+
+    Rows that ask the same share a call, whose fill names the first of them: what hangs on the row is taken from it.
+    """
+    values = {name: value for name, value in fill.items() if name not in _NOT_VALUES}
+    about = ((asked.table, asked.row_id),)
+    if not isinstance(step, TaskStep):
+        if "hop" in values:
+            values["hop"] = row["hop"] + 1
+        return Ask(row, values, attempt, about)
+    known = [ask for ask in step.asks_of(dict(row)) if ask.attempt == attempt] if step.template.several else []
+    same = [ask for ask in known if ask.question_id == asked.question_id]
+    same = same or [ask for ask in known if ask.fill.get("over", {}) == values.get("over", {})]
+    return same[0] if same else Ask(row, values, attempt, about)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a question was about: the table and id of the row, and the question's id where it is known."""
+
+    table: str
+    row_id: str
+    question_id: str = ""
+
+
+_NOT_VALUES = frozenset({"about", "turn", "after", "persona_id", "document_id"})

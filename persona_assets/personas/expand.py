@@ -1,6 +1,6 @@
 """Persona-to-persona: who stands in a relation to a persona, up to six hops away (Persona Hub, section 2.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -48,7 +48,12 @@ class ExpandStep:
         """What it asks."""
         return load_template(PROMPTS / "persona_to_persona.yaml")
 
-    def variables(self, ask: Ask) -> dict[str, Json]:
+    @property
+    def turns(self) -> tuple[Template, ...]:
+        """The one turn."""
+        return (self.template,)
+
+    def variables(self, ask: Ask, before: Sequence[Json] = ()) -> dict[str, Json]:
         """The template's variables; the relation's wording is in the fill, so a new taxonomy changes no old prompt."""
         return {
             "persona": ask.row["text"],
@@ -57,7 +62,7 @@ class ExpandStep:
             "relation_description": ask.fill["relation_description"],
         }
 
-    def parse(self, ask: Ask, answer: Json) -> Parsed:
+    def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
         """The persona of the answer, or a reject: `empty`, `echo_of_parent`."""
         relation, text = ask.fill["relation"], normalise(answer["persona"])
         if not text:
@@ -171,7 +176,7 @@ def eligible_parents(parents: pl.DataFrame) -> tuple[pl.DataFrame, list[Outcome]
     refused = judged.filter(pl.col("reason").is_not_null()).select("persona_id", "reason", "detail")
     outcomes = [
         Outcome(
-            Ask({"persona_id": row["persona_id"]}, {"persona_id": row["persona_id"]}),
+            Ask({"persona_id": row["persona_id"]}, {}, 0, ((EXTRACTED_PERSONAS.name, row["persona_id"]),)),
             None,
             Parsed(rejects=[Reject("parent_not_eligible", f"{row['reason']}: {row['detail']}")]),
         )
@@ -189,9 +194,10 @@ def spend(left: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
 
 def expansion_asks(plan: pl.DataFrame, hop: int) -> Iterator[Ask]:
     """The questions of a hop's plan, those about one persona together and in the order of choice."""
+    parents = EXTRACTED_PERSONAS.name if hop == 1 else EXPANDED_PERSONAS.name
     for row in plan.iter_rows(named=True):
-        fill = {name: row[name] for name in ("persona_id", "relation", "relation_description", "language")}
-        yield Ask(row, {**fill, "hop": hop})
+        fill = {name: row[name] for name in ("relation", "relation_description", "language")}
+        yield Ask(row, {**fill, "hop": hop}, 0, ((parents, row["persona_id"]),))
 
 
 class Children:

@@ -1,6 +1,6 @@
 """Text-to-persona: who would read, write, like or dislike a document (Persona Hub, section 2.1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -38,7 +38,12 @@ class ExtractStep:
         """What it asks."""
         return load_template(PROMPTS / "text_to_persona.yaml")
 
-    def variables(self, ask: Ask) -> dict[str, Json]:
+    @property
+    def turns(self) -> tuple[Template, ...]:
+        """The one turn."""
+        return (self.template,)
+
+    def variables(self, ask: Ask, before: Sequence[Json] = ()) -> dict[str, Json]:
         """The template's variables; the document is cut at a sentence end by the budget that stands in the fill."""
         fill = ask.fill
         return {
@@ -49,7 +54,7 @@ class ExtractStep:
             "personas_per_relation": fill["personas_per_relation"],
         }
 
-    def parse(self, ask: Ask, answer: Json) -> Parsed:
+    def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
         """One row per persona of the answer.
 
         Rejects: `empty`, `repeated` (the same text stands earlier in the answer), `relation_not_asked`, `too_many` (of
@@ -106,13 +111,12 @@ def extraction_asks(context: Context, shard: str) -> Iterator[Ask]:
     columns = ["document_id", "language", "text"]
     for batch in context.lake.batches(RAW_DOCUMENTS, shard):
         for row in batch.select(columns).iter_rows(named=True):
-            yield Ask(row, _fill(row, context.settings))
+            yield Ask(row, _fill(row, context.settings), 0, ((RAW_DOCUMENTS.name, row["document_id"]),))
 
 
 def _fill(row: dict[str, Any], settings: Settings) -> dict[str, Json]:
     """All that shapes the prompt beside the document, so that it renders again under whatever settings."""
     return {
-        "document_id": row["document_id"],
         "language": row["language"],
         "relations": list(settings.relations),
         "granularity": settings.granularity,

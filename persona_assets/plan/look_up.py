@@ -3,15 +3,16 @@
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_assets.plan.figures import Amount, PartitionPlan
+from persona_assets.plan.figures import Amount, Basis, PartitionPlan
 from persona_assets.plan.tokens import prompt_bytes
 from persona_assets.prompts import Message
 from persona_assets.steps.answers import UNUSABLE, read_answer
-from persona_assets.steps.questions import Question
+from persona_assets.steps.questions import Answer, Question
 from persona_assets.steps.runner import BATCH, Answered, Ask, Context, Outcome, Parsed, Step, StepRunner, parse_call
 
 SAMPLE = 200  # prompts whose tokens are counted
@@ -117,34 +118,51 @@ class Walk:
     def _looked_up(
         self, batch: list[Question], plan: PartitionPlan, judged: Mapping[str, int] | None
     ) -> Iterator[Outcome]:
-        ids = [question.call_id for question in batch]
-        found = self.runner.ledger.answers(self.step.template.name, ids, _COLUMNS)
-        answers = {row[0]: row for row in found.iter_rows()}
-        for question in batch:
-            messages = self.runner.questions.messages(question)
-            size = prompt_bytes(messages)
-            self.prompts.see(size)
-            row = answers.get(question.call_id)
-            if row is not None:
-                plan.reused += 1
-                self.prompts.held_bytes += size
-                self.prompts.held_tokens += row[-1]
-                yield self._outcome(question, Answered._make(row[:-1]), plan, judged)
-                continue
-            if self._distinct.is_new(question.call_id):
-                plan.new += Amount(1)
-                plan.known += 1
-                plan.known_bytes += size
-                self.prompts.add(question.call_id, messages)
-            else:
-                plan.reused += 1
-            yield Outcome(question.ask, None, Parsed())
+        """The outcomes of first questions, in order; their further turns are looked up one after the other."""
+        ended: dict[int, Outcome] = {}
+        waiting = list(enumerate(batch))
+        while waiting:
+            ids = [question.call_id for _, question in waiting]
+            found = self.runner.ledger.answers(self.step.template.name, ids, _COLUMNS)
+            answers = {row[0]: row for row in found.iter_rows()}
+            following = []
+            for place, question in waiting:
+                outcome = self._seen(question, answers.get(question.call_id), plan, judged)
+                if isinstance(outcome, Question):
+                    following.append((place, outcome))
+                else:
+                    ended[place] = outcome
+            waiting = following
+        yield from map(ended.__getitem__, range(len(batch)))
 
-    def _outcome(
+    def _seen(
+        self, question: Question, row: tuple[Any, ...] | None, plan: PartitionPlan, judged: Mapping[str, int] | None
+    ) -> Outcome | Question:
+        """What is known of a question, or the next turn's question that follows from its answer."""
+        messages = self.runner.questions.messages(question)
+        size = prompt_bytes(messages)
+        self.prompts.see(size)
+        if row is not None:
+            plan.reused += 1
+            self.prompts.held_bytes += size
+            self.prompts.held_tokens += row[-1]
+            return self._answered(question, Answered._make(row[:-1]), plan, judged)
+        if self._distinct.is_new(question.call_id):
+            further = len(self.step.turns) - 1 - question.turn
+            plan.new += Amount(1) + Amount(further, Basis.FUNNEL)
+            plan.known += 1
+            plan.known_bytes += size
+            self.prompts.add(question.call_id, messages)
+        else:
+            plan.reused += 1
+        return Outcome(question.ask, None, Parsed())
+
+    def _answered(
         self, question: Question, call: Answered, plan: PartitionPlan, judged: Mapping[str, int] | None
-    ) -> Outcome:
+    ) -> Outcome | Question:
         """What becomes of a stored answer; of one that does not fit, of its repair."""
-        _, problem = read_answer(call.answer, self.step.template)
+        template = self.step.turns[question.turn]
+        value, problem = read_answer(call.answer, template)
         if problem and call.finish_reason not in UNUSABLE:
             repair = self.runner.questions.repair_of(question, call.answer, problem)
             found = self.runner.ledger.answers(self.step.template.name, [repair.call_id], Answered._fields)
@@ -152,8 +170,12 @@ class Walk:
                 plan.repairs += Amount(1)
                 return Outcome(question.ask, None, Parsed())
             call = Answered._make(found.row(0))
+            value, problem = read_answer(call.answer, template)
+        if not problem and (further := self.runner.questions.next(question, Answer(call, value))):
+            return further
         if judged is None:
-            return Outcome(question.ask, call, parse_call(self.step, question.ask, call))
+            before = [answer.value for answer in question.before]
+            return Outcome(question.ask, call, parse_call(self.step, question.ask, call, before))
         if call.call_id not in judged:
             return Outcome(question.ask, None, Parsed())
         return Outcome(question.ask, call, Parsed(rows=[{}] * judged[call.call_id]))

@@ -8,6 +8,7 @@ from persona_assets.plan.price import Prices
 from persona_assets.plan.shard import Flow, Walks
 from persona_assets.state import LakeState, Standing, State
 from persona_assets.steps.model import Context
+from persona_assets.tasks.step import TaskStep
 
 
 class Needs:
@@ -16,7 +17,7 @@ class Needs:
     def __init__(self, context: Context, state: LakeState) -> None:
         """Bind to a lake; nothing is read yet."""
         self.context, self.state = context, state
-        tasks = {asset.name: asset.step.template for asset in state.assets.values() if asset.is_task and asset.step}
+        tasks = {asset.name: asset.step for asset in state.assets.values() if isinstance(asset.step, TaskStep)}
         self.walks = Walks(context, tasks, Funnel(context.lake, context.settings, context.ledger))
 
     def held_back(self, standing: Standing) -> PartitionPlan | None:
@@ -32,7 +33,8 @@ class Needs:
         plan = PartitionPlan(asset.name, standing.key)
         if asset.step is None:
             return plan
-        flow = Flow(standing.key, {name: self._stands(self.state.assets[name].table, standing.key) for name in _SHARD})
+        shards = [asset for asset in self.state.assets.values() if asset.table.partition == "shard"]
+        flow = Flow(standing.key, {asset.name: self._stands(asset.table, standing.key) for asset in shards})
         if asset.table is EXTRACTED_PERSONAS:
             self.walks.extract(flow, plan)
         elif asset.table is EXPANDED_PERSONAS:
@@ -53,6 +55,3 @@ class Needs:
         record = self.context.lake.record(table, key)
         rows = record.rows.rows if record else 0
         return PartitionPlan(table.name, key, done=True, rows=Amount(rows), stored=rows)
-
-
-_SHARD = ("raw_documents", "extracted_personas", "expanded_personas", "filtered_personas", "deduped_personas")

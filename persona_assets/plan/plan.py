@@ -1,6 +1,6 @@
 """Puts a plan together: which partitions are to be made, what their questions are, what that takes."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from persona_assets.errors import PersonaAssetsError, UsageError
@@ -20,10 +20,10 @@ from persona_assets.plan.needs import Needs
 from persona_assets.plan.price import Prices
 from persona_assets.plan.shard import Flow, Walks
 from persona_assets.plan.sources import DocumentRate, Source, find_sources
-from persona_assets.prompts import Template
 from persona_assets.state import LakeState, State
 from persona_assets.steps.runner import Context
-from persona_assets.tasks.step import load_tasks, task_table
+from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.step import TaskStep
 
 PERSONAS = (RAW_DOCUMENTS, EXTRACTED_PERSONAS, EXPANDED_PERSONAS, FILTERED_PERSONAS)
 
@@ -49,7 +49,7 @@ def make_plan(
         PersonaAssetsError: there is no crawl file at all.
         UsageError: a dump, shard or asset is unknown, or settings of a model, task or tokenizer are wrong.
     """
-    tasks = load_tasks(context.settings)
+    tasks = task_steps(context.settings)
     chosen = _chosen_assets(scope.assets, tasks)
     sources, notes = find_sources(context.lake, context.settings)
     if not sources:
@@ -84,7 +84,7 @@ class _Planner:
     def __init__(
         self,
         context: Context,
-        tasks: dict[str, Template],
+        tasks: Mapping[str, TaskStep],
         sources: Sequence[Source],
         scope: Scope,
         chosen: Collection[str],
@@ -92,7 +92,11 @@ class _Planner:
         _check("dump", scope.dumps, {source.dump for source in sources})
         _check("shard", scope.shards, {source.shard for source in sources})
         self.context, self.lake, self.scope = context, context.lake, scope
-        self.tasks = {name: task for name, task in tasks.items() if name in chosen}
+        # With what the chosen ones read, which tells how many rows there will be.
+        needed = set(chosen)
+        for name in reversed(list(tasks)):
+            needed |= set(tasks[name].tables_read) if name in needed else set()
+        self.tasks = {name: task for name, task in tasks.items() if name in needed}
         self.funnel = Funnel(self.lake, context.settings, context.ledger)
         self.walks = Walks(context, tasks, self.funnel)
         self.state = LakeState(context.lake, context.settings)
@@ -227,8 +231,9 @@ class _Planner:
         flow.plans[deduped.asset] = deduped
         if not deduped.done:
             self.walks.passed_on(DEDUPED_PERSONAS, filtered.rows, self.funnel.survivors, deduped)
-        for name, template in self.tasks.items():
-            plan = flow.plans[name] = self._plan(task_table(template), flow.shard, deduped)
+        for name, step in self.tasks.items():
+            parents = [flow.plans[parent] for parent in step.tables_read if parent in flow.plans]
+            plan = flow.plans[name] = self._plan(step.table, flow.shard, *parents)
             if plan.done:
                 self.walks.stands(plan)
             else:

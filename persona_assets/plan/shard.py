@@ -1,6 +1,6 @@
 """One shard on its way through the graph: what stands, what its questions are, and what would come of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -29,10 +29,9 @@ from persona_assets.personas.extract import ExtractStep, extraction_asks
 from persona_assets.plan.figures import Amount, PartitionPlan
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.look_up import Walk
-from persona_assets.prompts import Template
-from persona_assets.steps.runner import Context, Outcome, Step
-from persona_assets.tasks.step import ASKED_OF, TaskStep, task_asks, task_table
-from persona_assets.tasks.target import WAVE, persona_ask, personas_behind, target_of
+from persona_assets.steps.runner import Ask, Context, Outcome, Step
+from persona_assets.tasks.step import TaskStep, questions_of_a_row
+from persona_assets.tasks.target import WAVE, Waves, target_of
 
 
 @dataclass
@@ -56,7 +55,7 @@ class Flow:
 class Walks:
     """The walk of every asset that asks, each made when it is first needed."""
 
-    def __init__(self, context: Context, tasks: dict[str, Template], funnel: Funnel) -> None:
+    def __init__(self, context: Context, tasks: Mapping[str, TaskStep], funnel: Funnel) -> None:
         """Bind to a lake and its settings."""
         self.context, self.tasks, self.funnel = context, tasks, funnel
         self.lake, self.settings = context.lake, context.settings
@@ -66,13 +65,13 @@ class Walks:
     def of(self, asset: str) -> Walk:
         """The walk of an asset."""
         if asset not in self._walks:
-            self._walks[asset] = Walk(self._hop(asset), self.context)
+            self._walks[asset] = Walk(self._step(asset), self.context)
         return self._walks[asset]
 
-    def _hop(self, asset: str) -> Step:
+    def _step(self, asset: str) -> Step:
         if asset == EXTRACTED_PERSONAS.name:
             return ExtractStep()
-        return ExpandStep() if asset == EXPANDED_PERSONAS.name else TaskStep(self.tasks[asset])
+        return ExpandStep() if asset == EXPANDED_PERSONAS.name else self.tasks[asset]
 
     # Personas
 
@@ -127,20 +126,21 @@ class Walks:
     # Tasks
 
     def task(self, flow: Flow, plan: PartitionPlan) -> None:
-        """Questions about a shard's published personas, as many as the task's target takes where it has one."""
-        template, accepted = self.tasks[plan.asset], self.funnel.kept_share(task_table(self.tasks[plan.asset]))
-        there = self.lake.exists(DEDUPED_PERSONAS, flow.shard)
-        beyond = flow.beyond(DEDUPED_PERSONAS)
-        target = target_of(self.settings, template)
+        """Questions about the rows that a task reads, as many as the task's target takes where it has one."""
+        step = self.tasks[plan.asset]
+        accepted, each = self.funnel.kept_share(step.table), questions_of_a_row(step.template)
+        there = self.lake.exists(step.read, flow.shard)
+        beyond = flow.beyond(step.read) * Amount(each) if each > 1 else flow.beyond(step.read)
+        target = target_of(self.settings, step.template)
         if target is None:
-            asks = task_asks(self.context, flow.shard) if there else iter(())
+            asks = step.asks(self.lake, flow.shard) if there else iter(())
             known, open_questions = _accepted(self.of(plan.asset).outcomes(asks, plan, self._judged(plan)))
             expected = beyond
             plan.rows = Amount(known) + (Amount(open_questions) + expected) * accepted
         else:
-            self._to_target(flow, plan, target, accepted, beyond if there else flow.rows(DEDUPED_PERSONAS))
+            self._to_target(flow, plan, target, accepted, beyond if there else flow.rows(step.read) * Amount(each))
             expected = Amount()
-        _project(plan, expected)
+        _project(plan, expected, len(step.turns))
         self.stands(plan)
 
     def stands(self, plan: PartitionPlan) -> None:
@@ -149,7 +149,7 @@ class Walks:
 
     def _judged(self, plan: PartitionPlan) -> dict[str, int]:
         """Rows by call of what a task's partition holds and set aside: its rules take too long to apply them anew."""
-        table = task_table(self.tasks[plan.asset])
+        table = self.tasks[plan.asset].table
         kept = self.lake.scan(table, [plan.partition]).select("call_id", row=pl.lit(1))
         aside = self.lake.rejects(table, plan.partition).select("call_id", row=pl.lit(0)).drop_nulls()
         counts = pl.concat([kept, aside]).group_by("call_id").agg(pl.sum("row")).collect(engine="streaming")
@@ -157,27 +157,23 @@ class Walks:
 
     def _rows(self, task: str) -> dict[str, float]:
         if task not in self._accepted:
-            found = self.funnel.rows(task_table(self.tasks[task]))
+            found = self.funnel.rows(self.tasks[task].table)
             self._accepted[task] = {key: float(count) for key, count in found.items()}
         return self._accepted[task]
 
     def _to_target(self, flow: Flow, plan: PartitionPlan, target: int, accepted: Amount, beyond: Amount) -> None:
         """As `tasks.target.outcomes_to_target`: waves of what is missing, in the order of the personas' ids."""
-        walk, last = self.of(plan.asset), ""
+        walk, step = self.of(plan.asset), self.tasks[plan.asset]
         others = sum(rows for shard, rows in self._rows(plan.asset).items() if shard != flow.shard)
         missing = Amount(max(0.0, target - others))
         share, judged = max(accepted.value, 1e-3), self._judged(plan)
-        while missing.value > 0.5 and (
-            rows := personas_behind(
-                self.lake, flow.shard, ASKED_OF, last, min(ceil(missing.value / share - 1e-6), WAVE)
-            )
-        ):
-            known, open_questions = _accepted(walk.outcomes(map(persona_ask, rows), plan, judged))
+        waves = Waves(step, self.lake, flow.shard) if self.lake.exists(step.read, flow.shard) else None
+        while waves and missing.value > 0.5 and (asks := waves.next(min(ceil(missing.value / share - 1e-6), WAVE))):
+            known, open_questions = _accepted(walk.outcomes(asks, plan, judged))
             plan.rows += Amount(known) + Amount(open_questions) * accepted
             missing = Amount(max(0.0, target - others - plan.rows.value))
-            last = rows[-1]["persona_id"]
         asked = Amount(min(beyond.value, missing.value / share), max(beyond.basis, accepted.basis))
-        _project(plan, asked)
+        _project(plan, asked, len(step.turns))
         plan.rows += asked * accepted
 
     # Prompts that stand for those of rows that are not there yet
@@ -196,7 +192,21 @@ class Walks:
             questions, _ = plan_questions(parents, 1, self.settings, left)
             walk.stand_in(expansion_asks(questions, 1))
         else:
-            walk.stand_in(map(persona_ask, self._personas().select(ASKED_OF).iter_rows(named=True)))
+            walk.stand_in(self._like(self.tasks[asset]))
+
+    def _like(self, step: TaskStep) -> Iterator[Ask]:
+        """Questions about some rows of what a task reads; about somebody where there are none."""
+        for key in self.lake.keys(step.read)[-1:]:
+            frame = self.lake.scan(step.read, [key]).bottom_k(200, by=step.read.key).collect().sort(step.read.key)
+            if frame.height:
+                for row in step.reading.rows(self.lake, key, frame):
+                    yield from step.asks_of(row)
+                return
+        if step.read is DEDUPED_PERSONAS:
+            frame = self._personas()
+            missing = {name: None for name in step.reading.columns if name not in frame.columns}
+            for row in frame.to_dicts():
+                yield from step.asks_of({**missing, **row})
 
     def _personas(self) -> pl.DataFrame:
         """Some personas, of the table nearest to the tasks that has any; else one of ordinary length."""
@@ -232,7 +242,7 @@ def _accepted(outcomes: Iterator[Outcome]) -> tuple[int, int]:
     return rows, open_questions
 
 
-def _project(plan: PartitionPlan, questions: Amount) -> None:
+def _project(plan: PartitionPlan, questions: Amount, turns: int = 1) -> None:
     """Count questions about rows that are not there yet: as new, since nobody can look them up."""
     plan.questions += questions
-    plan.new += questions
+    plan.new += questions * Amount(turns) if turns > 1 else questions

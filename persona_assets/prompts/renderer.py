@@ -84,6 +84,8 @@ class Renderer:
         """Look at the template; nothing is rendered yet."""
         self.template = template
         self.holes, self.others = variables_of(template)
+        self._names = [hole for hole in self.holes if "." not in hole]
+        self._inner = [(name, key) for name, dot, key in (hole.partition(".") for hole in self.holes) if dot]
         self._plain = _OPEN.encode() not in canonical_json(template.prompt_part())
         self._forms: dict[bytes, Form] = {}
         self._texts: dict[str, str] = {}  # a message that is the same in all forms is kept once
@@ -96,9 +98,11 @@ class Renderer:
         """
         defused = self.template.defused
         try:
-            values = tuple([defused(str(variables[name])) for name in self.holes])
+            values = tuple([defused(str(variables[name])) for name in self._names])
+            if self._inner:
+                values += tuple([defused(str(variables[name][key])) for name, key in self._inner])
             key = orjson.dumps([variables[name] for name in self.others])
-        except KeyError:  # where Jinja needs it, its error names the variable
+        except (KeyError, TypeError):  # where Jinja needs it, its error names the variable
             return self._unshared(variables)
         form = self._forms.get(key)
         if form is None:
@@ -108,7 +112,9 @@ class Renderer:
         return Prompt(form, values)
 
     def _keep(self, key: bytes, rest: Mapping[str, Any]) -> Form:
-        marks = {name: f"{_OPEN}{number}{_CLOSE}" for number, name in enumerate(self.holes)}
+        marks: dict[str, Any] = {name: f"{_OPEN}{number}{_CLOSE}" for number, name in enumerate(self._names)}
+        for number, (name, part) in enumerate(self._inner, len(self._names)):
+            marks.setdefault(name, {})[part] = f"{_OPEN}{number}{_CLOSE}"
         messages = self.template.render({**rest, **marks})
         for message in messages:
             message["content"] = self._texts.setdefault(message["content"], message["content"])
@@ -123,13 +129,33 @@ class Renderer:
 
 
 def variables_of(template: Template) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The variables that a template's messages only print, and the others that they use; both sorted."""
+    """What a template's messages only print, and the other variables that they use; both sorted.
+
+    What is printed is a variable, or a value of one, as `persona` and `raw_documents.text`.
+    """
     used: set[str] = set()
+    printed: dict[str, set[str]] = {}  # by variable
     more: set[str] = set()  # names that something else than printing is done with
     for message in template.messages:
         tree = ENVIRONMENT.parse(message.content)
         used |= meta.find_undeclared_variables(tree)
-        printed = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
-        more |= {node.name for node in tree.find_all(nodes.Name) if id(node) not in printed}
+        shown = {id(node): node for output in tree.find_all(nodes.Output) for node in output.nodes}
+        inner = {id(node.node) for node in shown.values() if isinstance(node, nodes.Getattr)}
+        for node in shown.values():
+            path = _path(node)
+            if path:
+                printed.setdefault(path.partition(".")[0], set()).add(path)
+        more |= {node.name for node in tree.find_all(nodes.Name) if id(node) not in shown and id(node) not in inner}
     used -= template.params.keys() | ENVIRONMENT.globals.keys()
-    return tuple(sorted(used - more)), tuple(sorted(used & more))
+    whole = {name for name, paths in printed.items() if name in paths and len(paths) > 1}  # as a whole and in parts
+    holes = {path for name, paths in printed.items() if name in used - more - whole for path in paths}
+    return tuple(sorted(holes)), tuple(sorted((used & more) | (used & whole)))
+
+
+def _path(node: nodes.Node) -> str:
+    """`name` or `name.key` where that is all that a node is; else ""."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name):
+        return f"{node.node.name}.{node.attr}"
+    return ""

@@ -2,23 +2,27 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import jinja2
 import jsonschema
 import jsonschema_rs
-import yaml
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from persona_assets.errors import UsageError
 from persona_assets.ids import canonical_json, digest
 
 PROMPTS = Path(__file__).parent
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
+READS = "deduped_personas"  # what a task reads where its file does not say
+MOST_ATTEMPTS = 1000
+SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
+# Keys that only tasks have and that shape prompts or rows; a template without them has the digest that it always had.
+_TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "turns")
+Value = str | int | dict[str, Any]  # of `over`: itself, or a row with an `id`
 _TAG = re.compile(r"</?([a-z_]+)>")
 
 
@@ -45,6 +49,72 @@ class Rule(BaseModel):
     args: dict[str, Any] = Field(default_factory=dict)
 
 
+class Over(BaseModel):
+    """Values that a task asks with: all of them, or `draw` of them, which follow from the row's id."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    values: tuple[Value, ...] = Field(min_length=1)
+    draw: int | None = Field(None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_list(cls, given: object) -> object:
+        return {"values": given} if isinstance(given, list) else given
+
+    @model_validator(mode="after")
+    def _check(self) -> "Over":
+        labels = [label_of(value) for value in self.values]
+        if len(set(labels)) < len(labels):
+            twice = next(label for label in labels if labels.count(label) > 1)
+            raise ValueError(f"the value {twice} stands there twice")
+        if len({type(label) for label in labels}) > 1:
+            raise ValueError("the values are of several types: write all as text, or all as whole numbers")
+        if self.draw is not None and self.draw > len(labels):
+            raise ValueError(f"draw is {self.draw}, of {len(labels)} values")
+        return self
+
+    @cached_property
+    def by_label(self) -> dict[str | int, Value]:
+        """The values by what stands for them in a column: themselves, or their `id`."""
+        return {label_of(value): value for value in self.values}
+
+
+def label_of(value: Value) -> str | int:
+    """What stands for a value in a column: a row's `id`, else the value.
+
+    Raises:
+        ValueError: a row has no `id`.
+    """
+    if not isinstance(value, dict):
+        return value
+    if not isinstance(value.get("id"), str | int):
+        raise ValueError(f"a row of values needs an id, text or a whole number: {value}")
+    label: str | int = value["id"]
+    return label
+
+
+class Turn(BaseModel):
+    """A further turn of a task: what is asked once the turns before it are answered.
+
+    With `history` the model sees the turns before it; without, only these messages, which may use the answers by the
+    names of their turns.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field("", pattern=r"^([a-z][a-z0-9_]{0,40})?$")
+    messages: tuple[MessageTemplate, ...] = Field(min_length=1)
+    response_schema: dict[str, Any]
+    history: bool = True
+    sampling: dict[str, float] = Field(default_factory=dict)
+    offline: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Turn":
+        if self.history and any(message.role != "user" for message in self.messages):
+            raise ValueError("a turn with history adds messages of the role user only; or set history: false")
+        return self
+
+
 class Template(BaseModel):
     """One prompt or task file. Unknown keys are errors."""
 
@@ -62,17 +132,81 @@ class Template(BaseModel):
     validity: tuple[Rule, ...] = ()
     target: int | None = Field(None, ge=1, description="Accepted rows to stop at, over all partitions")
     offline: dict[str, Any] = Field(default_factory=dict, description="How the offline engine phrases an answer")
+    reads: str = Field(READS, description="Table whose rows are asked about")
+    over: dict[str, Over] = Field(default_factory=dict, description="Values to ask with, crossed with one another")
+    attempts: int = Field(1, ge=1, le=MOST_ATTEMPTS, description="Independent answers to each question")
+    many: str = Field("", description="Property of the answer that is a list, each item of which becomes a row")
+    keep_if: str = Field("", description="Expression that says which rows and values are asked about")
+    turns: tuple[Turn, ...] = Field((), description="Further turns, each with a call of its own")
+    turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
     @model_validator(mode="after")
     def _check(self) -> "Template":
         if self.response_schema:
             jsonschema.Draft202012Validator.check_schema(self.response_schema)
-        for message in self.messages:
+        for turn in self.turns:
+            jsonschema.Draft202012Validator.check_schema(turn.response_schema)
+        for message in (*self.messages, *(message for turn in self.turns for message in turn.messages)):
             ENVIRONMENT.parse(message.content)
-        unknown = set(self.sampling) - {"temperature", "top_p", "max_tokens", "seed"}
+        if self.keep_if:
+            ENVIRONMENT.compile_expression(self.keep_if)
+        unknown = {key for sampling in self._samplings for key in sampling} - SAMPLING
         if unknown:
-            raise ValueError(f"unknown sampling keys {sorted(unknown)}")
+            raise ValueError(f"unknown sampling keys {sorted(unknown)} (known: {', '.join(sorted(SAMPLING))})")
+        if self.kind != "task" and (set(_TASK_KEYS) & self.model_fields_set):
+            raise ValueError(f"only a task can have the keys {', '.join(_TASK_KEYS)}")
+        names = [name for name in self.turn_names if name in self.over]
+        names += [name for name in self.turn_names if self.turn_names.count(name) > 1]
+        if names:
+            raise ValueError(f"the turn name {names[0]} is taken by another turn or a value of `over`")
         return self
+
+    @property
+    def _samplings(self) -> tuple[dict[str, float], ...]:
+        return (self.sampling, *(turn.sampling for turn in self.turns))
+
+    @property
+    def turn_names(self) -> tuple[str, ...]:
+        """What each turn's answer is called in the turns after it: `turn1`, and the others' names or numbers."""
+        return ("turn1", *(turn.name or f"turn{number}" for number, turn in enumerate(self.turns, 2)))
+
+    @property
+    def turn_name(self) -> str:
+        """The name of this turn."""
+        return self.turn_names[self.turn]
+
+    def all_turns(self) -> tuple["Template", ...]:
+        """The prompt of each turn: this one, and those of `turns`."""
+        return (self, *map(self.at, range(1, len(self.turns) + 1)))
+
+    def at(self, turn: int) -> "Template":
+        """The prompt of a turn, from 0; with it the ledger keeps the whole task."""
+        if turn == self.turn:
+            return self
+        asked = self.turns[turn - 1]
+        told = {"messages": asked.messages, "response_schema": asked.response_schema, "offline": asked.offline}
+        copy = self.model_copy(update={**told, "sampling": {**self.sampling, **asked.sampling}, "turn": turn})
+        for name in list(copy.__dict__):  # what was derived of another turn's messages
+            if name not in type(self).model_fields:
+                del copy.__dict__[name]
+        copy.__dict__["_whole"] = self
+        return copy
+
+    @property
+    def whole(self) -> "Template":
+        """The task that this is a turn of; itself at the first turn."""
+        whole: Template = self.__dict__.get("_whole", self)
+        return whole
+
+    @property
+    def history(self) -> bool:
+        """Whether the model is shown the turns before this one."""
+        return self.turn > 0 and self.turns[self.turn - 1].history
+
+    @property
+    def several(self) -> bool:
+        """Whether a row may be asked about more than once."""
+        return bool(self.over) or self.attempts > 1
 
     @cached_property
     def digest(self) -> str:
@@ -81,13 +215,28 @@ class Template(BaseModel):
 
     def prompt_part(self) -> dict[str, Any]:
         """What the digest covers and the ledger keeps, enough to render again."""
+        if self.turn:
+            return {**self.whole.prompt_part(), "turn": self.turn}
+        given: dict[str, Any] = {key: getattr(self, key) for key in _TASK_KEYS if key in self.model_fields_set}
+        given = {key: value for key, value in given.items() if value != type(self).model_fields[key].get_default()}
+        if self.over:
+            given["over"] = {name: over.model_dump(mode="json", exclude_none=True) for name, over in self.over.items()}
+        if self.turns:
+            given["turns"] = [turn.model_dump(mode="json", exclude={"offline", "sampling"}) for turn in self.turns]
         return {
             "name": self.name,
             "version": self.version,
             "messages": [message.model_dump() for message in self.messages],
             "params": self.params,
             "response_schema": self.response_schema,
+            **given,
         }
+
+    @classmethod
+    def of_prompt_part(cls, part: Mapping[str, Any]) -> "Template":
+        """The template that a `prompt_part` was made of, as far as that goes."""
+        told = {key: value for key, value in part.items() if key != "turn"}
+        return cls(**told, title=told["name"], description="").at(part.get("turn", 0))
 
     @cached_property
     def tags(self) -> frozenset[str]:
@@ -135,50 +284,20 @@ class Template(BaseModel):
             raise UsageError(f"template {self.name}: {error}") from error
 
 
-ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+class _Environment(SandboxedEnvironment):
+    """Takes `row.items` for the value of the row, not for what Python calls by that name."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - any JSON value
+        """The value under a key where there is one, else what Jinja takes."""
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+ENVIRONMENT = _Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 @lru_cache(maxsize=1024)
 def _compiled(content: str) -> jinja2.Template:
     """Jinja compiles anew on each call, which takes a hundred times as long as filling in."""
     return ENVIRONMENT.from_string(content)
-
-
-def load_template(path: Path) -> Template:
-    """Read one file.
-
-    Raises:
-        UsageError: it is not YAML, or a key is missing, unknown or ill typed; the message names file and key.
-    """
-    try:
-        return _read(path, path.stat().st_mtime_ns)
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from error
-    except (TemplateError, jsonschema.SchemaError) as error:
-        raise UsageError(f"{path}: {str(error).splitlines()[0]}") from error
-
-
-@cache
-def _read(path: Path, changed: int) -> Template:
-    """A file as it was at its time of change; the large ones take a tenth of a second."""
-    return Template.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader))
-
-
-def load_templates(folder: Path) -> dict[str, Template]:
-    """All template files of a folder, by name, in name order.
-
-    Raises:
-        UsageError: the folder is missing, a file is wrong, or two files have one name.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder of task files")
-    found: dict[str, Template] = {}
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        template = load_template(path)
-        if template.name in found:
-            raise UsageError(f"{path}: the name {template.name} is taken by another file")
-        found[template.name] = template
-    return found

@@ -1,6 +1,6 @@
 """Reads answers: JSON that fits its schema, or words on what is wrong with it, for a repair call to show the model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jsonschema
@@ -11,6 +11,9 @@ from persona_assets.prompts.template import PROMPTS
 from persona_assets.steps.model import Answered, Ask, Json, Parsed, Reject, Step
 
 REPAIR = load_template(PROMPTS / "repair.yaml")
+REPAIR_TURN = load_template(
+    PROMPTS / "repair_turn.yaml"
+)  # of a later turn, where the question is not the first message
 # Finish reasons under which an answer cannot be used unless it fits all the same; asking again would end as it did.
 UNUSABLE = {"length": "truncated", "content_filter": "refused", "refusal": "refused"}
 _SHOWN = 200  # characters of what a problem quotes
@@ -56,10 +59,13 @@ def _problem(errors: Iterable[jsonschema.ValidationError]) -> str:
     return f"{error.json_path}: {said}"[:_SHOWN]
 
 
-def parse_call(step: Step, ask: Ask, call: Answered) -> Parsed:
-    """What a stored answer holds: rows and rejects, or one reject of the question where it cannot be read."""
-    value, problem = read_answer(call.answer, step.template)
-    return refused(call, problem) if problem else step.parse(ask, value)
+def parse_call(step: Step, ask: Ask, call: Answered, before: Sequence[Json] = ()) -> Parsed:
+    """What a stored answer of the last turn holds: rows and rejects, or one reject where it cannot be read.
+
+    `before` are the answers to the turns before it.
+    """
+    value, problem = read_answer(call.answer, step.turns[len(before)])
+    return refused(call, problem) if problem else step.parse(ask, value, before)
 
 
 def refused(call: Answered, problem: str) -> Parsed:
@@ -72,6 +78,11 @@ def refused(call: Answered, problem: str) -> Parsed:
     return Parsed(rejects=[Reject(reason, problem)])
 
 
-def repair_messages(answer: str, problem: str) -> list[Message]:
-    """The two messages that a repair call adds to the original ones."""
-    return REPAIR.render({"answer": answer, "problem": problem})
+def repair_template(turn: int) -> Template:
+    """The template of a repair of a turn's answer."""
+    return REPAIR_TURN if turn else REPAIR
+
+
+def repair_messages(answer: str, problem: str, turn: int = 0) -> list[Message]:
+    """The two messages that a repair call adds to those of the question, of whichever turn."""
+    return repair_template(turn).render({"answer": answer, "problem": problem})

@@ -1,7 +1,7 @@
 """The words of a generating step: what it asks and is given, what became of each question, what its run did."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,22 +23,56 @@ from persona_assets.steps.latency import Latency
 Json = Any
 
 
+Ref = tuple[str, str]  # a row: its table and its id
+
+
 @dataclass(slots=True)  # not frozen: that takes twice as long, for each of millions
 class Ask:
     """One question: the row it is about, and the plain values that go into the prompt beside it.
 
-    `fill` holds the parent's id under `document_id` or `persona_id` and JSON values; with the parent row it determines
-    the prompt, which is how an audit renders it again.
+    `about` names the rows that it is about, by table and id; `row` has their columns. With the row `fill`, JSON values,
+    determines the prompt, which is how an audit renders it again. `question` is its id where a row is asked about more
+    than once; else the row's.
     """
 
     row: Mapping[str, Any]
     fill: Mapping[str, Json]
     attempt: int = 0
+    about: tuple[Ref, ...] = ()
+    question: str = ""
 
     @property
     def parent_id(self) -> str:
-        """Id of the row the question is about."""
+        """Id of the row the question is about, or of the first of several."""
+        if self.about:
+            return self.about[0][1]
+        # As lakes of earlier versions name it.
         return str(self.fill["persona_id"] if "persona_id" in self.fill else self.fill["document_id"])
+
+    @property
+    def question_id(self) -> str:
+        """Id of the question: what a reject of it as a whole is named by."""
+        return self.question or self.parent_id
+
+    def stored_fill(self) -> dict[str, Json]:
+        """What a call keeps of it: its values, and the rows that it is about by table."""
+        if not self.about:
+            return dict(self.fill)
+        about: dict[str, list[str]] = {}
+        for table, row_id in self.about:
+            about.setdefault(table, []).append(row_id)
+        return {**self.fill, "about": about}
+
+
+def refs_of(fill: Mapping[str, Json]) -> tuple[Ref, ...]:
+    """The rows that a stored fill names, by table and id; earlier versions did not name the table of a persona.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it names none, or is malformed.
+    """
+    if "about" in fill:
+        return tuple((str(table), str(one)) for table, ids in fill["about"].items() for one in ids)
+    return (("", str(fill["persona_id"])),) if "persona_id" in fill else (("raw_documents", str(fill["document_id"])),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +93,11 @@ class Parsed:
 
 
 class Step(Protocol):
-    """A generating step: how a question is filled in, and what rows its answer holds. Both are pure."""
+    """A generating step: how a question is filled in, and what rows its answers hold. All of it is pure.
+
+    A question has one turn, or several: `turns` holds the prompt of each. The answers to the turns before are JSON
+    values that fit the schemas of their turns.
+    """
 
     @property
     def table(self) -> Table:
@@ -68,15 +106,20 @@ class Step(Protocol):
 
     @property
     def template(self) -> Template:
-        """What it asks."""
+        """What it asks first."""
         ...
 
-    def variables(self, ask: Ask) -> dict[str, Json]:
-        """The template's variables, from the row and the fill alone."""
+    @property
+    def turns(self) -> tuple[Template, ...]:
+        """The prompts of all turns; the first is `template`."""
         ...
 
-    def parse(self, ask: Ask, answer: Json) -> Parsed:
-        """Rows out of an answer that fits the schema, from the row, the fill and the answer alone."""
+    def variables(self, ask: Ask, before: Sequence[Json] = ()) -> dict[str, Json]:
+        """The variables of a turn's prompt, from the row, the fill and the answers to the turns before it alone."""
+        ...
+
+    def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
+        """Rows out of the last turn's answer, from the row, the fill and the answers alone."""
         ...
 
 
@@ -97,6 +140,7 @@ class Outcome:
     ask: Ask
     call: Answered | None
     parsed: Parsed
+    before: tuple[Answered, ...] = ()  # the calls of the turns before
 
 
 @dataclass

@@ -8,7 +8,7 @@ import polars as pl
 from persona_assets.lake.schemas import CALL_COLUMNS, REJECTED, RUN_COLUMNS
 from persona_assets.steps.model import Outcome, Reject, Step
 
-_GIVEN = frozenset(column.name for column in (*CALL_COLUMNS, *RUN_COLUMNS))
+_GIVEN = frozenset((*(column.name for column in (*CALL_COLUMNS, *RUN_COLUMNS)), "call_ids"))
 
 
 def outcome_frames(
@@ -20,7 +20,8 @@ def outcome_frames(
         "run_id": pl.lit(run_id),
         "created_at": pl.lit(datetime.now(UTC), pl.Datetime("us", "UTC")),
     }
-    answered = [(outcome.call, row) for outcome in outcomes if outcome.call for row in outcome.parsed.rows]
+    by_row = [(outcome, row) for outcome in outcomes if outcome.call for row in outcome.parsed.rows]
+    answered = [(outcome.call, row) for outcome, row in by_row if outcome.call]
     content = {name: dtype for name, dtype in step.table.polars.items() if name not in _GIVEN}
     rows = pl.DataFrame(
         [pl.Series(name, [row[name] for _, row in answered], dtype) for name, dtype in content.items()]
@@ -28,12 +29,13 @@ def outcome_frames(
             pl.Series("call_id", [call.call_id for call, _ in answered], pl.String()),
             pl.Series("model", [call.model for call, _ in answered], pl.String()),
         ]
+        + ([_call_ids([outcome for outcome, _ in by_row])] if "call_ids" in step.table.polars else [])
     ).with_columns(
         template=pl.lit(step.template.name), template_version=pl.lit(step.template.version, pl.Int32()), **run
     )
     found = [(outcome, reject) for outcome in outcomes for reject in _rejects(outcome)]
     cells: dict[str, list[str | None]] = {
-        "row_id": [reject.row_id or outcome.ask.parent_id for outcome, reject in found],
+        "row_id": [reject.row_id or outcome.ask.question_id for outcome, reject in found],
         "parent_id": [outcome.ask.parent_id for outcome, _ in found],
         "reason": [reject.reason for _, reject in found],
         "detail": [reject.detail for _, reject in found],
@@ -43,6 +45,12 @@ def outcome_frames(
         asset=pl.lit(step.table.name), file=pl.lit(None, pl.String()), record_offset=pl.lit(None, pl.Int64()), **run
     )
     return rows.select(step.table.polars.names()), rejects.select(REJECTED.polars.names())
+
+
+def _call_ids(outcomes: Sequence[Outcome]) -> pl.Series:
+    """The calls of all turns that each row came from."""
+    calls = [[*outcome.before, outcome.call] for outcome in outcomes]
+    return pl.Series("call_ids", [[call.call_id for call in of if call] for of in calls], pl.List(pl.String()))
 
 
 def _rejects(outcome: Outcome) -> list[Reject]:

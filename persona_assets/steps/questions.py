@@ -1,37 +1,80 @@
 """Questions: a step's asks with the id of their call and, where it has to be made, their prompt."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
 from persona_assets.ids import canonical_json
-from persona_assets.prompts import Message
+from persona_assets.prompts import Message, Template
 from persona_assets.prompts.renderer import Prompt, Renderer
 from persona_assets.steps.answers import repair_messages
-from persona_assets.steps.model import Ask, Step
+from persona_assets.steps.model import Answered, Ask, Json, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A turn's answer that fits its schema: the call, and its value."""
+
+    call: Answered
+    value: Json
 
 
 @dataclass(slots=True)
 class Question:
-    """One question and the id of its call. A repair holds its messages; another's are rendered when they are needed."""
+    """One question of one turn and the id of its call.
+
+    Repairs, and turns after the first, hold their messages; another's are rendered when they are needed.
+    """
 
     ask: Ask
     call_id: str
     prompt: Prompt | None = None
-    repair: list[Message] | None = None
+    given: list[Message] | None = None
     claim: int = 0  # number of the claim that it is asked under
+    before: tuple[Answer, ...] = ()  # the turns before
+    repairs: str = ""  # the call that it repairs
+    problem: str = ""  # what was wrong with its answer
+
+    @property
+    def turn(self) -> int:
+        """Which turn, from 0."""
+        return len(self.before)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is what an ask begins with: of the first turn, and no repair."""
+        return self.given is None
+
+    def fill(self) -> dict[str, Json]:
+        """What its call keeps beside the template, enough to render it again."""
+        if self.repairs:
+            return {"repair_of": self.repairs, "problem": self.problem}
+        if self.before:
+            return self.ask.stored_fill() | {"turn": self.turn, "after": self.before[-1].call.call_id}
+        return self.ask.stored_fill()
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Who answers a turn, and how: its prompt, model and sampling."""
+
+    template: Template
+    identity: ModelIdentity
+    sampling: Sampling
 
 
 class Questions:
-    """Makes the questions of one step, for one model and its sampling."""
+    """Makes the questions of one step, for the model and sampling of each of its turns."""
 
-    def __init__(self, step: Step, identity: ModelIdentity, sampling: Sampling) -> None:
+    def __init__(self, step: Step, voice: Callable[[Template], Voice]) -> None:
         """Prepare; nothing is rendered yet."""
-        self.step, self.identity, self.sampling = step, identity, sampling
+        self.step = step
+        self.voices = tuple(map(voice, step.turns))
         self._renderer = Renderer(step.template)
         self._suffixes: dict[int, bytes] = {}
 
     def of(self, ask: Ask) -> Question:
-        """The question of an ask; its id is that of `call_key`.
+        """The first question of an ask; its id is that of `call_key`.
 
         Raises:
             UsageError: the template uses a variable that the step does not give.
@@ -42,26 +85,60 @@ class Questions:
 
     def messages(self, question: Question) -> list[Message]:
         """The chat messages that a question is asked with."""
-        if question.repair is not None:
-            return question.repair
+        if question.given is not None:
+            return question.given
         prompt = question.prompt or self._renderer.prompt(self.step.variables(question.ask))
         return prompt.messages()
 
+    def next(self, question: Question, answer: Answer) -> Question | None:
+        """The question of the next turn, once this one has an answer that fits; None where it was the last."""
+        before = (*question.before, answer)
+        if len(before) == len(self.voices):
+            return None
+        template = self.voices[len(before)].template
+        messages = template.render(self.step.variables(question.ask, [one.value for one in before]))
+        if template.history:
+            said = Message(role="assistant", content=answer.call.answer)
+            messages = [*self._asked(question), said, *messages]
+        return self._given(question.ask, messages, before)
+
     def repair_of(self, question: Question, answer: str, problem: str) -> Question:
         """The follow-up that shows a model its answer and what is wrong with it."""
-        messages = [*self.messages(question), *repair_messages(answer, problem)]
-        ask = Ask(question.ask.row, {"repair_of": question.call_id, "problem": problem}, question.ask.attempt)
-        schema = self.step.template.response_schema
-        return Question(ask, call_key(messages, schema, self.identity, self.sampling, ask.attempt), repair=messages)
+        messages = [*self.messages(question), *repair_messages(answer, problem, question.turn)]
+        repair = self._given(question.ask, messages, question.before)
+        repair.repairs, repair.problem = question.call_id, problem
+        return repair
+
+    def _asked(self, question: Question) -> list[Message]:
+        """The messages of a question without the answer that a repair showed: what the next turn goes on from."""
+        messages = self.messages(question)
+        return messages[: -len(repair_messages("", ""))] if question.repairs else messages
+
+    def _given(self, ask: Ask, messages: list[Message], before: tuple[Answer, ...]) -> Question:
+        voice = self.voices[len(before)]
+        schema = voice.template.response_schema
+        key = call_key(messages, schema, voice.identity, voice.sampling, ask.attempt)
+        return Question(ask, key, given=messages, before=before)
 
     def _suffix(self, attempt: int) -> bytes:
         """What follows the messages in the canonical JSON that a call's key is the digest of, as in `call_key`."""
+        voice = self.voices[0]
         rest = [
-            self.step.template.response_schema,
-            self.identity.model,
-            self.identity.revision,
-            self.sampling.as_dict(),
+            voice.template.response_schema,
+            voice.identity.model,
+            voice.identity.revision,
+            voice.sampling.as_dict(),
             attempt,
         ]
         self._suffixes[attempt] = b"," + canonical_json(rest)[1:]
         return self._suffixes[attempt]
+
+
+def history_of(step: Step, ask: Ask, before: Sequence[tuple[list[Message], Answer]]) -> list[Message]:
+    """The messages of the turn after `before`, which has each turn's own messages and its answer."""
+    template = step.turns[len(before)]
+    messages = template.render(step.variables(ask, [answer.value for _, answer in before]))
+    if not (template.history and before):
+        return messages
+    asked, answer = before[-1]
+    return [*asked, Message(role="assistant", content=answer.call.answer), *messages]

@@ -1,15 +1,15 @@
 """The one runner of every generating step: ask, keep the answer, repair once, parse out of the ledger.
 
-As far as the ledger answers them, questions are parsed as they are read. From the first one on that it lacks there are
-two passes: one makes the missing calls, without a pause, and a repair call for each answer that does not fit its
-schema; the other parses. Rows are made of nothing but the ledger, so a crash costs the calls in flight, a second run
-makes none, and a mended parser costs nothing.
+As far as the ledger answers them, questions are parsed as they are read. From the first one on that it lacks there
+are two passes: one makes the missing calls, without a pause, with the turns that follow from an answer and a repair
+call for each answer that does not fit its schema; the other parses. Rows are made of nothing but the ledger, so a crash
+costs the calls in flight, a second run makes none, and a mended parser costs nothing.
 """
 
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
@@ -18,15 +18,33 @@ from typing import Any, TypeVar
 import orjson
 import polars as pl
 
-from persona_assets.engines.base import FINAL_FAULTS, NO_ANSWER, Completion, Failure, Request, Sampling, fault_reject
+from persona_assets.engines.base import (
+    FINAL_FAULTS,
+    NO_ANSWER,
+    Completion,
+    Engine,
+    Failure,
+    Request,
+    Sampling,
+    fault_reject,
+)
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import CALLS
-from persona_assets.steps.answers import REPAIR, UNUSABLE, parse_call, read_answer, refused, repair_messages
+from persona_assets.prompts import Template
+from persona_assets.steps.answers import (
+    REPAIR,
+    UNUSABLE,
+    parse_call,
+    read_answer,
+    refused,
+    repair_messages,
+    repair_template,
+)
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.in_flight import Flight
 from persona_assets.steps.model import Answered, Ask, Context, Json, Outcome, Parsed, Progress, Reject, Report, Step
 from persona_assets.steps.outcomes import outcome_frames
-from persona_assets.steps.questions import Question, Questions
+from persona_assets.steps.questions import Answer, Question, Questions, Voice
 from persona_assets.steps.turns import Turns
 
 __all__ = [
@@ -55,23 +73,35 @@ SPOOLED = 1 << 20  # bytes of notes kept in memory; the rest of a pass goes to a
 _NOTE = 24  # bytes noted of a question: its call's id and a hash of its parent's
 
 
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A question that has no answer which can be read: what its outcome is."""
+
+    call: Answered | None
+    parsed: Parsed
+
+
 class StepRunner:
     """Runs one step over one partition."""
 
     def __init__(self, step: Step, context: Context, shard: str) -> None:
         """Bind a step to a partition; nothing is asked yet."""
         self.step, self.context, self.shard = step, context, shard
-        self.settings = context.settings.for_asset(step.table.name)
-        self.engine = context.engine_for(self.settings)
         self.ledger = context.ledger
-        self.identity = self.engine.identity(step.template)
-        self.sampling = Sampling.of(self.settings, step.template)
-        self.questions = Questions(step, self.identity, self.sampling)
+        self._settings = [context.settings.for_asset(step.table.name, turn=turn.turn_name) for turn in step.turns]
+        # Turns that one engine answers share a lane, named by the first of them.
+        self._lanes = [self._settings.index(settings) for settings in self._settings]
+        self.questions = Questions(step, self._voice)
+        self.identity, self.sampling = self.questions.voices[0].identity, self.questions.voices[0].sampling
+        self._samplings = [
+            orjson.dumps(voice.sampling.as_dict(), option=orjson.OPT_SORT_KEYS).decode()
+            for voice in self.questions.voices
+        ]
         self.budget = context.budget()
-        self.flight = Flight()
+        self.flight = Flight(len(step.turns))
         self.turns = Turns(context.lake, context.run_id, step.template.name, self.ledger, self.flight, self.budget)
         self.report = Report()
-        self._repaired: set[str] = set()  # repair calls made by this run
+        self._followed: set[str] = set()  # repairs and later turns that were asked by this run
         self._has_more = False  # questions that the last stream has left unread
         self._began = time.monotonic()
 
@@ -88,8 +118,9 @@ class StepRunner:
         started = time.monotonic()
         if self.context.progress and expected is not None:
             self.context.progress(0, total=expected)
-        self.ledger.keep_template(self.step.template)
-        self.ledger.keep_template(REPAIR)
+        for turn, template in enumerate(self.step.turns):
+            self.ledger.keep_template(template)
+            self.ledger.keep_template(repair_template(turn))
         batches = _batched(map(self.questions.of, asks()), BATCH)
         done = 0
         for batch in batches:
@@ -135,6 +166,11 @@ class StepRunner:
         digits = ids.hex()
         return [f"call_{digits[at : at + 32]}" for at in range(0, len(digits), 32)]
 
+    def _voice(self, template: Template) -> Voice:
+        settings = self._settings[template.turn]
+        identity = self.context.engine_for(settings).identity(template)
+        return Voice(template, identity, Sampling.of(settings, template))
+
     @property
     def _template(self) -> str:
         return self.step.template.name
@@ -145,8 +181,8 @@ class StepRunner:
         """Make the calls that the ledger lacks, each stored before it is read; `note` is given every batch's ids."""
         self.turns.begin()
         try:
-            for requests in self._streams(iter(batches), note):
-                self._stream(requests)
+            for lane, requests in self._streams(iter(batches), note):
+                self._stream(self.context.engine_for(self._settings[lane]), requests)
                 self.turns.claims.release()
         finally:
             self.turns.end()
@@ -158,19 +194,24 @@ class StepRunner:
 
     def _streams(
         self, batches: Iterator[Sequence[Question]], note: Callable[[bytes], object]
-    ) -> Iterator[Iterator[Request]]:
-        """What has to be asked, one stream after the other. Between two of them nothing of this run is on its way."""
-        yield self._missing(batches, note)
+    ) -> Iterator[tuple[int, Iterator[Request]]]:
+        """What has to be asked, one stream after the other, each with its lane.
+
+        Between two of them nothing of this run is on its way.
+        """
+        yield 0, self._missing(batches, note)
         while not self.budget.reached:
-            if self.flight.repairs:  # those of the last answers
-                yield self._repairs()
+            if (lane := self.flight.fullest_lane) is not None:  # follow-ups of the last answers
+                yield lane, self._follow_ups(lane)
             elif self.turns.deferred:
                 if mine := self._others():
-                    yield self._ask(mine)
+                    lane = self._lanes[mine[0].turn]
+                    self.turns.put_back([question for question in mine if self._lanes[question.turn] != lane])
+                    yield lane, self._ask([question for question in mine if self._lanes[question.turn] == lane])
                 elif self.turns.deferred and not self.budget.reached:
                     self.turns.claims.wait()
             elif self._has_more:
-                yield self._missing(batches, note)
+                yield 0, self._missing(batches, note)
             else:
                 return
 
@@ -184,10 +225,10 @@ class StepRunner:
                 yield from self._ask(self._mine(some))
                 if self.budget.reached:
                     return
-            if self.turns.is_full:
+            if self.turns.is_full or self.flight.is_full:
                 return
         self._has_more = False
-        yield from self._repairs()
+        yield from self._follow_ups(0)
 
     def _mine(self, questions: Sequence[Question]) -> list[Question]:
         """Those that this run has to ask."""
@@ -207,8 +248,8 @@ class StepRunner:
 
     def _ask(self, questions: Sequence[Question]) -> Iterator[Request]:
         for at, question in enumerate(questions):
-            if question.repair is None:
-                yield from self._repairs()
+            if question.is_first:
+                yield from self._follow_ups(0)
             if not self.turns.claims.intact():
                 yield from self._ask(self._mine(questions[at:]))
                 return
@@ -216,31 +257,31 @@ class StepRunner:
                 return
             yield self._request(question)
 
-    def _repairs(self) -> Iterator[Request]:
-        while self.flight.repairs and not self.budget.reached:
-            repairs = [self.flight.repairs.popleft() for _ in range(len(self.flight.repairs))]
-            # An earlier run may have made them, where only the answers that they repair were lost.
-            yield from self._ask(self.turns.mine(repairs))
+    def _follow_ups(self, lane: int) -> Iterator[Request]:
+        while (waiting := self.flight.follow_ups[lane]) and not self.budget.reached:
+            some = [waiting.popleft() for _ in range(len(waiting))]
+            # An earlier run may have made them, where only the answers that they follow were lost.
+            yield from self._ask(self.turns.mine(some))
 
     def _request(self, question: Question) -> Request:
         self.flight.asked[question.call_id] = question
+        voice = self.questions.voices[question.turn]
         # A further try must be able to differ from the first one on a server that keeps to its seed.
-        attempt = question.ask.attempt
-        sampling = replace(self.sampling, seed=self.sampling.seed + attempt) if attempt else self.sampling
-        template = self.step.template
-        if question.repair:
-            self._repaired.add(question.call_id)
-        return Request(
-            question.call_id, self.questions.messages(question), template.response_schema, sampling, template
-        )
+        attempt, sampling = question.ask.attempt, voice.sampling
+        if attempt:
+            sampling = replace(sampling, seed=sampling.seed + attempt)
+        if not question.is_first:
+            self._followed.add(question.call_id)
+        messages, template = self.questions.messages(question), voice.template
+        return Request(question.call_id, messages, template.response_schema, sampling, template)
 
-    def _stream(self, requests: Iterator[Request]) -> None:
-        for results in self.engine.stream(requests):
+    def _stream(self, engine: Engine, requests: Iterator[Request]) -> None:
+        for results in engine.stream(requests):
             answered: list[tuple[Question, Completion]] = []
             asked = 0
             for result in results:
                 question = self.flight.asked[result.call_id]
-                asked += question.repair is None
+                asked += question.is_first
                 self.report.faults.update(result.faults)
                 if isinstance(result, Failure):
                     self.report.faults[result.reason] += 1
@@ -256,45 +297,65 @@ class StepRunner:
             self._tick(asked)
 
     def _judge(self, question: Question, completion: Completion) -> None:
-        """Have an answer that cannot be used repaired, while the engine is at it."""
-        if question.repair is None and completion.finish_reason not in UNUSABLE:
-            _, problem = read_answer(completion.text, self.step.template)
-            if problem:
-                self.flight.repairs.append(self.questions.repair_of(question, completion.text, problem))
+        """Have an answer that cannot be used repaired, and go on from one that can, while the engine is at it."""
+        template = self.questions.voices[question.turn].template
+        value, problem = read_answer(completion.text, template)
+        if problem:
+            if not question.repairs and completion.finish_reason not in UNUSABLE:
+                self._follow(self.questions.repair_of(question, completion.text, problem))
+            return
+        if len(self._lanes) > 1:
+            call = Answered(
+                question.call_id,
+                completion.text,
+                completion.finish_reason,
+                completion.tokens_out,
+                self.questions.voices[question.turn].identity.model,
+            )
+            if following := self.questions.next(question, Answer(call, value)):
+                self._follow(following)
+
+    def _follow(self, question: Question) -> None:
+        self.flight.follow_ups[self._lanes[question.turn]].append(question)
 
     def _store(self, answered: Sequence[tuple[Question, Completion]], ended: int) -> None:
         """Keep the answers; `ended` calls have ended in all."""
         if not answered:
             self.budget.settle(ended, 0, 0, 0.0)
             return
-        asks = [question.ask for question, _ in answered]
+        asked = [question for question, _ in answered]
         given = [completion for _, completion in answered]
+        voices = [self.questions.voices[question.turn] for question in asked]
+        settings = [self._settings[question.turn] for question in asked]
+        templates = [
+            repair_template(question.turn) if question.repairs else voice.template
+            for question, voice in zip(asked, voices, strict=True)
+        ]
         tokens_in = pl.Series([completion.tokens_in for completion in given], dtype=pl.Int64)
         tokens_out = pl.Series([completion.tokens_out for completion in given], dtype=pl.Int64)
-        cost = (tokens_in * self.settings.price_in + tokens_out * self.settings.price_out) / 1e6
-        templates = [REPAIR if question.repair else self.step.template for question, _ in answered]
+        prices_in, prices_out = pl.Series([s.price_in for s in settings]), pl.Series([s.price_out for s in settings])
         cells: dict[str, Any] = {
-            "call_id": [question.call_id for question, _ in answered],
+            "call_id": [question.call_id for question in asked],
             "template": [template.name for template in templates],
             "template_version": [template.version for template in templates],
             "template_digest": [template.digest for template in templates],
-            "fill": [orjson.dumps(ask.fill, option=orjson.OPT_SORT_KEYS).decode() for ask in asks],
-            "attempt": [ask.attempt for ask in asks],
+            "fill": [orjson.dumps(question.fill(), option=orjson.OPT_SORT_KEYS).decode() for question in asked],
+            "model": [voice.identity.model for voice in voices],
+            "model_revision": [voice.identity.revision for voice in voices],
+            "sampling": [self._samplings[question.turn] for question in asked],
+            "attempt": [question.ask.attempt for question in asked],
             "answer": [completion.text for completion in given],
             "finish_reason": [completion.finish_reason for completion in given],
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
             "latency_s": [completion.latency_s for completion in given],
-            "cost": cost,
+            "cost": (tokens_in * prices_in + tokens_out * prices_out) / 1e6,
             "retries": [completion.retries for completion in given],
             "faults": [",".join(completion.faults) for completion in given],
         }
         same = {
             "asset": self.step.table.name,
             "shard": self.shard,
-            "model": self.identity.model,
-            "model_revision": self.identity.revision,
-            "sampling": orjson.dumps(self.sampling.as_dict(), option=orjson.OPT_SORT_KEYS).decode(),
             "run_id": self.context.run_id,
             "created_at": datetime.now(UTC),
         }
@@ -333,41 +394,73 @@ class StepRunner:
     # Rows
 
     def _outcomes(self, questions: Sequence[Question], answers: Mapping[str, Answered]) -> Iterator[Outcome]:
-        read: list[tuple[Question, Answered | None, Json, str]] = []
+        """What became of these first questions, in order; `answers` are to them. One turn of all after the other."""
+        ended: dict[int, Outcome] = {}
+        waiting = list(enumerate(questions))
+        while waiting:
+            following = []
+            for (place, question), read in zip(
+                waiting, self._read([question for _, question in waiting], answers), strict=True
+            ):
+                further = self.questions.next(question, read) if isinstance(read, Answer) else None
+                if further:
+                    following.append((place, further))
+                else:
+                    ended[place] = self._ended(question, read)
+            waiting = following
+            answers = self._also([question for _, question in waiting]) if waiting else {}
+        yield from map(ended.__getitem__, range(len(questions)))
+
+    def _ended(self, question: Question, read: "Answer | _Unread") -> Outcome:
+        before = tuple([answer.call for answer in question.before])
+        if isinstance(read, _Unread):
+            return Outcome(question.ask, read.call, read.parsed, before)
+        values = [answer.value for answer in question.before]
+        return Outcome(question.ask, read.call, self.step.parse(question.ask, read.value, values), before)
+
+    def _read(self, questions: Sequence[Question], answers: Mapping[str, Answered]) -> "Iterator[Answer | _Unread]":
+        """The answer to each question that fits its schema, repaired where need be, or why there is none."""
+        found: list[tuple[Question, Answered | None, Json, str]] = []
         repairs: dict[str, Question] = {}
         for question in questions:
             call = answers.get(question.call_id)
-            value, problem = read_answer(call.answer, self.step.template) if call else (None, "")
+            template = self.questions.voices[question.turn].template
+            value, problem = read_answer(call.answer, template) if call else (None, "")
             if call and problem and call.finish_reason not in UNUSABLE:
                 repairs[question.call_id] = self.questions.repair_of(question, call.answer, problem)
-            read.append((question, call, value, problem))
-        mended = self._mended(list(repairs.values())) if repairs else {}
-        for question, call, value, problem in read:
+            found.append((question, call, value, problem))
+        mended = self._also(list(repairs.values())) if repairs else {}
+        for question, call, value, problem in found:
             repair = repairs.get(question.call_id)
             if repair and (better := mended.get(repair.call_id)):
-                yield Outcome(question.ask, better, parse_call(self.step, question.ask, better))
+                call = better
+                value, problem = read_answer(call.answer, self.questions.voices[question.turn].template)
             elif repair and self._may_pass(repair):
-                yield Outcome(question.ask, call, self._unanswered(repair))
-            elif call is None:
-                yield Outcome(question.ask, None, self._unanswered(question))
+                yield _Unread(call, self._unanswered(repair))
+                continue
+            if call is None:
+                yield _Unread(None, self._unanswered(question))
+            elif problem:
+                yield _Unread(call, refused(call, problem))
             else:
-                parsed = refused(call, problem) if problem else self.step.parse(question.ask, value)
-                yield Outcome(question.ask, call, parsed)
+                yield Answer(call, value)
 
     def _answers(self, call_ids: Sequence[str]) -> dict[str, Answered]:
         found = self.ledger.answers(self._template, call_ids, Answered._fields)
         return {row[0]: Answered._make(row) for row in found.iter_rows()}
 
-    def _mended(self, repairs: Sequence[Question]) -> dict[str, Answered]:
-        """The answers to repair calls; made now where an earlier run ended before them."""
-        held = self.ledger.held(self._template, [repair.call_id for repair in repairs]).tolist()
-        for repair, known in zip(repairs, held, strict=True):
-            if not known and repair.call_id not in self.flight.failed:
-                self.flight.repairs.append(repair)
-            self.report.calls_reused += known and repair.call_id not in self._repaired
-        if self.flight.repairs:
+    def _also(self, questions: Sequence[Question]) -> dict[str, Answered]:
+        """The answers to repairs and later turns; made now where an earlier run ended before them."""
+        held = self.ledger.held(self._template, [question.call_id for question in questions]).tolist()
+        missing = False
+        for question, known in zip(questions, held, strict=True):
+            if not known and question.call_id not in self.flight.failed:
+                self._follow(question)
+                missing = True
+            self.report.calls_reused += known and question.call_id not in self._followed
+        if missing:
             self._make((), _forget)
-        return self._answers([repair.call_id for repair in repairs])
+        return self._answers([question.call_id for question in questions])
 
     def _may_pass(self, repair: Question) -> bool:
         """Whether a repair call failed for a reason that may be gone the next time."""
@@ -401,8 +494,8 @@ def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def _first(questions: Iterable[Question]) -> int:
-    """How many of these are not repairs."""
-    return sum(question.repair is None for question in questions)
+    """How many of these are what an ask begins with."""
+    return sum(question.is_first for question in questions)
 
 
 def _parents(asks: Sequence[Ask]) -> bytes:
@@ -411,4 +504,4 @@ def _parents(asks: Sequence[Ask]) -> bytes:
 
 
 def _forget(_: bytes) -> None:
-    """Takes notes that nobody asks for."""
+    """Discard the ids of calls."""

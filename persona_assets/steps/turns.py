@@ -83,6 +83,11 @@ class Turns:
                 return found
         return []
 
+    def put_back(self, questions: Sequence[Question]) -> None:
+        """Leave for later what was this run's to ask."""
+        self.landed(questions)
+        self.deferred |= {question.call_id: question for question in questions}
+
     def landed(self, questions: Sequence[Question]) -> None:
         """The calls of these have ended, and what was answered is stored."""
         counts: dict[int, int] = {}

@@ -1,99 +1,326 @@
-"""The one step behind every task: a question per surviving persona, one row per answer that passes the task's rules."""
+"""The one step behind every task: questions about the rows of a table, and rows out of the answers that pass its rules.
 
-from collections.abc import Iterator
+A row is asked about once for each combination of the values of `over` that `keep_if` lets pass, and `attempts` times
+each. What a template can use:
+
+| variable | is |
+| --- | --- |
+| a column of the table that is read | its value; `deduped_personas` has `text`, `language`, `hop`, ... |
+| `<table>.<column>` | that of an ancestor, as `raw_documents.text`; of several ancestors the first |
+| a name of `over` | the value asked with; of a row of values its columns, as `pole.manner` |
+| `persona` | the text of the persona that is read, or that the row came from |
+| `language_name` | English name of the language to answer in: that of the row, or of `over` |
+| `pick` | a whole number that follows from the row's id, to spread rows evenly over a list in `params` |
+| `attempt` | which of the independent answers, from 0 |
+| the name of an earlier turn | its answer |
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import product
+from typing import Any
 
+from jinja2 import TemplateError, meta, nodes
+
+from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest, make_id
-from persona_assets.lake import Table
-from persona_assets.lake.schemas import DEDUPED_PERSONAS
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
 from persona_assets.prompts import Template
-from persona_assets.steps.runner import Ask, Context, Json, Parsed, Reject, Report, StepRunner, write_outcomes
-from persona_assets.tasks.load import load_tasks
+from persona_assets.prompts.template import ENVIRONMENT
+from persona_assets.steps.runner import Ask, Json, Outcome, Parsed, Reject
+from persona_assets.tasks.rows import Link, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
-from persona_assets.tasks.table import OutOfRange, cells, task_table
-from persona_assets.tasks.target import outcomes_to_target, target_of
+from persona_assets.tasks.table import OutOfRange, cells, row_schema, task_table
 from persona_assets.tasks.validity import Check, bind, verdict
 from persona_assets.text.language import LANGUAGE_NAMES
 
-__all__ = ["TaskStep", "load_tasks", "run_task", "task_table"]
-
-ASKED_OF = ["persona_id", "document_id", "text", "language"]
+NOT_SELECTED = "not_selected"  # reason under which a row is set aside that `keep_if` asks nothing about
+_PERSONA_COLUMNS = ("persona_id", "document_id", "text", "language")
 _PICKS = 5040  # divisible by every length up to ten, and few enough for all forms to be kept
+_GIVEN = frozenset({"persona", "language_name", "pick", "attempt"})
+_PERSONA = DEDUPED_PERSONAS.name
 
 
 class TaskStep:
-    """Asks a task's question of one persona. The templates' variables are:
+    """Asks a task's questions, and reads the answers."""
 
-    - `persona`: the persona's text
-    - `language_name`: the English name of the language to answer in
-    - `pick`: a whole number that follows from the persona's id, to spread personas evenly over a list in `params`
-    """
-
-    def __init__(self, template: Template) -> None:
-        """Raises UsageError where the template is not a usable task."""
-        self._template = template
+    def __init__(self, template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -> None:
+        """`tables` holds what the task reads and what that came from."""
+        self._template, self._tables = template.whole, tables
 
     @cached_property
     def table(self) -> Table:
-        """The table it writes."""
-        return task_table(self._template)
+        """The table it writes.
+
+        Raises:
+            UsageError: the template is not a usable task.
+        """
+        return task_table(self._template, self._tables)
 
     @property
     def template(self) -> Template:
-        """What it asks."""
+        """What it asks first."""
         return self._template
+
+    @cached_property
+    def turns(self) -> tuple[Template, ...]:
+        """The prompts of all turns."""
+        return self._template.all_turns()
+
+    @property
+    def read(self) -> Table:
+        """The table whose rows it asks about."""
+        return self._tables[self._template.reads]
+
+    @property
+    def tables_read(self) -> tuple[str, ...]:
+        """Every table that rows are made from: the one that it reads, and those of the ancestors that it uses."""
+        above = (table.name for links, _ in self.reading.ancestors.values() for _, table, _ in links)
+        return tuple(dict.fromkeys([self.read.name, *above]))
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """The task's validity rules."""
         return bind(self._template)
 
-    def variables(self, ask: Ask) -> dict[str, Json]:
-        """The template's variables, from the persona's row alone."""
-        language = ask.row["language"]
-        return {
-            "persona": ask.row["text"],
-            "language_name": LANGUAGE_NAMES.get(language, language),
-            "pick": int(digest(canonical_json(ask.row["persona_id"])), 16) % _PICKS,
-        }
+    @cached_property
+    def reading(self) -> Reading:
+        """The columns of the rows, and of their ancestors, that prompts, `keep_if`, rules and lineage need.
 
-    def parse(self, ask: Ask, answer: Json) -> Parsed:
-        """The sample of the answer, or a reject: the name of the first rule that it breaks, or `out_of_range`."""
-        persona_ids = [ask.row["persona_id"]]
-        sample = Sample(answer, ask.row["text"], ask.row["language"])
+        Raises:
+            UsageError: a prompt or `keep_if` uses what is not there; the message names what is.
+        """
+        read, used = self.read, self._used
+        columns = {read.key, *({"persona_ids", "document_id", "language"} & set(read.polars))}
+        columns |= set(_PERSONA_COLUMNS) if read.key == "persona_id" else set()
+        known_ancestors = ancestors_of(read, self._tables)
+        above: dict[str, set[str]] = {}
+        usable = [name for name in read.polars if name not in read.volatile]  # others differ from run to run
+        for name, attributes in used.items():
+            if name in usable:
+                columns.add(name)
+            elif name in known_ancestors:
+                above.setdefault(name, set()).update(self._columns_of(name, attributes))
+            elif name not in (*_GIVEN, *self._template.over, *self._template.params, *self._template.turn_names):
+                known = [*usable, *_GIVEN, *self._template.over, *self._template.params, *known_ancestors]
+                raise UsageError(
+                    f"task {self._template.name}: {name!r} is not there to use; {did_you_mean(name, known)}"
+                )
+        if read.key != "persona_id" and self._needs_persona:
+            if _PERSONA not in known_ancestors:
+                raise UsageError(
+                    f"task {self._template.name}: {read.name} came from no persona: `persona` is not there"
+                )
+            above.setdefault(_PERSONA, set()).add("text")
+        ways: dict[str, tuple[tuple[Link, ...], tuple[str, ...]]] = {
+            name: (links_to(read, name, self._tables), tuple(sorted(found))) for name, found in above.items()
+        }
+        return Reading(read, tuple(name for name in read.polars if name in columns), ways)
+
+    def _columns_of(self, ancestor: str, attributes: set[str]) -> set[str]:
+        table = self._tables[ancestor]
+        known = [name for name in table.polars if name not in table.volatile]
+        for name in attributes - set(known):
+            raise UsageError(
+                f"task {self._template.name}: {ancestor} has no column {name!r}; {did_you_mean(name, list(known))}"
+            )
+        return attributes or set(known)
+
+    @cached_property
+    def _used(self) -> dict[str, set[str]]:
+        """What prompts and `keep_if` use: names, with the attributes that are taken of them."""
+        texts = [message.content for turn in self.turns for message in turn.messages]
+        texts += [f"{{{{ {self._template.keep_if} }}}}"] if self._template.keep_if else []
+        used: dict[str, set[str]] = {}
+        for text in texts:
+            tree = ENVIRONMENT.parse(text)
+            for name in meta.find_undeclared_variables(tree) - ENVIRONMENT.globals.keys():
+                used.setdefault(name, set())
+            for node in tree.find_all(nodes.Getattr):
+                if isinstance(node.node, nodes.Name) and node.node.name in used:
+                    used[node.node.name].add(node.attr)
+        return used
+
+    @cached_property
+    def _needs_persona(self) -> bool:
+        return "persona" in self._used or any(entry.rule == "no_persona_echo" for entry in self._template.validity)
+
+    # Questions
+
+    def asks_of(self, row: Row) -> list[Ask]:
+        """The questions about a row; none where `keep_if` lets no combination of values pass."""
+        template = self._template
+        row_id = str(row[self.read.key])
+        about = ((self.read.name, row_id),)
+        if not template.several:
+            return [Ask(row, {}, 0, about)] if self._keeps(row, {}) else []
+        asks = []
+        for labels in product(*(self._drawn(name, row_id) for name in template.over)):
+            over = dict(zip(template.over, labels, strict=True))
+            if not self._keeps(row, over):
+                continue
+            fill: dict[str, Json] = {"over": over} if over else {}
+            asks += [
+                Ask(row, fill, attempt, about, self._question_id(row_id, over, attempt))
+                for attempt in range(template.attempts)
+            ]
+        return asks
+
+    def _question_id(self, row_id: str, over: Mapping[str, Json], attempt: int) -> str:
+        if not over and not attempt:  # the question that there is without `attempts`
+            return row_id
+        return make_id("qst", self._template.name, row_id, over, attempt)
+
+    def _drawn(self, name: str, row_id: str) -> list[str | int]:
+        """The values of `over` that a row is asked with, in the order of the file.
+
+        Those that are drawn have the lowest digests of row and value, so that another value changes few draws.
+        """
+        over = self._template.over[name]
+        labels = list(over.by_label)
+        if over.draw is None or over.draw == len(labels):
+            return labels
+        drawn = heapq.nsmallest(over.draw, labels, key=lambda label: digest(canonical_json([row_id, name, label])))
+        return [label for label in labels if label in drawn]
+
+    def _keeps(self, row: Row, over: Mapping[str, Json]) -> bool:
+        if not self._template.keep_if:
+            return True
+        values = {**self._template.params, **self._values(row, over, 0)}
         try:
-            columns = cells(self._template, answer)
-        except OutOfRange as error:
-            return Parsed(rejects=[Reject("out_of_range", str(error))])
-        if found := verdict(self.checks, sample):
-            return Parsed(rejects=[Reject(*found)])
-        row = {
-            "sample_id": make_id("smp", self._template.name, persona_ids, answer),
-            "task": self._template.name,
-            "persona_ids": persona_ids,
-            "document_id": ask.row["document_id"],
-            "language": ask.row["language"],
-            **columns,
+            return bool(self._expression(**values))
+        except (TemplateError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"task {self._template.name}: keep_if cannot be told of {row[self.read.key]}: {error}"
+            ) from error
+
+    @cached_property
+    def _expression(self) -> Any:  # noqa: ANN401 - what Jinja compiles to
+        return ENVIRONMENT.compile_expression(self._template.keep_if, undefined_to_none=False)
+
+    def asks(self, lake: Lake, key: str) -> Iterator[Ask]:
+        """The questions about a partition, in the order of its rows, which are streamed."""
+        for rows in self.reading.batches(lake, key):
+            for row in rows:
+                yield from self.asks_of(row)
+
+    def not_selected(self, lake: Lake, key: str) -> Iterator[Outcome]:
+        """The rows of a partition that nothing is asked about, as outcomes without a call."""
+        if not self._template.keep_if:
+            return
+        for rows in self.reading.batches(lake, key):
+            yield from (self.set_aside(row) for row in rows if not self.asks_of(row))
+
+    def set_aside(self, row: Row) -> Outcome:
+        """The outcome of a row that nothing is asked about."""
+        reject = Reject(NOT_SELECTED, f"keep_if: {self._template.keep_if}")
+        return Outcome(self._asked_of(row), None, Parsed(rejects=[reject]))
+
+    def _asked_of(self, row: Row) -> Ask:
+        return Ask(row, {}, 0, ((self.read.name, str(row[self.read.key])),))
+
+    def question_ids(self, lake: Lake, key: str) -> Iterator[list[str]]:
+        """What a partition's rows and rejects account for: questions, and rows about which nothing is asked."""
+        for rows in self.reading.batches(lake, key):
+            asked = (([ask.question_id for ask in self.asks_of(row)], row) for row in rows)
+            yield [one for ids, row in asked for one in ids or [str(row[self.read.key])]]
+
+    # Prompts
+
+    def variables(self, ask: Ask, before: Sequence[Json] = ()) -> dict[str, Json]:
+        """The template's variables, from the row, the values asked with and the answers to earlier turns."""
+        values = self._values(ask.row, ask.fill.get("over", {}), ask.attempt)
+        return {**values, **dict(zip(self._template.turn_names, before, strict=False))} if before else values
+
+    def _values(self, row: Mapping[str, Json], over: Mapping[str, Json], attempt: int) -> dict[str, Json]:
+        language = over.get("language", row.get("language"))
+        given = {
+            "persona": self._persona(row) if self._needs_persona else "",
+            "language_name": LANGUAGE_NAMES.get(language, language),
+            "pick": int(digest(canonical_json(row[self.read.key])), 16) % _PICKS,
+            "attempt": attempt,
         }
-        return Parsed(rows=[row])
+        if not self._template.over:
+            return {**given, **row}
+        chosen = {name: self._template.over[name].by_label[label] for name, label in over.items()}
+        return {**given, **row, **chosen}
+
+    def _persona(self, row: Mapping[str, Json]) -> str:
+        """The text of the row's persona; "" where it came from none."""
+        if self.read.key == "persona_id":
+            return str(row["text"])
+        above = row.get(_PERSONA)
+        return str(above["text"]) if above else ""
+
+    # Answers
+
+    def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
+        """The samples of the answer, and rejects: the first rule that one breaks, `out_of_range`, or `repeated`.
+
+        A row's content is what all turns answered, the later ones first; where `many` names a list, each item of it
+        with what stands beside the list.
+        """
+        many = self._template.many
+        content = answer
+        for earlier in reversed(before):
+            content = {**earlier, **content}
+        if not many:
+            return self._row(ask, content, None)
+        shared = {name: value for name, value in content.items() if name != many}
+        parsed, seen = Parsed(), set()
+        for position, item in enumerate(content[many]):
+            found = self._row(ask, {**shared, **item}, position)
+            row_id = found.rows[0]["sample_id"] if found.rows else found.rejects[0].row_id
+            if row_id in seen:
+                again = make_id("rec", ask.question_id, position, item)
+                parsed.rejects.append(Reject("repeated", f"item {position + 1} stands there before", again))
+                continue
+            seen.add(row_id)
+            parsed.rows += found.rows
+            parsed.rejects += found.rejects
+        return parsed
+
+    @cached_property
+    def _properties(self) -> Mapping[str, Json]:
+        properties: Mapping[str, Json] = row_schema(self._template)["properties"]
+        return properties
+
+    def _row(self, ask: Ask, content: Mapping[str, Json], position: int | None) -> Parsed:
+        """One row, or its reject, which is the question's where the answer is one row."""
+        template, row = self._template, ask.row
+        over = ask.fill.get("over", {})
+        language = over.get("language", row.get("language"))
+        own = [str(row[self.read.key])]
+        asked = [template.name, own, content]
+        if over or ask.attempt:
+            asked.append({"over": over, "attempt": ask.attempt})
+        sample_id = make_id("smp", *asked)
+        row_id = None if position is None else sample_id
+        try:
+            columns = cells(self._properties, content)
+        except OutOfRange as error:
+            return Parsed(rejects=[Reject("out_of_range", str(error), row_id)])
+        persona = self._persona(row) if self._needs_persona else ""
+        if found := verdict(self.checks, Sample(content, persona, language)):
+            return Parsed(rejects=[Reject(*found, row_id)])
+        lineage: dict[str, Json] = {"sample_id": sample_id, "task": template.name, "language": language}
+        lineage["persona_ids"] = own if self.read.key == "persona_id" else row.get("persona_ids", [])
+        lineage["document_id"] = row.get("document_id")
+        if "parent_ids" in self.table.polars:
+            lineage["parent_ids"] = own
+        if template.several:
+            lineage["question_id"] = ask.question_id
+            lineage |= {name: label for name, label in over.items() if name != "language"}
+        if template.attempts > 1:
+            lineage["attempt"] = ask.attempt
+        return Parsed(rows=[{**lineage, **columns}])
 
 
-def run_task(context: Context, template: Template, shard: str) -> Report:
-    """Write a shard's samples of one task and what was set aside; `inputs` are personas.
-
-    Raises:
-        PersonaAssetsError: the shard's personas are not there.
-        EngineUnavailable: no answer can be had; what was answered is kept.
-    """
-    expected = context.lake.row_count(DEDUPED_PERSONAS, shard)
-    runner = StepRunner(TaskStep(template), context, shard)
-    if (target := target_of(context.settings, template)) is not None:
-        return write_outcomes(runner, outcomes_to_target(runner, target, ASKED_OF))
-    return write_outcomes(runner, runner.run(lambda: task_asks(context, shard), expected))
-
-
-def task_asks(context: Context, shard: str) -> Iterator[Ask]:
-    """One question per persona, in the order of the partition; the personas are streamed."""
-    for batch in context.lake.batches(DEDUPED_PERSONAS, shard):
-        for row in batch.select(ASKED_OF).iter_rows(named=True):
-            yield Ask(row, {"persona_id": row["persona_id"]})
+def questions_of_a_row(template: Template) -> int:
+    """How many questions a row has where `keep_if` lets all of them pass."""
+    count = template.attempts
+    for over in template.over.values():
+        count *= over.draw or len(over.values)
+    return count

@@ -2,19 +2,25 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
-from persona_assets.errors import UsageError
+from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json
 from persona_assets.lake import Column, Parent, Table
-from persona_assets.lake.schemas import CALL_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS
+from persona_assets.lake.schemas import ASSET_TABLES, CALL_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts import Template
 
 Json = Any
 _COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # lower case, as SQL would take Shard for shard
-_LINEAGE = frozenset(column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS))
+_LINEAGE = frozenset(
+    (
+        *(column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS)),
+        *("parent_ids", "question_id", "attempt", "call_ids"),
+    )
+)
 _TYPES: dict[str, pl.DataType] = {
     "string": pl.String(),
     "integer": pl.Int64(),
@@ -28,32 +34,125 @@ class OutOfRange(ValueError):
     """A whole number that no 64-bit column holds."""
 
 
-def task_table(template: Template) -> Table:
-    """The schema of a task's asset.
+def row_schema(template: Template) -> dict[str, Json]:
+    """The JSON Schema of a row's content: all turns' answers, or an item of a list where `many` names one.
 
     Raises:
-        UsageError: the response schema is not an object with properties, or a property cannot be a column.
+        UsageError: a response schema is not an object with properties, or `many` names no list of objects.
     """
-    schema = template.response_schema
-    properties = schema.get("properties")
-    if schema.get("type") != "object" or not isinstance(properties, dict) or not properties:
-        raise UsageError(f"task {template.name}: response_schema must be of type object and have properties")
-    required = schema.get("required", [])
+    properties: dict[str, Json] = {}
+    required: set[str] = set()
+    for turn in template.all_turns():
+        schema = turn.response_schema
+        found = schema.get("properties")
+        if schema.get("type") != "object" or not isinstance(found, dict) or not found:
+            of = f"turn {turn.turn_name}: " if template.turns else ""
+            raise UsageError(f"task {template.name}: {of}response_schema must be of type object and have properties")
+        properties |= found
+        required |= set(schema.get("required", []))
+    if not template.many:
+        return {"properties": properties, "required": sorted(required)}
+    items = _items(template, properties)
+    shared = {name: part for name, part in properties.items() if name != template.many}
+    both = sorted(set(shared) & set(items["properties"]))
+    if both:
+        raise UsageError(f"task {template.name}: {both[0]} is a property of the answer and of the items of many")
+    return {
+        "properties": {**shared, **items["properties"]},
+        "required": sorted((required - {template.many}) | set(items.get("required", []))),
+    }
+
+
+def _items(template: Template, properties: Mapping[str, Json]) -> Json:
+    last = template.all_turns()[-1].response_schema
+    lists = [name for name, part in properties.items() if isinstance(part, Mapping) and part.get("type") == "array"]
+    if template.many not in last["properties"] or template.many not in lists:
+        raise UsageError(
+            f"task {template.name}: many is {template.many!r}, which is no list of the last turn's response_schema; "
+            f"{did_you_mean(template.many, lists)}"
+        )
+    if template.many not in last.get("required", []):
+        raise UsageError(
+            f"task {template.name}: {template.many}, the list of many, must be required in response_schema"
+        )
+    items = properties[template.many].get("items")
+    is_object = isinstance(items, Mapping) and items.get("type") == "object" and items.get("properties")
+    if not is_object:
+        raise UsageError(f"task {template.name}: the items of {template.many} must be of type object with properties")
+    return items
+
+
+def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -> Table:
+    """The schema of a task's asset; `tables` holds what it reads.
+
+    Raises:
+        UsageError: it reads what is not there or cannot be read, or its response schema gives no columns.
+    """
+    read = _read_table(template, tables)
+    schema = row_schema(template)
+    lineage, parents = _lineage(template, read)
+    taken = {column.name for column in (*lineage, *CALL_COLUMNS, *RUN_COLUMNS)}
+    columns = []
+    for name, part in schema["properties"].items():
+        if name in taken:
+            kind = "a value of over" if name in template.over else "a lineage column"
+            raise UsageError(f"task {template.name}: response property {name!r} is {kind}; name it otherwise")
+        columns.append(_column(template, name, part, name in schema["required"]))
     return Table(
         template.name,
         "sample_id",
-        (
-            *SAMPLE_COLUMNS,
-            *(_column(template, name, part, name in required) for name, part in properties.items()),
-            *CALL_COLUMNS,
-            *RUN_COLUMNS,
-        ),
-        (
-            Parent("persona_ids", ("deduped_personas",), "persona_id"),
-            Parent("document_id", ("raw_documents",), "document_id"),
-        ),
-        accounts_for="persona_ids",
+        (*lineage, *columns, *CALL_COLUMNS, *RUN_COLUMNS),
+        parents,
+        accounts_for="question_id" if template.several else parents[0].column,
     )
+
+
+def _read_table(template: Template, tables: Mapping[str, Table]) -> Table:
+    where = f"task {template.name}: reads"
+    if template.reads not in tables:
+        raise UsageError(
+            f"{where} {template.reads}, which is not an asset; {did_you_mean(template.reads, list(tables))}"
+        )
+    read = tables[template.reads]
+    if read.partition != "shard":
+        raise UsageError(f"{where} {read.name}, which is partitioned by {read.partition}: only shards can be read")
+    if "language" not in read.polars and "language" not in template.over:
+        raise UsageError(f"{where} {read.name}, which has no column language: give `over: {{language: [...]}}`")
+    return read
+
+
+def _lineage(template: Template, read: Table) -> tuple[list[Column], tuple[Parent, ...]]:
+    """The columns that say what a row came from, and the references in them, the direct one first."""
+    columns = {column.name: column for column in SAMPLE_COLUMNS}
+    parents = {parent.column: parent for parent in read.parents}
+    found: list[Parent] = []
+    if read.key == "persona_id":
+        found.append(Parent("persona_ids", (read.name,), read.key, direct=True))
+    elif read.key == "document_id":
+        found.append(Parent("document_id", (read.name,), read.key, direct=True))
+    else:
+        columns["parent_ids"] = Column("parent_ids", pl.List(pl.String()), f"Rows of {read.name} in the prompt")
+        found.append(Parent("parent_ids", (read.name,), read.key, direct=True))
+        if persons := parents.get("persona_ids"):
+            found.append(Parent("persona_ids", persons.tables, persons.key))
+    if read.key != "document_id" and (document := parents.get("document_id")):
+        found.append(Parent("document_id", document.tables, document.key))
+    if not any(parent.column == "document_id" for parent in found):
+        columns["document_id"] = replace(columns["document_id"], nullable=True)
+    if template.several:
+        columns["question_id"] = Column("question_id", pl.String(), "The question that it answers")
+    if template.attempts > 1:
+        columns["attempt"] = Column("attempt", pl.Int32(), "Which of the independent answers, from 0")
+    if template.turns:
+        columns["call_ids"] = Column("call_ids", pl.List(pl.String()), "Calls of all turns, the last one is call_id")
+    for name, over in template.over.items():
+        if name == "language":
+            continue
+        if not _COLUMN_NAME.fullmatch(name) or name in columns or name in _LINEAGE:
+            raise UsageError(f"task {template.name}: over: {name!r} cannot be a column; name it otherwise")
+        kind = pl.String() if isinstance(next(iter(over.by_label)), str) else pl.Int64()
+        columns[name] = Column(name, kind, "Value that was asked with")
+    return list(columns.values()), tuple(found)
 
 
 def _column(template: Template, name: str, part: Json, required: bool) -> Column:
@@ -61,8 +160,6 @@ def _column(template: Template, name: str, part: Json, required: bool) -> Column
         raise UsageError(
             f"task {template.name}: response property {name!r} cannot be a column: use lower-case letters, digits and _"
         )
-    if name in _LINEAGE:
-        raise UsageError(f"task {template.name}: response property {name!r} is a lineage column; name it otherwise")
     kind, nullable = _kind(part)
     fallback = f"{name} of the answer" if kind in _TYPES else f"{name} of the answer, as canonical JSON"
     text = part.get("description", fallback) if isinstance(part, Mapping) else fallback
@@ -84,13 +181,13 @@ def _kind(part: Json) -> tuple[str, bool]:
     return (kind if kind in _TYPES else "json"), "null" in kinds
 
 
-def cells(template: Template, answer: Mapping[str, Json]) -> dict[str, Json]:
-    """The columns of an answer that fits the response schema; properties it lacks are null.
+def cells(properties: Mapping[str, Json], answer: Mapping[str, Json]) -> dict[str, Json]:
+    """The columns of a content that fits these properties; those it lacks are null.
 
     Raises:
         OutOfRange: a whole number does not fit into 64 bits.
     """
-    return {name: _cell(name, answer.get(name), part) for name, part in template.response_schema["properties"].items()}
+    return {name: _cell(name, answer.get(name), part) for name, part in properties.items()}
 
 
 def _cell(name: str, value: Json, part: Json) -> Json:

@@ -3,16 +3,16 @@
 A rule looks at one sample and returns None, or a detail: what it saw. The rule's name is the reject's reason.
 """
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from persona_assets.errors import UsageError
+from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.prompts import Template
 from persona_assets.tasks import rules_content, rules_text
 from persona_assets.tasks.sample import Sample
+from persona_assets.tasks.table import row_schema
 
 Rule = Callable[..., str | None]
 Bound = Callable[[Sample], str | None]
@@ -63,11 +63,7 @@ def bind(template: Template) -> tuple[Check, ...]:
 def _bind(template: Template, name: str, args: dict[str, object]) -> Check:
     rule = RULES.get(name)
     if rule is None:
-        nearest = difflib.get_close_matches(name, RULES, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        raise UsageError(
-            f"task {template.name}: unknown validity rule {name}{hint} (known: {', '.join(sorted(RULES))})"
-        )
+        raise UsageError(f"task {template.name}: unknown validity rule {name}; {did_you_mean(name, RULES)}")
     signature = inspect.signature(rule)
     try:
         signature.bind(None, **args)
@@ -75,7 +71,7 @@ def _bind(template: Template, name: str, args: dict[str, object]) -> Check:
         raise UsageError(
             f"task {template.name}: validity rule {name}: {error}; its form is {name}{signature}"
         ) from error
-    properties = template.response_schema.get("properties", {})
+    properties = row_schema(template)["properties"]
     for key in ("field", "answer_field"):
         if key in args and args[key] not in properties:
             known = ", ".join(properties)

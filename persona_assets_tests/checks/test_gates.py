@@ -16,7 +16,10 @@ from persona_assets.lake.schemas import (
 )
 from persona_assets.lake.sqlfiles import SQL
 from persona_assets.lake.store import Making
-from persona_assets.settings import load_settings
+from persona_assets.prompts import Template
+from persona_assets.settings import Settings, load_settings
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.table import task_table
 from persona_assets_tests.rows import SHARD, document, draft, persona, put, put_calls, put_rejects, reject, verdict
 
 
@@ -181,7 +184,13 @@ def test_a_shard_unlike_the_ones_before_it_drifts(lake: Lake, rows: int, charact
 
 
 def test_every_check_file_describes_itself_and_is_used() -> None:
-    used = {name for table in ASSET_TABLES.values() for name in gate_names(table)} | {"volume_drift", "length_drift"}
+    turn = {
+        "messages": [{"role": "user", "content": "And why?"}],
+        "response_schema": {"type": "object", "properties": {"reason": {"type": "string"}}},
+    }
+    in_turns = Template(**{**load_tasks(Settings())["instructions"].model_dump(), "name": "talks", "turns": [turn]})
+    tables = [*ASSET_TABLES.values(), task_table(in_turns)]
+    used = {name for table in tables for name in gate_names(table)} | {"volume_drift", "length_drift"}
     on_disk = {path.stem for path in (SQL / "checks").glob("*.sql")}
     assert on_disk == used
     assert all(description(name).endswith(".") for name in on_disk)

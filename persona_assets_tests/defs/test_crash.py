@@ -15,7 +15,8 @@ from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.settings import Settings
-from persona_assets.tasks.step import load_tasks, task_table
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.table import task_table
 
 TABLES = [*ASSET_TABLES.values(), *(task_table(template) for template in load_tasks(Settings()).values())]
 COMMAND = [sys.executable, "-m", "persona_assets", "run"]

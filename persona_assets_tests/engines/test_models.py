@@ -12,7 +12,7 @@ from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Context, StepRunner
-from persona_assets.tasks.step import load_tasks
+from persona_assets.tasks.load import load_tasks
 from persona_assets_tests.engines.server import serve
 from persona_assets_tests.engines.tiny import SHARD, TinyStep, reader, run_step
 

@@ -1,7 +1,7 @@
 """A tiny hop, its questions, and the answers that a loopback server gives; also run as a program to be killed."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -44,10 +44,12 @@ class TinyStep:
     table: Table = EXTRACTED_PERSONAS
     template: Template = TEMPLATE
 
-    def variables(self, ask: Ask) -> dict[str, Any]:
+    turns: tuple[Template, ...] = (TEMPLATE,)
+
+    def variables(self, ask: Ask, before: Sequence[Any] = ()) -> dict[str, Any]:
         return {"text": ask.row["text"]}
 
-    def parse(self, ask: Ask, answer: Any) -> Parsed:
+    def parse(self, ask: Ask, answer: Any, before: Sequence[Any] = ()) -> Parsed:
         text = answer["persona"]
         persona_id = make_id("per", ask.parent_id, text)
         if "nobody" in text:
@@ -68,7 +70,7 @@ class TinyStep:
 def asks(count: int, start: int = 0) -> Iterator[Ask]:
     """Questions about numbered documents."""
     for number in range(start, start + count):
-        yield Ask({"text": f"Page {number} on bees"}, {"document_id": f"doc_{number}"})
+        yield Ask({"text": f"Page {number} on bees"}, {}, 0, (("raw_documents", f"doc_{number}"),))
 
 
 def run_step(context: Context, count: int, shard: str = SHARD) -> Report:

@@ -30,8 +30,9 @@ from persona_assets.personas.filter import filter_personas
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.runner import Context
-from persona_assets.tasks.load import FILES
-from persona_assets.tasks.step import load_tasks, run_task
+from persona_assets.tasks.load import FILES, load_tasks
+from persona_assets.tasks.run import run_task
+from persona_assets.tasks.step import TaskStep
 
 SHARD = "d.0000"
 TASKS = ("own_problems", "tool_definitions")  # one from a folder of further tasks, one with nested values
@@ -135,7 +136,7 @@ def build(folder: Path) -> Small:
     dedup_dump(context, "d")
     publish_shard(context, SHARD)
     for name in TASKS:
-        run_task(context, load_tasks(settings)[name], SHARD)
+        run_task(context, TaskStep(load_tasks(settings)[name]), SHARD)
     return Small(lake, settings)
 
 

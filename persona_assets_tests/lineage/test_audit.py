@@ -21,7 +21,8 @@ from persona_assets.lineage import Status, audit
 from persona_assets.personas.extract import extract_personas
 from persona_assets.state import LakeState
 from persona_assets.steps.runner import Context
-from persona_assets.tasks.step import load_tasks, task_table
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.table import task_table
 from persona_assets_tests.lineage.small_lake import (
     PAGES,
     SHARD,

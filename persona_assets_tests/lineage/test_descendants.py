@@ -4,7 +4,8 @@ import pytest
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.lineage import descendants
-from persona_assets.tasks.step import load_tasks, task_table
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.table import task_table
 from persona_assets_tests.lineage.small_lake import TASKS, Small, ids, only, seed, value
 
 

@@ -22,7 +22,8 @@ from persona_assets.lake.schemas import (
 )
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage import Status, audit
-from persona_assets.tasks.step import load_tasks, task_table
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.table import task_table
 from persona_assets_tests.lineage.small_lake import (
     PAGES,
     SHARD,

@@ -30,7 +30,9 @@ from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.runner import Context, Report
-from persona_assets.tasks.step import load_tasks, run_task
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.run import run_task
+from persona_assets.tasks.step import TaskStep
 
 PAGES = [
     "Keeping bees through a cold spring asks for patience. A colony that comes out of winter light needs sugar syrup "
@@ -128,7 +130,7 @@ class Work:
         for shard in shards:
             publish_shard(context, shard)
             for name, task in load_tasks(self.settings).items() if until != "deduped_personas" else ():
-                _add(done, name, run_task(context, task, shard))
+                _add(done, name, run_task(context, TaskStep(task), shard))
         return done
 
     # Plans

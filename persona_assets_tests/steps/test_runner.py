@@ -63,7 +63,7 @@ def test_every_document_becomes_a_persona_row_with_its_call(lake: Lake) -> None:
     call = Ledger(lake).find(row["call_id"])
     assert call is not None
     assert (call.asset, call.shard, call.run_id, call.template) == ("extracted_personas", SHARD, "run", "tiny")
-    assert orjson.loads(call.fill) == {"document_id": row["document_id"]}
+    assert orjson.loads(call.fill) == {"about": {"raw_documents": [row["document_id"]]}}
     assert Ledger(lake).template(call.template_digest).render({"text": "x"}) == TEMPLATE.render({"text": "x"})
 
 

@@ -7,7 +7,8 @@ from persona_assets.engines.offline.data import LANGUAGES, occupations
 from persona_assets.personas.taxonomy import taxonomy
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Parsed
-from persona_assets.tasks.step import TaskStep, load_tasks
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.step import TaskStep
 from persona_assets_tests.engines.asking import PAGES, answers, kin_variables, page_variables, step_prompt
 
 TASKS = load_tasks(Settings())

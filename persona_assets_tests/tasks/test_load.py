@@ -4,7 +4,7 @@ import pytest
 
 from persona_assets.errors import UsageError
 from persona_assets.settings import Settings
-from persona_assets.tasks.step import load_tasks
+from persona_assets.tasks.load import load_tasks
 
 TASK = """
 name: haiku

@@ -6,7 +6,7 @@ import pytest
 
 from persona_assets.errors import UsageError
 from persona_assets.settings import Settings
-from persona_assets.tasks.step import load_tasks
+from persona_assets.tasks.load import load_tasks
 
 TASK = """
 name: {name}
@@ -35,5 +35,5 @@ def test_a_name_that_the_catalogue_or_the_lake_uses_is_refused(tmp_path: Path, n
 
 
 def test_a_variable_that_no_task_is_given_is_refused_at_load_time(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"task\.yaml: .*'person' is undefined"):
+    with pytest.raises(UsageError, match=r"task\.yaml: .*'person' is not there to use; did you mean persona\?"):
         load(tmp_path, variable="person")

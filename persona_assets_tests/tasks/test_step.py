@@ -9,7 +9,10 @@ from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, REJECTED
-from persona_assets.tasks.step import TaskStep, load_tasks, run_task, task_table
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.run import run_task
+from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.table import task_table
 from persona_assets_tests.conftest import context
 from persona_assets_tests.engines.asking import SETTINGS
 from persona_assets_tests.rows import SHARD, persona, put
@@ -38,7 +41,7 @@ class Says(OfflineEngine):
 @pytest.mark.parametrize("name", TASKS)
 def test_each_persona_gets_one_sample_with_its_lineage(lake: Lake, name: str) -> None:
     put(lake, DEDUPED_PERSONAS, *PERSONAS)
-    report = run_task(context(lake, OfflineEngine(SETTINGS)), TASKS[name], SHARD)
+    report = run_task(context(lake, OfflineEngine(SETTINGS)), TaskStep(TASKS[name]), SHARD)
     rows = lake.read(task_table(TASKS[name]), SHARD).to_dicts()
     assert (report.inputs, report.kept, report.calls_made) == (3, 3, 3)
     assert [row["persona_ids"] for row in rows] == [["per_1"], ["per_2"], ["per_3"]]
@@ -53,9 +56,9 @@ def test_a_second_run_makes_no_call_and_gives_the_same_rows(lake: Lake) -> None:
     put(lake, DEDUPED_PERSONAS, *PERSONAS)
     template = TASKS["math_problems"]
     table = task_table(template)
-    run_task(context(lake, OfflineEngine(SETTINGS)), template, SHARD)
+    run_task(context(lake, OfflineEngine(SETTINGS)), TaskStep(template), SHARD)
     first = lake.read(table, SHARD).drop(table.volatile)
-    report = run_task(context(lake, OfflineEngine(SETTINGS), "again"), template, SHARD)
+    report = run_task(context(lake, OfflineEngine(SETTINGS), "again"), TaskStep(template), SHARD)
     assert (report.calls_made, report.kept) == (0, 3)
     assert lake.read(table, SHARD).drop(table.volatile).equals(first)
 
@@ -65,7 +68,7 @@ def test_a_users_file_gives_a_table_and_a_run(lake: Lake, tmp_path: Path) -> Non
     own = context(lake, OfflineEngine(SETTINGS), tasks=str(tmp_path))
     put(lake, DEDUPED_PERSONAS, *PERSONAS)
     template = load_tasks(own.settings)["haiku"]
-    assert run_task(own, template, SHARD).kept == 3
+    assert run_task(own, TaskStep(template), SHARD).kept == 3
     poems = lake.read(task_table(template), SHARD)["poem"]
     assert poems.n_unique() == 3
     assert "红烧豆腐" in poems[1]
@@ -74,7 +77,7 @@ def test_a_users_file_gives_a_table_and_a_run(lake: Lake, tmp_path: Path) -> Non
 def test_a_sample_that_breaks_a_rule_is_set_aside_under_the_rules_name(lake: Lake) -> None:
     put(lake, DEDUPED_PERSONAS, PERSONAS[0])
     answer = {"problem": "A nurse has 12 charts and finds 3 more. How many are there? Answer: 15", "answer": "15"}
-    report = run_task(context(lake, Says(answer)), TASKS["math_problems"], SHARD)
+    report = run_task(context(lake, Says(answer)), TaskStep(TASKS["math_problems"]), SHARD)
     (row,) = lake.rejects().collect().to_dicts()
     assert report.rejected == {"no_solution": 1}
     assert (row["asset"], row["row_id"], row["parent_id"]) == ("math_problems", "per_1", "per_1")
@@ -106,4 +109,4 @@ def test_the_id_covers_task_persona_and_content_and_nothing_else() -> None:
 
 def test_an_unmaterialised_shard_is_an_error_that_says_what_to_do(lake: Lake) -> None:
     with pytest.raises(PersonaAssetsError, match="materialise it first"):
-        run_task(context(lake, OfflineEngine(SETTINGS)), TASKS["instructions"], SHARD)
+        run_task(context(lake, OfflineEngine(SETTINGS)), TaskStep(TASKS["instructions"]), SHARD)

@@ -12,7 +12,10 @@ from persona_assets.lake.schemas import DEDUPED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.budget import BudgetReached
-from persona_assets.tasks.step import load_tasks, run_task, task_table
+from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.run import run_task
+from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.table import task_table
 from persona_assets.tasks.target import is_short
 from persona_assets_tests.conftest import context
 from persona_assets_tests.rows import draft, persona, put
@@ -63,7 +66,7 @@ def people(lake: Lake, count: int, shard: str = "d.0000", start: int = 1) -> Non
 
 
 def ask(lake: Lake, poet: Poet, shard: str = "d.0000", **settings: Any) -> dict[str, Any]:
-    report = run_task(context(lake, poet, **settings), POEM, shard)
+    report = run_task(context(lake, poet, **settings), TaskStep(POEM), shard)
     return {"kept": report.kept, "inputs": report.inputs, "rejected": dict(report.rejected), **report.extra}
 
 
@@ -80,7 +83,7 @@ def test_exactly_as_many_rows_are_made_as_asked_for_and_no_call_more(lake: Lake)
 def test_where_personas_end_first_it_says_so(lake: Lake) -> None:
     people(lake, 10)
     done = ask(lake, Poet(refuses=2), targets={"poems": 20})
-    assert (done["kept"], done["ended"], done["rows missing"]) == (5, "personas ended", 15)
+    assert (done["kept"], done["ended"], done["rows missing"]) == (5, "questions ended", 15)
 
 
 def test_where_the_budget_ends_first_it_says_so_and_keeps_what_was_answered(lake: Lake) -> None:
@@ -134,7 +137,7 @@ def test_the_rows_do_not_depend_on_the_order_of_the_personas(lake: Lake, tmp_pat
 
 def test_a_task_file_can_name_its_target(lake: Lake) -> None:
     people(lake, 9)
-    report = run_task(context(lake, Poet()), POEM.model_copy(update={"target": 4}), "d.0000")
+    report = run_task(context(lake, Poet()), TaskStep(POEM.model_copy(update={"target": 4})), "d.0000")
     assert report.kept == 4
 
 

@@ -65,7 +65,7 @@ class OfflineEngine:
 
     def _read(self, request: Request) -> _Asked:
         phrasing = self._phrasing(request.template)
-        reading = read(request.messages, phrasing.reads)
+        reading = read(request.messages, phrasing.reads, request.template.turn)
         person = named(reading.source, reading.language) if reading.source_name == "persona" else None
         if reading.source_name == "persona":
             topics = persona_topics(without_names(reading.source, reading.language), reading.language, _TOPICS)

@@ -23,19 +23,26 @@ class Reading:
     source_name: str
 
 
-def read(messages: Sequence[Message], source_name: str = "") -> Reading:
-    """Read the first user message. Only sections are looked at; a prompt without any is about itself.
+def read(messages: Sequence[Message], source_name: str = "", turn: int = 0) -> Reading:
+    """Read the first user message; in a later turn the last one first, and what was answered before it as `before`.
 
-    The first section of a name counts, so nothing that follows in a document can replace a value.
+    Only sections are looked at; a prompt without any is about itself, and a later turn about what was answered before
+    it. The first section of a name counts, so nothing that follows in a document can replace a value.
     """
-    prompt = next((message["content"] for message in messages if message["role"] == "user"), "")
-    sections: dict[str, str] = {}
-    for name, body in _SECTION.findall(prompt):
-        sections.setdefault(name, body)
+    asked = [message["content"] for message in messages if message["role"] == "user"] or [""]
+    said = [message["content"] for message in messages if message["role"] == "assistant"]
+    prompt = asked[-1] if turn else asked[0]
+    sections: dict[str, str] = {"before": said[-1]} if turn and said else {}
+    for text in [prompt, *asked] if turn else [prompt]:
+        for name, body in _SECTION.findall(text):
+            sections.setdefault(name, body)
+    language = _LANGUAGES.get(sections.get("language", "").strip().lower(), "en")
     names = (source_name, *_SOURCES) if source_name else _SOURCES
+    if turn and not source_name and "before" in sections:
+        return Reading(sections, language, f"{sections['before']}\n{prompt}", "")
     found = next((name for name in names if name in sections), "")
     source = sections.pop(found) if found else prompt
-    return Reading(sections, _LANGUAGES.get(sections.get("language", "").strip().lower(), "en"), source, found)
+    return Reading(sections, language, source, found)
 
 
 def items(value: str) -> list[str]:

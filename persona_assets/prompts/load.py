@@ -1,0 +1,158 @@
+"""Reads template files; what is wrong with one is told with its file, line and key, and what would be right."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from jinja2 import TemplateError
+from pydantic import BaseModel, ValidationError
+
+from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.prompts.template import MessageTemplate, Over, Rule, Template, Turn
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
+_PARTS: dict[str, type[BaseModel]] = {"over": Over, "turns": Turn, "messages": MessageTemplate, "validity": Rule}
+_SHOWN = 80  # characters of a wrong value
+
+
+def load_template(path: Path) -> Template:
+    """Read one file.
+
+    Raises:
+        UsageError: it is not YAML, or a key is missing, unknown or ill typed; the message names file, line and key.
+    """
+    try:
+        data = _read(path, path.stat().st_mtime_ns)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not valid YAML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise UsageError(f"{path}: holds no keys with values, as a template file does")
+    if _names_files(data):  # which may change while this one does not
+        return _checked(path, {**data, "over": _with_rows(path, data["over"])})
+    return _whole(path, path.stat().st_mtime_ns)
+
+
+def load_templates(folder: Path) -> dict[str, Template]:
+    """All template files of a folder, by name, in name order.
+
+    Raises:
+        UsageError: the folder is missing, a file is wrong, or two files have one name.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of task files")
+    found: dict[str, Template] = {}
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        template = load_template(path)
+        if template.name in found:
+            raise UsageError(f"{path}: the name {template.name} is taken by another file")
+        found[template.name] = template
+    return found
+
+
+@cache
+def _read(path: Path, changed: int) -> Any:  # noqa: ANN401 - any YAML
+    """A file as it was at its time of change; the large ones take a tenth of a second."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+
+
+@cache
+def _whole(path: Path, changed: int) -> Template:
+    return _checked(path, _read(path, changed))
+
+
+def _checked(path: Path, data: Mapping[str, Any]) -> Template:
+    try:
+        return Template.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise wrong(path, first["loc"], _said(first)) from error
+    except (TemplateError, jsonschema.SchemaError) as error:
+        raise UsageError(f"{path}: {str(error).splitlines()[0]}") from error
+
+
+def wrong(path: Path, place: tuple[int | str, ...], said: str) -> UsageError:
+    """What is wrong at a place in a file, with its line."""
+    keys = ".".join(map(str, place)) or "file"
+    return UsageError(f"{path}:{_line(path, place)}: {keys}: {said}")
+
+
+def _said(error: Any) -> str:  # noqa: ANN401 - pydantic's details
+    if error["type"] == "extra_forbidden":
+        *above, name = error["loc"]
+        part = next((_PARTS[key] for key in reversed(above) if key in _PARTS), Template)
+        known = [key for key, field in part.model_fields.items() if not field.exclude]
+        return f"unknown key; {did_you_mean(str(name), known)}"
+    if error["type"] == "missing":
+        return "is missing"
+    given = error["input"]
+    shown = f" (got {str(given)[:_SHOWN]!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{error['msg']}{shown}"
+
+
+def _line(path: Path, place: tuple[int | str, ...]) -> int:
+    """The line, from 1, on which a place in a file begins; that of what is around it where it is missing."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    line = 1
+    for key in place:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((name, value) for name, value in node.value if name.value == str(key)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+# Values in files of their own
+
+
+def _names_files(data: Mapping[str, Any]) -> bool:
+    over = data.get("over")
+    return isinstance(over, dict) and any(isinstance(one, dict) and "file" in one for one in over.values())
+
+
+def _with_rows(path: Path, over: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `over`, those in other files read from there: `{file: poles.yaml, rows: poles}`."""
+    found: dict[str, Any] = {}
+    for name, given in over.items():
+        if not (isinstance(given, dict) and "file" in given):
+            found[name] = given
+            continue
+        place = ("over", name)
+        unknown = sorted(set(given) - {"file", "rows", "draw"})
+        if unknown:
+            raise wrong(
+                path, (*place, unknown[0]), f"unknown key; {did_you_mean(unknown[0], ['file', 'rows', 'draw'])}"
+            )
+        values = _rows_of(path, given, place)
+        found[name] = {"values": values} | ({"draw": given["draw"]} if "draw" in given else {})
+    return found
+
+
+def _rows_of(path: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML
+    file = path.parent / str(given["file"])
+    if not file.is_file():
+        raise wrong(path, (*place, "file"), f"there is no file {file}")
+    try:
+        rows = _read(file, file.stat().st_mtime_ns)
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise wrong(path, (*place, "file"), f"{file} cannot be read: {error}") from error
+    if "rows" in given:
+        if not isinstance(rows, dict) or given["rows"] not in rows:
+            known = list(map(str, rows)) if isinstance(rows, dict) else []
+            raise wrong(path, (*place, "rows"), f"{file} has no such key; {did_you_mean(str(given['rows']), known)}")
+        rows = rows[given["rows"]]
+    if isinstance(rows, dict):  # rows by id
+        rows = [{"id": key, **(row if isinstance(row, dict) else {"value": row})} for key, row in rows.items()]
+    if not isinstance(rows, list):
+        raise wrong(path, place, f"{file} holds no list of values")
+    return rows

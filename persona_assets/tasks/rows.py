@@ -1,0 +1,89 @@
+"""The rows that a task asks about: its own columns of the table that it reads, and those of what they came from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from persona_assets.lake import Lake, Table
+
+Row = dict[str, object]
+Link = tuple[str, Table, str]  # a column, the table that it refers to, and the key there
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read of a partition: `columns` of `table`, and for each ancestor's name its columns."""
+
+    table: Table
+    columns: tuple[str, ...]
+    ancestors: Mapping[str, tuple[tuple[Link, ...], tuple[str, ...]]] = field(default_factory=dict)
+
+    def batches(self, lake: Lake, key: str) -> Iterator[list[Row]]:
+        """The rows of a partition in its order, in lists; an ancestor's columns are a dictionary under its name."""
+        for batch in lake.batches(self.table, key):
+            yield self.rows(lake, key, batch)
+
+    def rows(self, lake: Lake, key: str, frame: pl.DataFrame) -> list[Row]:
+        """Some rows of a partition, with what is read of their ancestors."""
+        rows = frame.select(self.columns).to_dicts()
+        for name, (links, columns) in self.ancestors.items():
+            above = _ancestors(lake, key, frame, links, columns)
+            for row, ancestor in zip(rows, above, strict=True):
+                row[name] = ancestor
+        return rows
+
+
+def _ancestors(
+    lake: Lake, key: str, frame: pl.DataFrame, links: Sequence[Link], columns: Sequence[str]
+) -> list[Row | None]:
+    """For each row the columns of the ancestor that its links lead to; of several the first."""
+    ids = _first(frame[links[0][0]])
+    for number, (_, table, key_column) in enumerate(links):
+        is_last = number == len(links) - 1
+        wanted = [*columns] if is_last else [links[number + 1][0]]
+        found = (
+            lake.scan(table, [key])
+            .filter(pl.col(key_column).is_in(ids.unique().drop_nulls().implode()))
+            .select(pl.col(key_column).alias("_id"), *wanted)
+            .collect()
+        )
+        joined = ids.to_frame("_id").join(
+            found.unique("_id", keep="first"), on="_id", how="left", maintain_order="left"
+        )
+        if not is_last:
+            ids = _first(joined[wanted[0]])
+            continue
+        there = joined["_id"].is_in(found["_id"].implode()).fill_null(value=False).to_list()
+        return [
+            row if is_there else None for row, is_there in zip(joined.select(wanted).to_dicts(), there, strict=True)
+        ]
+    raise ValueError("an ancestor is at least one link away")
+
+
+def _first(ids: pl.Series) -> pl.Series:
+    """The ids of a column, or the first of each of its lists."""
+    return ids.list.first() if isinstance(ids.dtype, pl.List) else ids
+
+
+def links_to(table: Table, ancestor: str, tables: Mapping[str, Table]) -> tuple[Link, ...]:
+    """The shortest way from a row to an ancestor in the same partition; () where there is none."""
+    waiting: list[tuple[Table, tuple[Link, ...]]] = [(table, ())]
+    seen = {table.name}
+    for here, way in waiting:  # grows while it is walked: breadth first
+        for parent in here.parents:
+            for name in parent.tables:
+                above = tables.get(name)
+                if above is None or name in seen or above.partition != table.partition:
+                    continue
+                link = (parent.column, above, parent.key)
+                if name == ancestor:
+                    return (*way, link)
+                seen.add(name)
+                waiting.append((above, (*way, link)))
+    return ()
+
+
+def ancestors_of(table: Table, tables: Mapping[str, Table]) -> list[str]:
+    """The names of the tables that a row's ancestors in the same partition are in."""
+    return [name for name in tables if name != table.name and links_to(table, name, tables)]
