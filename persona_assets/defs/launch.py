@@ -1,7 +1,7 @@
 """Runs the graph from the command line, through the same Dagster instance that the UI shows."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,10 +86,11 @@ def materialise(
 ) -> Iterator[Materialised]:
     """Make what is wanted, stage by stage: shards, then their dumps, then the shards again.
 
-    What there is to do is judged before each stage, on what stands then, and again inside each step: an asset whose
-    inputs were made anew and came out the same is left alone. A run that fails does not stop the others: `outcome`
-    gets a line that names asset, partition and cause, and what depends on it waits. Where a budget is reached,
-    nothing further runs. `state` is that of the lake, where it has been looked at just now.
+    What there is to do is judged before each stage, on what stands then (of a dump: when its turn comes, as it may wait
+    for the one before it), and again inside each step: an asset whose inputs were made anew and came out the same is
+    left alone. A run that fails does not stop the others: `outcome` gets a line that names asset, partition and cause,
+    and what depends on it waits. Where a budget is reached, nothing further runs. `state` is that of the lake, where it
+    has been looked at just now.
     """
     if state is None:
         state = LakeState(Pipeline().lake, Pipeline().settings)
@@ -98,13 +99,17 @@ def materialise(
     register(instance, state.shards)
     sweep(context, state)
     judged = 0  # the runs that were over when the lake was last looked at
+
+    def look() -> None:
+        nonlocal judged
+        if outcome.runs > judged:
+            state.refresh()
+            judged = outcome.runs
+
     try:
         for stage in STAGES:
-            if outcome.runs > judged:
-                state.refresh()
-                judged = outcome.runs
-            work = list(_work(state, Needs(context, state), stage, wanted, outcome))
-            for key, names in work:
+            look()
+            for key, names in _work(state, Needs(context, state), stage, wanted, outcome, look):
                 result = _run(instance, definitions, stage, key, names, listen, outcome.spent, wanted.again)
                 outcome.runs += 1
                 failed = _failed_gates(result)
@@ -115,8 +120,7 @@ def materialise(
                     outcome.failures.append(_why(result, key, failed))
                     if _budget_reached(result):
                         return
-        if outcome.runs > judged:
-            state.refresh()
+        look()
         outcome.waiting += [
             one for one in state.all() if one.state is State.WAITING and wanted.covers(one.asset, one.key)
         ]
@@ -136,9 +140,12 @@ def count(state: LakeState, wanted: Wanted) -> int:
 
 
 def _work(
-    state: LakeState, needs: Needs, stage: str, wanted: Wanted, outcome: RunOutcome
+    state: LakeState, needs: Needs, stage: str, wanted: Wanted, outcome: RunOutcome, look: Callable[[], None]
 ) -> Iterator[tuple[str, list[str]]]:
-    """The partitions of a stage that have something to do, each with the assets to run, in the order of the graph."""
+    """The partitions of a stage that have something to do, each with the assets to run, in the order of the graph.
+
+    A dump that waits for one before it is looked at once more when its turn comes.
+    """
     names = [asset.name for asset in state.assets.values() if stage_of(asset) == stage]
     for key in state.keys(names[0]):
         chosen: list[str] = []
@@ -146,6 +153,9 @@ def _work(
             standing = state.of(name, key)
             if not wanted.covers(name, key) or standing.state is State.LEFT_OUT:
                 continue
+            if standing.state is State.WAITING and state.assets[name].table.partition == "dump":
+                look()
+                standing = state.of(name, key)
             if wanted.again or set(state.assets[name].reads) & set(chosen):
                 chosen.append(name)
             elif standing.to_do:

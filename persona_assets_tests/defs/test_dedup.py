@@ -19,11 +19,12 @@ from persona_assets.defs.checks import JUDGES
 from persona_assets.defs.jobs import STAGES
 from persona_assets.defs.metadata import DUMPS_SHOWN, duplicate_rates_markdown, partition_metadata
 from persona_assets.defs.partitions import register
+from persona_assets.lake.records import record_path
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.making import Made
 from persona_assets_tests.dedup.lakes import add_shard, context, make_lake
 from persona_assets_tests.dedup.lakes import register as register_shard
-from persona_assets_tests.defs.running import lake, planned, run, run_job
+from persona_assets_tests.defs.running import lake, planned, run, run_all, run_job
 
 Drop = Callable[..., Path]
 SHARD_JOB, DUMP_JOB, PUBLISH_JOB = STAGES
@@ -162,6 +163,19 @@ def test_a_rebuild_need_not_read_the_crawl_files_and_publishes_the_dumps_after_i
     assert {dump for asset, dump in made if asset == "persona_survivors"} == {"crawl-1", "crawl-2"}
     assert {shard for asset, shard in made if asset == "deduped_personas"} == set(shards)
     assert ids(lake().scan(DEDUPED_PERSONAS)) == kept(lake().scan(PERSONA_SURVIVORS))
+
+
+def test_sealed_dumps_whose_survivors_are_gone_are_all_made_by_one_run(
+    instance: DagsterInstance, definitions: dg.Definitions, drop: Callable[..., Path]
+) -> None:
+    for number, dump in enumerate(("crawl-1", "crawl-2", "crawl-3"), 1):
+        drop(dump, "a.jsonl", number)
+    planned()
+    run_all(instance, definitions)
+    for dump in ("crawl-1", "crawl-2", "crawl-3"):
+        Path(record_path(lake().root, PERSONA_SURVIVORS.name, dump, 1)).unlink()
+    made = [step.partition for step in run_all(instance, definitions) if step.asset == PERSONA_SURVIVORS.name]
+    assert made == ["crawl-1", "crawl-2", "crawl-3"]
 
 
 def test_a_shard_that_comes_to_a_sealed_dump_is_named(tmp_path: Path) -> None:
