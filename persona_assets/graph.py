@@ -34,7 +34,8 @@ from persona_assets.recipes import Json, Recipe, changes, recipe_digest
 from persona_assets.settings import Settings, shapes_of
 from persona_assets.steps.answers import REPAIR, REPAIR_TURN
 from persona_assets.steps.model import Context, Report, Step
-from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.derived import DerivedStep
+from persona_assets.tasks.load import datasets
 from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.target import target_of
@@ -62,6 +63,7 @@ class Asset:
     modules: tuple[str, ...]
     reads: tuple[str, ...] = ()
     step: Step | None = None
+    derived: DerivedStep | None = None  # where a function computes it
     questions: Callable[[Lake, str], Iterable[list[str]]] | None = None  # ids, where a row is asked about repeatedly
     version: int = 1
     data: Mapping[str, Callable[[], str]] = field(default_factory=dict)
@@ -160,8 +162,11 @@ def assets(settings: Settings) -> dict[str, Asset]:
     Raises:
         UsageError: the folder PERSONA_TASKS is missing, or one of its files is not a usable task.
     """
-    tasks = map(_task_asset, task_steps(settings).values())
-    return {asset.name: asset for asset in (*_PERSONA_ASSETS, *tasks)}
+    found = (
+        _task_asset(step) if isinstance(step, TaskStep) else _derived_asset(step)
+        for step in datasets(settings).values()
+    )
+    return {asset.name: asset for asset in (*_PERSONA_ASSETS, *found)}
 
 
 def _one(run: Callable[[Context, str], Report]) -> Run:
@@ -288,4 +293,19 @@ def _task_asset(step: TaskStep) -> Asset:
             *_ASKING,
         ),
         kinds=frozenset({"parquet", "openai"}),
+    )
+
+
+def _derived_asset(step: DerivedStep) -> Asset:
+    return Asset(
+        step.table,
+        _one(step.run),
+        group="datasets",
+        description=step.declared.description,
+        reads=step.tables_read,
+        modules=("ids", "tasks.derived"),
+        version=step.declared.version,
+        data={"function": step.source_digest},
+        derived=step,
+        kinds=frozenset({"parquet", "python"}),
     )

@@ -42,9 +42,9 @@ def _settings(**overrides: object) -> Settings:
 
 
 def _task_tables(settings: Settings) -> list[Table]:
-    from persona_assets.tasks.load import task_steps
+    from persona_assets.tasks.load import datasets
 
-    return [step.table for step in task_steps(settings).values()]
+    return [step.table for step in datasets(settings).values()]
 
 
 @app.command()

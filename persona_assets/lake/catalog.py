@@ -191,9 +191,16 @@ def _offered(assets: Sequence[Table]) -> str:
 
 
 def _samples_view(tasks: list[Table]) -> str:
-    columns = ", ".join(identifier(name) for name in _SHARED_SAMPLE_COLUMNS)
     if tasks:
-        selects = "\nUNION ALL\n".join(f"SELECT {columns} FROM {identifier(table.name)}" for table in tasks)
+        selects = "\nUNION ALL\n".join(
+            "SELECT "
+            + ", ".join(
+                identifier(name) if name in table.polars else f"NULL AS {identifier(name)}"
+                for name in _SHARED_SAMPLE_COLUMNS
+            )
+            + f" FROM {identifier(table.name)}"
+            for table in tasks
+        )
     else:
         shared = duckdb_types(Table("samples", "sample_id", SAMPLE_COLUMNS)) | {
             "call_id": "VARCHAR",

@@ -22,6 +22,7 @@ from persona_assets.lake.store import dump_of
 from persona_assets.lineage import accounting as fate
 from persona_assets.lineage import verify
 from persona_assets.lineage.calls import MALFORMED, CallAuditor, Prompt
+from persona_assets.lineage.computed import Computed
 from persona_assets.lineage.crawl_record import crawl_node
 from persona_assets.lineage.find import BORN, Finder, Found, locate
 from persona_assets.lineage.model import (
@@ -65,6 +66,7 @@ class _Auditor:
         self.seals = verify.Seals(lake)
         self.partitions = Partitions(lake, settings, self.seals)
         self.calls = CallAuditor(self.finder, self.steps, self.seals)
+        self.computed = Computed(self.lake, self.steps)
         self.known: dict[str, Node] = {}
 
     def node(self, found: Found) -> Node:
@@ -168,6 +170,8 @@ class _Auditor:
         node.fate = fate.of_row(self.finder, found.table, node.id, found.partition)
         if found.table.generated:
             self._generated(node, found, asked, self.calls.row_parses)
+        elif found.table.name in self.steps.derived:
+            node.verifications += self.computed.row(found)
 
     # Links
 
@@ -236,7 +240,9 @@ class _Auditor:
             return
         parent = self.finder.by_id(row["parent_id"], found.partition) if row["parent_id"] else None
         self._link(node, parent, row["parent_id"] or "its parent")
-        if row["call_id"] is None:
+        if found.asset in self.steps.derived:
+            node.verifications += self.computed.reject(found)
+        elif row["call_id"] is None:
             node.verifications.append(unverified("row_parses_again", "no answer of a model was involved"))
         else:
             self._generated(node, found, parent, self.calls.reject_parses)

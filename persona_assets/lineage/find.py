@@ -29,7 +29,7 @@ from persona_assets.ledger.index import CallIndex
 from persona_assets.ledger.ledger import Ledger
 
 _ID = re.compile(r"(doc|per|smp|call|rec|qst)_[0-9a-f]{32}")
-_SAMPLE = [column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS)]
+_SAMPLE = frozenset(column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS))
 BORN = (EXTRACTED_PERSONAS, EXPANDED_PERSONAS)  # where a persona is made
 PASSED_ON = (FILTERED_PERSONAS, DEDUPED_PERSONAS)  # tables that pass it on unchanged
 
@@ -240,7 +240,8 @@ def _unreadable(path: str, why: str) -> PersonaAssetsError:
 
 def _require_columns(schema: Mapping[str, pl.DataType], path: str, table: Table) -> None:
     """Raise PersonaAssetsError where a file lacks a column that every version of its table has, or has another type."""
-    shared = _SAMPLE if "task" in table.polars else table.polars.names()
+    names = table.polars.names()
+    shared = [name for name in names if name in _SAMPLE] if "task" in table.polars else names
     optional = set(table.later) | set(table.polars) - set(table.required)  # may have come later
     wrong = [
         name for name in shared if schema.get(name) != table.polars[name] and (name in schema or name not in optional)

@@ -15,7 +15,8 @@ from persona_assets.personas.extract import ExtractStep
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Step
-from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.derived import DerivedStep
+from persona_assets.tasks.load import datasets
 from persona_assets.tasks.step import TaskStep
 
 _PERSONA_STEPS: dict[str, Step] = {EXTRACTED_PERSONAS.name: ExtractStep(), EXPANDED_PERSONAS.name: ExpandStep()}
@@ -26,21 +27,24 @@ class Steps:
     """The generating steps of this installation by the table they write."""
 
     tasks: dict[str, TaskStep] = field(default_factory=dict)
+    derived: dict[str, DerivedStep] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> "Steps":
         """With the task files of the package and of the folder that the settings name."""
-        return cls(task_steps(settings))
+        found = datasets(settings)
+        tasks = {name: one for name, one in found.items() if isinstance(one, TaskStep)}
+        return cls(tasks, {name: one for name, one in found.items() if isinstance(one, DerivedStep)})
 
     @property
     def task_tables(self) -> list[Table]:
-        """The tables of the task assets."""
-        return [step.table for step in self.tasks.values()]
+        """The tables of the assets that tasks and functions give."""
+        return [*(step.table for step in self.tasks.values()), *(step.table for step in self.derived.values())]
 
     @property
     def tables(self) -> dict[str, Table]:
         """Every table of an asset, by name."""
-        return {**ASSET_TABLES, **{name: step.table for name, step in self.tasks.items()}}
+        return {**ASSET_TABLES, **{table.name: table for table in self.task_tables}}
 
     def step_for(self, table: str, asked: Template) -> Step:
         """The step that writes this table, for a template as the ledger keeps it.

@@ -86,6 +86,12 @@ class Funnel:
             self._shares[table.name] = Amount(kept / judged, Basis.FUNNEL) if judged else Amount(1.0, Basis.ASSUMED)
         return self._shares[table.name]
 
+    def per_row(self, table: Table, read: Table) -> Amount:
+        """Rows of a table for each row of the one that it reads, where both stand."""
+        there = self.rows(table)
+        given = sum(count for key, count in self.rows(read).items() if key in there)
+        return Amount(sum(there.values()) / given, Basis.FUNNEL) if given else Amount(1.0, Basis.ASSUMED)
+
     def rows(self, table: Table) -> dict[str, int]:
         """Rows by materialised partition, from the footers."""
         if table.name not in self._rows:

@@ -22,7 +22,7 @@ from persona_assets.plan.shard import Flow, Walks
 from persona_assets.plan.sources import DocumentRate, Source, find_sources
 from persona_assets.state import LakeState, State
 from persona_assets.steps.runner import Context
-from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.load import Dataset, datasets
 from persona_assets.tasks.step import TaskStep
 
 PERSONAS = (RAW_DOCUMENTS, EXTRACTED_PERSONAS, EXPANDED_PERSONAS, FILTERED_PERSONAS)
@@ -49,7 +49,7 @@ def make_plan(
         PersonaAssetsError: there is no crawl file at all.
         UsageError: a dump, shard or asset is unknown, or settings of a model, task or tokenizer are wrong.
     """
-    tasks = task_steps(context.settings)
+    tasks = datasets(context.settings)
     chosen = _chosen_assets(scope.assets, tasks)
     sources, notes = find_sources(context.lake, context.settings)
     if not sources:
@@ -84,7 +84,7 @@ class _Planner:
     def __init__(
         self,
         context: Context,
-        tasks: Mapping[str, TaskStep],
+        tasks: Mapping[str, Dataset],
         sources: Sequence[Source],
         scope: Scope,
         chosen: Collection[str],
@@ -98,7 +98,8 @@ class _Planner:
             needed |= set(tasks[name].tables_read) if name in needed else set()
         self.tasks = {name: task for name, task in tasks.items() if name in needed}
         self.funnel = Funnel(self.lake, context.settings, context.ledger)
-        self.walks = Walks(context, tasks, self.funnel)
+        asking = {name: step for name, step in tasks.items() if isinstance(step, TaskStep)}
+        self.walks = Walks(context, asking, self.funnel)
         self.state = LakeState(context.lake, context.settings)
         self.needs = Needs(context, self.state)
         self.held: list[PartitionPlan] = []  # stale, and kept as they are
@@ -138,7 +139,7 @@ class _Planner:
             by_asset[name] = []
         for plan in plans:
             by_asset[plan.asset].append(plan)
-        asking = {EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name, *self.tasks}
+        asking = {EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name, *self.walks.tasks}
         return [
             AssetPlan(name, self.walks.of(name).model if name in asking else "", found)
             for name, found in by_asset.items()
@@ -234,7 +235,10 @@ class _Planner:
         for name, step in self.tasks.items():
             parents = [flow.plans[parent] for parent in step.tables_read if parent in flow.plans]
             plan = flow.plans[name] = self._plan(step.table, flow.shard, *parents)
-            if plan.done:
+            if not isinstance(step, TaskStep):
+                if not plan.done:
+                    plan.rows = flow.rows(step.read) * self.funnel.per_row(step.table, step.read)
+            elif plan.done:
                 self.walks.stands(plan)
             else:
                 plan.rows = Amount()

@@ -14,6 +14,7 @@ from persona_assets.plan.usage import FROM_CALLS, Means, Usage
 from persona_assets.settings import Settings
 from persona_assets.steps.budget import Spent, today_of
 from persona_assets.steps.runner import Context
+from persona_assets.tasks.load import datasets
 
 MEASURED, ESTIMATED = "measured", "estimated"
 
@@ -54,7 +55,7 @@ class Prices:
         return asset
 
     def _table(self, asset: str) -> Table:
-        return ASSET_TABLES[asset] if asset in ASSET_TABLES else self.walks.tasks[asset].table
+        return ASSET_TABLES[asset] if asset in ASSET_TABLES else datasets(self.context.settings)[asset].table
 
     def _calls(self, asset: AssetPlan) -> None:
         walk, settings = self.walks.of(asset.asset), self._settings(asset.asset)

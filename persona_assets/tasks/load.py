@@ -1,5 +1,8 @@
 """The task files: the bundled ones and a user's own, all faults found before the first model call."""
 
+import importlib.util
+import re
+import traceback
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from persona_assets.errors import UsageError
+from persona_assets.ids import digest
 from persona_assets.lake import Table
 from persona_assets.lake.catalog import view_names
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, SUPPORT_TABLES
@@ -15,9 +19,12 @@ from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings, model_table
 from persona_assets.steps.model import Ask
+from persona_assets.tasks.derived import Derived, DerivedStep
 from persona_assets.tasks.step import TaskStep
 
 FILES = Path(__file__).parent / "files"
+Dataset = TaskStep | DerivedStep
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,60}")
 
 
 def load_tasks(settings: Settings) -> dict[str, Template]:
@@ -35,13 +42,22 @@ def task_steps(settings: Settings) -> dict[str, TaskStep]:
     Raises:
         UsageError: as `load_tasks`.
     """
+    return {name: step for name, step in _loaded(settings).steps.items() if isinstance(step, TaskStep)}
+
+
+def datasets(settings: Settings) -> dict[str, Dataset]:
+    """The steps of the tasks and the declared functions, by name, each after those that it reads; all become assets.
+
+    Raises:
+        UsageError: as `load_tasks`.
+    """
     return dict(_loaded(settings).steps)
 
 
 @dataclass(frozen=True)
 class _Loaded:
     templates: dict[str, Template]
-    steps: dict[str, TaskStep]
+    steps: dict[str, Dataset]
 
 
 def _loaded(settings: Settings) -> _Loaded:
@@ -62,24 +78,29 @@ def _known(where: str, names: Iterable[str], known: Collection[str]) -> None:
             raise UsageError(f"{where} {name} is unknown (known: {', '.join(sorted(known))})")
 
 
-def _stepped(tasks: Mapping[str, Template], files: Mapping[str, Path]) -> _Loaded:
-    """The tasks in an order in which each comes after what it reads, with their steps."""
+def _stepped(declared: Mapping[str, Template | Derived], files: Mapping[str, Path]) -> _Loaded:
+    """Tasks and functions in an order in which each comes after what it reads, with their steps."""
     tables = dict(ASSET_TABLES)
-    steps: dict[str, TaskStep] = {}
-    waiting = dict(tasks)
+    steps: dict[str, Dataset] = {}
+    waiting = dict(declared)
     while waiting:
-        ready = [name for name, task in waiting.items() if task.reads not in waiting]
+        ready = [name for name, one in waiting.items() if not any(read in waiting for read in _reads(one))]
         if not ready:
             name = min(waiting)
-            raise UsageError(f"{files[name]}: {name} reads {tasks[name].reads}, which in turn comes after it")
+            raise UsageError(f"{files[name]}: {name} reads {', '.join(_reads(declared[name]))}, which comes after it")
         for name in ready:
-            task = waiting.pop(name)
+            one = waiting.pop(name)
             try:
-                steps[name] = _checked(task, tables)
+                steps[name] = _checked(one, tables) if isinstance(one, Template) else DerivedStep(one, dict(tables))
+                tables[name] = steps[name].table
             except UsageError as error:
                 raise UsageError(f"{files[name]}: {error}") from error
-            tables[name] = steps[name].table
-    return _Loaded({name: tasks[name] for name in steps}, steps)
+    templates = {name: one for name in steps if isinstance(one := declared[name], Template)}
+    return _Loaded(templates, steps)
+
+
+def _reads(declared: Template | Derived) -> tuple[str, ...]:
+    return (declared.reads,) if isinstance(declared, Template) else declared.reads
 
 
 def _checked(task: Template, tables: Mapping[str, Table]) -> TaskStep:
@@ -107,17 +128,45 @@ def _like(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
     return {"integer": 1, "number": 1.0, "boolean": True}.get(str(kind), "")
 
 
-def _with_own(own: str, bundled: Mapping[str, Template]) -> tuple[dict[str, Template], dict[str, Path]]:
-    tasks, found = dict(bundled), {name: FILES / f"{name}.yaml" for name in bundled}
+def _with_own(own: str, bundled: Mapping[str, Template]) -> tuple[dict[str, Template | Derived], dict[str, Path]]:
+    declared: dict[str, Template | Derived] = dict(bundled)
+    found = {name: FILES / f"{name}.yaml" for name in bundled}
     folder = Path(own)
     if not folder.is_dir():
         raise UsageError(f"PERSONA_TASKS: {folder} is not a folder of task files")
-    for path in _paths(folder):
-        task = _load(path)
-        if task.name in found:
-            raise UsageError(f"{path}: the task name {task.name} is taken by {found[task.name]}; choose another")
-        tasks[task.name], found[task.name] = task, path
-    return tasks, found
+    own_files: list[tuple[Path, Template | Derived]] = [(path, _load(path)) for path in _paths(folder)]
+    own_files += [(path, one) for path in sorted(folder.glob("*.py")) for one in _functions(path)]
+    for path, one in own_files:
+        if one.name in found:
+            raise UsageError(f"{path}: the task name {one.name} is taken by {found[one.name]}; choose another")
+        declared[one.name], found[one.name] = one, path
+    return declared, found
+
+
+def _functions(path: Path) -> list[Derived]:
+    """The functions that a Python file declares."""
+    found = _module(path, path.stat().st_mtime_ns)
+    for one in found:
+        if not _NAME.fullmatch(one.name):
+            raise UsageError(f"{path}:{one.line}: the name {one.name} is not one of an asset: use a-z, 0-9 and _")
+        _free(path, one.name)
+    return found
+
+
+@cache
+def _module(path: Path, changed: int) -> list[Derived]:
+    """What the file declares as it was at its time of change. It is run: the folder is as trusted as this program."""
+    spec = importlib.util.spec_from_file_location(f"persona_tasks_{digest(str(path).encode())[:12]}", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = frames[-1].lineno if frames else getattr(error, "lineno", None) or 1
+        raise UsageError(f"{path}:{line}: {type(error).__name__}: {error}") from error
+    return [one for one in vars(module).values() if isinstance(one, Derived) and one.file == path]
 
 
 @cache
@@ -141,6 +190,10 @@ def _load(path: Path) -> Template:
     task = load_template(path)
     if task.kind != "task":
         raise UsageError(f"{path}: kind is {task.kind}, but only `kind: task` can become a dataset")
-    if task.name in _reserved():
-        raise UsageError(f"{path}: the name {task.name} belongs to the project itself; choose another")
+    _free(path, task.name)
     return task
+
+
+def _free(path: Path, name: str) -> None:
+    if name in _reserved():
+        raise UsageError(f"{path}: the name {name} belongs to the project itself; choose another")

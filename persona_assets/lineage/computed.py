@@ -1,0 +1,59 @@
+"""The audit of rows that a declared function computed: it is run again on what the partition was made from."""
+
+import polars as pl
+
+from persona_assets.errors import PersonaAssetsError
+from persona_assets.ids import make_id
+from persona_assets.lake import Lake
+from persona_assets.lineage.find import Found
+from persona_assets.lineage.model import Verification, failed, verdict
+from persona_assets.lineage.steps import Steps
+from persona_assets.lineage.verify import differences
+
+NAME = "row_computes_again"
+
+
+class Computed:
+    """Verifies computed rows; each partition is computed once per audit."""
+
+    def __init__(self, lake: Lake, steps: Steps) -> None:
+        """Bind to a lake; nothing is computed yet."""
+        self.lake, self.steps = lake, steps
+        self._known: dict[tuple[str, str], pl.DataFrame | str] = {}
+
+    def row(self, found: Found) -> list[Verification]:
+        """`id_recomputes`, and `row_computes_again`: the function gives this row, equal but for the run's columns."""
+        row, step = found.row, self.steps.derived[found.table.name]
+        content = {name: row.get(name) for name in step.declared.columns}
+        made = make_id("smp", found.table.name, row["parent_ids"], content)
+        ids = verdict("id_recomputes", made == row["sample_id"], f"its columns give the sample_id {made}")
+        computed = self._computed(found)
+        if isinstance(computed, str):
+            return [ids, failed(NAME, computed)]
+        try:
+            rows = pl.concat(list(step.rows(self.lake, found.partition, computed)))
+        except (PersonaAssetsError, pl.exceptions.PolarsError, ValueError) as error:
+            return [ids, failed(NAME, str(error).splitlines()[0])]
+        same = rows.filter(pl.col("sample_id") == row["sample_id"]).to_dicts()
+        if not same:
+            return [ids, failed(NAME, f"the function gives {rows.height} rows, none of them this one")]
+        different = differences(row, same[0], found.table)
+        return [ids, verdict(NAME, not different, different)]
+
+    def reject(self, found: Found) -> list[Verification]:
+        """`row_computes_again` of a rejected row: the function sets it aside, for the same reason."""
+        computed = self._computed(found)
+        if isinstance(computed, str):
+            return [failed(NAME, computed)]
+        aside = computed.filter(pl.col("reason") == found.row["reason"])["parent_ids"].explode()
+        return [verdict(NAME, found.row["row_id"] in set(aside), f"it is not set aside as {found.row['reason']} now")]
+
+    def _computed(self, found: Found) -> pl.DataFrame | str:
+        """What the function gives for the partition of a row, or why it gives nothing."""
+        key = (found.asset, found.partition)
+        if key not in self._known:
+            try:
+                self._known[key] = self.steps.derived[found.asset].compute(self.lake, found.partition)
+            except Exception as error:  # noqa: BLE001 - the function is somebody's own
+                self._known[key] = f"the function failed: {type(error).__name__}: {error}"
+        return self._known[key]

@@ -1,0 +1,243 @@
+"""Assets that a Python function computes from other assets' rows: a vote, a join, a program that is run.
+
+```python
+from persona_assets.tasks.derived import derived
+
+@derived(reads="math_solutions", columns={"answer": pl.String, "votes": pl.Int64}, description="The usual answer.")
+def math_votes(solutions: pl.LazyFrame) -> pl.LazyFrame:
+    ...
+```
+
+The function is given the rows of one partition of each table that it reads, and must depend on nothing else. It gives
+a frame with `parent_ids` (ids of rows of the first table, a list) and the declared columns, one row for each row of the
+asset. A row with a text in `reason` (and `detail`) is set aside: its parents are rejected under that reason. Each row
+of the first table has to be a parent of a row that is kept, or set aside.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.ids import digest, make_id
+from persona_assets.lake import Column, Lake, Parent, Table
+from persona_assets.lake.schemas import REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
+from persona_assets.steps.model import Context, Report
+
+Frame = pl.LazyFrame | pl.DataFrame
+_ROWS = 8192  # rows made and written at once
+_REASON = ("reason", "detail")
+_INHERITED = ("persona_ids", "document_id", "language")
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """A function declared as an asset, by the name of the function."""
+
+    function: Callable[..., Frame]
+    reads: tuple[str, ...]
+    columns: Mapping[str, Any]
+    description: str
+    version: int = 1
+
+    @property
+    def name(self) -> str:
+        """The asset's name."""
+        return self.function.__name__
+
+    @property
+    def file(self) -> Path:
+        """The file that holds the function."""
+        return Path(inspect.getsourcefile(self.function) or "")
+
+    @property
+    def line(self) -> int:
+        """The line on which it begins."""
+        return self.function.__code__.co_firstlineno
+
+
+def derived(
+    *, reads: str | tuple[str, ...], columns: Mapping[str, Any], description: str, version: int = 1
+) -> Callable[[Callable[..., Frame]], Derived]:
+    """Declare a function as an asset.
+
+    `columns` gives each column of its own a Polars type. Its file is part of the recipe: when it changes, what it gave
+    is computed anew. Raise `version` where something changes that the file does not show.
+    """
+    tables = (reads,) if isinstance(reads, str) else tuple(reads)
+
+    def declare(function: Callable[..., Frame]) -> Derived:
+        return Derived(function, tables, dict(columns), description, version)
+
+    return declare
+
+
+class DerivedStep:
+    """A declared function with the tables that it reads."""
+
+    def __init__(self, declared: Derived, tables: Mapping[str, Table]) -> None:
+        """`tables` holds what it reads.
+
+        Raises:
+            UsageError: it reads what is not there, or a column cannot be declared.
+        """
+        self.declared, self._tables = declared, tables
+        for name in declared.reads:
+            if name not in tables:
+                raise self.wrong(f"reads {name}, which is not an asset; {did_you_mean(name, tables)}")
+            if tables[name].partition != "shard":
+                raise self.wrong(f"reads {name}, which is partitioned by {tables[name].partition}: only shards can be")
+        if not declared.reads:
+            raise self.wrong("reads nothing")
+        taken = {column.name for column in (*SAMPLE_COLUMNS, *RUN_COLUMNS)} - {"language"} | {"parent_ids", *_REASON}
+        if clash := sorted(taken & set(declared.columns)):
+            raise self.wrong(f"the column {clash[0]} is one that every dataset has; name it otherwise")
+
+    def wrong(self, said: str) -> UsageError:
+        """What is wrong with it, with file and line."""
+        return UsageError(f"{self.declared.file}:{self.declared.line}: {self.declared.name}: {said}")
+
+    @property
+    def read(self) -> Table:
+        """The table whose rows are the parents."""
+        return self._tables[self.declared.reads[0]]
+
+    @property
+    def tables_read(self) -> tuple[str, ...]:
+        """Every table that it is given rows of."""
+        return self.declared.reads
+
+    @cached_property
+    def table(self) -> Table:
+        """The table it writes."""
+        own = [Column(name, _dtype(kind), f"{name}, computed") for name, kind in self.declared.columns.items()]
+        names = {column.name for column in own}
+        shared = [column for column in SAMPLE_COLUMNS if column.name not in names]
+        has_document = "document_id" in self.read.polars
+        shared = [replace(c, nullable=True) if c.name == "document_id" and not has_document else c for c in shared]
+        parents = Column("parent_ids", pl.List(pl.String()), f"Rows of {self.read.name} that it was computed from")
+        above = {parent.column: parent for parent in self.read.parents}
+        further = [replace(above[name], direct=False) for name in ("persona_ids", "document_id") if name in above]
+        return Table(
+            self.declared.name,
+            "sample_id",
+            (*shared, parents, *own, *RUN_COLUMNS),
+            (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *further),
+            accounts_for="parent_ids",
+        )
+
+    def source_digest(self) -> str:
+        """The digest of the file that holds the function."""
+        return digest(self.declared.file.read_bytes())
+
+    def compute(self, lake: Lake, key: str) -> pl.DataFrame:
+        """What the function gives for a partition, in the order of the parents; `reason` is null in rows to be kept.
+
+        Raises:
+            UsageError: it gives something else than it declares; the message names file and line.
+        """
+        frames = [lake.scan(self._tables[name], [key]) for name in self.declared.reads]
+        given = self.declared.function(*frames)
+        if not isinstance(given, pl.LazyFrame | pl.DataFrame):
+            raise self.wrong(f"gives {type(given).__name__}, not a frame of Polars")
+        frame = given.lazy().collect()
+        wanted = {
+            "parent_ids": pl.List(pl.String()),
+            **{name: self.table.polars[name] for name in self.declared.columns},
+        }
+        missing = [name for name in wanted if name not in frame.columns]
+        extra = [name for name in frame.columns if name not in (*wanted, *_REASON)]
+        if missing or extra:
+            raise self.wrong(f"gives a frame without {missing or 'nothing'}, with {extra or 'nothing'} beside")
+        nothing = [pl.lit(None, pl.String()).alias(name) for name in _REASON if name not in frame.columns]
+        try:
+            frame = frame.with_columns(nothing).select(
+                *(pl.col(name).cast(dtype) for name, dtype in wanted.items()), *map(pl.col, _REASON)
+            )
+        except pl.exceptions.PolarsError as error:
+            raise self.wrong(f"a column is of another type: {str(error).splitlines()[0]}") from error
+        if frame.filter(pl.col("parent_ids").list.len().fill_null(0) == 0).height:
+            raise self.wrong("a row has no parent_ids")
+        return frame.sort(pl.col("parent_ids").list.join(","), maintain_order=True)
+
+    def rows(self, lake: Lake, key: str, computed: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """The rows that are kept, in frames, without the columns of the run.
+
+        Raises:
+            UsageError: a row names a parent that the table does not have.
+        """
+        kept = computed.filter(pl.col("reason").is_null()).drop(_REASON)
+        inherited = [name for name in _INHERITED if name in self.read.polars and name not in self.declared.columns]
+        above = lake.scan(self.read, [key]).select(pl.col(self.read.key).alias("_first"), *inherited).collect()
+        if stray := self._stray(kept, above["_first"]):
+            raise self.wrong(f"parent_ids names {stray}, which is not in {self.read.name} {key}")
+        own = list(self.declared.columns)
+        for some in kept.iter_slices(_ROWS):
+            ids = [
+                make_id("smp", self.declared.name, parents, content)
+                for parents, content in zip(some["parent_ids"].to_list(), some.select(own).to_dicts(), strict=True)
+            ]
+            joined = some.with_columns(
+                _first=pl.col("parent_ids").list.first(), sample_id=pl.Series(ids, dtype=pl.String)
+            )
+            joined = joined.join(above, on="_first", how="left", maintain_order="left").with_columns(
+                task=pl.lit(self.declared.name)
+            )
+            if self.read.key == "persona_id":
+                joined = joined.with_columns(persona_ids="parent_ids")
+            lacking = [column for column in self.table.columns if column.name not in joined.columns]
+            empty = [_empty(column) for column in lacking if column not in RUN_COLUMNS]
+            yield joined.with_columns(empty).drop("_first")
+
+    def _stray(self, kept: pl.DataFrame, known: pl.Series) -> str:
+        ids = kept["parent_ids"].explode()
+        return next(iter(ids.filter(~ids.is_in(known.implode())).head(1)), "")
+
+    def run(self, context: Context, key: str) -> Report:
+        """Write a partition; `inputs` are rows of the table that the parents are in."""
+        began, lake = time.monotonic(), context.lake
+        report = Report(inputs=lake.row_count(self.read, key))
+        run = {"shard": pl.lit(key), "run_id": pl.lit(context.run_id), "created_at": pl.lit(datetime.now(UTC))}
+        with context.partition(self.table, key) as part:
+            computed = self.compute(lake, key)
+            for rows in self.rows(lake, key, computed):
+                part.rows.append(rows.with_columns(**run).select(self.table.polars.names()))
+                report.kept += rows.height
+            aside = computed.filter(pl.col("reason").is_not_null()).explode("parent_ids")
+            if aside.height:
+                part.rejects.append(self._rejects(aside, run))
+                report.rejected.update(aside["reason"].to_list())
+        report.seconds = time.monotonic() - began
+        return report
+
+    def _rejects(self, aside: pl.DataFrame, run: Mapping[str, pl.Expr]) -> pl.DataFrame:
+        return aside.select(
+            row_id="parent_ids",
+            parent_id="parent_ids",
+            reason="reason",
+            detail=pl.col("detail").fill_null(""),
+            asset=pl.lit(self.declared.name),
+            file=pl.lit(None, pl.String()),
+            record_offset=pl.lit(None, pl.Int64()),
+            call_id=pl.lit(None, pl.String()),
+            **run,
+        ).select(REJECTED.polars.names())
+
+
+def _dtype(kind: Any) -> pl.DataType:  # noqa: ANN401 - a Polars type, as class or instance
+    dtype: pl.DataType = kind() if isinstance(kind, type) else kind
+    return dtype
+
+
+def _empty(column: Column) -> pl.Expr:
+    """What stands for a column that there is nothing to take from."""
+    if column.name == "persona_ids":
+        return pl.lit([], column.dtype).alias(column.name)
+    return pl.lit(None, column.dtype).alias(column.name)
