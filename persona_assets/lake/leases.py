@@ -113,6 +113,10 @@ class Lease:
         if self._lost:
             raise self._loss()
 
+    def look(self) -> None:
+        """Beat now, which shows whether another run has taken over; for who may have stood still."""
+        self._renew()
+
     def commit(self, record: bytes) -> None:
         """Create this generation's record, which makes it the current one. Nothing else may create it.
 

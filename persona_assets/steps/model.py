@@ -12,7 +12,7 @@ from persona_assets.engines.select import Engines
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.heartbeat import Holder
-from persona_assets.lake.leases import hold
+from persona_assets.lake.leases import Lease, hold
 from persona_assets.lake.store import Making, PartitionWriter, Turn
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.prompts import Template
@@ -206,6 +206,7 @@ class Context:
     progress: Progress | None = None
     spent: Spent = field(default_factory=Spent)
     keeper: Keeper | None = None
+    leases: dict[tuple[str, str], Lease] = field(default_factory=dict)  # of the partitions that are being written
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -227,8 +228,23 @@ class Context:
         with hold(self.lake, table.name, key, run_id=self.run_id, on_wait=self._tell) as lease:
             if lease.waited and self.keeper.is_done(table, key):
                 raise AlreadyMade(f"{table.name} {key}: another run has made it meanwhile")
-            with self.lake.partition(table, key, self.run_id, self.keeper.making(table, key, lease)) as part:
-                yield part
+            self.leases[table.name, key] = lease
+            try:
+                with self.lake.partition(table, key, self.run_id, self.keeper.making(table, key, lease)) as part:
+                    yield part
+            finally:
+                del self.leases[table.name, key]
+
+    def check_lease(self, table: Table, key: str, *, stood_still: bool = False) -> None:
+        """See that no other run has taken over a partition that is being written: no further call is worth its money.
+
+        Raises:
+            LeaseLost: one has, as far as is known; where this process `stood_still`, that is looked up.
+        """
+        if lease := self.leases.get((table.name, key)):
+            if stood_still:
+                lease.look()
+            lease.check()
 
     def recipe(self, table: Table) -> dict[str, Any]:
         """What would shape a table's rows now; nothing where nobody keeps the graph."""

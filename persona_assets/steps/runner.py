@@ -113,6 +113,7 @@ class StepRunner:
         Raises:
             EngineUnavailable: no answer can be had; what was answered is kept.
             BudgetReached: a cap was reached; what was answered is kept.
+            LeaseLost: another run has taken the partition over; what was answered is kept.
             PersonaAssetsError: the rows asked about were written anew meanwhile; what was answered is kept.
         """
         started = time.monotonic()
@@ -232,11 +233,13 @@ class StepRunner:
 
     def _mine(self, questions: Sequence[Question]) -> list[Question]:
         """Those that this run has to ask."""
+        self.context.check_lease(self.step.table, self.shard)
         before = [*self.turns.deferred.values(), *questions]
         return self._counted(before, self.turns.mine(questions))
 
     def _others(self) -> list[Question]:
         """Those that were left to other runs and have become this run's to ask."""
+        self.context.check_lease(self.step.table, self.shard)
         before = [*self.turns.deferred.values()]
         return self._counted(before, self.turns.others())
 
@@ -251,6 +254,7 @@ class StepRunner:
             if question.is_first:
                 yield from self._follow_ups(0)
             if not self.turns.claims.intact():
+                self.context.check_lease(self.step.table, self.shard, stood_still=True)
                 yield from self._ask(self._mine(questions[at:]))
                 return
             if not self.budget.take():
@@ -295,6 +299,7 @@ class StepRunner:
             for question, completion in answered:
                 self._judge(question, completion)
             self._tick(asked)
+            self.context.check_lease(self.step.table, self.shard)
 
     def _judge(self, question: Question, completion: Completion) -> None:
         """Have an answer that cannot be used repaired, and go on from one that can, while the engine is at it."""
