@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from persona_assets.graph import Asset
 from persona_assets.lake.leases import LeaseHeld, hold, left_behind
+from persona_assets.lake.leftovers import clear_leftovers
 from persona_assets.lake.records import Record
+from persona_assets.ledger.claims import forget_the_dead
 from persona_assets.plan.figures import PartitionPlan
 from persona_assets.plan.needs import Needs
 from persona_assets.state import LakeState, State
@@ -49,11 +51,14 @@ def make(context: Context, state: LakeState, asset: Asset, key: str, *, again: b
 
 
 def sweep(context: Context, state: LakeState) -> int:
-    """Remove what runs that were cut short have left of partitions; returns the partitions that were looked at.
+    """Remove what runs that were cut short have left; returns the partitions that were looked at.
 
-    Only where nobody writes now: the lease is taken for it, and not waited for.
+    Of a partition only where nobody writes it now: the lease is taken for it, and not waited for. Of other files only
+    what is nobody's any more.
     """
     lake, count = context.lake, 0
+    clear_leftovers(lake)
+    forget_the_dead(lake)
     for asset in state.assets.values():
         for key in sorted(lake.records.crowded(asset.name) | left_behind(lake, asset.name)):
             with suppress(LeaseHeld), hold(lake, asset.name, key, run_id=context.run_id, wait=0):

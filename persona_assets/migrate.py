@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 import pyarrow as pa
@@ -309,7 +308,7 @@ class _Migrator:
                 reasons.append("its rejects are gone")
             return None, {}
         known = format1.commit_of(self.lake, old.rejects)
-        with TemporaryDirectory(prefix="migrate-", dir=self.lake.scratch()) as folder:
+        with self.lake.scratch("migrate") as folder:
             writer = RejectsWriter(Path(folder) / "rejects")
             try:
                 if known is None or known.sha256 != self._digests(old.rejects)[0]:
@@ -369,7 +368,7 @@ class _Migrator:
         files = [f"{lake.folder(table, old.key)}/{rows.name}"]
         if rejects:
             files.append(f"{lake.rejects_folder(table, old.key)}/{rejects.name}")
-        with TemporaryDirectory(prefix="migrate-", dir=lake.scratch()) as folder:
+        with lake.scratch("migrate") as folder:
             if not lake.is_local:
                 for number, path in enumerate(files):
                     files[number] = f"{folder}/{number}"

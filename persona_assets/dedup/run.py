@@ -4,7 +4,6 @@ Of earlier dumps only the segments are read: keys, and the token sets of those s
 is decided part by part, in canonical order, within `PERSONA_MEMORY_LIMIT_MB`.
 """
 
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -90,7 +89,7 @@ def _write_survivors(context: Context, sequence: Sequence[Seal]) -> Report:
     rows = part_rows(settings.memory_limit_mb << 20, semantic=settings.semantic)
     decisions: list[Decision] = []
     progress = _Progress(context, sum(lake.row_count(FILTERED_PERSONAS, shard) for shard in seal.shards))
-    with tempfile.TemporaryDirectory(prefix="dedup-", dir=_scratch_root(lake)) as folder:
+    with lake.scratch("dedup") as folder:
         scratch = Path(folder)
         segments = [one for before in earlier for one in load_segments(lake, before, scheme, scratch, rows)]
         semantic = _semantic(lake, settings) if settings.semantic else None
@@ -126,11 +125,6 @@ class _Progress:
     def reach(self, rows: int) -> None:
         self.reached += rows
         self.some(max(self.reached - self.counted, 0))
-
-
-def _scratch_root(lake: Lake) -> str | None:
-    """On the lake's own disk where it is a folder, as there is room, else where temporary files go."""
-    return lake.temporary().rsplit("/", 1)[0] if lake.is_local else None
 
 
 def _semantic(lake: Lake, settings: Settings) -> Semantic:

@@ -185,6 +185,28 @@ def has_ended(holder: Holder) -> bool:
     return state in ("Z", "X") or started not in ("", holder.started)  # only its remains, or another with its number
 
 
+def is_of_this_machine(holder: Holder) -> bool:
+    """Whether a holder is for certain a process of this machine since its start, living or not."""
+    return bool(holder.machine) and holder.machine == _machine()
+
+
+def mark() -> str:
+    """This process in a file's name, before a dot: machine, number and start. `marked` reads it."""
+    return _mark_of(os.getpid())
+
+
+@cache
+def _mark_of(pid: int) -> str:
+    return f"{_machine()}-{pid}-{_stat(pid)[1]}"
+
+
+def marked(name: str) -> Holder:
+    """The process that a file's name begins with; an unknown one where it begins with none."""
+    machine, _, rest = name.partition(".")[0].partition("-")
+    pid, _, started = rest.partition("-")
+    return Holder(pid=int(pid), machine=machine, started=started) if pid.isdecimal() else Holder()
+
+
 @cache
 def _machine() -> str:
     """What tells this boot of this machine and this process namespace from all others; empty where nothing does."""

@@ -26,6 +26,7 @@ from fsspec.implementations.local import LocalFileSystem
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake.content import ContentDigest
 from persona_assets.lake.durable import create_once, sync_path, write_durably
+from persona_assets.lake.heartbeat import mark
 from persona_assets.lake.records import (
     FOLDER,
     FORMAT,
@@ -45,6 +46,7 @@ from persona_assets.lake.versions import versions
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 # Folders of the lake that are not tables.
 FOLDERS = frozenset({"seals", "templates", "embeddings", "segments", "batches", "calls_corrupt", "damaged", "skipped"})
+TEMPORARY = "_tmp"  # folder of what is being made (`lake.leftovers`)
 ROW_GROUP_ROWS = 65_536  # bounds what a reader holds while it scans one partition
 _COMPAT = pl.CompatLevel.oldest()  # plain Arrow strings, which every Parquet reader knows
 
@@ -228,8 +230,8 @@ class Lake:
 
     def temporary(self) -> str:
         """A new path that no reader looks at, on the same file system as the data."""
-        self.fs.makedirs(f"{self.root}/_tmp", exist_ok=True)
-        return f"{self.root}/_tmp/{uuid.uuid4().hex}"
+        self.fs.makedirs(f"{self.root}/{TEMPORARY}", exist_ok=True)
+        return f"{self.root}/{TEMPORARY}/{mark()}.{uuid.uuid4().hex}"
 
     # Small files, and files that are made elsewhere
 
@@ -274,7 +276,7 @@ class Lake:
         """
         check_key(key)
         with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="write-", dir=self.scratch())))
+            scratch = Path(stack.enter_context(self.scratch("write")))
             rows, rejects = TableWriter(table, scratch / "rows"), RejectsWriter(scratch / "rejects")
             part = PartitionWriter(rows, rejects, dict(making.made_from))
             try:
@@ -294,12 +296,13 @@ class Lake:
         with self.partition(table, key, run_id, Making(new=True) if exclusive else NOTHING) as part:
             part.rows.append(frame)
 
-    def scratch(self) -> str | None:
-        """Where a file is made: on the lake's own disk where it is a folder, else where temporary files go."""
-        if not self.is_local:
-            return None
-        Path(self.root, "_tmp").mkdir(parents=True, exist_ok=True)
-        return f"{self.root}/_tmp"
+    def scratch(self, what: str) -> "tempfile.TemporaryDirectory[str]":
+        """A folder for files that are being made: on the lake's own disk where it is a folder, as there is room."""
+        folder = None
+        if self.is_local:
+            folder = f"{self.root}/{TEMPORARY}"
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=f"{mark()}.{what}-", dir=folder)
 
     def _commit(
         self,
@@ -567,6 +570,7 @@ __all__ = [
     "FOLDER",
     "FOLDERS",
     "NOTHING",
+    "TEMPORARY",
     "DamagedPartition",
     "Draft",
     "Lake",

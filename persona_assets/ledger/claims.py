@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from persona_assets.lake import Lake, heartbeat
 from persona_assets.lake.durable import clear, create_once, create_own, names, read, remove, sizes, write_durably
 from persona_assets.lake.heartbeat import HEART, Holder, Timing, Watch, has_ended, holder_of, this_process
+from persona_assets.lake.leftovers import KEPT_S, unchanged_s
 
 FOLDER = "_claims"
 KEPT = 32  # claims that have ended are removed when so many follow
@@ -147,7 +148,7 @@ class Claims:
             return
         self._leave()
         if self._last < 0:
-            self._tidy_members()
+            forget_the_dead(self._lake)
         member = this_process(self._run_id)
         self._beaten_at = time.clock_gettime(_CLOCK)
         create_once(self._lake, self._member_path(member.token), member.content(0), sync=False)
@@ -177,14 +178,6 @@ class Claims:
             self._beats += 1
             write_durably(self._lake, path, self._member.content(self._beats), sync=False)
             self._beaten_at = now
-
-    def _tidy_members(self) -> None:
-        """Forget processes of this machine that were killed."""
-        for name in names(self._lake, f"{self._folder}/members"):
-            path = f"{self._folder}/members/{name}"
-            content = read(self._lake, path)
-            if content is not None and has_ended(holder_of(content)):
-                self._end_claims_of(name.removesuffix(".json"))
 
     # The log
 
@@ -283,6 +276,19 @@ class Claims:
             clear(self._lake, self._path(number))
             del self._live[number]
         remove(self._lake, self._member_path(member))
+
+
+def forget_the_dead(lake: Lake) -> None:
+    """Remove the files of runs that were killed; whoever meets their claims then ends these.
+
+    Of this machine at once; of others, and where a file does not say, when it has had no beat for `leftovers.KEPT_S`.
+    """
+    folder = f"{lake.root}/{FOLDER}/members"
+    for name in names(lake, folder):
+        path = f"{folder}/{name}"
+        content = read(lake, path)
+        if content is not None and (has_ended(holder_of(content)) or unchanged_s(lake, path) > KEPT_S):
+            remove(lake, path)
 
 
 def _keys(call_ids: Sequence[str]) -> NDArray[np.bytes_]:
