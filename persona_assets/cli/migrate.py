@@ -13,7 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from persona_assets.cli.run import LIVE, LOG_EVERY_S, err, out
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
+from persona_assets.lake.alone import alone
 from persona_assets.lake.format import open_lake
+from persona_assets.lake.heartbeat import Holder
 from persona_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,12 +30,11 @@ def show_migration(settings: Settings, *, only_report: bool, as_json: bool) -> N
     """Migrate, tell Dagster what the lake holds, and say what was done."""
     from persona_assets.migrate import Migration, is_old, migrate
 
-    done, was_old = Migration(), False
-    with _progress() as told:
+    done, was_old, lake = Migration(), False, Lake(settings.lake)
+    if not lake.fs.exists(lake.root):
+        raise UsageError(f"{settings.lake}: no such lake; name one with --lake or PERSONA_LAKE")
+    with _progress() as told, alone(lake, "migration", "migrate", _tell):
         if not only_report:
-            lake = Lake(settings.lake)
-            if not lake.fs.exists(lake.root):
-                raise UsageError(f"{settings.lake}: no such lake; name one with --lake or PERSONA_LAKE")
             was_old = is_old(lake)
             done = migrate(lake, settings, told)
         reported = _report(settings, told)
@@ -72,6 +73,11 @@ def _show(settings: Settings, done: "Migration", was_old: bool) -> None:
         _say(f"  {one.asset} {one.partition}: {one.why}")
     if len(done.not_done) > SHOWN:
         _say(f"  {len(done.not_done) - SHOWN:,} more; --json names them all")
+
+
+def _tell(holder: Holder, seconds: float) -> None:
+    if seconds < 1:
+        err.print(f"waiting for another migration: {holder}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _say(line: str) -> None:
