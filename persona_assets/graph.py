@@ -4,9 +4,12 @@ A recipe (`Asset.recipe`) holds all that shapes a partition beside the rows it r
 to know it. Thresholds of gates shape no row and stand apart (`Asset.gates_recipe`).
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
 
 from persona_assets.checks.gates import gate_names
 from persona_assets.crawl.ingest import ingest_shard
@@ -38,6 +41,7 @@ from persona_assets.tasks.derived import DerivedStep
 from persona_assets.tasks.load import datasets
 from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.table import row_schema
 from persona_assets.tasks.target import target_of
 from persona_assets.tasks.validity import rule_version
 
@@ -45,6 +49,7 @@ __all__ = ["Asset", "Recipe", "Run", "assets", "changes", "identity_of", "recipe
 
 # Makes a partition; yields each that it wrote: its own, and for dumps those that were waiting before it.
 Run = Callable[[Context, str], Iterable[tuple[str, Report]]]
+Cell = tuple[str, str]  # a column: its asset and its name
 _VARIABLE = re.compile(r"getvariable\('(\w+)'\)")
 
 
@@ -68,6 +73,7 @@ class Asset:
     version: int = 1
     data: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset({"parquet"})
+    columns_from: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)  # beside what follows from references
 
     @property
     def name(self) -> str:
@@ -78,6 +84,30 @@ class Asset:
     def is_task(self) -> bool:
         """Whether it comes from a task file."""
         return self.step is not None and self.step.template.kind == "task"
+
+    @property
+    def source(self) -> tuple[Path, int]:
+        """The file that it is declared or computed in, and the line."""
+        if isinstance(self.step, TaskStep) and self.step.file:
+            return self.step.file, 1
+        if self.derived:
+            return self.derived.declared.file, self.derived.declared.line
+        function = inspect.unwrap(self.run)
+        return Path(function.__code__.co_filename), function.__code__.co_firstlineno
+
+    @property
+    def column_lineage(self) -> dict[str, list[Cell]]:
+        """For each column the columns of other assets that its values come from, as (asset, column)."""
+        found: dict[str, list[Cell]] = {}
+        for parent in self.table.parents:
+            cells = [(name, parent.key) for name in parent.tables]
+            if parent.direct and parent.column == self.table.key:  # the row is passed on
+                own = [name for name in self.table.polars if name not in (*self.table.volatile, self.table.key)]
+                found |= {name: [(table, name) for table in parent.tables] for name in own}
+            found[parent.column] = [*found.get(parent.column, []), *cells]
+        for name, further in self.columns_from.items():
+            found[name] = [*found.get(name, []), *further]
+        return found
 
     def identity(self, settings: Settings) -> ModelIdentity | None:
         """The model that these settings name for it; None where it asks nobody."""
@@ -172,6 +202,7 @@ def assets(settings: Settings) -> dict[str, Asset]:
 def _one(run: Callable[[Context, str], Report]) -> Run:
     """A `Run` of a function that writes just the partition it is asked for."""
 
+    @wraps(run)
     def runs(context: Context, key: str) -> Iterator[tuple[str, Report]]:
         yield key, run(context, key)
 
@@ -218,6 +249,7 @@ _PERSONA_ASSETS = (
         step=ExtractStep(),
         modules=("personas.extract", "text.language", "text.sentences", *_ASKING),
         kinds=frozenset({"parquet", "openai"}),
+        columns_from={name: (("raw_documents", name),) for name in ("text", "language")},
     ),
     Asset(
         EXPANDED_PERSONAS,
@@ -234,6 +266,10 @@ _PERSONA_ASSETS = (
             *_ASKING,
         ),
         kinds=frozenset({"parquet", "openai"}),
+        columns_from={
+            name: (("extracted_personas", name), ("expanded_personas", name))
+            for name in ("text", "language", "granularity")
+        },
     ),
     Asset(
         FILTERED_PERSONAS,
@@ -293,7 +329,15 @@ def _task_asset(step: TaskStep) -> Asset:
             *_ASKING,
         ),
         kinds=frozenset({"parquet", "openai"}),
+        columns_from=_asked_with(step),
     )
+
+
+def _asked_with(step: TaskStep) -> dict[str, tuple[Cell, ...]]:
+    """What a task's own columns come from: all that its prompts use."""
+    used = tuple((table, name) for table, names in step.columns_used.items() for name in names)
+    own = dict.fromkeys(row_schema(step.template)["properties"], used)
+    return own | ({"language": ((step.read.name, "language"),)} if "language" in step.read.polars else {})
 
 
 def _derived_asset(step: DerivedStep) -> Asset:

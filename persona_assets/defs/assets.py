@@ -1,5 +1,6 @@
 """Every asset of the graph as a Dagster asset: partitions, gates, automation, metadata. All of them are built here."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -78,13 +79,27 @@ def dagster_asset(asset: Asset, graph: Mapping[str, Asset], settings: Settings) 
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=LakeWants() if asset.reads else None,
         code_version=code_version(asset.recipe(settings, asset.identity(settings))),
-        metadata={"dagster/column_schema": column_schema(table)},
+        metadata={"dagster/column_schema": column_schema(table), "dagster/code_references": _code_reference(asset)},
         kinds=set(asset.kinds),
+        pool=_pool(asset, settings),
     )
     def materialise(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it
         return _Step(context, pipeline, asset).run()
 
     return materialise
+
+
+def _code_reference(asset: Asset) -> dg.CodeReferencesMetadataValue:
+    file, line = asset.source
+    return dg.CodeReferencesMetadataValue(
+        code_references=[dg.LocalFileCodeReference(file_path=str(file), line_number=line)]
+    )
+
+
+def _pool(asset: Asset, settings: Settings) -> str | None:
+    """The pool of the model that is asked: a limit on it holds for all assets that ask this model."""
+    identity = asset.identity(settings)
+    return "model_" + re.sub(r"[^a-z0-9]+", "_", identity.model.lower()).strip("_") if identity else None
 
 
 class _Step:
@@ -191,7 +206,7 @@ class _Step:
                 )
 
     def _metadata(self, made: Made) -> dict[str, Any]:
-        return partition_metadata(self.pipeline.lake, self.asset.table, made)
+        return partition_metadata(self.pipeline.lake, self.asset, made)
 
 
 def _empty(why: str) -> dict[str, Any]:

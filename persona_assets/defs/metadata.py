@@ -8,6 +8,7 @@ import polars as pl
 
 from persona_assets.dedup.seals import sealed_dumps
 from persona_assets.dedup.survivors import METHODS
+from persona_assets.graph import Asset
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.making import Made
@@ -42,7 +43,7 @@ def column_schema(table: Table) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 column.name,
-                type=_TYPES[column.dtype.base_type()],
+                type=_TYPES.get(column.dtype.base_type(), str(column.dtype).lower()),
                 description=column.description,
                 constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=column.name == table.key),
             )
@@ -51,11 +52,22 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def partition_metadata(lake: Lake, table: Table, made: Made) -> dict[str, Any]:
+def column_lineage(asset: Asset) -> dg.TableColumnLineage:
+    """What each column comes from, for the Columns pane."""
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(dg.AssetKey(parent), column) for parent, column in cells]
+            for name, cells in asset.column_lineage.items()
+        }
+    )
+
+
+def partition_metadata(lake: Lake, asset: Asset, made: Made) -> dict[str, Any]:
     """Metadata of one partition that was made, or that stands as it was."""
-    record = made.record
+    record, table = made.record, asset.table
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": record.rows.rows,
+        "dagster/column_lineage": column_lineage(asset),
         "dagster/uri": lake.fs.unstrip_protocol(f"{lake.folder(table, made.key)}/{record.rows.name}"),
         "kept": record.rows.rows,
         "rejected": sum(record.reasons.values()),

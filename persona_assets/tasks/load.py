@@ -91,7 +91,9 @@ def _stepped(declared: Mapping[str, Template | Derived], files: Mapping[str, Pat
         for name in ready:
             one = waiting.pop(name)
             try:
-                steps[name] = _checked(one, tables) if isinstance(one, Template) else DerivedStep(one, dict(tables))
+                steps[name] = (
+                    _checked(one, tables, files[name]) if isinstance(one, Template) else DerivedStep(one, dict(tables))
+                )
                 tables[name] = steps[name].table
             except UsageError as error:
                 raise UsageError(f"{files[name]}: {error}") from error
@@ -103,9 +105,9 @@ def _reads(declared: Template | Derived) -> tuple[str, ...]:
     return (declared.reads,) if isinstance(declared, Template) else declared.reads
 
 
-def _checked(task: Template, tables: Mapping[str, Table]) -> TaskStep:
+def _checked(task: Template, tables: Mapping[str, Table], file: Path) -> TaskStep:
     """The step of a task whose prompts, columns and rules are all there."""
-    step = TaskStep(task, dict(tables))
+    step = TaskStep(task, dict(tables), file)
     _ = step.table, step.checks, step.reading
     language = task.over["language"].values[0] if "language" in task.over else "en"
     row: dict[str, Any] = {name: "" for name in step.reading.columns} | {"language": language}

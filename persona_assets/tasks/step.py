@@ -19,6 +19,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError, meta, nodes
@@ -46,9 +47,11 @@ _PERSONA = DEDUPED_PERSONAS.name
 class TaskStep:
     """Asks a task's questions, and reads the answers."""
 
-    def __init__(self, template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -> None:
-        """`tables` holds what the task reads and what that came from."""
-        self._template, self._tables = template.whole, tables
+    def __init__(
+        self, template: Template, tables: Mapping[str, Table] = ASSET_TABLES, file: Path | None = None
+    ) -> None:
+        """`tables` holds what the task reads and what that came from; `file` is its task file."""
+        self._template, self._tables, self.file = template.whole, tables, file
 
     @cached_property
     def table(self) -> Table:
@@ -146,6 +149,15 @@ class TaskStep:
     @cached_property
     def _needs_persona(self) -> bool:
         return "persona" in self._used or any(entry.rule == "no_persona_echo" for entry in self._template.validity)
+
+    @cached_property
+    def columns_used(self) -> dict[str, tuple[str, ...]]:
+        """The columns that prompts use, by table."""
+        own = [name for name in self._used if name in self.read.polars]
+        if self.read.key == "persona_id" and self._needs_persona:
+            own.append("text")
+        used = {self.read.name: tuple(dict.fromkeys(own))}
+        return used | {name: columns for name, (_, columns) in self.reading.ancestors.items()}
 
     # Questions
 

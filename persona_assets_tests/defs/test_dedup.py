@@ -19,9 +19,11 @@ from persona_assets.defs.checks import JUDGES
 from persona_assets.defs.jobs import STAGES
 from persona_assets.defs.metadata import DUMPS_SHOWN, duplicate_rates_markdown, partition_metadata
 from persona_assets.defs.partitions import register
+from persona_assets.graph import assets
 from persona_assets.lake.records import record_path
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.making import Made
+from persona_assets.settings import Settings
 from persona_assets_tests.dedup.lakes import add_shard, context, make_lake
 from persona_assets_tests.dedup.lakes import register as register_shard
 from persona_assets_tests.defs.running import lake, planned, run, run_all, run_job
@@ -190,6 +192,7 @@ def test_a_shard_that_comes_to_a_sealed_dump_is_named(tmp_path: Path) -> None:
     assert said == f"registered after the dump was sealed: {LATE_REMEDY}"
 
 
+GRAPH = assets(Settings())
 HOSTILE = "![x](https://evil.example/x.png) | <script>alert(1)</script> `code`"
 
 
@@ -197,7 +200,7 @@ def test_a_dump_shows_rates_recall_pairs_and_groups(tmp_path: Path) -> None:
     here = make_lake(tmp_path, {"a.0000": [HOSTILE, HOSTILE, "A nurse who works at night", "An old fisherman"]})
     [(_, report)] = dedup_dump(context(here), "a")
     made = Made("a", here.require(PERSONA_SURVIVORS, "a"), report)
-    metadata = partition_metadata(here, PERSONA_SURVIVORS, made)
+    metadata = partition_metadata(here, GRAPH[PERSONA_SURVIVORS.name], made)
     rates = {name: value for name, value in metadata.items() if name.startswith(("duplicate rate", "recall"))}
     assert {name: value for name, value in rates.items() if isinstance(value, float)} == {
         "duplicate rate": 0.25,
@@ -213,7 +216,7 @@ def test_a_dump_shows_rates_recall_pairs_and_groups(tmp_path: Path) -> None:
     assert "| a | 4 | 25.00% | 25.00% | 0.00% | 0.00% | █" in str(metadata["duplicate rates of the dumps"].value)
     published = publish_shard(context(here), "a.0000")
     made = Made("a.0000", here.require(DEDUPED_PERSONAS, "a.0000"), published)
-    shard = partition_metadata(here, DEDUPED_PERSONAS, made)
+    shard = partition_metadata(here, GRAPH[DEDUPED_PERSONAS.name], made)
     assert (shard["duplicate rate"], shard["duplicate rate exact"]) == (0.25, 0.25)
 
 
