@@ -53,7 +53,10 @@ class Settings(BaseSettings):
         "dumps", description="Folder that holds one folder of crawl files per dump", json_schema_extra=shapes()
     )
     tasks: str | None = Field(
-        None, description="Folder of further task files (YAML), each one becomes an asset", json_schema_extra=shapes()
+        None,
+        description="Folder of further task files: each YAML file, and each function declared in a Python file, is "
+        "an asset",
+        json_schema_extra=shapes(),
     )
 
     # Who answers
