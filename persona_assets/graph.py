@@ -17,7 +17,7 @@ from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.engines.base import ModelIdentity, Sampling
 from persona_assets.engines.select import identity_of
-from persona_assets.ids import digest
+from persona_assets.ids import Json, digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
@@ -33,7 +33,7 @@ from persona_assets.personas.extract import ExtractStep, extract_personas
 from persona_assets.personas.filter import filter_personas
 from persona_assets.personas.taxonomy import taxonomy_digest
 from persona_assets.prompts import Template
-from persona_assets.recipes import Json, Recipe, changes, recipe_digest
+from persona_assets.recipes import Recipe, changes, recipe_digest
 from persona_assets.settings import Settings, shapes_of
 from persona_assets.steps.answers import REPAIR, REPAIR_TURN
 from persona_assets.steps.model import Context, Report, Step

@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
+Json = Any  # a value that JSON can hold
 Prefix = Literal["doc", "per", "smp", "call", "rec", "qst"]
 
 

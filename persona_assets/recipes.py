@@ -17,11 +17,9 @@ Prices, addresses, keys, timeouts, limits of memory and the like shape no row an
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from persona_assets.ids import canonical_json, digest
+from persona_assets.ids import Json, canonical_json, digest
 
-Json = Any
 Recipe = dict[str, Json]
 _LONGEST = 40  # characters of a value that are shown
 _MISSING = object()

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.ids import Json
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS
 from persona_assets.personas.echo import ECHO, overlap, without_echoes
@@ -15,7 +16,7 @@ from persona_assets.personas.taxonomy import choose
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings
-from persona_assets.steps.runner import Ask, Context, Json, Outcome, Parsed, Reject, Report, StepRunner, write_outcomes
+from persona_assets.steps.runner import Ask, Context, Outcome, Parsed, Reject, Report, StepRunner, write_outcomes
 from persona_assets.text.language import LANGUAGE_NAMES
 
 ROWS = 8192  # personas looked at, or collected as Python objects, at once

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from persona_assets.ids import make_id
+from persona_assets.ids import Json, make_id
 from persona_assets.lake import Table
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings
-from persona_assets.steps.runner import Ask, Context, Json, Parsed, Reject, Report, StepRunner, write_outcomes
+from persona_assets.steps.runner import Ask, Context, Parsed, Reject, Report, StepRunner, write_outcomes
 from persona_assets.text.language import LANGUAGE_NAMES
 from persona_assets.text.sentences import cut
 

@@ -6,9 +6,10 @@ from typing import Any
 import jsonschema
 import orjson
 
+from persona_assets.ids import Json
 from persona_assets.prompts import Message, Template, load_template
 from persona_assets.prompts.template import PROMPTS
-from persona_assets.steps.model import Answered, Ask, Json, Parsed, Reject, Step
+from persona_assets.steps.model import Answered, Ask, Parsed, Reject, Step
 
 REPAIR = load_template(PROMPTS / "repair.yaml")
 REPAIR_TURN = load_template(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from persona_assets.engines.base import Engine
 from persona_assets.engines.select import Engines
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.ids import Json
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.heartbeat import Holder
 from persona_assets.lake.leases import Lease, hold
@@ -19,9 +20,6 @@ from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.budget import Budget, Spent, today_of
 from persona_assets.steps.latency import Latency
-
-Json = Any
-
 
 Ref = tuple[str, str]  # a row: its table and its id
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
-from persona_assets.ids import canonical_json
+from persona_assets.ids import Json, canonical_json
 from persona_assets.prompts import Message, Template
 from persona_assets.prompts.renderer import Prompt, Renderer
 from persona_assets.steps.answers import repair_messages
-from persona_assets.steps.model import Answered, Ask, Json, Step
+from persona_assets.steps.model import Answered, Ask, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from persona_assets.engines.base import (
     fault_reject,
 )
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.ids import Json
 from persona_assets.lake.schemas import CALLS
 from persona_assets.prompts import Template
 from persona_assets.steps.answers import (
@@ -42,7 +43,7 @@ from persona_assets.steps.answers import (
 )
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.in_flight import Flight
-from persona_assets.steps.model import Answered, Ask, Context, Json, Outcome, Parsed, Progress, Reject, Report, Step
+from persona_assets.steps.model import Answered, Ask, Context, Outcome, Parsed, Progress, Reject, Report, Step
 from persona_assets.steps.outcomes import outcome_frames
 from persona_assets.steps.questions import Answer, Question, Questions, Voice
 from persona_assets.steps.turns import Turns
@@ -52,7 +53,6 @@ __all__ = [
     "Answered",
     "Ask",
     "Context",
-    "Json",
     "Outcome",
     "Parsed",
     "Progress",

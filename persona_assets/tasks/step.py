@@ -25,12 +25,12 @@ from typing import Any
 from jinja2 import TemplateError, meta, nodes
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.ids import canonical_json, digest, make_id
+from persona_assets.ids import Json, canonical_json, digest, make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
 from persona_assets.prompts import Template
 from persona_assets.prompts.template import ENVIRONMENT
-from persona_assets.steps.runner import Ask, Json, Outcome, Parsed, Reject
+from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.rows import Link, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
 from persona_assets.tasks.table import OutOfRange, cells, row_schema, task_table

@@ -3,17 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.ids import canonical_json
+from persona_assets.ids import Json, canonical_json
 from persona_assets.lake import Column, Parent, Table
 from persona_assets.lake.schemas import ASSET_TABLES, CALL_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts import Template
 
-Json = Any
 _COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # lower case, as SQL would take Shard for shard
 _LINEAGE = frozenset(
     (

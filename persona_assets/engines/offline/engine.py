@@ -11,8 +11,8 @@ from persona_assets.engines.offline.keyphrases import keyphrases, persona_topics
 from persona_assets.engines.offline.people import named, rank, without_names
 from persona_assets.engines.offline.phrasing import Draws, Phrasing, Values, choose, phrase, phrasing_of
 from persona_assets.engines.offline.reading import Reading, count_tokens, items, read
-from persona_assets.engines.offline.schema import Json, answer_schema
-from persona_assets.ids import canonical_json, digest
+from persona_assets.engines.offline.schema import answer_schema
+from persona_assets.ids import Json, canonical_json, digest
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 

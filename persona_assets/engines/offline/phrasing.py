@@ -31,10 +31,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from persona_assets.engines.offline.data import Language, Person, indefinite, occupation_index
 from persona_assets.errors import UsageError
-from persona_assets.ids import digest
+from persona_assets.ids import Json, digest
 from persona_assets.prompts import Template
 
-Json = Any
 Values = dict[str, Any]
 
 

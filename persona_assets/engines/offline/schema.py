@@ -5,8 +5,8 @@ from typing import Any
 
 from persona_assets.engines.offline.data import Language, Person
 from persona_assets.engines.offline.phrasing import Draws
+from persona_assets.ids import Json
 
-Json = Any
 _SENTENCES: dict[Language, tuple[str, ...]] = {
     "en": (
         "For {who}, {first} comes up together with {second} more often than outsiders expect.",
