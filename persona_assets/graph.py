@@ -211,7 +211,7 @@ def _one(run: Callable[[Context, str], Report]) -> Run:
 
 # Modules by what they do. The offline engine is not among them: its own version is in the revision of its model.
 _ASKING = (
-    *("ids", "engines.base", "prompts.template", "prompts.renderer"),
+    *("ids", "engines.base", "prompts.parsers", "prompts.template", "prompts.renderer"),
     *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.runner"),
 )
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder")

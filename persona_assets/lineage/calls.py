@@ -190,7 +190,7 @@ def _key(row: Mapping[str, Any], prompt: Prompt) -> Verification:
     identity = ModelIdentity(row["model"], row["model_revision"])
     try:
         sampling = Sampling(**json.loads(row["sampling"]))
-        key = call_key(prompt.messages, prompt.template.response_schema, identity, sampling, row["attempt"])
+        key = call_key(prompt.messages, prompt.template.asked_schema, identity, sampling, row["attempt"])
     except MALFORMED as error:
         return failed("call_key_recomputes", f"sampling {row['sampling']!r}: {_said(error)}")
     seen = f"prompt, schema, model and sampling give {key}: one of them, or the row asked about, was changed"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from persona_assets.plan.figures import Amount, Basis, PartitionPlan
 from persona_assets.plan.tokens import prompt_bytes
 from persona_assets.prompts import Message
-from persona_assets.steps.answers import UNUSABLE, read_answer
+from persona_assets.steps.answers import read_answer, repairable
 from persona_assets.steps.questions import Answer, Question
 from persona_assets.steps.runner import BATCH, Answered, Ask, Context, Outcome, Parsed, Step, StepRunner, parse_call
 
@@ -163,7 +163,7 @@ class Walk:
         """What becomes of a stored answer; of one that does not fit, of its repair."""
         template = self.step.turns[question.turn]
         value, problem = read_answer(call.answer, template)
-        if problem and call.finish_reason not in UNUSABLE:
+        if problem and repairable(template, call.finish_reason):
             repair = self.runner.questions.repair_of(question, call.answer, problem)
             found = self.runner.ledger.answers(self.step.template.name, [repair.call_id], Answered._fields)
             if found.is_empty():

@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from persona_assets.errors import UsageError
 from persona_assets.ids import canonical_json, digest
+from persona_assets.prompts.parsers import fault_of
 
 PROMPTS = Path(__file__).parent
 READS = "deduped_personas"  # what a task reads where its file does not say
 MOST_ATTEMPTS = 1000
 SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
 # Keys that only tasks have and that shape prompts or rows; a template without them has the digest that it always had.
-_TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "turns")
+_TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "answer", "turns")
 Value = str | int | dict[str, Any]  # of `over`: itself, or a row with an `id`
 _TAG = re.compile(r"</?([a-z_]+)>")
 
@@ -93,6 +94,13 @@ def label_of(value: Value) -> str | int:
     return label
 
 
+class Answering(BaseModel):
+    """How an answer is read where the model is not to answer with JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    parser: Literal["text", "lines", "dialogue"]
+
+
 class Turn(BaseModel):
     """A further turn of a task: what is asked once the turns before it are answered.
 
@@ -104,12 +112,15 @@ class Turn(BaseModel):
     name: str = Field("", pattern=r"^([a-z][a-z0-9_]{0,40})?$")
     messages: tuple[MessageTemplate, ...] = Field(min_length=1)
     response_schema: dict[str, Any]
+    answer: Answering | None = None
     history: bool = True
     sampling: dict[str, float] = Field(default_factory=dict)
     offline: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> "Turn":
+        if self.answer and (fault := fault_of(self.answer.parser, self.response_schema)):
+            raise ValueError(fault)
         if self.history and any(message.role != "user" for message in self.messages):
             raise ValueError("a turn with history adds messages of the role user only; or set history: false")
         return self
@@ -137,6 +148,7 @@ class Template(BaseModel):
     attempts: int = Field(1, ge=1, le=MOST_ATTEMPTS, description="Independent answers to each question")
     many: str = Field("", description="Property of the answer that is a list, each item of which becomes a row")
     keep_if: str = Field("", description="Expression that says which rows and values are asked about")
+    answer: Answering | None = Field(None, description="How an answer that is not JSON is read")
     turns: tuple[Turn, ...] = Field((), description="Further turns, each with a call of its own")
     turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
@@ -144,6 +156,8 @@ class Template(BaseModel):
     def _check(self) -> "Template":
         if self.response_schema:
             jsonschema.Draft202012Validator.check_schema(self.response_schema)
+        if self.answer and (fault := fault_of(self.answer.parser, self.response_schema)):
+            raise ValueError(fault)
         for turn in self.turns:
             jsonschema.Draft202012Validator.check_schema(turn.response_schema)
         for message in (*self.messages, *(message for turn in self.turns for message in turn.messages)):
@@ -184,7 +198,7 @@ class Template(BaseModel):
         if turn == self.turn:
             return self
         asked = self.turns[turn - 1]
-        told = {"messages": asked.messages, "response_schema": asked.response_schema, "offline": asked.offline}
+        told = {name: getattr(asked, name) for name in ("messages", "response_schema", "answer", "offline")}
         copy = self.model_copy(update={**told, "sampling": {**self.sampling, **asked.sampling}, "turn": turn})
         for name in list(copy.__dict__):  # what was derived of another turn's messages
             if name not in type(self).model_fields:
@@ -222,7 +236,10 @@ class Template(BaseModel):
         if self.over:
             given["over"] = {name: over.model_dump(mode="json", exclude_none=True) for name, over in self.over.items()}
         if self.turns:
-            given["turns"] = [turn.model_dump(mode="json", exclude={"offline", "sampling"}) for turn in self.turns]
+            told = [turn.model_dump(mode="json", exclude={"offline", "sampling"}) for turn in self.turns]
+            given["turns"] = [{name: part for name, part in turn.items() if part is not None} for turn in told]
+        if self.answer:
+            given["answer"] = self.answer.model_dump(mode="json")
         return {
             "name": self.name,
             "version": self.version,
@@ -237,6 +254,11 @@ class Template(BaseModel):
         """The template that a `prompt_part` was made of, as far as that goes."""
         told = {key: value for key, value in part.items() if key != "turn"}
         return cls(**told, title=told["name"], description="").at(part.get("turn", 0))
+
+    @property
+    def asked_schema(self) -> dict[str, Any]:
+        """The schema that the model is to keep to: none where its answer is plain text."""
+        return {} if self.answer else self.response_schema
 
     @cached_property
     def tags(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ import orjson
 
 from persona_assets.ids import Json
 from persona_assets.prompts import Message, Template, load_template
+from persona_assets.prompts.parsers import PARSERS
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.steps.model import Answered, Ask, Parsed, Reject, Step
 
@@ -22,6 +23,8 @@ _SHOWN = 200  # characters of what a problem quotes
 
 def read_answer(text: str, template: Template) -> tuple[Json, str]:
     """The JSON value in an answer and "", or None and what is wrong with it; code fences around it are removed."""
+    if template.answer:
+        return _read_text(text, template)
     try:
         # Not the json module: it lets lone surrogates and NaN through, which no Parquet file and no JSON can hold.
         value = orjson.loads(text if text[:1] == "{" else _unfenced(text))
@@ -33,6 +36,22 @@ def read_answer(text: str, template: Template) -> tuple[Json, str]:
         return None, _problem(template.validator.iter_errors(value))
     except (RecursionError, ValueError):
         return None, "nested too deeply"
+
+
+def _read_text(text: str, template: Template) -> tuple[Json, str]:
+    assert template.answer
+    [name] = template.response_schema["properties"]
+    value = PARSERS[template.answer.parser](text)
+    if not value:
+        return None, f"nothing can be read out of it by the parser {template.answer.parser}"
+    if template.fits({name: value}):
+        return {name: value}, ""
+    return None, _problem(template.validator.iter_errors({name: value}))
+
+
+def repairable(template: Template, finish_reason: str) -> bool:
+    """Whether a model is asked once more after an answer that cannot be read: not where it is to be plain text."""
+    return template.answer is None and finish_reason not in UNUSABLE
 
 
 def _unfenced(text: str) -> str:

@@ -116,7 +116,7 @@ class Questions:
 
     def _given(self, ask: Ask, messages: list[Message], before: tuple[Answer, ...]) -> Question:
         voice = self.voices[len(before)]
-        schema = voice.template.response_schema
+        schema = voice.template.asked_schema
         key = call_key(messages, schema, voice.identity, voice.sampling, ask.attempt)
         return Question(ask, key, given=messages, before=before)
 
@@ -124,7 +124,7 @@ class Questions:
         """What follows the messages in the canonical JSON that a call's key is the digest of, as in `call_key`."""
         voice = self.voices[0]
         rest = [
-            voice.template.response_schema,
+            voice.template.asked_schema,
             voice.identity.model,
             voice.identity.revision,
             voice.sampling.as_dict(),

@@ -34,12 +34,12 @@ from persona_assets.lake.schemas import CALLS
 from persona_assets.prompts import Template
 from persona_assets.steps.answers import (
     REPAIR,
-    UNUSABLE,
     parse_call,
     read_answer,
     refused,
     repair_messages,
     repair_template,
+    repairable,
 )
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.in_flight import Flight
@@ -277,7 +277,7 @@ class StepRunner:
         if not question.is_first:
             self._followed.add(question.call_id)
         messages, template = self.questions.messages(question), voice.template
-        return Request(question.call_id, messages, template.response_schema, sampling, template)
+        return Request(question.call_id, messages, template.asked_schema, sampling, template)
 
     def _stream(self, engine: Engine, requests: Iterator[Request]) -> None:
         for results in engine.stream(requests):
@@ -306,7 +306,7 @@ class StepRunner:
         template = self.questions.voices[question.turn].template
         value, problem = read_answer(completion.text, template)
         if problem:
-            if not question.repairs and completion.finish_reason not in UNUSABLE:
+            if not question.repairs and repairable(template, completion.finish_reason):
                 self._follow(self.questions.repair_of(question, completion.text, problem))
             return
         if len(self._lanes) > 1:
@@ -431,7 +431,7 @@ class StepRunner:
             call = answers.get(question.call_id)
             template = self.questions.voices[question.turn].template
             value, problem = read_answer(call.answer, template) if call else (None, "")
-            if call and problem and call.finish_reason not in UNUSABLE:
+            if call and problem and repairable(template, call.finish_reason):
                 repairs[question.call_id] = self.questions.repair_of(question, call.answer, problem)
             found.append((question, call, value, problem))
         mended = self._also(list(repairs.values())) if repairs else {}

@@ -33,7 +33,7 @@ from persona_assets.prompts.template import ENVIRONMENT
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.rows import Link, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
-from persona_assets.tasks.table import OutOfRange, cells, row_schema, task_table
+from persona_assets.tasks.table import OutOfRange, cells, list_columns, row_schema, task_table
 from persona_assets.tasks.validity import Check, bind, verdict
 from persona_assets.text.language import LANGUAGE_NAMES
 
@@ -299,6 +299,10 @@ class TaskStep:
         properties: Mapping[str, Json] = row_schema(self._template)["properties"]
         return properties
 
+    @cached_property
+    def _lists(self) -> frozenset[str]:
+        return frozenset(list_columns(self._template))
+
     def _row(self, ask: Ask, content: Mapping[str, Json], position: int | None) -> Parsed:
         """One row, or its reject, which is the question's where the answer is one row."""
         template, row = self._template, ask.row
@@ -311,7 +315,7 @@ class TaskStep:
         sample_id = make_id("smp", *asked)
         row_id = None if position is None else sample_id
         try:
-            columns = cells(self._properties, content)
+            columns = cells(self._properties, content, self._lists)
         except OutOfRange as error:
             return Parsed(rejects=[Reject("out_of_range", str(error), row_id)])
         persona = self._persona(row) if self._needs_persona else ""

@@ -1,7 +1,7 @@
 """The table of a task: lineage columns, and one column per property of its response schema."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 import polars as pl
@@ -26,6 +26,10 @@ _TYPES: dict[str, pl.DataType] = {
     "boolean": pl.Boolean(),
 }
 _INT64 = 2**63
+_LISTS: dict[str, pl.DataType] = {
+    "lines": pl.List(pl.String()),
+    "dialogue": pl.List(pl.Struct({"speaker": pl.String(), "text": pl.String()})),
+}
 
 
 class OutOfRange(ValueError):
@@ -161,7 +165,8 @@ def _column(template: Template, name: str, part: Json, required: bool) -> Column
     kind, nullable = _kind(part)
     fallback = f"{name} of the answer" if kind in _TYPES else f"{name} of the answer, as canonical JSON"
     text = part.get("description", fallback) if isinstance(part, Mapping) else fallback
-    return Column(name, _TYPES.get(kind, pl.String()), str(text), nullable or not required)
+    dtype = list_columns(template).get(name, _TYPES.get(kind, pl.String()))
+    return Column(name, dtype, str(text), nullable or not required)
 
 
 def _kind(part: Json) -> tuple[str, bool]:
@@ -179,13 +184,26 @@ def _kind(part: Json) -> tuple[str, bool]:
     return (kind if kind in _TYPES else "json"), "null" in kinds
 
 
-def cells(properties: Mapping[str, Json], answer: Mapping[str, Json]) -> dict[str, Json]:
-    """The columns of a content that fits these properties; those it lacks are null.
+def list_columns(template: Template) -> dict[str, pl.DataType]:
+    """The properties that a parser fills with lists, as columns of lists; other lists are canonical JSON."""
+    found: dict[str, pl.DataType] = {}
+    for turn in template.all_turns():
+        kind = _LISTS.get(turn.answer.parser) if turn.answer else None
+        if kind is not None:
+            found |= dict.fromkeys(turn.response_schema["properties"], kind)
+    return found
+
+
+def cells(properties: Mapping[str, Json], answer: Mapping[str, Json], lists: Container[str] = ()) -> dict[str, Json]:
+    """The columns of a content that fits these properties; those it lacks are null. `lists` are columns of lists.
 
     Raises:
         OutOfRange: a whole number does not fit into 64 bits.
     """
-    return {name: _cell(name, answer.get(name), part) for name, part in properties.items()}
+    return {
+        name: answer.get(name) if name in lists else _cell(name, answer.get(name), part)
+        for name, part in properties.items()
+    }
 
 
 def _cell(name: str, value: Json, part: Json) -> Json:

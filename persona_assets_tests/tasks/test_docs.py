@@ -29,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (task, turns), [function] = ([text for kind, text in BLOCKS if kind == wanted] for wanted in ("yaml", "python"))
     head = "\n".join(line for line in SOLUTIONS.splitlines() if not line.startswith(("reads", "attempts")))
     (folder / "maths_hints.yaml").write_text(task, encoding="utf-8")
-    (folder / "talk.yaml").write_text(head.replace("math_solutions", "talk").replace("{{ problem }}", "it") + "\n" + turns)
+    talk = head.replace("math_solutions", "talk").replace("{{ problem }}", "it")
+    (folder / "talk.yaml").write_text(f"{talk}\n{turns}", encoding="utf-8")
     (folder / "math_solutions.yaml").write_text(SOLUTIONS, encoding="utf-8")
     (folder / "votes.py").write_text(function, encoding="utf-8")
     return folder

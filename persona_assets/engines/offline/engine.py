@@ -100,10 +100,18 @@ class OfflineEngine:
         if asked.phrasing.list:
             answer = _listed(asked, people, seed)
         else:
-            answer = _one(asked, people[0], asked.reading.values, request.response_schema, seed, 0)
-        text = json.dumps(answer, ensure_ascii=False)
+            answer = _one(asked, people[0], asked.reading.values, request.template.response_schema, seed, 0)
+        text = _plain(answer) if request.template.answer else json.dumps(answer, ensure_ascii=False)
         tokens_in = sum(count_tokens(message["content"]) for message in request.messages)
         return Completion(request.call_id, text, "stop", tokens_in, count_tokens(text), 0.0)
+
+
+def _plain(answer: Json) -> str:
+    """The one property of an answer as text, for a task whose answers are no JSON."""
+    [value] = answer.values()
+    if isinstance(value, str):
+        return value
+    return "\n".join(f"{one['speaker']}: {one['text']}" if isinstance(one, dict) else str(one) for one in value)
 
 
 def _gist(asked: _Asked) -> str:
@@ -120,7 +128,7 @@ def _listed(asked: _Asked, people: list[Person], seed: str) -> Json:
     times = values.get(rule.times, "1")
     repeats = int(times) if times.isdecimal() else 1
     dealt = [item for item in items(values.get(rule.over, "")) for _ in range(repeats)][:_MOST_ITEMS]
-    schema = asked.request.response_schema["properties"][rule.property]["items"]
+    schema = asked.request.template.response_schema["properties"][rule.property]["items"]
     answers = [
         _one(asked, people[number % len(people)], {**values, rule.item: item}, schema, f"{seed}/{number}", number)
         for number, item in enumerate(dealt)

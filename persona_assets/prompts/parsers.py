@@ -1,0 +1,65 @@
+"""How an answer in plain text is read: into the one property that the response schema of such a task has.
+
+| parser | the answer | the property |
+| --- | --- | --- |
+| `text` | any text | that text |
+| `lines` | one item a line; numbers and bullets before an item are left out | a list of texts |
+| `dialogue` | `Name: what is said` a line; one without a name goes on | a list of `speaker` and `text` |
+
+An answer that nothing can be read out of is not repaired: a repair asks for JSON.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_BULLET = re.compile(r"^\s*(?:[-*•·](?=\s)|\(?\d{1,3}[.)、:：](?!\d)|[①-⑳])\s*")
+_SPEAKER = re.compile(r"^\s*\**([^:：*\n]{1,60}?)\**\s*[:：]\**\s*(.*)$")
+_FENCE = re.compile(r"^```\w*\n(.*?)\n?```$", re.DOTALL)
+
+
+def text(answer: str) -> str:
+    """The whole answer, without white space around it."""
+    return answer.strip()
+
+
+def lines(answer: str) -> list[str]:
+    """The lines that are not empty, without what numbers them."""
+    found = (_BULLET.sub("", line).strip() for line in _unfenced(answer).splitlines())
+    return [line for line in found if line]
+
+
+def dialogue(answer: str) -> list[dict[str, str]]:
+    """What each speaker says, in turn; lines before the first name are left out."""
+    said: list[dict[str, str]] = []
+    for line in _unfenced(answer).splitlines():
+        match = _SPEAKER.match(line)
+        if match:
+            said.append({"speaker": match.group(1).strip(), "text": match.group(2).strip()})
+        elif said and line.strip():
+            said[-1]["text"] = f"{said[-1]['text']}\n{line.strip()}".strip()
+    return said
+
+
+def _unfenced(answer: str) -> str:
+    match = _FENCE.match(answer.strip())
+    return match.group(1) if match else answer
+
+
+PARSERS: Mapping[str, Callable[[str], Any]] = {"text": text, "lines": lines, "dialogue": dialogue}
+_SPEECH = {"speaker", "text"}
+
+
+def fault_of(parser: str, schema: Mapping[str, Any]) -> str:
+    """What keeps a parser from filling a response schema, in words; "" where nothing does."""
+    properties = schema.get("properties", {})
+    if len(properties) != 1:
+        return f"an answer read by the parser {parser} has one property; response_schema has {len(properties)}"
+    [(name, part)] = properties.items()
+    wanted = {"text": "string", "lines": "array", "dialogue": "array"}[parser]
+    if part.get("type") != wanted:
+        return f"the parser {parser} gives a value of type {wanted}: declare {name} so in response_schema"
+    items = part.get("items", {})
+    if parser == "dialogue" and set(items.get("properties", {})) != _SPEECH:
+        return f"the parser dialogue gives objects of speaker and text: declare the items of {name} so"
+    return ""
