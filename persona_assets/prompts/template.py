@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import jinja2
 import jsonschema
@@ -94,6 +94,13 @@ def label_of(value: Value) -> str | int:
     return label
 
 
+class ByColumn(BaseModel):
+    """A number that a column of the row that is asked about gives."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    column: str
+
+
 class Answering(BaseModel):
     """How an answer is read where the model is not to answer with JSON."""
 
@@ -145,7 +152,9 @@ class Template(BaseModel):
     offline: dict[str, Any] = Field(default_factory=dict, description="How the offline engine phrases an answer")
     reads: str = Field(READS, description="Table whose rows are asked about")
     over: dict[str, Over] = Field(default_factory=dict, description="Values to ask with, crossed with one another")
-    attempts: int = Field(1, ge=1, le=MOST_ATTEMPTS, description="Independent answers to each question")
+    attempts: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)] | ByColumn = Field(
+        1, description="Independent answers to each question: a number, or the column of the row that says how many"
+    )
     many: str = Field("", description="Property of the answer that is a list, each item of which becomes a row")
     keep_if: str = Field("", description="Expression that says which rows and values are asked about")
     answer: Answering | None = Field(None, description="How an answer that is not JSON is read")
@@ -220,7 +229,12 @@ class Template(BaseModel):
     @property
     def several(self) -> bool:
         """Whether a row may be asked about more than once."""
-        return bool(self.over) or self.attempts > 1
+        return bool(self.over) or self.has_attempts
+
+    @property
+    def has_attempts(self) -> bool:
+        """Whether a question may be asked more than once."""
+        return isinstance(self.attempts, ByColumn) or self.attempts > 1
 
     @cached_property
     def digest(self) -> str:
@@ -233,6 +247,8 @@ class Template(BaseModel):
             return {**self.whole.prompt_part(), "turn": self.turn}
         given: dict[str, Any] = {key: getattr(self, key) for key in _TASK_KEYS if key in self.model_fields_set}
         given = {key: value for key, value in given.items() if value != type(self).model_fields[key].get_default()}
+        if isinstance(self.attempts, ByColumn):
+            given["attempts"] = self.attempts.model_dump(mode="json")
         if self.over:
             given["over"] = {name: over.model_dump(mode="json", exclude_none=True) for name, over in self.over.items()}
         if self.turns:

@@ -29,7 +29,7 @@ from persona_assets.ids import Json, canonical_json, digest, make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
 from persona_assets.prompts import Template
-from persona_assets.prompts.template import ENVIRONMENT
+from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ByColumn
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.rows import Link, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
@@ -100,6 +100,8 @@ class TaskStep:
         columns |= set(_PERSONA_COLUMNS) if read.key == "persona_id" else set()
         known_ancestors = ancestors_of(read, self._tables)
         above: dict[str, set[str]] = {}
+        if isinstance(self._template.attempts, ByColumn):
+            columns.add(self._counted(self._template.attempts.column))
         usable = [name for name in read.polars if name not in read.volatile]  # others differ from run to run
         for name, attributes in used.items():
             if name in usable:
@@ -121,6 +123,20 @@ class TaskStep:
             name: (links_to(read, name, self._tables), tuple(sorted(found))) for name, found in above.items()
         }
         return Reading(read, tuple(name for name in read.polars if name in columns), ways)
+
+    def _counted(self, column: str) -> str:
+        """A column that holds whole numbers.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        known = [name for name, dtype in self.read.polars.items() if dtype.is_integer()]
+        if column not in known:
+            raise UsageError(
+                f"task {self._template.name}: attempts: {self.read.name} has no column {column!r} of whole numbers; "
+                f"{did_you_mean(column, known)}"
+            )
+        return column
 
     def _columns_of(self, ancestor: str, attributes: set[str]) -> set[str]:
         table = self._tables[ancestor]
@@ -176,9 +192,17 @@ class TaskStep:
             fill: dict[str, Json] = {"over": over} if over else {}
             asks += [
                 Ask(row, fill, attempt, about, self._question_id(row_id, over, attempt))
-                for attempt in range(template.attempts)
+                for attempt in range(self._attempts(row))
             ]
         return asks
+
+    def _attempts(self, row: Row) -> int:
+        """How often a row is asked about with each combination of values: 0 to `MOST_ATTEMPTS`."""
+        attempts = self._template.attempts
+        if not isinstance(attempts, ByColumn):
+            return attempts
+        wanted = row[attempts.column]
+        return min(max(wanted, 0), MOST_ATTEMPTS) if isinstance(wanted, int) else 0
 
     def _question_id(self, row_id: str, over: Mapping[str, Json], attempt: int) -> str:
         if not over and not attempt:  # the question that there is without `attempts`
@@ -218,16 +242,22 @@ class TaskStep:
             for row in rows:
                 yield from self.asks_of(row)
 
+    @property
+    def selects(self) -> bool:
+        """Whether there may be rows about which nothing is asked."""
+        return bool(self._template.keep_if) or isinstance(self._template.attempts, ByColumn)
+
     def not_selected(self, lake: Lake, key: str) -> Iterator[Outcome]:
         """The rows of a partition that nothing is asked about, as outcomes without a call."""
-        if not self._template.keep_if:
+        if not self.selects:
             return
         for rows in self.reading.batches(lake, key):
             yield from (self.set_aside(row) for row in rows if not self.asks_of(row))
 
     def set_aside(self, row: Row) -> Outcome:
         """The outcome of a row that nothing is asked about."""
-        reject = Reject(NOT_SELECTED, f"keep_if: {self._template.keep_if}")
+        said = f"keep_if: {self._template.keep_if}" if self._template.keep_if else "attempts: none"
+        reject = Reject(NOT_SELECTED, said)
         return Outcome(self._asked_of(row), None, Parsed(rejects=[reject]))
 
     def _asked_of(self, row: Row) -> Ask:
@@ -329,14 +359,14 @@ class TaskStep:
         if template.several:
             lineage["question_id"] = ask.question_id
             lineage |= {name: label for name, label in over.items() if name != "language"}
-        if template.attempts > 1:
+        if template.has_attempts:
             lineage["attempt"] = ask.attempt
         return Parsed(rows=[{**lineage, **columns}])
 
 
 def questions_of_a_row(template: Template) -> int:
-    """How many questions a row has where `keep_if` lets all of them pass."""
-    count = template.attempts
+    """How many questions a row has where `keep_if` lets all of them pass; where a column says how many, as for 1."""
+    count = 1 if isinstance(template.attempts, ByColumn) else template.attempts
     for over in template.over.values():
         count *= over.draw or len(over.values)
     return count

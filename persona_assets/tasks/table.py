@@ -143,7 +143,7 @@ def _lineage(template: Template, read: Table) -> tuple[list[Column], tuple[Paren
         columns["document_id"] = replace(columns["document_id"], nullable=True)
     if template.several:
         columns["question_id"] = Column("question_id", pl.String(), "The question that it answers")
-    if template.attempts > 1:
+    if template.has_attempts:
         columns["attempt"] = Column("attempt", pl.Int32(), "Which of the independent answers, from 0")
     if template.turns:
         columns["call_ids"] = Column("call_ids", pl.List(pl.String()), "Calls of all turns, the last one is call_id")
