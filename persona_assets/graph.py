@@ -347,7 +347,7 @@ def _derived_asset(step: DerivedStep) -> Asset:
         group="datasets",
         description=step.declared.description,
         reads=step.tables_read,
-        modules=("ids", "tasks.derived"),
+        modules=("ids", "tasks.derived", "tasks.rows"),
         version=step.declared.version,
         data={"function": step.source_digest},
         derived=step,

@@ -9,6 +9,7 @@ from persona_assets.lineage.find import Found
 from persona_assets.lineage.model import Verification, failed, verdict
 from persona_assets.lineage.steps import Steps
 from persona_assets.lineage.verify import differences
+from persona_assets.tasks.rows import partition_as_it_is
 
 NAME = "row_computes_again"
 
@@ -31,7 +32,7 @@ class Computed:
         if isinstance(computed, str):
             return [ids, failed(NAME, computed)]
         try:
-            rows = pl.concat(list(step.rows(self.lake, found.partition, computed)))
+            rows = pl.concat(list(step.rows(partition_as_it_is(self.lake, found.partition), computed)))
         except (PersonaAssetsError, pl.exceptions.PolarsError, ValueError) as error:
             return [ids, failed(NAME, str(error).splitlines()[0])]
         same = rows.filter(pl.col("sample_id") == row["sample_id"]).to_dicts()
@@ -53,7 +54,8 @@ class Computed:
         key = (found.asset, found.partition)
         if key not in self._known:
             try:
-                self._known[key] = self.steps.derived[found.asset].compute(self.lake, found.partition)
+                scan = partition_as_it_is(self.lake, found.partition)
+                self._known[key] = self.steps.derived[found.asset].compute(scan)
             except Exception as error:  # noqa: BLE001 - the function is somebody's own
                 self._known[key] = f"the function failed: {type(error).__name__}: {error}"
         return self._known[key]

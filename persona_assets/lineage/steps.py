@@ -17,6 +17,7 @@ from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Step
 from persona_assets.tasks.derived import DerivedStep
 from persona_assets.tasks.load import datasets
+from persona_assets.tasks.rows import partition_as_it_is
 from persona_assets.tasks.step import TaskStep
 
 _PERSONA_STEPS: dict[str, Step] = {EXTRACTED_PERSONAS.name: ExtractStep(), EXPANDED_PERSONAS.name: ExpandStep()}
@@ -75,7 +76,7 @@ def asked_row(step: Step, lake: Lake, found: Found) -> dict[str, Any]:
     if not isinstance(step, TaskStep) or not step.reading.ancestors or found.table.name != step.read.name:
         return found.row
     frame = pl.DataFrame([found.row], schema=found.table.polars)
-    return {**found.row, **step.reading.rows(lake, found.partition, frame)[0]}
+    return {**found.row, **step.reading.rows(partition_as_it_is(lake, found.partition), frame)[0]}
 
 
 def ask_again(step: Step, row: Mapping[str, Any], fill: Mapping[str, Any], attempt: int, asked: "Asked") -> Ask:

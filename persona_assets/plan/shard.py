@@ -30,6 +30,7 @@ from persona_assets.plan.figures import Amount, PartitionPlan
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.look_up import Walk
 from persona_assets.steps.runner import Ask, Context, Outcome, Step
+from persona_assets.tasks.rows import partition_of
 from persona_assets.tasks.step import TaskStep, questions_of_a_row
 from persona_assets.tasks.target import WAVE, Waves, target_of
 
@@ -199,7 +200,7 @@ class Walks:
         for key in self.lake.keys(step.read)[-1:]:
             frame = self.lake.scan(step.read, [key]).bottom_k(200, by=step.read.key).collect().sort(step.read.key)
             if frame.height:
-                for row in step.reading.rows(self.lake, key, frame):
+                for row in step.reading.rows(partition_of(self.lake, key), frame):
                     yield from step.asks_of(row)
                 return
         if step.read is DEDUPED_PERSONAS:

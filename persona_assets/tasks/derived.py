@@ -27,9 +27,10 @@ import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import digest, make_id
-from persona_assets.lake import Column, Lake, Parent, Table
+from persona_assets.lake import Column, Parent, Table
 from persona_assets.lake.schemas import REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.steps.model import Context, Report
+from persona_assets.tasks.rows import Scan, partition_of
 
 Frame = pl.LazyFrame | pl.DataFrame
 _ROWS = 8192  # rows made and written at once
@@ -137,13 +138,15 @@ class DerivedStep:
         """The digest of the file that holds the function."""
         return digest(self.declared.file.read_bytes())
 
-    def compute(self, lake: Lake, key: str) -> pl.DataFrame:
+    def compute(self, scan: Scan) -> pl.DataFrame:
         """What the function gives for a partition, in the order of the parents; `reason` is null in rows to be kept.
+
+        `scan` gives a table's rows in the partition.
 
         Raises:
             UsageError: it gives something else than it declares; the message names file and line.
         """
-        frames = [lake.scan(self._tables[name], [key]) for name in self.declared.reads]
+        frames = [scan(self._tables[name]) for name in self.declared.reads]
         given = self.declared.function(*frames)
         if not isinstance(given, pl.LazyFrame | pl.DataFrame):
             raise self.wrong(f"gives {type(given).__name__}, not a frame of Polars")
@@ -167,7 +170,7 @@ class DerivedStep:
             raise self.wrong("a row has no parent_ids")
         return frame.sort(pl.col("parent_ids").list.join(","), maintain_order=True)
 
-    def rows(self, lake: Lake, key: str, computed: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    def rows(self, scan: Scan, computed: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """The rows that are kept, in frames, without the columns of the run.
 
         Raises:
@@ -175,9 +178,9 @@ class DerivedStep:
         """
         kept = computed.filter(pl.col("reason").is_null()).drop(_REASON)
         inherited = [name for name in _INHERITED if name in self.read.polars and name not in self.declared.columns]
-        above = lake.scan(self.read, [key]).select(pl.col(self.read.key).alias("_first"), *inherited).collect()
+        above = scan(self.read).select(pl.col(self.read.key).alias("_first"), *inherited).collect()
         if stray := self._stray(kept, above["_first"]):
-            raise self.wrong(f"parent_ids names {stray}, which is not in {self.read.name} {key}")
+            raise self.wrong(f"parent_ids names {stray}, which is not in its partition of {self.read.name}")
         own = list(self.declared.columns)
         for some in kept.iter_slices(_ROWS):
             ids = [
@@ -206,8 +209,9 @@ class DerivedStep:
         report = Report(inputs=lake.row_count(self.read, key))
         run = {"shard": pl.lit(key), "run_id": pl.lit(context.run_id), "created_at": pl.lit(datetime.now(UTC))}
         with context.partition(self.table, key) as part:
-            computed = self.compute(lake, key)
-            for rows in self.rows(lake, key, computed):
+            scan = partition_of(lake, key)
+            computed = self.compute(scan)
+            for rows in self.rows(scan, computed):
                 part.rows.append(rows.with_columns(**run).select(self.table.polars.names()))
                 report.kept += rows.height
             aside = computed.filter(pl.col("reason").is_not_null()).explode("parent_ids")

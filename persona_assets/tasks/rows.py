@@ -1,6 +1,6 @@
 """The rows that a task asks about: its own columns of the table that it reads, and those of what they came from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -8,6 +8,7 @@ import polars as pl
 from persona_assets.lake import Lake, Table
 
 Row = dict[str, object]
+Scan = Callable[[Table], pl.LazyFrame]  # the rows of a table in one partition
 Link = tuple[str, Table, str]  # a column, the table that it refers to, and the key there
 
 
@@ -22,28 +23,36 @@ class Reading:
     def batches(self, lake: Lake, key: str) -> Iterator[list[Row]]:
         """The rows of a partition in its order, in lists; an ancestor's columns are a dictionary under its name."""
         for batch in lake.batches(self.table, key):
-            yield self.rows(lake, key, batch)
+            yield self.rows(partition_of(lake, key), batch)
 
-    def rows(self, lake: Lake, key: str, frame: pl.DataFrame) -> list[Row]:
-        """Some rows of a partition, with what is read of their ancestors."""
+    def rows(self, scan: Scan, frame: pl.DataFrame) -> list[Row]:
+        """Some rows of a partition, with what is read of their ancestors; `scan` gives a table's rows in it."""
         rows = frame.select(self.columns).to_dicts()
         for name, (links, columns) in self.ancestors.items():
-            above = _ancestors(lake, key, frame, links, columns)
+            above = _ancestors(scan, frame, links, columns)
             for row, ancestor in zip(rows, above, strict=True):
                 row[name] = ancestor
         return rows
 
 
-def _ancestors(
-    lake: Lake, key: str, frame: pl.DataFrame, links: Sequence[Link], columns: Sequence[str]
-) -> list[Row | None]:
+def partition_of(lake: Lake, key: str) -> Scan:
+    """Scans the tables of a lake in one partition; a file whose bytes are damaged is set aside."""
+    return lambda table: lake.scan(table, [key])
+
+
+def partition_as_it_is(lake: Lake, key: str) -> Scan:
+    """The same without looking at the bytes, for an audit, which moves nothing."""
+    return lambda table: lake.scan_paths(lake.paths(table, [key]), table)
+
+
+def _ancestors(scan: Scan, frame: pl.DataFrame, links: Sequence[Link], columns: Sequence[str]) -> list[Row | None]:
     """For each row the columns of the ancestor that its links lead to; of several the first."""
     ids = _first(frame[links[0][0]])
     for number, (_, table, key_column) in enumerate(links):
         is_last = number == len(links) - 1
         wanted = [*columns] if is_last else [links[number + 1][0]]
         found = (
-            lake.scan(table, [key])
+            scan(table)
             .filter(pl.col(key_column).is_in(ids.unique().drop_nulls().implode()))
             .select(pl.col(key_column).alias("_id"), *wanted)
             .collect()

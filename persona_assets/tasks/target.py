@@ -8,7 +8,7 @@ from persona_assets.lake import Lake, Table
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject, StepRunner
-from persona_assets.tasks.rows import Row
+from persona_assets.tasks.rows import Row, partition_of
 from persona_assets.tasks.step import TaskStep
 
 REACHED = "target_reached"  # reason under which a question that was not asked is set aside
@@ -64,7 +64,7 @@ class Waves:
             frame = behind.bottom_k(ROWS, by=table.key).sort(table.key).collect(engine="streaming")
             if frame.is_empty():
                 return
-            yield from self.step.reading.rows(self._lake, self._shard, frame)
+            yield from self.step.reading.rows(partition_of(self._lake, self._shard), frame)
             last = frame[table.key][-1]
 
 
