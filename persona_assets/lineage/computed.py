@@ -56,6 +56,6 @@ class Computed:
             try:
                 scan = partition_as_it_is(self.lake, found.partition)
                 self._known[key] = self.steps.derived[found.asset].compute(scan)
-            except Exception as error:  # noqa: BLE001 - the function is somebody's own
-                self._known[key] = f"the function failed: {type(error).__name__}: {error}"
+            except PersonaAssetsError as error:
+                self._known[key] = str(error)
         return self._known[key]

@@ -96,6 +96,8 @@ def _said(error: Any) -> str:  # noqa: ANN401 - pydantic's details
 
 def _line(path: Path, place: tuple[int | str, ...]) -> int:
     """The line, from 1, on which a place in a file begins; that of what is around it where it is missing."""
+    if path.suffix not in (".yaml", ".yml"):
+        return 1
     node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
     line = 1
     for key in place:

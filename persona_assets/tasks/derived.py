@@ -144,13 +144,16 @@ class DerivedStep:
         `scan` gives a table's rows in the partition.
 
         Raises:
-            UsageError: it gives something else than it declares; the message names file and line.
+            UsageError: it fails, or gives something else than it declares; the message names file and line.
         """
         frames = [scan(self._tables[name]) for name in self.declared.reads]
-        given = self.declared.function(*frames)
-        if not isinstance(given, pl.LazyFrame | pl.DataFrame):
+        try:
+            given = self.declared.function(*frames)
+            frame = given.lazy().collect() if isinstance(given, pl.LazyFrame | pl.DataFrame) else None
+        except Exception as error:
+            raise self.wrong(f"failed: {type(error).__name__}: {error}") from error
+        if frame is None:
             raise self.wrong(f"gives {type(given).__name__}, not a frame of Polars")
-        frame = given.lazy().collect()
         wanted = {
             "parent_ids": pl.List(pl.String()),
             **{name: self.table.polars[name] for name in self.declared.columns},
