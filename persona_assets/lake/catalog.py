@@ -177,7 +177,8 @@ def _offered(assets: Sequence[Table]) -> str:
         if table.accounts_for == "question_id":  # and rows about which no question was asked
             selects.append(f"SELECT {asset}, question_id, shard FROM {name}")
             selects.append(
-                f"SELECT asset, row_id, shard FROM rejected WHERE asset = {asset} AND row_id LIKE 'qst\\_%' ESCAPE '\\'"
+                f"SELECT asset, row_id, shard FROM rejected WHERE asset = {asset} AND "
+                "(row_id LIKE 'qst\\_%' ESCAPE '\\' OR row_id = parent_id)"  # that of a first attempt, or of a row
             )
             for parent in table.origins:
                 for read in parent.tables:
@@ -185,7 +186,7 @@ def _offered(assets: Sequence[Table]) -> str:
                         f"SELECT {asset}, {identifier(parent.key)}, shard FROM {identifier(read)} WHERE "
                         f"{identifier(parent.key)} NOT IN (SELECT {_each(table, parent.column)} FROM {name}) AND "
                         f"{identifier(parent.key)} NOT IN (SELECT parent_id FROM rejected WHERE asset = {asset} "
-                        "AND parent_id IS NOT NULL AND row_id <> parent_id)"
+                        "AND parent_id IS NOT NULL)"
                     )
     return _union(selects)
 

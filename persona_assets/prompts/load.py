@@ -5,9 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
-from jinja2 import TemplateError
 from pydantic import BaseModel, ValidationError
 
 from persona_assets.errors import UsageError, did_you_mean
@@ -69,10 +67,9 @@ def _checked(path: Path, data: Mapping[str, Any]) -> Template:
     try:
         return Template.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise wrong(path, first["loc"], _said(first)) from error
-    except (TemplateError, jsonschema.SchemaError) as error:
-        raise UsageError(f"{path}: {str(error).splitlines()[0]}") from error
+        found = error.errors()
+        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])  # rather than what it is for
+        raise wrong(path, _there(data, first["loc"]), _said(first)) from error
 
 
 def wrong(path: Path, place: tuple[int | str, ...], said: str) -> UsageError:
@@ -86,12 +83,25 @@ def _said(error: Any) -> str:  # noqa: ANN401 - pydantic's details
         *above, name = error["loc"]
         part = next((_PARTS[key] for key in reversed(above) if key in _PARTS), Template)
         known = [key for key, field in part.model_fields.items() if not field.exclude]
+        known += ["file", "rows"] if part is Over else []
         return f"unknown key; {did_you_mean(str(name), known)}"
     if error["type"] == "missing":
         return "is missing"
     given = error["input"]
     shown = f" (got {str(given)[:_SHOWN]!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{error['msg']}{shown}"
+    return f"{error['msg'].removeprefix('Value error, ')}{shown}"
+
+
+def _there(data: Any, place: tuple[int | str, ...]) -> tuple[int | str, ...]:  # noqa: ANN401 - any YAML
+    """A place without what follows a plain value, as pydantic names the types that it may have."""
+    found: list[int | str] = []
+    for key in place:
+        if not isinstance(data, dict | list):
+            break
+        found.append(key)
+        known = key in data if isinstance(data, dict) else isinstance(key, int) and key < len(data)
+        data = data[key] if known else None  # type: ignore[index]
+    return tuple(found)
 
 
 def _line(path: Path, place: tuple[int | str, ...]) -> int:

@@ -11,9 +11,9 @@ import jsonschema
 import jsonschema_rs
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from persona_assets.errors import UsageError
+from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.prompts.parsers import fault_of
 
@@ -41,6 +41,15 @@ class MessageTemplate(BaseModel):
     role: Literal["system", "user", "assistant"]
     content: str
 
+    @field_validator("content")
+    @classmethod
+    def _parses(cls, content: str) -> str:
+        try:
+            ENVIRONMENT.parse(content)
+        except TemplateError as error:
+            raise ValueError(f"{error.message} (line {getattr(error, 'lineno', 1)} of it)") from error
+        return content
+
 
 class Rule(BaseModel):
     """A named validity rule of a task and its arguments."""
@@ -60,7 +69,11 @@ class Over(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _plain_list(cls, given: object) -> object:
-        return {"values": given} if isinstance(given, list) else given
+        given = {"values": given} if isinstance(given, list) else given
+        for value in given.get("values") or () if isinstance(given, dict) else ():
+            if isinstance(value, bool) or not isinstance(value, str | int | dict):
+                raise ValueError(f"a value is a text, a whole number or a row with an id, not {value!r}; quote texts")
+        return given
 
     @model_validator(mode="after")
     def _check(self) -> "Over":
@@ -88,7 +101,7 @@ def label_of(value: Value) -> str | int:
     """
     if not isinstance(value, dict):
         return value
-    if not isinstance(value.get("id"), str | int):
+    if isinstance(value.get("id"), bool) or not isinstance(value.get("id"), str | int):
         raise ValueError(f"a row of values needs an id, text or a whole number: {value}")
     label: str | int = value["id"]
     return label
@@ -108,6 +121,20 @@ class Answering(BaseModel):
     parser: Literal["text", "lines", "dialogue"]
 
 
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise ValueError(f"is no JSON Schema: {error.json_path}: {error.message}") from error
+    return schema
+
+
+def _sampling(sampling: dict[str, float]) -> dict[str, float]:
+    for name in sampling.keys() - SAMPLING:
+        raise ValueError(f"unknown key {name}; {did_you_mean(name, SAMPLING)}")
+    return sampling
+
+
 class Turn(BaseModel):
     """A further turn of a task: what is asked once the turns before it are answered.
 
@@ -123,6 +150,9 @@ class Turn(BaseModel):
     history: bool = True
     sampling: dict[str, float] = Field(default_factory=dict)
     offline: dict[str, Any] = Field(default_factory=dict)
+
+    _schema_is_one = field_validator("response_schema")(_schema)
+    _sampling_is_known = field_validator("sampling")(_sampling)
 
     @model_validator(mode="after")
     def _check(self) -> "Turn":
@@ -161,21 +191,23 @@ class Template(BaseModel):
     turns: tuple[Turn, ...] = Field((), description="Further turns, each with a call of its own")
     turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
+    _schema_is_one = field_validator("response_schema")(_schema)
+    _sampling_is_known = field_validator("sampling")(_sampling)
+
+    @field_validator("keep_if")
+    @classmethod
+    def _is_expression(cls, keep_if: str) -> str:
+        try:
+            if keep_if:
+                ENVIRONMENT.compile_expression(keep_if)
+        except TemplateError as error:
+            raise ValueError(f"is no expression: {error.message}") from error
+        return keep_if
+
     @model_validator(mode="after")
     def _check(self) -> "Template":
-        if self.response_schema:
-            jsonschema.Draft202012Validator.check_schema(self.response_schema)
         if self.answer and (fault := fault_of(self.answer.parser, self.response_schema)):
             raise ValueError(fault)
-        for turn in self.turns:
-            jsonschema.Draft202012Validator.check_schema(turn.response_schema)
-        for message in (*self.messages, *(message for turn in self.turns for message in turn.messages)):
-            ENVIRONMENT.parse(message.content)
-        if self.keep_if:
-            ENVIRONMENT.compile_expression(self.keep_if)
-        unknown = {key for sampling in self._samplings for key in sampling} - SAMPLING
-        if unknown:
-            raise ValueError(f"unknown sampling keys {sorted(unknown)} (known: {', '.join(sorted(SAMPLING))})")
         if self.kind != "task" and (set(_TASK_KEYS) & self.model_fields_set):
             raise ValueError(f"only a task can have the keys {', '.join(_TASK_KEYS)}")
         names = [name for name in self.turn_names if name in self.over]
@@ -183,10 +215,6 @@ class Template(BaseModel):
         if names:
             raise ValueError(f"the turn name {names[0]} is taken by another turn or a value of `over`")
         return self
-
-    @property
-    def _samplings(self) -> tuple[dict[str, float], ...]:
-        return (self.sampling, *(turn.sampling for turn in self.turns))
 
     @property
     def turn_names(self) -> tuple[str, ...]:

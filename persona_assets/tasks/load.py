@@ -7,20 +7,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from persona_assets.errors import UsageError
+from persona_assets.errors import UsageError, WrongKey
 from persona_assets.ids import digest
 from persona_assets.lake import Table
 from persona_assets.lake.catalog import view_names
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, SUPPORT_TABLES
 from persona_assets.lake.store import FOLDERS
 from persona_assets.prompts import Template, load_template
+from persona_assets.prompts.load import wrong
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings, model_table
-from persona_assets.steps.model import Ask
 from persona_assets.tasks.derived import Derived, DerivedStep
 from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.trial import try_out
 
 FILES = Path(__file__).parent / "files"
 Dataset = TaskStep | DerivedStep
@@ -86,8 +86,13 @@ def _stepped(declared: Mapping[str, Template | Derived], files: Mapping[str, Pat
     while waiting:
         ready = [name for name, one in waiting.items() if not any(read in waiting for read in _reads(one))]
         if not ready:
-            name = min(waiting)
-            raise UsageError(f"{files[name]}: {name} reads {', '.join(_reads(declared[name]))}, which comes after it")
+            circle = _circle(waiting)
+            file, first, said = files[circle[0]], waiting[circle[0]], f"they read one another: {' reads '.join(circle)}"
+            raise (
+                wrong(file, ("reads",), said)
+                if isinstance(first, Template)
+                else UsageError(f"{file}:{first.line}: {said}")
+            )
         for name in ready:
             one = waiting.pop(name)
             try:
@@ -95,10 +100,20 @@ def _stepped(declared: Mapping[str, Template | Derived], files: Mapping[str, Pat
                     _checked(one, tables, files[name]) if isinstance(one, Template) else DerivedStep(one, dict(tables))
                 )
                 tables[name] = steps[name].table
+            except WrongKey as error:
+                raise wrong(files[name], error.place, error.said) from error
             except UsageError as error:
                 raise UsageError(f"{files[name]}: {error}") from error
     templates = {name: one for name in steps if isinstance(one := declared[name], Template)}
     return _Loaded(templates, steps)
+
+
+def _circle(waiting: Mapping[str, Template | Derived]) -> list[str]:
+    """Names of which each reads the next, and the last is the first."""
+    way = [min(waiting)]
+    while way.count(way[-1]) < 2:
+        way.append(min(read for read in _reads(waiting[way[-1]]) if read in waiting))
+    return way[way.index(way[-1]) :]
 
 
 def _reads(declared: Template | Derived) -> tuple[str, ...]:
@@ -108,26 +123,8 @@ def _reads(declared: Template | Derived) -> tuple[str, ...]:
 def _checked(task: Template, tables: Mapping[str, Table], file: Path) -> TaskStep:
     """The step of a task whose prompts, columns and rules are all there."""
     step = TaskStep(task, dict(tables), file)
-    _ = step.table, step.checks, step.reading
-    language = task.over["language"].values[0] if "language" in task.over else "en"
-    row: dict[str, Any] = {name: "" for name in step.reading.columns} | {"language": language}
-    row |= {name: dict.fromkeys(columns, "") for name, (_, columns) in step.reading.ancestors.items()}
-    fill = {"over": {name: next(iter(over.by_label)) for name, over in task.over.items()}}
-    ask = Ask(row, fill if task.over else {}, 0, ((task.reads, ""),))
-    for number, turn in enumerate(step.turns):
-        turn.render(step.variables(ask, [_like(before.response_schema) for before in step.turns[:number]]))
+    try_out(step)
     return step
-
-
-def _like(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
-    """Something of the form that a schema gives, for a trial rendering."""
-    kind = schema.get("type")
-    kind = next(iter(kind), None) if isinstance(kind, list) else kind
-    if kind == "object":
-        return {name: _like(part) for name, part in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [_like(schema.get("items", {}))]
-    return {"integer": 1, "number": 1.0, "boolean": True}.get(str(kind), "")
 
 
 def _with_own(own: str, bundled: Mapping[str, Template]) -> tuple[dict[str, Template | Derived], dict[str, Path]]:

@@ -22,9 +22,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError, meta, nodes
+from jinja2 import TemplateError
 
-from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.errors import UsageError, WrongKey, did_you_mean
 from persona_assets.ids import Json, canonical_json, digest, make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
@@ -34,6 +34,7 @@ from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.rows import Link, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
 from persona_assets.tasks.table import OutOfRange, cells, list_columns, row_schema, task_table
+from persona_assets.tasks.uses import Uses, texts_of, together
 from persona_assets.tasks.validity import Check, bind, verdict
 from persona_assets.text.language import LANGUAGE_NAMES
 
@@ -42,6 +43,8 @@ _PERSONA_COLUMNS = ("persona_id", "document_id", "text", "language")
 _PICKS = 5040  # divisible by every length up to ten, and few enough for all forms to be kept
 _GIVEN = frozenset({"persona", "language_name", "pick", "attempt"})
 _PERSONA = DEDUPED_PERSONAS.name
+# What an expression may raise on some value.
+_CANNOT_BE_TOLD = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class TaskStep:
@@ -95,29 +98,24 @@ class TaskStep:
         Raises:
             UsageError: a prompt or `keep_if` uses what is not there; the message names what is.
         """
-        read, used = self.read, self._used
+        read = self.read
         columns = {read.key, *({"persona_ids", "document_id", "language"} & set(read.polars))}
         columns |= set(_PERSONA_COLUMNS) if read.key == "persona_id" else set()
         known_ancestors = ancestors_of(read, self._tables)
+        self._check_uses(known_ancestors)
         above: dict[str, set[str]] = {}
         if isinstance(self._template.attempts, ByColumn):
             columns.add(self._counted(self._template.attempts.column))
-        usable = [name for name in read.polars if name not in read.volatile]  # others differ from run to run
-        for name, attributes in used.items():
-            if name in usable:
+        for name, used in self._used.items():
+            if name in self._template.over:
+                continue
+            if name in _usable(read):
                 columns.add(name)
             elif name in known_ancestors:
-                above.setdefault(name, set()).update(self._columns_of(name, attributes))
-            elif name not in (*_GIVEN, *self._template.over, *self._template.params, *self._template.turn_names):
-                known = [*usable, *_GIVEN, *self._template.over, *self._template.params, *known_ancestors]
-                raise UsageError(
-                    f"task {self._template.name}: {name!r} is not there to use; {did_you_mean(name, known)}"
-                )
+                above.setdefault(name, set()).update(_usable(self._tables[name]) if used is None else used)
         if read.key != "persona_id" and self._needs_persona:
             if _PERSONA not in known_ancestors:
-                raise UsageError(
-                    f"task {self._template.name}: {read.name} came from no persona: `persona` is not there"
-                )
+                raise self._wrong(("validity",), f"{read.name} came from no persona, which no_persona_echo looks at")
             above.setdefault(_PERSONA, set()).add("text")
         ways: dict[str, tuple[tuple[Link, ...], tuple[str, ...]]] = {
             name: (links_to(read, name, self._tables), tuple(sorted(found))) for name, found in above.items()
@@ -132,44 +130,58 @@ class TaskStep:
         """
         known = [name for name, dtype in self.read.polars.items() if dtype.is_integer()]
         if column not in known:
-            raise UsageError(
-                f"task {self._template.name}: attempts: {self.read.name} has no column {column!r} of whole numbers; "
-                f"{did_you_mean(column, known)}"
-            )
+            has = f"{self.read.name} has no column {column!r} of whole numbers"
+            raise self._wrong(("attempts", "column"), f"{has}; {did_you_mean(column, known)}")
         return column
 
-    def _columns_of(self, ancestor: str, attributes: set[str]) -> set[str]:
-        table = self._tables[ancestor]
-        known = [name for name in table.polars if name not in table.volatile]
-        for name in attributes - set(known):
-            raise UsageError(
-                f"task {self._template.name}: {ancestor} has no column {name!r}; {did_you_mean(name, list(known))}"
-            )
-        return attributes or set(known)
+    def _check_uses(self, known_ancestors: Sequence[str]) -> None:
+        """That all which prompts and `keep_if` use is there."""
+        read, template = self.read, self._template
+        taken = [*_GIVEN, *template.params, *_usable(read)]
+        for name in [name for name in template.over if name in taken and name != "language"]:
+            raise self._wrong(("over", name), "stands for something else in prompts already; name it otherwise")
+        taken += [*template.over, *known_ancestors]
+        for number, name in enumerate(template.turn_names):
+            if name in taken:
+                place = ("turns", number - 1, "name") if number else ("turns",)
+                raise self._wrong(place, f"{name} stands for something else in prompts already; name it otherwise")
+        for text in texts_of(template):
+            for name, columns in text.uses.items():
+                known = [*_usable(read), *_GIVEN, *template.over, *known_ancestors, *text.turns]
+                if name not in known:
+                    given = [*known, *template.params]
+                    raise self._wrong(text.place, f"{name!r} is not there to use; {did_you_mean(name, given)}")
+                if name == "persona" and read.key != "persona_id" and _PERSONA not in known_ancestors:
+                    raise self._wrong(text.place, f"{read.name} came from no persona: `persona` is not there")
+                of = self._columns_of(name, known_ancestors)
+                for column in sorted((columns or frozenset()) - of) if of else ():
+                    raise self._wrong(text.place, f"{name} has no column {column!r}; {did_you_mean(column, of)}")
+
+    def _columns_of(self, name: str, known_ancestors: Sequence[str]) -> frozenset[str]:
+        """What can be taken of a name: columns of an ancestor, or of the rows of values; nothing known of others."""
+        if name in self._template.over:
+            rows = self._template.over[name].values
+            return frozenset(column for row in rows if isinstance(row, dict) for column in row)
+        own = name in _usable(self.read) or name in _GIVEN
+        return frozenset(_usable(self._tables[name]) if name in known_ancestors and not own else ())
+
+    def _wrong(self, place: tuple[str | int, ...], said: str) -> WrongKey:
+        return WrongKey(f"task {self._template.name}", place, said)
 
     @cached_property
-    def _used(self) -> dict[str, set[str]]:
-        """What prompts and `keep_if` use: names, with the attributes that are taken of them."""
-        texts = [message.content for turn in self.turns for message in turn.messages]
-        texts += [f"{{{{ {self._template.keep_if} }}}}"] if self._template.keep_if else []
-        used: dict[str, set[str]] = {}
-        for text in texts:
-            tree = ENVIRONMENT.parse(text)
-            for name in meta.find_undeclared_variables(tree) - ENVIRONMENT.globals.keys():
-                used.setdefault(name, set())
-            for node in tree.find_all(nodes.Getattr):
-                if isinstance(node.node, nodes.Name) and node.node.name in used:
-                    used[node.node.name].add(node.attr)
-        return used
+    def _used(self) -> Uses:
+        """What prompts and `keep_if` use."""
+        return together(texts_of(self._template))
 
     @cached_property
     def _needs_persona(self) -> bool:
-        return "persona" in self._used or any(entry.rule == "no_persona_echo" for entry in self._template.validity)
+        told = "persona" in self._used and "persona" not in self._template.over
+        return told or any(entry.rule == "no_persona_echo" for entry in self._template.validity)
 
     @cached_property
     def columns_used(self) -> dict[str, tuple[str, ...]]:
         """The columns that prompts use, by table."""
-        own = [name for name in self._used if name in self.read.polars]
+        own = [name for name in self._used if name in self.read.polars and name not in self._template.over]
         if self.read.key == "persona_id" and self._needs_persona:
             own.append("text")
         used = {self.read.name: tuple(dict.fromkeys(own))}
@@ -227,10 +239,10 @@ class TaskStep:
         values = {**self._template.params, **self._values(row, over, 0)}
         try:
             return bool(self._expression(**values))
-        except (TemplateError, TypeError, ValueError) as error:
-            raise UsageError(
-                f"task {self._template.name}: keep_if cannot be told of {row[self.read.key]}: {error}"
-            ) from error
+        except _CANNOT_BE_TOLD as error:
+            said = f"it cannot be told of {row[self.read.key]}: {type(error).__name__}: {error}"
+            wrong = self._wrong(("keep_if",), said)
+            raise UsageError(f"{self.file}: {wrong}") if self.file else wrong from error
 
     @cached_property
     def _expression(self) -> Any:  # noqa: ANN401 - what Jinja compiles to
@@ -284,10 +296,13 @@ class TaskStep:
             "pick": int(digest(canonical_json(row[self.read.key])), 16) % _PICKS,
             "attempt": attempt,
         }
+        given |= row
+        for name in self._template.params.keys() & given.keys():  # those of the file count
+            del given[name]
         if not self._template.over:
-            return {**given, **row}
+            return given
         chosen = {name: self._template.over[name].by_label[label] for name, label in over.items()}
-        return {**given, **row, **chosen}
+        return given | chosen
 
     def _persona(self, row: Mapping[str, Json]) -> str:
         """The text of the row's persona; "" where it came from none."""
@@ -305,15 +320,13 @@ class TaskStep:
         with what stands beside the list.
         """
         many = self._template.many
-        content = answer
-        for earlier in reversed(before):
-            content = {**earlier, **content}
+        content = self._together(answer, before) if before else answer
         if not many:
             return self._row(ask, content, None)
-        shared = {name: value for name, value in content.items() if name != many}
+        shared = {name: content[name] for name in self._properties if name in content and name not in self._of_items}
         parsed, seen = Parsed(), set()
         for position, item in enumerate(content[many]):
-            found = self._row(ask, {**shared, **item}, position)
+            found = self._row(ask, {**item, **shared}, position)
             row_id = found.rows[0]["sample_id"] if found.rows else found.rejects[0].row_id
             if row_id in seen:
                 again = make_id("rec", ask.question_id, position, item)
@@ -323,6 +336,24 @@ class TaskStep:
             parsed.rows += found.rows
             parsed.rejects += found.rejects
         return parsed
+
+    def _together(self, answer: Mapping[str, Json], before: Sequence[Json]) -> dict[str, Json]:
+        """What all turns answered: each property from the last turn whose schema has it, and nowhere else."""
+        content = dict(answer)
+        later = set(self.turns[-1].response_schema["properties"])
+        for turn, earlier in zip(reversed(self.turns[:-1]), reversed(before), strict=True):
+            own = turn.response_schema["properties"].keys() - later
+            content = {name: value for name, value in content.items() if name not in own}
+            content |= {name: earlier[name] for name in own & earlier.keys()}
+            later |= own
+        return content
+
+    @cached_property
+    def _of_items(self) -> frozenset[str]:
+        """The properties of the items of `many`."""
+        many = self._template.many
+        items = self.turns[-1].response_schema["properties"][many]["items"] if many else {}
+        return frozenset(items.get("properties", ()))
 
     @cached_property
     def _properties(self) -> Mapping[str, Json]:
@@ -362,6 +393,11 @@ class TaskStep:
         if template.has_attempts:
             lineage["attempt"] = ask.attempt
         return Parsed(rows=[{**lineage, **columns}])
+
+
+def _usable(table: Table) -> list[str]:
+    """The columns that prompts can use: others differ from run to run."""
+    return [name for name in table.polars if name not in table.volatile]
 
 
 def questions_of_a_row(template: Template) -> int:

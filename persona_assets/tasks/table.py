@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.errors import WrongKey, did_you_mean
 from persona_assets.ids import Json, canonical_json
 from persona_assets.lake import Column, Parent, Table
 from persona_assets.lake.schemas import ASSET_TABLES, CALL_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS
@@ -48,39 +48,54 @@ def row_schema(template: Template) -> dict[str, Json]:
         schema = turn.response_schema
         found = schema.get("properties")
         if schema.get("type") != "object" or not isinstance(found, dict) or not found:
-            of = f"turn {turn.turn_name}: " if template.turns else ""
-            raise UsageError(f"task {template.name}: {of}response_schema must be of type object and have properties")
+            raise _wrong(template, _schema_of(turn), "must be of type object and have properties")
         properties |= found
-        required |= set(schema.get("required", []))
+        required = (required - found.keys()) | set(schema.get("required", []))  # the last turn that has it counts
     if not template.many:
         return {"properties": properties, "required": sorted(required)}
     items = _items(template, properties)
     shared = {name: part for name, part in properties.items() if name != template.many}
     both = sorted(set(shared) & set(items["properties"]))
     if both:
-        raise UsageError(f"task {template.name}: {both[0]} is a property of the answer and of the items of many")
+        raise _wrong(template, ("many",), f"{both[0]} is a property of the answer and of the items of {template.many}")
     return {
         "properties": {**shared, **items["properties"]},
         "required": sorted((required - {template.many}) | set(items.get("required", []))),
     }
 
 
+def _wrong(template: Template, place: tuple[str | int, ...], said: str) -> WrongKey:
+    return WrongKey(f"task {template.name}", place, said)
+
+
+def _schema_of(turn: Template) -> tuple[str | int, ...]:
+    """Where the response schema of a turn stands in the file."""
+    return ("turns", turn.turn - 1, "response_schema") if turn.turn else ("response_schema",)
+
+
+def _place_of(template: Template, name: str) -> tuple[str | int, ...]:
+    """Where a property of a row stands in the file."""
+    for turn in template.all_turns():
+        properties = turn.response_schema["properties"]
+        if name in properties:
+            return (*_schema_of(turn), "properties", name)
+        if name in properties.get(template.many, {}).get("items", {}).get("properties", {}):
+            return (*_schema_of(turn), "properties", template.many, "items", "properties", name)
+    return ("response_schema",)
+
+
 def _items(template: Template, properties: Mapping[str, Json]) -> Json:
     last = template.all_turns()[-1].response_schema
     lists = [name for name, part in properties.items() if isinstance(part, Mapping) and part.get("type") == "array"]
     if template.many not in last["properties"] or template.many not in lists:
-        raise UsageError(
-            f"task {template.name}: many is {template.many!r}, which is no list of the last turn's response_schema; "
-            f"{did_you_mean(template.many, lists)}"
-        )
+        said = f"{template.many!r} is no list of the {'last turn' if template.turns else 'answer'}"
+        raise _wrong(template, ("many",), f"{said}; {did_you_mean(template.many, lists)}")
     if template.many not in last.get("required", []):
-        raise UsageError(
-            f"task {template.name}: {template.many}, the list of many, must be required in response_schema"
-        )
+        raise _wrong(template, ("many",), f"the list {template.many} must be required in response_schema")
     items = properties[template.many].get("items")
     is_object = isinstance(items, Mapping) and items.get("type") == "object" and items.get("properties")
     if not is_object:
-        raise UsageError(f"task {template.name}: the items of {template.many} must be of type object with properties")
+        raise _wrong(template, ("many",), f"the items of {template.many} must be of type object and have properties")
     return items
 
 
@@ -98,7 +113,8 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
     for name, part in schema["properties"].items():
         if name in taken:
             kind = "a value of over" if name in template.over else "a lineage column"
-            raise UsageError(f"task {template.name}: response property {name!r} is {kind}; name it otherwise")
+            said = f"response property {name!r} is {kind}; name it otherwise"
+            raise _wrong(template, _place_of(template, name), said)
         columns.append(_column(template, name, part, name in schema["required"]))
     return Table(
         template.name,
@@ -110,16 +126,14 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
 
 
 def _read_table(template: Template, tables: Mapping[str, Table]) -> Table:
-    where = f"task {template.name}: reads"
     if template.reads not in tables:
-        raise UsageError(
-            f"{where} {template.reads}, which is not an asset; {did_you_mean(template.reads, list(tables))}"
-        )
+        said = f"{template.reads} is not an asset; {did_you_mean(template.reads, list(tables))}"
+        raise _wrong(template, ("reads",), said)
     read = tables[template.reads]
     if read.partition != "shard":
-        raise UsageError(f"{where} {read.name}, which is partitioned by {read.partition}: only shards can be read")
+        raise _wrong(template, ("reads",), f"{read.name} is partitioned by {read.partition}: only shards can be read")
     if "language" not in read.polars and "language" not in template.over:
-        raise UsageError(f"{where} {read.name}, which has no column language: give `over: {{language: [...]}}`")
+        raise _wrong(template, ("reads",), f"{read.name} has no column language: give `over: {{language: [...]}}`")
     return read
 
 
@@ -151,7 +165,7 @@ def _lineage(template: Template, read: Table) -> tuple[list[Column], tuple[Paren
         if name == "language":
             continue
         if not _COLUMN_NAME.fullmatch(name) or name in columns or name in _LINEAGE:
-            raise UsageError(f"task {template.name}: over: {name!r} cannot be a column; name it otherwise")
+            raise _wrong(template, ("over", name), "cannot be a column; name it otherwise")
         kind = pl.String() if isinstance(next(iter(over.by_label)), str) else pl.Int64()
         columns[name] = Column(name, kind, "Value that was asked with")
     return list(columns.values()), tuple(found)
@@ -159,9 +173,8 @@ def _lineage(template: Template, read: Table) -> tuple[list[Column], tuple[Paren
 
 def _column(template: Template, name: str, part: Json, required: bool) -> Column:
     if not _COLUMN_NAME.fullmatch(name):
-        raise UsageError(
-            f"task {template.name}: response property {name!r} cannot be a column: use lower-case letters, digits and _"
-        )
+        said = f"response property {name!r} cannot be a column: use lower-case letters, digits and _"
+        raise _wrong(template, _place_of(template, name), said)
     kind, nullable = _kind(part)
     fallback = f"{name} of the answer" if kind in _TYPES else f"{name} of the answer, as canonical JSON"
     text = part.get("description", fallback) if isinstance(part, Mapping) else fallback

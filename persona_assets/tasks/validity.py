@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.errors import WrongKey, did_you_mean
 from persona_assets.prompts import Template
 from persona_assets.tasks import rules_content, rules_text
 from persona_assets.tasks.sample import Sample
@@ -57,25 +57,24 @@ def bind(template: Template) -> tuple[Check, ...]:
     Raises:
         UsageError: a rule or an argument is unknown, an argument is missing, or a field is not a response property.
     """
-    return tuple(_bind(template, entry.rule, entry.args) for entry in template.validity)
+    return tuple(_bind(template, number, entry.rule, entry.args) for number, entry in enumerate(template.validity))
 
 
-def _bind(template: Template, name: str, args: dict[str, object]) -> Check:
+def _bind(template: Template, number: int, name: str, args: dict[str, object]) -> Check:
+    of, place = f"task {template.name}", ("validity", number)
     rule = RULES.get(name)
     if rule is None:
-        raise UsageError(f"task {template.name}: unknown validity rule {name}; {did_you_mean(name, RULES)}")
+        raise WrongKey(of, (*place, "rule"), f"unknown validity rule {name}; {did_you_mean(name, RULES)}")
     signature = inspect.signature(rule)
     try:
         signature.bind(None, **args)
     except TypeError as error:
-        raise UsageError(
-            f"task {template.name}: validity rule {name}: {error}; its form is {name}{signature}"
-        ) from error
+        raise WrongKey(of, place, f"validity rule {name}: {error}; its form is {name}{signature}") from error
     properties = row_schema(template)["properties"]
     for key in ("field", "answer_field"):
         if key in args and args[key] not in properties:
-            known = ", ".join(properties)
-            raise UsageError(f"task {template.name}: validity rule {name}: {key} {args[key]!r} is none of {known}")
+            said = f"{args[key]!r} is no property of a row; {did_you_mean(str(args[key]), properties)}"
+            raise WrongKey(of, (*place, "args", key), said)
     return Check(name, partial(rule, **args))
 
 

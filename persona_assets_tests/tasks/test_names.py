@@ -35,5 +35,5 @@ def test_a_name_that_the_catalogue_or_the_lake_uses_is_refused(tmp_path: Path, n
 
 
 def test_a_variable_that_no_task_is_given_is_refused_at_load_time(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"task\.yaml: .*'person' is not there to use; did you mean persona\?"):
+    with pytest.raises(UsageError, match=r"task\.yaml:7: .*'person' is not there to use; did you mean persona\?"):
         load(tmp_path, variable="person")

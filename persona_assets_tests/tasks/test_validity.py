@@ -273,7 +273,7 @@ def test_an_unknown_rule_is_an_error_that_suggests_the_nearest_and_lists_all() -
     [
         ({"rule": "min_words", "args": {"field": "text"}}, "words"),
         ({"rule": "has_number", "args": {"field": "text", "colour": "red"}}, "colour"),
-        ({"rule": "has_number", "args": {"field": "txt"}}, "'txt' is none of text"),
+        ({"rule": "has_number", "args": {"field": "txt"}}, "'txt' is no property of a row; did you mean text"),
     ],
 )
 def test_wrong_arguments_are_errors(rule: dict[str, Any], said: str) -> None:
