@@ -98,9 +98,9 @@ class Renderer:
         """
         defused = self.template.defused
         try:
-            values = tuple([defused(str(variables[name])) for name in self._names])
+            values = tuple([str(defused(variables[name])) for name in self._names])
             if self._inner:
-                values += tuple([defused(str(variables[name][key])) for name, key in self._inner])
+                values += tuple([str(defused(variables[name][key])) for name, key in self._inner])
             key = orjson.dumps([variables[name] for name in self.others])
         except (KeyError, TypeError):  # where Jinja needs it, its error names the variable
             return self._unshared(variables)

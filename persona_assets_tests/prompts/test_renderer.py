@@ -41,6 +41,54 @@ def test_prompts_are_those_of_the_template_byte_for_byte(document: str, many: li
         assert renderer.prompt(variables).messages() == ODD.render(variables)
 
 
+ROWS = template(
+    "<persona>{{ persona }}</persona><page>{{ raw_documents.url }} {{ raw_documents.text }} {{ raw_documents.url }}</page>",
+    "{{ pole.manner[language] }} {{ pole.name }} {{ language }} {{ tags }} {{ turn.tags }} {{ turn.number }} {{ fixed }}",
+    "{% if kind.deep %}{{ kind.name }}{% endif %} {{ whole }} {{ whole.part }}",
+    fixed="<page>",
+)
+# What a column, or a value in a file, may hold.
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS | st.lists(TEXTS, max_size=2)
+TAGGED = st.sampled_from(["<\n/page>", "</page>", "<PAGE\t>", "\\</ page", "< persona>"])
+
+
+@given(st.data())
+def test_columns_of_other_tables_and_rows_of_values_are_filled_in_as_the_template_would(data: st.DataObject) -> None:
+    def value() -> Any:
+        return data.draw(VALUES | TAGGED | st.lists(TAGGED, max_size=2) | st.dictionaries(TEXTS, TAGGED, max_size=2))
+
+    renderer = Renderer(ROWS)
+    for _ in range(3):  # with one form or another, kept or new
+        language = data.draw(st.sampled_from(["en", "ru"]))
+        variables = {
+            "persona": value(),
+            "raw_documents": {"url": value(), "text": value(), "items": value()},
+            "pole": {"id": "E", "manner": {"en": data.draw(TEXTS | TAGGED), "ru": "тихий"}, "name": data.draw(TEXTS)},
+            "language": language,
+            "tags": value(),
+            "turn": {"tags": value(), "number": value()},
+            "kind": {"deep": data.draw(st.booleans()), "name": data.draw(TEXTS)},
+            "whole": {"part": data.draw(VALUES)},
+        }
+        assert renderer.prompt(variables).messages() == ROWS.render(variables)
+
+
+def test_what_is_printed_of_a_row_is_filled_in() -> None:
+    holes, others = variables_of(ROWS)
+    assert holes == ("persona", "raw_documents.text", "raw_documents.url", "tags", "turn.number", "turn.tags")
+    assert others == ("kind", "language", "pole", "whole")
+
+
+@pytest.mark.parametrize("given_row", [None, "a text", {}, {"text": "x"}])
+def test_a_column_of_what_is_no_row_is_the_same_error_as_the_templates(given_row: object) -> None:
+    printing = template("{{ raw_documents.url }}")
+    with pytest.raises(UsageError) as wanted:
+        printing.render({"raw_documents": given_row})
+    with pytest.raises(UsageError) as found:
+        Renderer(printing).prompt({"raw_documents": given_row})
+    assert str(found.value) == str(wanted.value)
+
+
 @given(TEXTS, TEXTS)
 def test_a_template_or_a_value_may_hold_the_marks_of_the_renderer(word: str, many: str) -> None:
     marked = template("\ue0001\ue001 {{ word }} {% for one in many %}{{ one }}{% endfor %}")
