@@ -110,9 +110,9 @@ def frame(numbers: np.ndarray, language: np.ndarray, parts: list[pl.Series], now
 def write_documents(folder: str, count: int, seed: int, longest: int = MOST_PARAGRAPHS) -> dict[str, float]:
     """Write one shard of `raw_documents`; the spread of its lengths in characters."""
     lengths = []
-    with Lake(folder).writer(RAW_DOCUMENTS, SHARD, "bench") as writer:
+    with Lake(folder).partition(RAW_DOCUMENTS, SHARD, "bench") as part:
         for made in documents(count, seed, longest):
-            writer.append(made)
+            part.rows.append(made)
             lengths.append(made["characters"])
     characters = pl.concat(lengths)
     quantiles = {"p5": 0.05, "median": 0.5, "p95": 0.95}

@@ -54,6 +54,9 @@ class Ask:
 
     def stored_fill(self) -> dict[str, Json]:
         """What a call keeps of it: its values, and the rows that it is about by table."""
+        if len(self.about) == 1:
+            [(table, row_id)] = self.about
+            return {**self.fill, "about": {table: [row_id]}}
         if not self.about:
             return dict(self.fill)
         about: dict[str, list[str]] = {}

@@ -1,6 +1,6 @@
 """Questions: a step's asks with the id of their call and, where it has to be made, their prompt."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
@@ -11,7 +11,7 @@ from persona_assets.steps.answers import repair_messages
 from persona_assets.steps.model import Answered, Ask, Step
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes twice as long, for each of millions
 class Answer:
     """A turn's answer that fits its schema: the call, and its value."""
 
@@ -23,7 +23,8 @@ class Answer:
 class Question:
     """One question of one turn and the id of its call.
 
-    Repairs, and turns after the first, hold their messages; another's are rendered when they are needed.
+    Repairs, and turns after the first, hold their messages as `given`; those of what an ask begins with are rendered
+    when they are needed.
     """
 
     ask: Ask
@@ -32,18 +33,9 @@ class Question:
     given: list[Message] | None = None
     claim: int = 0  # number of the claim that it is asked under
     before: tuple[Answer, ...] = ()  # the turns before
+    turn: int = 0  # which turn, from 0: as many as there are before it
     repairs: str = ""  # the call that it repairs
     problem: str = ""  # what was wrong with its answer
-
-    @property
-    def turn(self) -> int:
-        """Which turn, from 0."""
-        return len(self.before)
-
-    @property
-    def is_first(self) -> bool:
-        """Whether it is what an ask begins with: of the first turn, and no repair."""
-        return self.given is None
 
     def fill(self) -> dict[str, Json]:
         """What its call keeps beside the template, enough to render it again."""
@@ -92,9 +84,9 @@ class Questions:
 
     def next(self, question: Question, answer: Answer) -> Question | None:
         """The question of the next turn, once this one has an answer that fits; None where it was the last."""
-        before = (*question.before, answer)
-        if len(before) == len(self.voices):
+        if len(question.before) + 1 == len(self.voices):
             return None
+        before = (*question.before, answer)
         template = self.voices[len(before)].template
         messages = template.render(self.step.variables(question.ask, [one.value for one in before]))
         if template.history:
@@ -118,7 +110,7 @@ class Questions:
         voice = self.voices[len(before)]
         schema = voice.template.asked_schema
         key = call_key(messages, schema, voice.identity, voice.sampling, ask.attempt)
-        return Question(ask, key, given=messages, before=before)
+        return Question(ask, key, given=messages, before=before, turn=len(before))
 
     def _suffix(self, attempt: int) -> bytes:
         """What follows the messages in the canonical JSON that a call's key is the digest of, as in `call_key`."""
@@ -132,13 +124,3 @@ class Questions:
         ]
         self._suffixes[attempt] = b"," + canonical_json(rest)[1:]
         return self._suffixes[attempt]
-
-
-def history_of(step: Step, ask: Ask, before: Sequence[tuple[list[Message], Answer]]) -> list[Message]:
-    """The messages of the turn after `before`, which has each turn's own messages and its answer."""
-    template = step.turns[len(before)]
-    messages = template.render(step.variables(ask, [answer.value for _, answer in before]))
-    if not (template.history and before):
-        return messages
-    asked, answer = before[-1]
-    return [*asked, Message(role="assistant", content=answer.call.answer), *messages]

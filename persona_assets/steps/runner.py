@@ -251,7 +251,7 @@ class StepRunner:
 
     def _ask(self, questions: Sequence[Question]) -> Iterator[Request]:
         for at, question in enumerate(questions):
-            if question.is_first:
+            if question.given is None:
                 yield from self._follow_ups(0)
             if not self.turns.claims.intact():
                 self.context.check_lease(self.step.table, self.shard, stood_still=True)
@@ -274,7 +274,7 @@ class StepRunner:
         attempt, sampling = question.ask.attempt, voice.sampling
         if attempt:
             sampling = replace(sampling, seed=sampling.seed + attempt)
-        if not question.is_first:
+        if question.given is not None:
             self._followed.add(question.call_id)
         messages, template = self.questions.messages(question), voice.template
         return Request(question.call_id, messages, template.asked_schema, sampling, template)
@@ -285,7 +285,7 @@ class StepRunner:
             asked = 0
             for result in results:
                 question = self.flight.asked[result.call_id]
-                asked += question.is_first
+                asked += question.given is None
                 self.report.faults.update(result.faults)
                 if isinstance(result, Failure):
                     self.report.faults[result.reason] += 1
@@ -328,47 +328,50 @@ class StepRunner:
         if not answered:
             self.budget.settle(ended, 0, 0, 0.0)
             return
+        by_turn: dict[int, list[tuple[Question, Completion]]] = {}
+        for one in answered:
+            by_turn.setdefault(len(one[0].before), []).append(one)
+        frame = pl.concat([self._calls(turn, some) for turn, some in by_turn.items()])
+        self.ledger.store_frame(self._template, self.shard, frame)
+        self._count(frame, ended)
+
+    def _calls(self, turn: int, answered: Sequence[tuple[Question, Completion]]) -> pl.DataFrame:
+        """Answers of one turn as the ledger keeps them."""
         asked = [question for question, _ in answered]
         given = [completion for _, completion in answered]
-        voices = [self.questions.voices[question.turn] for question in asked]
-        settings = [self._settings[question.turn] for question in asked]
-        templates = [
-            repair_template(question.turn) if question.repairs else voice.template
-            for question, voice in zip(asked, voices, strict=True)
-        ]
+        voice, settings, repair = self.questions.voices[turn], self._settings[turn], repair_template(turn)
+        templates = [repair if question.repairs else voice.template for question in asked]
         tokens_in = pl.Series([completion.tokens_in for completion in given], dtype=pl.Int64)
         tokens_out = pl.Series([completion.tokens_out for completion in given], dtype=pl.Int64)
-        prices_in, prices_out = pl.Series([s.price_in for s in settings]), pl.Series([s.price_out for s in settings])
         cells: dict[str, Any] = {
             "call_id": [question.call_id for question in asked],
             "template": [template.name for template in templates],
             "template_version": [template.version for template in templates],
             "template_digest": [template.digest for template in templates],
             "fill": [orjson.dumps(question.fill(), option=orjson.OPT_SORT_KEYS).decode() for question in asked],
-            "model": [voice.identity.model for voice in voices],
-            "model_revision": [voice.identity.revision for voice in voices],
-            "sampling": [self._samplings[question.turn] for question in asked],
             "attempt": [question.ask.attempt for question in asked],
             "answer": [completion.text for completion in given],
             "finish_reason": [completion.finish_reason for completion in given],
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
             "latency_s": [completion.latency_s for completion in given],
-            "cost": (tokens_in * prices_in + tokens_out * prices_out) / 1e6,
+            "cost": (tokens_in * settings.price_in + tokens_out * settings.price_out) / 1e6,
             "retries": [completion.retries for completion in given],
             "faults": [",".join(completion.faults) for completion in given],
         }
         same = {
             "asset": self.step.table.name,
             "shard": self.shard,
+            "model": voice.identity.model,
+            "model_revision": voice.identity.revision,
+            "sampling": self._samplings[turn],
             "run_id": self.context.run_id,
             "created_at": datetime.now(UTC),
         }
         dtypes = CALLS.polars
         frame = pl.DataFrame([pl.Series(name, values, dtypes[name]) for name, values in cells.items()])
         frame = frame.with_columns(pl.lit(value, dtypes[name]).alias(name) for name, value in same.items())
-        self.ledger.store_frame(self._template, self.shard, frame.select(dtypes.names()))
-        self._count(frame, ended)
+        return frame.select(dtypes.names())
 
     def _count(self, stored: pl.DataFrame, ended: int) -> None:
         tokens_in, tokens_out = int(stored["tokens_in"].sum()), int(stored["tokens_out"].sum())
@@ -400,13 +403,16 @@ class StepRunner:
 
     def _outcomes(self, questions: Sequence[Question], answers: Mapping[str, Answered]) -> Iterator[Outcome]:
         """What became of these first questions, in order; `answers` are to them. One turn of all after the other."""
+        if len(self._lanes) == 1:
+            for question, read in zip(questions, self._read(questions, answers), strict=True):
+                yield self._ended(question, read)
+            return
         ended: dict[int, Outcome] = {}
         waiting = list(enumerate(questions))
         while waiting:
             following = []
-            for (place, question), read in zip(
-                waiting, self._read([question for _, question in waiting], answers), strict=True
-            ):
+            found = self._read([question for _, question in waiting], answers)
+            for (place, question), read in zip(waiting, found, strict=True):
                 further = self.questions.next(question, read) if isinstance(read, Answer) else None
                 if further:
                     following.append((place, further))
@@ -417,19 +423,19 @@ class StepRunner:
         yield from map(ended.__getitem__, range(len(questions)))
 
     def _ended(self, question: Question, read: "Answer | _Unread") -> Outcome:
-        before = tuple([answer.call for answer in question.before])
+        before = tuple([answer.call for answer in question.before]) if question.before else ()
         if isinstance(read, _Unread):
             return Outcome(question.ask, read.call, read.parsed, before)
-        values = [answer.value for answer in question.before]
+        values = [answer.value for answer in question.before] if question.before else ()
         return Outcome(question.ask, read.call, self.step.parse(question.ask, read.value, values), before)
 
     def _read(self, questions: Sequence[Question], answers: Mapping[str, Answered]) -> "Iterator[Answer | _Unread]":
-        """The answer to each question that fits its schema, repaired where need be, or why there is none."""
+        """The answer to each question of one turn that fits its schema, maybe repaired, or why there is none."""
+        template = self.questions.voices[questions[0].turn].template
         found: list[tuple[Question, Answered | None, Json, str]] = []
         repairs: dict[str, Question] = {}
         for question in questions:
             call = answers.get(question.call_id)
-            template = self.questions.voices[question.turn].template
             value, problem = read_answer(call.answer, template) if call else (None, "")
             if call and problem and repairable(template, call.finish_reason):
                 repairs[question.call_id] = self.questions.repair_of(question, call.answer, problem)
@@ -439,7 +445,7 @@ class StepRunner:
             repair = repairs.get(question.call_id)
             if repair and (better := mended.get(repair.call_id)):
                 call = better
-                value, problem = read_answer(call.answer, self.questions.voices[question.turn].template)
+                value, problem = read_answer(call.answer, template)
             elif repair and self._may_pass(repair):
                 yield _Unread(call, self._unanswered(repair))
                 continue
@@ -500,7 +506,7 @@ def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def _first(questions: Iterable[Question]) -> int:
     """How many of these are what an ask begins with."""
-    return sum(question.is_first for question in questions)
+    return sum(question.given is None for question in questions)
 
 
 def _parents(asks: Sequence[Ask]) -> bytes:

@@ -18,6 +18,7 @@ from persona_assets.steps import budget, runner
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.runner import Context, StepRunner, write_outcomes
 from persona_assets_tests.engines.tiny import TinyStep, asks, settings
+from persona_assets_tests.steps import talks
 
 TIMING = Timing(beat_s=0.05, stale_s=2.0, poll_s=0.05)
 BUDGET = 3  # a run's exit code
@@ -32,7 +33,10 @@ class Worker:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def begin(self, lake: Lake, url: str, name: str, first: int, count: int, **values: Any) -> None:
-        """A run over the documents from `first` on, in a shard of its own; its key at the server is its name."""
+        """A run over the documents from `first` on, in a shard of its own; its key at the server is its name.
+
+        With `talks` each is a talk of four turns.
+        """
         assert self.process.stdin
         self.process.stdin.write(orjson.dumps([lake.root, url, name, first, count, values]) + b"\n")
         self.process.stdin.flush()
@@ -67,11 +71,12 @@ class Workers:
 
 def _run(root: str, url: str, name: str, first: int, count: int, values: dict[str, Any]) -> int:
     budget.AT_ONCE = values.pop("at_once", AT_ONCE)
+    talking = values.pop("talks", False)
     chosen = settings(url, api_key=name, **values)
     context = Context(Lake(root), chosen, OpenAIEngine(chosen), name)
-    runner = StepRunner(TinyStep(), context, f"d.{name}")
+    runner = StepRunner(talks.STEP if talking else TinyStep(), context, f"d.{name}")
     try:
-        write_outcomes(runner, runner.run(lambda: asks(count, first)))
+        write_outcomes(runner, runner.run(lambda: (talks.asks if talking else asks)(count, first)))
     except BudgetReached:
         return BUDGET
     return 0
