@@ -40,6 +40,7 @@ from persona_assets.lake.store import Draft, RejectsWriter, file_digest
 from persona_assets.ledger.index import is_of_the_system
 from persona_assets.ledger.ledger import CORRUPT
 from persona_assets.ledger.part_files import columns_of, rename_columns
+from persona_assets.progress import Stages
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 
@@ -48,7 +49,6 @@ ASIDE = "damaged"  # folder of files that cannot be used
 _SUPPORT = (SHARD_FILES, CONTENT_DIGESTS)
 _WITHOUT_REJECTS = frozenset({SHARD_FILES.name, CONTENT_DIGESTS.name, PERSONA_SURVIVORS.name})
 _CHANGED = "changed since"  # in place of a content digest: what was read is not what is there now
-Progress = Callable[[str, int, int], None]  # told what is being done, how many are done, and of how many
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def is_old(lake: Lake) -> bool:
     return bool(lake.fs.exists(f"{lake.root}/{OLD_FOLDER}"))
 
 
-def migrate(lake: Lake, settings: Settings, progress: Progress = lambda *_: None) -> Migration:
+def migrate(lake: Lake, settings: Settings, progress: Stages = lambda *_: None) -> Migration:
     """Bring a lake up to format 2. No other run may use it meanwhile.
 
     A lake of format 2 is left as it is, but for parts of the ledger that were restored from a backup of format 1.
@@ -107,7 +107,7 @@ def migrate(lake: Lake, settings: Settings, progress: Progress = lambda *_: None
 
 
 class _Migrator:
-    def __init__(self, lake: Lake, settings: Settings, progress: Progress) -> None:
+    def __init__(self, lake: Lake, settings: Settings, progress: Stages) -> None:
         self.lake, self.settings, self.progress = lake, settings, progress
         self.done = Migration()
         self.state = LakeState(lake, settings)

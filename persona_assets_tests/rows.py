@@ -9,8 +9,9 @@ from persona_assets.engines.offline import OfflineEngine
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import CALLS, REJECTED
 from persona_assets.lake.store import Draft
+from persona_assets.progress import Progress
 from persona_assets.settings import Settings
-from persona_assets.steps.model import Context, Progress
+from persona_assets.steps.model import Context
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SHARD = "d.0000"

@@ -18,7 +18,9 @@ from persona_assets_tests.versions import (
 )
 
 # What carries rows and shapes none of their values, or is in a recipe by itself (the schemas).
-CARRIERS = {"errors", "settings", "lake"} | {f"lake.{path.stem}" for path in path_of("lake").parent.glob("*.py")}
+CARRIERS = {"errors", "progress", "settings", "lake"} | {
+    f"lake.{path.stem}" for path in path_of("lake").parent.glob("*.py")
+}
 HANDED_ON = {"dedup.publish"}  # by dedup.run, which does not use it
 OF_ASKING = {
     *("engines.select", "ledger.ledger", "prompts"),

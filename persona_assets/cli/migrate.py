@@ -21,7 +21,7 @@ from persona_assets.settings import Settings
 if TYPE_CHECKING:
     from persona_assets.defs.report import Reported
     from persona_assets.migrate import Migration
-    from persona_assets.migrate import Progress as Told
+    from persona_assets.progress import Stages
 
 SHOWN = 20  # partitions that the next run makes, named on a terminal
 
@@ -47,7 +47,7 @@ def show_migration(settings: Settings, *, only_report: bool, as_json: bool) -> N
     _say(f"Dagster was told of {reported.told:,} partitions; {reported.known:,} it knew.")
 
 
-def _report(settings: Settings, told: "Told") -> "Reported":
+def _report(settings: Settings, told: "Stages") -> "Reported":
     from persona_assets.defs.launch import project_instance
     from persona_assets.defs.report import report_lake
     from persona_assets.state import LakeState
@@ -85,17 +85,17 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _progress() -> "Iterator[Told]":
+def _progress() -> "Iterator[Stages]":
     """A bar, or a log line every ten seconds where there is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     state = {"logged": time.monotonic()}
     with Progress(*columns, console=err, disable=not LIVE, transient=True) as bar:
         task = bar.add_task("", total=None)
 
-        def told(what: str, number: int, total: int) -> None:
-            bar.update(task, description=what, completed=number, total=total)
+        def told(stage: str, done: int, total: int | None) -> None:
+            bar.update(task, description=stage, completed=done, total=total)
             if not LIVE and time.monotonic() - state["logged"] > LOG_EVERY_S:
                 state["logged"] = time.monotonic()
-                err.print(f"{what}: {number:,} of {total:,}", markup=False, highlight=False, soft_wrap=True)
+                err.print(f"{stage}: {done:,} of {total or 0:,}", markup=False, highlight=False, soft_wrap=True)
 
         yield told

@@ -34,10 +34,10 @@ from persona_assets.steps.latency import Latency
 
 if TYPE_CHECKING:
     from persona_assets.dedup.file import Outcome
-    from persona_assets.dedup.file import Progress as RowProgress
     from persona_assets.defs.launch import Materialised, RunOutcome, Wanted
+    from persona_assets.progress import Progress as Told
+    from persona_assets.progress import Stages
     from persona_assets.state import LakeState
-    from persona_assets.steps.runner import Progress as Told
 
 LOG_EVERY_S = 10.0
 OUTCOME_BAR = 24  # characters of the longest bar of the funnel
@@ -400,7 +400,7 @@ def show_audit(settings: Settings, row_id: str, *, as_json: bool, html: Path | N
 
 
 @contextmanager
-def row_progress(*, encoding: bool = False) -> Iterator["RowProgress"]:
+def row_progress(*, encoding: bool = False) -> Iterator["Stages"]:
     """Gives what is told of rows done, stage by stage: a bar, or log lines where there is no terminal.
 
     `encoding`: whether embeddings are made, which is said in advance where it takes long.

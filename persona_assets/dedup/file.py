@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,7 @@ from persona_assets.dedup.survivors import METHODS
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake
 from persona_assets.lake.vectors import VectorCache
+from persona_assets.progress import Stages
 
 OUT_KINDS, REPORT_KINDS = (".parquet", ".jsonl"), (".html", ".md")
 ID_DIGITS = 12  # of a row's number where it stands for the row's id, so that ids sort as numbers do
@@ -49,13 +50,6 @@ VERDICTS = pa.schema(
 )
 # Errors of the operating system that a place to write to is to blame for.
 WRITE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
-
-
-class Progress(Protocol):
-    """Told how many rows of how many (None: not known yet) a stage has done."""
-
-    def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Absolute numbers, not what is new."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,7 @@ class Outcome:
         }
 
 
-def dedup_file(job: Job, progress: Progress | None = None) -> Outcome:
+def dedup_file(job: Job, progress: Stages | None = None) -> Outcome:
     """Compare the rows of a file, and write what the job asks for: whole, or not at all.
 
     Raises:
@@ -200,7 +194,7 @@ def _beside(place: Path) -> Iterator[Path]:
 class _Comparing:
     """One pass over the texts of a file."""
 
-    def __init__(self, job: Job, source: Source, scratch: Path, tell: Progress) -> None:
+    def __init__(self, job: Job, source: Source, scratch: Path, tell: Stages) -> None:
         self.job, self.source, self.scratch, self.tell = job, source, scratch, tell
         self.decided = self.encoded = 0  # rows of finished parts; of the part at hand
         semantic = self._semantic(job.semantic) if job.semantic is not None else None
@@ -359,7 +353,7 @@ def _added(verdicts: pa.Table, start: int, rows: int) -> pl.DataFrame:
     )
 
 
-def _write(source: Source, verdicts: pa.Table, place: Path, tell: Progress) -> None:
+def _write(source: Source, verdicts: pa.Table, place: Path, tell: Stages) -> None:
     """All rows of the file with what was decided about them.
 
     Raises:

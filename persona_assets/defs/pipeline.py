@@ -12,9 +12,10 @@ import dagster as dg
 from persona_assets.engines.select import Engines
 from persona_assets.lake import Lake
 from persona_assets.lake.format import open_lake
+from persona_assets.progress import Progress
 from persona_assets.settings import Settings, load_settings
 from persona_assets.steps.budget import Spent
-from persona_assets.steps.runner import Context, Progress
+from persona_assets.steps.runner import Context
 
 Listener = Callable[[str, str], Progress]  # told asset and partitions of a step that starts, gives its progress
 # Set by the command line, whose runs are in its own process and thread; elsewhere progress goes to the run's log.

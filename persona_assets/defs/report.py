@@ -1,6 +1,6 @@
 """Tells a Dagster instance what a lake holds: for a lake that was migrated, and an instance that is new or was lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dagster as dg
@@ -10,9 +10,8 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from persona_assets.defs.partitions import partition_key, register
 from persona_assets.graph import Asset
 from persona_assets.lake.records import Record
+from persona_assets.progress import Stages
 from persona_assets.state import LakeState
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Reported:
     known: int
 
 
-def report_lake(instance: DagsterInstance, state: LakeState, progress: Progress = lambda *_: None) -> Reported:
+def report_lake(instance: DagsterInstance, state: LakeState, progress: Stages = lambda *_: None) -> Reported:
     """Log a materialisation, without a run, of each partition that the instance does not know as the lake has it.
 
     Partitions that did not pass their gates are left out, so that they show as missing.

@@ -35,7 +35,6 @@ _NAME = re.compile(r"part-([0-9a-f]{32})\.parquet")
 logger = logging.getLogger(__name__)
 
 Half = NDArray[np.float16]
-Progress = Callable[[int], None]
 
 
 class VectorCache:
@@ -52,7 +51,9 @@ class VectorCache:
         """The parts of a shard that exist, sorted."""
         return sorted(self.lake.fs.glob(f"{self._folder(shard)}/part-*.parquet"))
 
-    def vectors(self, personas: pl.DataFrame, progress: Progress | None = None) -> tuple[NDArray[np.bool_], Half]:
+    def vectors(
+        self, personas: pl.DataFrame, progress: Callable[[int], None] | None = None
+    ) -> tuple[NDArray[np.bool_], Half]:
         """Whether the encoder knows each text, shape (n,), and the vectors of those it knows, shape (m, dimension).
 
         `personas` has persona_id (unique), shard and text; the vectors are in its order. What is not in the cache is
@@ -79,7 +80,7 @@ class VectorCache:
         for block in self._read(shard, ends):
             yield block.select("persona_id", "vector", settled=settled)
 
-    def _of_shard(self, personas: pl.DataFrame, progress: Progress | None) -> pl.DataFrame:
+    def _of_shard(self, personas: pl.DataFrame, progress: Callable[[int], None] | None) -> pl.DataFrame:
         """Place and vector of the shard's personas that the encoder knows."""
         shard = personas["shard"][0]
         cached = self._find(shard, personas.select("persona_id"))
@@ -158,7 +159,7 @@ class VectorCache:
 
     # Writing
 
-    def _add(self, shard: str, personas: pl.DataFrame, progress: Progress | None) -> None:
+    def _add(self, shard: str, personas: pl.DataFrame, progress: Callable[[int], None] | None) -> None:
         shares = self.encoder.unknown_share(personas["text"].to_list())
         known = pl.Series(shares <= np.float32(self.max_unknown))
         rows = personas.select("persona_id").with_columns(unknown_share=pl.Series(shares, dtype=pl.Float32))

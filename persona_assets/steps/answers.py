@@ -84,18 +84,24 @@ def parse_call(step: Step, ask: Ask, call: Answered, before: Sequence[Json] = ()
 
     `before` are the answers to the turns before it.
     """
-    value, problem = read_answer(call.answer, step.turns[len(before)])
-    return refused(call, problem) if problem else step.parse(ask, value, before)
+    template = step.turns[len(before)]
+    value, problem = read_answer(call.answer, template)
+    return refused(template, call, problem) if problem else step.parse(ask, value, before)
 
 
-def refused(call: Answered, problem: str) -> Parsed:
+def refused(template: Template, call: Answered, problem: str) -> Parsed:
     """The reject of a question whose answer cannot be read: `truncated`, `refused` or `parse_failure`."""
     reason = UNUSABLE.get(call.finish_reason, "parse_failure")
     if reason == "truncated":
-        return Parsed(rejects=[Reject(reason, f"cut at {call.tokens_out} tokens; {problem}")])
+        return set_aside(template, reason, f"cut at {call.tokens_out} tokens; {problem}")
     if reason == "refused":
-        return Parsed(rejects=[Reject(reason, f"{call.finish_reason}: {call.answer[:_SHOWN]}")])
-    return Parsed(rejects=[Reject(reason, problem)])
+        return set_aside(template, reason, f"{call.finish_reason}: {call.answer[:_SHOWN]}")
+    return set_aside(template, reason, problem)
+
+
+def set_aside(template: Template, reason: str, detail: str) -> Parsed:
+    """The reject of a question as a whole; where there are several turns, it names the one that went wrong."""
+    return Parsed(rejects=[Reject(reason, f"turn {template.turn_name}: {detail}" if template.turns else detail)])
 
 
 def repair_template(turn: int) -> Template:

@@ -16,6 +16,7 @@ from persona_assets.lake.heartbeat import Holder
 from persona_assets.lake.leases import Lease, hold
 from persona_assets.lake.store import Making, PartitionWriter, Turn
 from persona_assets.ledger.ledger import Ledger
+from persona_assets.progress import Progress
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.budget import Budget, Spent, today_of
@@ -160,17 +161,6 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)  # tries that failed, by reason, whatever came after
     latency: Latency = field(default_factory=Latency)
     extra: dict[str, Any] = field(default_factory=dict)
-
-
-class Progress(Protocol):
-    """Told how many more questions are done, maybe from a thread of the engine; `total`, where given, starts anew.
-
-    `note` is what else there is to say of the run so far: calls in flight, tokens a second, faults, cost.
-    """
-
-    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
-        """Count `done` more."""
-        ...
 
 
 class AlreadyMade(PersonaAssetsError):

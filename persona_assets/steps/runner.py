@@ -40,10 +40,11 @@ from persona_assets.steps.answers import (
     repair_messages,
     repair_template,
     repairable,
+    set_aside,
 )
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.in_flight import Flight
-from persona_assets.steps.model import Answered, Ask, Context, Outcome, Parsed, Progress, Reject, Report, Step
+from persona_assets.steps.model import Answered, Ask, Context, Outcome, Parsed, Reject, Report, Step
 from persona_assets.steps.outcomes import outcome_frames
 from persona_assets.steps.questions import Answer, Question, Questions, Voice
 from persona_assets.steps.turns import Turns
@@ -55,7 +56,6 @@ __all__ = [
     "Context",
     "Outcome",
     "Parsed",
-    "Progress",
     "Reject",
     "Report",
     "Step",
@@ -452,7 +452,7 @@ class StepRunner:
             if call is None:
                 yield _Unread(None, self._unanswered(question))
             elif problem:
-                yield _Unread(call, refused(call, problem))
+                yield _Unread(call, refused(template, call, problem))
             else:
                 yield Answer(call, value)
 
@@ -481,7 +481,7 @@ class StepRunner:
     def _unanswered(self, question: Question) -> Parsed:
         failure = self.flight.failed.get(question.call_id)
         reason, detail = (failure.reason, failure.detail) if failure else (NO_ANSWER, "the engine gave no result")
-        return Parsed(rejects=[Reject(fault_reject(reason), detail)])
+        return set_aside(self.questions.voices[question.turn].template, fault_reject(reason), detail)
 
 
 def write_outcomes(runner: StepRunner, outcomes: Iterable[Outcome]) -> Report:

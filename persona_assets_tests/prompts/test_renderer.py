@@ -42,8 +42,10 @@ def test_prompts_are_those_of_the_template_byte_for_byte(document: str, many: li
 
 
 ROWS = template(
-    "<persona>{{ persona }}</persona><page>{{ raw_documents.url }} {{ raw_documents.text }} {{ raw_documents.url }}</page>",
-    "{{ pole.manner[language] }} {{ pole.name }} {{ language }} {{ tags }} {{ turn.tags }} {{ turn.number }} {{ fixed }}",
+    "<persona>{{ persona }}</persona>"
+    "<page>{{ raw_documents.url }} {{ raw_documents.text }} {{ raw_documents.url }}</page>",
+    "{{ pole.manner[language] }} {{ pole.name }} {{ language }} "
+    "{{ tags }} {{ turn.tags }} {{ turn.number }} {{ fixed }}",
     "{% if kind.deep %}{{ kind.name }}{% endif %} {{ whole }} {{ whole.part }}",
     fixed="<page>",
 )
