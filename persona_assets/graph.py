@@ -24,6 +24,7 @@ from persona_assets.lake.schemas import (
     EXPANDED_PERSONAS,
     EXTRACTED_PERSONAS,
     FILTERED_PERSONAS,
+    NO_ARGUMENTS,
     PERSONA_SURVIVORS,
     RAW_DOCUMENTS,
 )
@@ -183,6 +184,7 @@ class Asset:
         return {
             "checks": {check: digest(sql_text(f"checks/{check}").encode()) for check in gate_names(self.table)},
             "thresholds": settings.model_dump(mode="json", include=set(self.gate_settings)),
+            **({"arguments": self.table.gate_arguments} if self.table.gate_arguments != NO_ARGUMENTS else {}),
         }
 
 

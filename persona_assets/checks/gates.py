@@ -296,6 +296,7 @@ def _set_variables(connection: duckdb.DuckDBPyConnection, table: Table, settings
         "max_parse_failure_rate": settings.max_parse_failure_rate,
         "min_language_share": settings.min_language_share,
         "lexical_threshold": settings.lexical_threshold,
+        **orjson.loads(table.gate_arguments),
     }
     for name, value in values.items():
         connection.execute(f"SET VARIABLE {name} = $value", {"value": value})

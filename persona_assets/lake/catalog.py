@@ -131,11 +131,17 @@ def _links(assets: Sequence[Table]) -> str:
     return _union(
         f"SELECT {literal(table.name)} AS asset, {identifier(table.key)} AS id, "
         f"{_each(table, origin.column)} AS parent_id, "
-        f"{'call_id' if table.generated and origin.column != table.key else 'NULL'} AS call_id "
-        f"FROM {identifier(table.name)}"
+        f"{_call_of(table, origin)} FROM {identifier(table.name)}"
         for table in assets
         for origin in table.origins
     )
+
+
+def _call_of(table: Table, origin: Parent) -> str:
+    """The call that gave a row, and those of all its turns."""
+    if not table.generated or origin.column == table.key:
+        return "NULL AS call_id, NULL::VARCHAR[] AS call_ids"
+    return f"call_id, {'call_ids' if 'call_ids' in table.polars else '[call_id]'} AS call_ids"
 
 
 def _ids(assets: Sequence[Table]) -> str:

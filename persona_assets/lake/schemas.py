@@ -6,6 +6,7 @@ from functools import cached_property
 import polars as pl
 
 UTC = pl.Datetime("us", "UTC")
+NO_ARGUMENTS = "{}"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Table:
     partition: str = "shard"
     accounts_for: str | None = None
     gates: tuple[str, ...] = ()  # checks beside those that follow from the columns
+    gate_arguments: str = NO_ARGUMENTS  # JSON: variables of their SQL that the table sets, by name
     volatile: tuple[str, ...] = field(default=("run_id", "created_at"))
 
     @cached_property

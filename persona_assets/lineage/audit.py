@@ -1,7 +1,7 @@
 """The audit: from a row up to its crawl records, every link verified (data contract 3 and 4)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -189,8 +189,7 @@ class _Auditor:
         if call is None:
             node.verifications.append(unverified("row_parses_again", "its call is gone"))
             return
-        question_id = found.row.get("question_id") or (found.row["row_id"] if found.table is REJECTED else "")
-        node.call, prompt = self.calls.record(call, parent, question_id)
+        node.call, prompt = self.calls.record(call, parent, *_asked(found))
         if prompt is None:
             node.verifications.append(unverified("row_parses_again", "its prompt does not render"))
         else:
@@ -213,10 +212,16 @@ class _Auditor:
         answered, parent_id = pl.col("call_id") == node.id, parent.row[parent.table.key]
         for row in self.finder.near(table, answered, found.partition):
             if any(parent_id in _ids(row.row[origin.column]) for origin in table.origins):
-                node.verifications += self.calls.row_parses(row, node.call, prompt)
+                node.verifications += self._parses(found, parent, row, prompt, self.calls.row_parses)
         for reject in self.finder.rejects(answered & (pl.col("asset") == table.name), found.partition):
             if reject.row["parent_id"] == parent_id:
-                node.verifications += self.calls.reject_parses(reject, node.call, prompt)
+                node.verifications += self._parses(found, parent, reject, prompt, self.calls.reject_parses)
+
+    def _parses(self, call: Found, parent: Found, row: Found, prompt: Prompt, parses: Parses) -> list[Verification]:
+        """Whether the answer of a call gives a row, or refuses it; of several questions that share it, of the row's."""
+        question_id, before = _asked(row)
+        record, own = self.calls.record(call, parent, question_id, before)
+        return parses(row, record, own or prompt)
 
     def _asked_about(self, found: Found) -> tuple[Found | None, str]:
         """The row that a call was about, or why it cannot be told."""
@@ -246,6 +251,13 @@ class _Auditor:
             node.verifications.append(unverified("row_parses_again", "no answer of a model was involved"))
         else:
             self._generated(node, found, parent, self.calls.reject_parses)
+
+
+def _asked(found: Found) -> tuple[str, Sequence[str]]:
+    """The question that a row answers, and the calls of the turns before its own; empty where it does not tell."""
+    row = found.row
+    question_id = row["row_id"] if found.table is REJECTED else row.get("question_id")
+    return question_id or "", (row.get("call_ids") or [])[:-1]
 
 
 def _ids(value: str | list[str] | None) -> list[str]:

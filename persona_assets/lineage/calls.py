@@ -1,7 +1,7 @@
 """The audit of one call: its prompt renders again, its key recomputes, its answer parses into the row again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +10,11 @@ from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.schemas import RUN_COLUMNS
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage.find import Finder, Found
-from persona_assets.lineage.model import CallRecord, Verification, failed, unverified, verdict
+from persona_assets.lineage.model import CallRecord, Status, Verification, failed, unverified, verdict
 from persona_assets.lineage.steps import Asked, Steps, ask_again, asked_row
 from persona_assets.lineage.verify import Seals, differences
 from persona_assets.prompts import Message, Template
+from persona_assets.steps.model import Step, refs_of
 from persona_assets.steps.questions import Answer
 from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call, read_answer
 
@@ -36,6 +37,16 @@ class Prompt:
     asked: tuple[Message, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What is known of the question that a call was made for: the row, its id, the calls of the turns before, its turn."""
+
+    parent: Found | None
+    question_id: str = ""
+    before: tuple[str, ...] = ()
+    turn: int | None = None
+
+
 class CallAuditor:
     """Audits the calls of one lake."""
 
@@ -44,16 +55,23 @@ class CallAuditor:
         self.finder, self.steps, self.seals = finder, steps, seals
         self.ledger = Ledger(finder.lake)
 
-    def record(self, found: Found, parent: Found | None, question_id: str = "") -> tuple[CallRecord, Prompt | None]:
+    def record(
+        self, found: Found, parent: Found | None, question_id: str = "", before: Sequence[str] = ()
+    ) -> tuple[CallRecord, Prompt | None]:
         """The call with its verifications, and its prompt where it renders.
 
-        `parent` is the row that it asked about, `question_id` the question where it is known.
+        `parent` is the row that it asked about, `question_id` the question and `before` the calls of the turns before
+        it, where they are known. Where not, they are those that the call names: those of the first question that it
+        was made for, as others may share a turn that shows no history.
         """
+        return self._record(found, _About(parent, question_id, tuple(before)))
+
+    def _record(self, found: Found, about: "_About") -> tuple[CallRecord, Prompt | None]:
         row = found.row
         record = CallRecord(row["call_id"], row, self.seals.relative(found.path))
         record.verifications.append(self.seals.ledger_part(found.path))
         try:
-            prompt = self._prompt(record, parent, question_id)
+            prompt = self._prompt(record, about)
         except MALFORMED as error:
             record.verifications.append(failed("prompt_renders", _said(error)))
             return record, None
@@ -66,23 +84,41 @@ class CallAuditor:
             return record, None
         record.messages = prompt.messages
         record.verifications += [verdict("prompt_renders", True, ""), _key(row, prompt)]
+        record.verifications += self._as_it_says(found, about)
         return record, prompt
 
-    def _prompt(self, record: CallRecord, parent: Found | None, question_id: str) -> Prompt | None:
-        row = record.row
+    def _as_it_says(self, found: Found, about: "_About") -> list[Verification]:
+        """Nothing where a call names the turns before that are known; else whether it follows from those it names."""
+        fill = json.loads(found.row["fill"])
+        if not about.before or fill.get("after", about.before[-1]) == about.before[-1]:
+            return []
+        named = f"it names {fill['after']} as the call before it"
+        try:
+            [(table, row_id), *_] = refs_of(fill)
+            first = self.finder.by_id(row_id, found.partition, table)
+            told, prompt = self._record(found, _About(first))
+        except MALFORMED as error:
+            return [failed("call_key_recomputes", f"{named}: {_said(error)}")]
+        fails = prompt is None or any(check.status is Status.FAILED for check in told.all_verifications())
+        return [failed("call_key_recomputes", f"{named}, from which it does not follow")] if fails else []
+
+    def _prompt(self, record: CallRecord, about: "_About") -> Prompt | None:
+        row, parent = record.row, about.parent
         fill: dict[str, Any] = json.loads(row["fill"])
         template = self.ledger.template(row["template_digest"])
         if "repair_of" in fill:
-            return self._repair(record, fill, template, parent, question_id)
+            return self._repair(record, fill, template, about)
+        if template.turn != (fill.get("turn", 0) if about.turn is None else about.turn):
+            raise PersonaAssetsError(f"its template is that of turn {template.turn + 1}, which was not asked here")
         if parent is None:
             return None
         step = self.steps.step_for(row["asset"], template)
-        about = Asked(parent.table.name, str(parent.row[parent.table.key]), question_id)
-        ask = ask_again(step, asked_row(step, self.finder.lake, parent), fill, row["attempt"], about)
-        if "after" not in fill:
+        asked = Asked(parent.table.name, str(parent.row[parent.table.key]), about.question_id)
+        ask = ask_again(step, asked_row(step, self.finder.lake, parent), fill, row["attempt"], asked)
+        if not template.turn:
             messages = template.render(step.variables(ask))
             return Prompt(messages, template, ask, asked=tuple(messages))
-        turn = self._turn_before(record, fill, parent, question_id)
+        turn = self._turn_before(record, fill, about, template.turn)
         if turn is None:
             return None
         said = turn.before[-1]
@@ -91,21 +127,18 @@ class CallAuditor:
             messages = [*turn.asked, Message(role="assistant", content=said.call.answer), *messages]
         return Prompt(messages, template, ask, turn.before, tuple(messages))
 
-    def _turn_before(
-        self, record: CallRecord, fill: Mapping[str, Any], parent: Found, question_id: str
-    ) -> Prompt | None:
+    def _turn_before(self, record: CallRecord, fill: Mapping[str, Any], about: "_About", turn: int) -> Prompt | None:
         """The prompt of the turn before, with its answer as the last one of `before`."""
-        found = self.finder.call(str(fill["after"]))
+        call_id = about.before[-1] if about.before else str(fill["after"])
+        found = self.finder.call(call_id)
         if found is None:
-            raise PersonaAssetsError(f"the call {fill['after']} of the turn before is not in the ledger")
-        if json.loads(found.row["fill"]).get("turn", 0) >= fill["turn"]:
-            raise PersonaAssetsError(f"the call {fill['after']} is of no turn before")
-        record.after, asked = self.record(found, parent, question_id)
+            raise PersonaAssetsError(f"the call {call_id} of the turn before is not in the ledger")
+        record.after, asked = self._record(found, replace(about, before=about.before[:-1], turn=turn - 1))
         if asked is None:
             return None
         value, problem = read_answer(found.row["answer"], asked.template)
         if problem:
-            raise PersonaAssetsError(f"the answer of the turn before, {fill['after']}, cannot be used: {problem}")
+            raise PersonaAssetsError(f"the answer of the turn before, {call_id}, cannot be used: {problem}")
         return replace(asked, before=(*asked.before, Answer(_answered(found.row), value)))
 
     def _repair(
@@ -113,15 +146,14 @@ class CallAuditor:
         record: CallRecord,
         fill: Mapping[str, Any],
         template: Template,
-        parent: Found | None,
-        question_id: str,
+        about: "_About",
     ) -> Prompt | None:
         original = self.finder.call(str(fill["repair_of"]))
         if original is None:
             raise PersonaAssetsError(f"the call {fill['repair_of']} that it repairs is not in the ledger")
         if "repair_of" in json.loads(original.row["fill"]):
             raise PersonaAssetsError(f"it repairs {fill['repair_of']}, which is a repair itself")
-        record.repair_of, first = self.record(original, parent, question_id)
+        record.repair_of, first = self._record(original, about)
         if first is None:
             return None
         added = template.render({"answer": original.row["answer"], "problem": fill["problem"]})
@@ -158,15 +190,25 @@ class CallAuditor:
         why = self.steps.changed_since(record.row["asset"], prompt.template)
         if why:
             return [unverified(name, why)]
-        outcome = self._outcome(record, prompt)
-        if isinstance(outcome, str):
-            return [failed(name, outcome)]
         step = self.steps.step_for(record.row["asset"], prompt.template)
-        rows, refused = outcome_frames(step, [outcome], "", "")
-        if row["row_id"] in rows[step.table.key]:
-            return [unverified(name, "the answer gives it; it was refused in comparison with other rows")]
-        same = (row["row_id"], row["reason"]) in set(refused.select("row_id", "reason").iter_rows())
-        return [verdict(name, same, f"the stored answer is not refused as {row['reason']} now")]
+        for ask in self._asks(step, prompt.ask):
+            outcome = self._outcome(record, replace(prompt, ask=ask))
+            if isinstance(outcome, str):
+                return [failed(name, outcome)]
+            rows, refused = outcome_frames(step, [outcome], "", "")
+            if row["row_id"] in rows[step.table.key]:
+                return [unverified(name, "the answer gives it; it was refused in comparison with other rows")]
+            if (row["row_id"], row["reason"]) in set(refused.select("row_id", "reason").iter_rows()):
+                return [verdict(name, True, "")]
+        if prompt.before and not prompt.template.history:
+            return [unverified(name, "other talks may share its call, and the turns of this one are not known")]
+        return [failed(name, f"the stored answer is not refused as {row['reason']} now")]
+
+    def _asks(self, step: Step, ask: Ask) -> list[Ask]:
+        """A question, and those about the same row that may share its call: a part of an answer does not say whose."""
+        several = isinstance(step, TaskStep) and step.template.several
+        others = step.asks_of(dict(ask.row)) if several and isinstance(step, TaskStep) else []
+        return [ask, *(other for other in others if other.attempt == ask.attempt)]
 
     def _outcome(self, record: CallRecord, prompt: Prompt) -> Outcome | str:
         """What the stored answer holds, or how it fails to parse."""

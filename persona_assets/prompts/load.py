@@ -9,10 +9,16 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.prompts.template import MessageTemplate, Over, Rule, Template, Turn
+from persona_assets.prompts.template import MessageTemplate, Over, Rule, SetCheck, Template, Turn
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
-_PARTS: dict[str, type[BaseModel]] = {"over": Over, "turns": Turn, "messages": MessageTemplate, "validity": Rule}
+_PARTS: dict[str, type[BaseModel]] = {
+    "over": Over,
+    "turns": Turn,
+    "messages": MessageTemplate,
+    "validity": Rule,
+    "set_checks": SetCheck,
+}
 _SHOWN = 80  # characters of a wrong value
 
 

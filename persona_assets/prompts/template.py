@@ -59,6 +59,14 @@ class Rule(BaseModel):
     args: dict[str, Any] = Field(default_factory=dict)
 
 
+class SetCheck(BaseModel):
+    """A named check over all rows of a partition and its arguments."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    check: str
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
 class Over(BaseModel):
     """Values that a task asks with: all of them, or `draw` of them, which follow from the row's id."""
 
@@ -178,6 +186,7 @@ class Template(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict, description="Plain values that the messages may use")
     sampling: dict[str, float] = Field(default_factory=dict, description="Overrides of the sampling settings")
     validity: tuple[Rule, ...] = ()
+    set_checks: tuple[SetCheck, ...] = Field((), description="Gates over all rows of a partition")
     target: int | None = Field(None, ge=1, description="Accepted rows to stop at, over all partitions")
     offline: dict[str, Any] = Field(default_factory=dict, description="How the offline engine phrases an answer")
     reads: str = Field(READS, description="Table whose rows are asked about")

@@ -11,6 +11,7 @@ from persona_assets.ids import Json, canonical_json
 from persona_assets.lake import Column, Parent, Table
 from persona_assets.lake.schemas import ASSET_TABLES, CALL_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts import Template
+from persona_assets.tasks.set_checks import set_checks
 
 _COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # lower case, as SQL would take Shard for shard
 _LINEAGE = frozenset(
@@ -116,11 +117,15 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
             said = f"response property {name!r} is {kind}; name it otherwise"
             raise _wrong(template, _place_of(template, name), said)
         columns.append(_column(template, name, part, name in schema["required"]))
+    checks = set_checks(template, [*lineage, *columns])
+    arguments = {name: value for args in checks.values() for name, value in args.items()}
     return Table(
         template.name,
         "sample_id",
         (*lineage, *columns, *CALL_COLUMNS, *RUN_COLUMNS),
         parents,
+        gates=tuple(checks),
+        gate_arguments=canonical_json(arguments).decode(),
         accounts_for="question_id" if template.several else parents[0].column,
     )
 

@@ -189,7 +189,12 @@ def test_every_check_file_describes_itself_and_is_used() -> None:
         "response_schema": {"type": "object", "properties": {"reason": {"type": "string"}}},
     }
     in_turns = Template(**{**load_tasks(Settings())["instructions"].model_dump(), "name": "talks", "turns": [turn]})
-    tables = [*ASSET_TABLES.values(), task_table(in_turns)]
+    every = [{"check": name, "args": {"of": "tone"}} for name in ("every_value", "balanced")]
+    checked = {
+        "over": {"tone": ["a", "b"]},
+        "set_checks": [*every, {"check": "no_two_alike", "args": {"field": "task"}}],
+    }
+    tables = [*ASSET_TABLES.values(), task_table(in_turns), task_table(Template(**in_turns.model_dump() | checked))]
     used = {name for table in tables for name in gate_names(table)} | {"volume_drift", "length_drift"}
     on_disk = {path.stem for path in (SQL / "checks").glob("*.sql")}
     assert on_disk == used
