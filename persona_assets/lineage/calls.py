@@ -11,10 +11,10 @@ from persona_assets.lake.schemas import RUN_COLUMNS
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.model import CallRecord, Status, Verification, failed, unverified, verdict
-from persona_assets.lineage.steps import Asked, Steps, ask_again, asked_row
+from persona_assets.lineage.steps import Asked, Steps, ask_again, asked_alike, asked_row
 from persona_assets.lineage.verify import Seals, differences
 from persona_assets.prompts import Message, Template
-from persona_assets.steps.model import Step, refs_of
+from persona_assets.steps.model import refs_of
 from persona_assets.steps.questions import Answer
 from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call, read_answer
 
@@ -39,7 +39,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What is known of the question that a call was made for: the row, its id, the calls of the turns before, its turn."""
+    """What is known of a call's question: the row, the question's id, the calls of the turns before, its turn."""
 
     parent: Found | None
     question_id: str = ""
@@ -191,7 +191,7 @@ class CallAuditor:
         if why:
             return [unverified(name, why)]
         step = self.steps.step_for(record.row["asset"], prompt.template)
-        for ask in self._asks(step, prompt.ask):
+        for ask in asked_alike(step, prompt.ask):
             outcome = self._outcome(record, replace(prompt, ask=ask))
             if isinstance(outcome, str):
                 return [failed(name, outcome)]
@@ -203,12 +203,6 @@ class CallAuditor:
         if prompt.before and not prompt.template.history:
             return [unverified(name, "other talks may share its call, and the turns of this one are not known")]
         return [failed(name, f"the stored answer is not refused as {row['reason']} now")]
-
-    def _asks(self, step: Step, ask: Ask) -> list[Ask]:
-        """A question, and those about the same row that may share its call: a part of an answer does not say whose."""
-        several = isinstance(step, TaskStep) and step.template.several
-        others = step.asks_of(dict(ask.row)) if several and isinstance(step, TaskStep) else []
-        return [ask, *(other for other in others if other.attempt == ask.attempt)]
 
     def _outcome(self, record: CallRecord, prompt: Prompt) -> Outcome | str:
         """What the stored answer holds, or how it fails to parse."""

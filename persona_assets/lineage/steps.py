@@ -96,6 +96,12 @@ def ask_again(step: Step, row: Mapping[str, Any], fill: Mapping[str, Any], attem
     return same[0] if same else Ask(row, values, attempt, about)
 
 
+def asked_alike(step: Step, ask: Ask) -> list[Ask]:
+    """A question, and those about the same row that may share its call, as a part of an answer names no question."""
+    others = step.asks_of(dict(ask.row)) if isinstance(step, TaskStep) and step.template.several else []
+    return [ask, *(other for other in others if other.attempt == ask.attempt)]
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a question was about: the table and id of the row, and the question's id where it is known."""
