@@ -1,7 +1,7 @@
 """The questions of a step, rendered and looked up as its run would, but not asked."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -94,12 +94,13 @@ class Walk:
         return self.runner.identity.model
 
     def outcomes(
-        self, asks: Iterable[Ask], plan: PartitionPlan, judged: Mapping[str, int] | None = None
+        self, asks: Iterable[Ask], plan: PartitionPlan, judged: dict[str, int] | None = None
     ) -> Iterator[Outcome]:
         """What becomes of each question as far as that is known, else an outcome without call; counted in `plan`.
 
         Stored answers are parsed. Where `judged` is given, rows by call id, they are not: their rows are as many as it
-        says (and empty), and of a call that it lacks nothing is known, though it need not be made.
+        says (and empty), and of a call that it lacks nothing is known, though it need not be made. Those of a call
+        that several questions share come with the first of them.
         """
         iterator = map(self.runner.questions.of, asks)
         while batch := list(islice(iterator, BATCH)):
@@ -116,7 +117,7 @@ class Walk:
             self.prompts.add(question.call_id, messages)
 
     def _looked_up(
-        self, batch: list[Question], plan: PartitionPlan, judged: Mapping[str, int] | None
+        self, batch: list[Question], plan: PartitionPlan, judged: dict[str, int] | None
     ) -> Iterator[Outcome]:
         """The outcomes of first questions, in order; their further turns are looked up one after the other."""
         ended: dict[int, Outcome] = {}
@@ -136,7 +137,7 @@ class Walk:
         yield from map(ended.__getitem__, range(len(batch)))
 
     def _seen(
-        self, question: Question, row: tuple[Any, ...] | None, plan: PartitionPlan, judged: Mapping[str, int] | None
+        self, question: Question, row: tuple[Any, ...] | None, plan: PartitionPlan, judged: dict[str, int] | None
     ) -> Outcome | Question:
         """What is known of a question, or the next turn's question that follows from its answer."""
         messages = self.runner.questions.messages(question)
@@ -158,7 +159,7 @@ class Walk:
         return Outcome(question.ask, None, Parsed())
 
     def _answered(
-        self, question: Question, call: Answered, plan: PartitionPlan, judged: Mapping[str, int] | None
+        self, question: Question, call: Answered, plan: PartitionPlan, judged: dict[str, int] | None
     ) -> Outcome | Question:
         """What becomes of a stored answer; of one that does not fit, of its repair."""
         template = self.step.turns[question.turn]
@@ -178,4 +179,5 @@ class Walk:
             return Outcome(question.ask, call, parse_call(self.step, question.ask, call, before))
         if call.call_id not in judged:
             return Outcome(question.ask, None, Parsed())
-        return Outcome(question.ask, call, Parsed(rows=[{}] * judged[call.call_id]))
+        rows, judged[call.call_id] = judged[call.call_id], 0  # those of all questions that share the call, once
+        return Outcome(question.ask, call, Parsed(rows=[{}] * rows))
