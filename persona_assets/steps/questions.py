@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from persona_assets.engines.base import ModelIdentity, Sampling, call_key
-from persona_assets.ids import Json, canonical_json
+from persona_assets.engines.base import ModelIdentity, Sampling
+from persona_assets.ids import Json, canonical_json, digest
 from persona_assets.prompts import Message, Template
 from persona_assets.prompts.renderer import Prompt, Renderer
 from persona_assets.steps.answers import repair_messages
@@ -62,8 +62,8 @@ class Questions:
         """Prepare; nothing is rendered yet."""
         self.step = step
         self.voices = tuple(map(voice, step.turns))
-        self._renderer = Renderer(step.template)
-        self._suffixes: dict[int, bytes] = {}
+        self._renderers = tuple(map(Renderer, step.turns))
+        self._suffixes: dict[tuple[int, int], bytes] = {}  # by turn and attempt
 
     def of(self, ask: Ask) -> Question:
         """The first question of an ask; its id is that of `call_key`.
@@ -71,15 +71,14 @@ class Questions:
         Raises:
             UsageError: the template uses a variable that the step does not give.
         """
-        prompt = self._renderer.prompt(self.step.variables(ask))
-        suffix = self._suffixes.get(ask.attempt) or self._suffix(ask.attempt)
-        return Question(ask, prompt.key(suffix), prompt)
+        prompt = self._renderers[0].prompt(self.step.variables(ask))
+        return Question(ask, prompt.key(self._suffix(0, ask.attempt)), prompt)
 
     def messages(self, question: Question) -> list[Message]:
         """The chat messages that a question is asked with."""
         if question.given is not None:
             return question.given
-        prompt = question.prompt or self._renderer.prompt(self.step.variables(question.ask))
+        prompt = question.prompt or self._renderers[0].prompt(self.step.variables(question.ask))
         return prompt.messages()
 
     def next(self, question: Question, answer: Answer) -> Question | None:
@@ -87,9 +86,10 @@ class Questions:
         if len(question.before) + 1 == len(self.voices):
             return None
         before = (*question.before, answer)
-        template = self.voices[len(before)].template
-        messages = template.render(self.step.variables(question.ask, [one.value for one in before]))
-        if template.history:
+        turn = len(before)
+        variables = self.step.variables(question.ask, [one.value for one in before])
+        messages = self._renderers[turn].prompt(variables).messages()
+        if self.voices[turn].template.history:
             said = Message(role="assistant", content=answer.call.answer)
             messages = [*self._asked(question), said, *messages]
         return self._given(question.ask, messages, before)
@@ -107,14 +107,15 @@ class Questions:
         return messages[: -len(repair_messages("", ""))] if question.repairs else messages
 
     def _given(self, ask: Ask, messages: list[Message], before: tuple[Answer, ...]) -> Question:
-        voice = self.voices[len(before)]
-        schema = voice.template.asked_schema
-        key = call_key(messages, schema, voice.identity, voice.sampling, ask.attempt)
-        return Question(ask, key, given=messages, before=before, turn=len(before))
+        turn = len(before)
+        key = f"call_{digest(b'[' + canonical_json(messages) + self._suffix(turn, ask.attempt))}"
+        return Question(ask, key, given=messages, before=before, turn=turn)
 
-    def _suffix(self, attempt: int) -> bytes:
+    def _suffix(self, turn: int, attempt: int) -> bytes:
         """What follows the messages in the canonical JSON that a call's key is the digest of, as in `call_key`."""
-        voice = self.voices[0]
+        if suffix := self._suffixes.get((turn, attempt)):
+            return suffix
+        voice = self.voices[turn]
         rest = [
             voice.template.asked_schema,
             voice.identity.model,
@@ -122,5 +123,5 @@ class Questions:
             voice.sampling.as_dict(),
             attempt,
         ]
-        self._suffixes[attempt] = b"," + canonical_json(rest)[1:]
-        return self._suffixes[attempt]
+        suffix = self._suffixes[turn, attempt] = b"," + canonical_json(rest)[1:]
+        return suffix

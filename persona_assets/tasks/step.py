@@ -191,10 +191,10 @@ class TaskStep:
 
     def asks_of(self, row: Row) -> list[Ask]:
         """The questions about a row; none where `keep_if` lets no combination of values pass."""
-        template = self._template
-        row_id = str(row[self.read.key])
-        about = ((self.read.name, row_id),)
-        if not template.several:
+        template, (table, key) = self._template, self._key
+        row_id = str(row[key])
+        about = ((table, row_id),)
+        if not self._several:
             return [Ask(row, {}, 0, about)] if self._keeps(row, {}) else []
         asks = []
         for labels in product(*(self._drawn(name, row_id) for name in template.over)):
@@ -207,6 +207,15 @@ class TaskStep:
                 for attempt in range(self._attempts(row))
             ]
         return asks
+
+    @cached_property
+    def _key(self) -> tuple[str, str]:
+        """The table that is read, and its key."""
+        return self.read.name, self.read.key
+
+    @cached_property
+    def _several(self) -> bool:
+        return self._template.several
 
     def _attempts(self, row: Row) -> int:
         """How often a row is asked about with each combination of values: 0 to `MOST_ATTEMPTS`."""
@@ -286,23 +295,30 @@ class TaskStep:
     def variables(self, ask: Ask, before: Sequence[Json] = ()) -> dict[str, Json]:
         """The template's variables, from the row, the values asked with and the answers to earlier turns."""
         values = self._values(ask.row, ask.fill.get("over", {}), ask.attempt)
-        return {**values, **dict(zip(self._template.turn_names, before, strict=False))} if before else values
+        return values | dict(zip(self._turn_names, before, strict=False)) if before else values
+
+    @cached_property
+    def _turn_names(self) -> tuple[str, ...]:
+        return self._template.turn_names
 
     def _values(self, row: Mapping[str, Json], over: Mapping[str, Json], attempt: int) -> dict[str, Json]:
         language = over.get("language", row.get("language"))
         given = {
             "persona": self._persona(row) if self._needs_persona else "",
             "language_name": LANGUAGE_NAMES.get(language, language),
-            "pick": int(digest(canonical_json(row[self.read.key])), 16) % _PICKS,
+            "pick": self._pick(row) if "pick" in self._used else 0,
             "attempt": attempt,
         }
         given |= row
-        for name in self._template.params.keys() & given.keys():  # those of the file count
-            del given[name]
+        for name in self._template.params:  # those of the file count
+            given.pop(name, None)
         if not self._template.over:
             return given
         chosen = {name: self._template.over[name].by_label[label] for name, label in over.items()}
         return given | chosen
+
+    def _pick(self, row: Mapping[str, Json]) -> int:
+        return int(digest(canonical_json(row[self._key[1]])), 16) % _PICKS
 
     def _persona(self, row: Mapping[str, Json]) -> str:
         """The text of the row's persona; "" where it came from none."""
@@ -339,14 +355,25 @@ class TaskStep:
 
     def _together(self, answer: Mapping[str, Json], before: Sequence[Json]) -> dict[str, Json]:
         """What all turns answered: each property from the last turn whose schema has it, and nowhere else."""
-        content = dict(answer)
-        later = set(self.turns[-1].response_schema["properties"])
-        for turn, earlier in zip(reversed(self.turns[:-1]), reversed(before), strict=True):
-            own = turn.response_schema["properties"].keys() - later
-            content = {name: value for name, value in content.items() if name not in own}
-            content |= {name: earlier[name] for name in own & earlier.keys()}
-            later |= own
+        content = {name: value for name, value in answer.items() if name not in self._of_earlier_turns}
+        for own, earlier in zip(self._of_turns, before, strict=False):
+            for name in own:
+                if name in earlier:
+                    content[name] = earlier[name]
         return content
+
+    @cached_property
+    def _of_turns(self) -> tuple[tuple[str, ...], ...]:
+        """The properties that a row has from each turn: those that the schema of no later one has."""
+        schemas = [turn.response_schema["properties"] for turn in self.turns]
+        return tuple(
+            tuple(name for name in own if not any(name in later for later in schemas[number:]))
+            for number, own in enumerate(schemas, 1)
+        )
+
+    @cached_property
+    def _of_earlier_turns(self) -> frozenset[str]:
+        return frozenset(name for own in self._of_turns[:-1] for name in own)
 
     @cached_property
     def _of_items(self) -> frozenset[str]:
