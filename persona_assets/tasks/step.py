@@ -33,7 +33,7 @@ from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ByColumn
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.rows import Link, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
-from persona_assets.tasks.table import OutOfRange, cells, list_columns, row_schema, task_table
+from persona_assets.tasks.table import OutOfRange, cells, kinds_of, task_table
 from persona_assets.tasks.uses import Uses, texts_of, together
 from persona_assets.tasks.validity import Check, bind, verdict
 from persona_assets.text.language import LANGUAGE_NAMES
@@ -322,7 +322,7 @@ class TaskStep:
 
     def _persona(self, row: Mapping[str, Json]) -> str:
         """The text of the row's persona; "" where it came from none."""
-        if self.read.key == "persona_id":
+        if self._key[1] == "persona_id":
             return str(row["text"])
         above = row.get(_PERSONA)
         return str(above["text"]) if above else ""
@@ -339,7 +339,7 @@ class TaskStep:
         content = self._together(answer, before) if before else answer
         if not many:
             return self._row(ask, content, None)
-        shared = {name: content[name] for name in self._properties if name in content and name not in self._of_items}
+        shared = {name: content[name] for name in self._kinds if name in content and name not in self._of_items}
         parsed, seen = Parsed(), set()
         for position, item in enumerate(content[many]):
             found = self._row(ask, {**item, **shared}, position)
@@ -383,41 +383,41 @@ class TaskStep:
         return frozenset(items.get("properties", ()))
 
     @cached_property
-    def _properties(self) -> Mapping[str, Json]:
-        properties: Mapping[str, Json] = row_schema(self._template)["properties"]
-        return properties
+    def _kinds(self) -> Mapping[str, str]:
+        return kinds_of(self._template)
 
     @cached_property
-    def _lists(self) -> frozenset[str]:
-        return frozenset(list_columns(self._template))
+    def _given_names(self) -> frozenset[str]:
+        return frozenset({"parent_ids", "question_id", "attempt"} & set(self.table.polars))
 
     def _row(self, ask: Ask, content: Mapping[str, Json], position: int | None) -> Parsed:
         """One row, or its reject, which is the question's where the answer is one row."""
         template, row = self._template, ask.row
         over = ask.fill.get("over", {})
         language = over.get("language", row.get("language"))
-        own = [str(row[self.read.key])]
+        _, key = self._key
+        own = [str(row[key])]
         asked = [template.name, own, content]
         if over or ask.attempt:
             asked.append({"over": over, "attempt": ask.attempt})
         sample_id = make_id("smp", *asked)
         row_id = None if position is None else sample_id
         try:
-            columns = cells(self._properties, content, self._lists)
+            columns = cells(self._kinds, content)
         except OutOfRange as error:
             return Parsed(rejects=[Reject("out_of_range", str(error), row_id)])
         persona = self._persona(row) if self._needs_persona else ""
         if found := verdict(self.checks, Sample(content, persona, language)):
             return Parsed(rejects=[Reject(*found, row_id)])
         lineage: dict[str, Json] = {"sample_id": sample_id, "task": template.name, "language": language}
-        lineage["persona_ids"] = own if self.read.key == "persona_id" else row.get("persona_ids", [])
+        lineage["persona_ids"] = own if key == "persona_id" else row.get("persona_ids", [])
         lineage["document_id"] = row.get("document_id")
-        if "parent_ids" in self.table.polars:
+        if "parent_ids" in self._given_names:
             lineage["parent_ids"] = own
-        if template.several:
+        if "question_id" in self._given_names:
             lineage["question_id"] = ask.question_id
             lineage |= {name: label for name, label in over.items() if name != "language"}
-        if template.has_attempts:
+        if "attempt" in self._given_names:
             lineage["attempt"] = ask.attempt
         return Parsed(rows=[{**lineage, **columns}])
 

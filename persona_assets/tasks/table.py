@@ -1,7 +1,7 @@
 """The table of a task: lineage columns, and one column per property of its response schema."""
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import polars as pl
@@ -212,29 +212,30 @@ def list_columns(template: Template) -> dict[str, pl.DataType]:
     return found
 
 
-def cells(properties: Mapping[str, Json], answer: Mapping[str, Json], lists: Container[str] = ()) -> dict[str, Json]:
-    """The columns of a content that fits these properties; those it lacks are null. `lists` are columns of lists.
+def kinds_of(template: Template) -> dict[str, str]:
+    """How the columns of a content are made of it: a plain type, `list` where a parser fills it, or `json`."""
+    lists = list_columns(template)
+    properties = row_schema(template)["properties"]
+    return {name: "list" if name in lists else _kind(part)[0] for name, part in properties.items()}
+
+
+def cells(kinds: Mapping[str, str], content: Mapping[str, Json]) -> dict[str, Json]:
+    """The columns of a content that fits its schema; those it lacks are null. `kinds` is that of `kinds_of`.
 
     Raises:
         OutOfRange: a whole number does not fit into 64 bits.
     """
-    return {
-        name: answer.get(name) if name in lists else _cell(name, answer.get(name), part)
-        for name, part in properties.items()
-    }
+    return {name: _cell(name, content.get(name), kind) for name, kind in kinds.items()}
 
 
-def _cell(name: str, value: Json, part: Json) -> Json:
-    if value is None:
-        return None
-    kind, _ = _kind(part)
+def _cell(name: str, value: Json, kind: str) -> Json:
+    if value is None or kind in ("string", "list", "boolean"):
+        return value
     if kind == "json":
         return canonical_json(value).decode()
     if kind == "number":
         return float(value)
-    if kind == "integer":  # JSON Schema takes 3.0 for a whole number
-        whole = int(value)
-        if not -_INT64 <= whole < _INT64:
-            raise OutOfRange(f"{name} is {whole}")
-        return whole
-    return value
+    whole = int(value)  # JSON Schema takes 3.0 for a whole number
+    if not -_INT64 <= whole < _INT64:
+        raise OutOfRange(f"{name} is {whole}")
+    return whole

@@ -5,7 +5,7 @@ import pytest
 
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Template
-from persona_assets.tasks.table import OutOfRange, cells, row_schema, task_table
+from persona_assets.tasks.table import OutOfRange, cells, kinds_of, task_table
 from persona_assets_tests.tasks.people import TASKS
 
 
@@ -92,10 +92,10 @@ def test_cells_hold_values_and_canonical_json() -> None:
         required=["text"],
     )
     answer = {"text": "t", "whole": 3.0, "share": 2, "data": {"b": [1], "a": "é"}, "extra": 1}
-    made = cells(row_schema(template)["properties"], answer)
+    made = cells(kinds_of(template), answer)
     assert made == {"text": "t", "whole": 3, "share": 2.0, "data": '{"a":"é","b":[1]}', "gone": None}
 
 
 def test_a_number_that_no_column_holds_is_told_apart() -> None:
     with pytest.raises(OutOfRange, match="whole is"):
-        cells(row_schema(task({"whole": {"type": "integer"}}))["properties"], {"whole": 2**63})
+        cells(kinds_of(task({"whole": {"type": "integer"}})), {"whole": 2**63})
