@@ -27,6 +27,9 @@ from persona_assets_tests.defs.conftest import PAGE
 T = TypeVar("T")
 LOCATION = "persona_assets"
 REPOSITORY = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
+# Dagster walks the graph in the order of sets. With this seed the survivors of a dump come before what is published, so
+# that a backfill over both takes in all combinations of the dump; with others it takes the asked ones alone.
+HASH_SEED = "3"
 OVER = ("SUCCESS", "FAILURE", "CANCELED")
 INSTANCE = """
 telemetry: {enabled: false}
@@ -281,6 +284,7 @@ def running(place: Path, *, daemon: bool = True, **settings: Any) -> Iterator[Se
     own = {f"PERSONA_{name.upper()}": str(value) for name, value in values.items()}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PERSONA_")}
     environment = clean | own | {"DAGSTER_HOME": str(place / "home"), "DAGSTER_DISABLE_TELEMETRY": "1"}
+    environment["PYTHONHASHSEED"] = HASH_SEED
     for folder in ("home", "dumps"):
         (place / folder).mkdir(parents=True, exist_ok=True)
     (place / "home" / "dagster.yaml").write_text(INSTANCE)
