@@ -227,7 +227,7 @@ class _Auditor:
         """The row that a call was about, or why it cannot be told."""
         try:
             fill = json.loads(found.row["fill"])
-            while "repair_of" in fill:
+            if "repair_of" in fill:
                 original = self.finder.call(str(fill["repair_of"]))
                 if original is None:
                     return None, f"the call {fill['repair_of']} that it repairs is not in the ledger"

@@ -36,15 +36,6 @@ def load_tasks(settings: Settings) -> dict[str, Template]:
     return dict(_loaded(settings).templates)
 
 
-def task_steps(settings: Settings) -> dict[str, TaskStep]:
-    """The steps of the tasks, by name, in the same order; each becomes an asset.
-
-    Raises:
-        UsageError: as `load_tasks`.
-    """
-    return {name: step for name, step in _loaded(settings).steps.items() if isinstance(step, TaskStep)}
-
-
 def datasets(settings: Settings) -> dict[str, Dataset]:
     """The steps of the tasks and the declared functions, by name, each after those that it reads; all become assets.
 

@@ -12,7 +12,7 @@ from persona_assets.lake import Table
 from persona_assets.lineage.steps import Steps
 from persona_assets.state import LakeState
 from persona_assets.steps.runner import Context
-from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.load import datasets
 from persona_assets.tasks.run import run_task
 from persona_assets_tests.engines.doubles import Scripted
 from persona_assets_tests.lineage.small_lake import SHARD, Small
@@ -69,7 +69,7 @@ def chained(small: Small) -> Small:
         small.lake, small.settings, Scripted(answer), "run-2", keeper=LakeState(small.lake, small.settings)
     )
     for name in NAMES:
-        run_task(context, task_steps(small.settings)[name], SHARD)
+        run_task(context, datasets(small.settings)[name], SHARD)
     return small
 
 

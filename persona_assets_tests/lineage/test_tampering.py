@@ -140,6 +140,14 @@ def test_a_model_changed_in_the_row_only(small: Small) -> None:
     assert failed(small, persona_id) == {"row_parses_again", "copy_agrees", "made_from_holds"}
 
 
+def test_a_call_that_says_it_repairs_itself_ends_the_audit_with_a_failure(small: Small) -> None:
+    call_id = value(small.lake, EXTRACTED_PERSONAS, seed(small.lake), "call_id")
+    fill = json.dumps({"repair_of": call_id, "problem": "not JSON"})
+    tamper_calls(small.lake, "text_to_persona", setting("fill", fill, "call_id", call_id))
+    found = audit(small.lake, small.settings, call_id)
+    assert {"parent_exists", "prompt_renders"} <= {one.name for one in found.failures}
+
+
 def test_a_changed_fill(small: Small) -> None:
     persona_id = seed(small.lake)
     call_id = value(small.lake, EXTRACTED_PERSONAS, persona_id, "call_id")

@@ -8,7 +8,7 @@ from persona_assets.engines.offline import OfflineEngine
 from persona_assets.state import LakeState
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.runner import Context, Report
-from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.load import datasets
 from persona_assets.tasks.run import run_task
 from persona_assets_tests.plan.work import Work, asset
 from persona_assets_tests.tasks.own import answer_of, listed, task, turn, write
@@ -52,7 +52,7 @@ def make(work: Work, name: str, shard: str = "") -> Report:
     for key in work.shards():
         if not shard or key == shard:
             context = Context(work.lake, work.settings, engine, "run", keeper=LakeState(work.lake, work.settings))
-            report = run_task(context, task_steps(work.settings)[name], key)
+            report = run_task(context, datasets(work.settings)[name], key)
             done.calls_made += report.calls_made
             done.kept += report.kept
     return done

@@ -15,7 +15,7 @@ from persona_assets.lake.schemas import DEDUPED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.runner import Report
-from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.load import datasets
 from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
 from persona_assets_tests.conftest import context
@@ -58,7 +58,7 @@ def write(folder: Path, *tasks: Task) -> Settings:
 
 def steps(folder: Path, *tasks: Task) -> list[TaskStep]:
     """The steps of these tasks, whose files are written."""
-    found = task_steps(write(folder, *tasks))
+    found = datasets(write(folder, *tasks))
     return [found[one["name"]] for one in tasks]
 
 

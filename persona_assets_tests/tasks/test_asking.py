@@ -15,7 +15,7 @@ from persona_assets.lake import Lake
 from persona_assets.lake.catalog import query
 from persona_assets.lake.schemas import DEDUPED_PERSONAS
 from persona_assets.prompts import Template
-from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.load import datasets
 from persona_assets.tasks.step import TaskStep
 from persona_assets_tests.rows import SHARD, put, put_rejects
 from persona_assets_tests.tasks.own import Run, answer_of, listed, people, steps, task, without_run, write
@@ -255,7 +255,7 @@ def test_a_changed_file_of_values_is_read_anew(tmp_path: Path) -> None:
     told = task("own", "{{ pole.id }}", answer_of(said="string"), over={"pole": {"file": "poles.txt", "rows": "poles"}})
     [before] = steps(folder, told)
     (folder / "poles.txt").write_text(POLES + "  - {id: X}\n", encoding="utf-8")
-    after = task_steps(write(folder))["own"]
+    after = datasets(write(folder))["own"]
     assert [list(step.template.over["pole"].by_label) for step in (before, after)] == [["E", "I"], ["E", "I", "X"]]
     assert before.template.digest != after.template.digest
 

@@ -7,7 +7,7 @@ import pytest
 
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
-from persona_assets.tasks.load import task_steps
+from persona_assets.tasks.load import datasets
 from persona_assets_tests.tasks.own import Run, answer_of, listed, people, steps, task, turn, write
 
 OWN = task("own", "{{ persona }}", answer_of(said="string"))
@@ -22,7 +22,7 @@ def fault(folder: Path, *tasks: Any) -> str:
     """What is said of a folder with these task files, without the folder."""
     settings = write(folder, *tasks)
     with pytest.raises(UsageError) as caught:
-        task_steps(settings)
+        datasets(settings)
     return str(caught.value).replace(f"{folder}/", "")
 
 
