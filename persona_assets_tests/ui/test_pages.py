@@ -14,6 +14,7 @@ from persona_assets_tests.defs.servers import SENSORS, Servers, running
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 ASSETS = ["raw_documents", "extracted_personas", "persona_survivors", "deduped_personas", "math_problems"]
+NOTHING_CHOSEN = "Select a partition or create one"
 CHOICES = "a, li, label, [class*=MenuItem]"
 
 
@@ -48,17 +49,31 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     return holds()
 
 
+def unchosen(page: Page) -> int:
+    """In how many lists of partitions nothing is chosen yet."""
+    shown = (
+        "[...document.querySelectorAll('div, span')].filter(e => !e.childElementCount && e.textContent.trim() == %r)"
+    )
+    return int(page.evaluate(f"{shown % NOTHING_CHOSEN}.length"))
+
+
 def choose(page: Page, choice: str) -> None:
     """Choose in the first list of partitions from which nothing is chosen yet."""
-    for _ in range(10):  # a click while the dialogue still moves into place misses it
-        page.click("Select a partition or create one", selector="div, span", seconds=60)
-        if within(3, lambda: opened(page)):
-            break
-    page.click(choice, selector=CHOICES)
-    for _ in range(10):
-        page.click("Launch runs to materialize", selector="div, span, h1, h2")  # closes the list
-        if within(3, lambda: not opened(page)):
-            break
+    assert page.shows(NOTHING_CHOSEN, 60)
+    before = unchosen(page)
+    for _ in range(5):  # a click while the list is still filled, or hits the page behind it, chooses nothing
+        for _ in range(10):  # a click while the dialogue still moves into place misses it
+            page.click(NOTHING_CHOSEN, selector="div, span", seconds=60)
+            if within(3, lambda: opened(page)):
+                break
+        page.click(choice, selector=CHOICES)
+        for _ in range(10):
+            page.click("Launch runs to materialize", selector="div, span, h1, h2")  # closes the list
+            if within(3, lambda: not opened(page)):
+                break
+        if within(3, lambda: unchosen(page) < before):
+            return
+    raise AssertionError(f"{choice} is not chosen; the page shows {page.text[-2000:]}")
 
 
 def backfills(servers: Servers) -> list[str]:
