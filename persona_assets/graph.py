@@ -38,8 +38,9 @@ from persona_assets.recipes import Recipe, changes, recipe_digest
 from persona_assets.settings import Settings, shapes_of
 from persona_assets.steps.answers import REPAIR, REPAIR_TURN
 from persona_assets.steps.model import Context, Report, Step
+from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.derived import DerivedStep
-from persona_assets.tasks.load import datasets
+from persona_assets.tasks.load import Dataset, datasets
 from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.table import row_schema
@@ -59,7 +60,8 @@ class Asset:
     """One asset.
 
     `reads` names the assets whose rows it is made from. `version` is that of the code that shapes its rows, which
-    stands in `modules` (within this package); a test holds the two together. `data` gives digests of packaged data.
+    stands in `modules` (within this package); a test holds the two together. `packaged` gives digests of data files of
+    the package.
     """
 
     table: Table
@@ -70,9 +72,10 @@ class Asset:
     reads: tuple[str, ...] = ()
     step: Step | None = None
     derived: DerivedStep | None = None  # where a function computes it
+    data: DataStep | None = None  # where it reads data files, whose partitions are a named set
     questions: Callable[[Lake, str], Iterable[list[str]]] | None = None  # ids, where a row is asked about repeatedly
     version: int = 1
-    data: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset({"parquet"})
     columns_from: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)  # beside what follows from references
 
@@ -91,6 +94,8 @@ class Asset:
         """The file that it is declared or computed in, and the line."""
         if isinstance(self.step, TaskStep) and self.step.file:
             return self.step.file, 1
+        if self.data:
+            return self.data.declared_in, 1
         if self.derived:
             return self.derived.declared.file, self.derived.declared.line
         function = inspect.unwrap(self.run)
@@ -131,7 +136,7 @@ class Asset:
             "schema": {name: str(dtype) for name, dtype in self.table.polars.items()},
             "code": self.version,
             "settings": settings.model_dump(mode="json", include=set(self.settings_names)),
-            **{name: digest_of() for name, digest_of in self.data.items()},
+            **{name: digest_of() for name, digest_of in self.packaged.items()},
         }
         if self.step is None:
             return recipe
@@ -194,11 +199,13 @@ def assets(settings: Settings) -> dict[str, Asset]:
     Raises:
         UsageError: the folder PERSONA_TASKS is missing, or one of its files is not a usable task.
     """
-    found = (
-        _task_asset(step) if isinstance(step, TaskStep) else _derived_asset(step)
-        for step in datasets(settings).values()
-    )
-    return {asset.name: asset for asset in (*_PERSONA_ASSETS, *found)}
+    return {asset.name: asset for asset in (*_PERSONA_ASSETS, *map(_dataset, datasets(settings).values()))}
+
+
+def _dataset(step: Dataset) -> Asset:
+    if isinstance(step, TaskStep):
+        return _task_asset(step)
+    return _derived_asset(step) if isinstance(step, DerivedStep) else _data_asset(step)
 
 
 def _one(run: Callable[[Context, str], Report]) -> Run:
@@ -261,7 +268,7 @@ _PERSONA_ASSETS = (
         "the web rarely shows.",
         reads=("extracted_personas",),
         step=ExpandStep(),
-        data={"taxonomy": taxonomy_digest},
+        packaged={"taxonomy": taxonomy_digest},
         modules=(
             *("personas.echo", "personas.expand", "personas.extract", "personas.taxonomy", "text.sentences"),
             *_PERSONA_RULES,
@@ -343,6 +350,18 @@ def _asked_with(step: TaskStep) -> dict[str, tuple[Cell, ...]]:
     return own | ({"language": ((step.read.name, "language"),)} if "language" in step.read.polars else {})
 
 
+def _data_asset(step: DataStep) -> Asset:
+    return Asset(
+        step.table,
+        _one(step.run),
+        group="datasets",
+        description=step.description,
+        modules=("ids", "tasks.data_files"),
+        data=step,
+        kinds=frozenset({"parquet", "yaml"}),
+    )
+
+
 def _derived_asset(step: DerivedStep) -> Asset:
     return Asset(
         step.table,
@@ -352,7 +371,7 @@ def _derived_asset(step: DerivedStep) -> Asset:
         reads=step.tables_read,
         modules=("ids", "tasks.derived", "tasks.rows"),
         version=step.declared.version,
-        data={"function": step.source_digest},
+        packaged={"function": step.source_digest},
         derived=step,
         kinds=frozenset({"parquet", "python"}),
     )

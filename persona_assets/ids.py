@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 import orjson
 
 Json = Any  # a value that JSON can hold
-Prefix = Literal["doc", "per", "smp", "call", "rec", "qst"]
+Prefix = Literal["doc", "per", "smp", "call", "rec", "qst", "row"]
 
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value

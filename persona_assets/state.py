@@ -24,9 +24,10 @@ from persona_assets.lake.skipped import Skipped, skipped_shards
 from persona_assets.lake.store import Making, Turn, dump_of
 from persona_assets.recipes import Recipe, changes
 from persona_assets.settings import Settings
+from persona_assets.tasks.data_files import GONE, Looked
 from persona_assets.tasks.target import REACHED, missing_rows, target_of
 
-_SEEN = ("shards", "skipped", "seals", "dumps", "_manifests", "_by_dump")  # what `refresh` forgets
+_SEEN = ("shards", "skipped", "seals", "dumps", "sets", "_set_keys", "_manifests", "_by_dump")  # what `refresh` forgets
 WHY_MOST = 3  # changes named of a stale partition
 
 
@@ -146,9 +147,35 @@ class LakeState:
         seal = next((seal for seal in self.seals if seal.dump == dump), None)
         return list(seal.shards) if seal else self._by_dump.get(dump, [])
 
+    @cached_property
+    def sets(self) -> dict[str, Looked]:
+        """The named sets, by name: what their data files give now."""
+        return {asset.name: asset.data.look() for asset in self.assets.values() if asset.data}
+
     def keys(self, asset: str) -> list[str]:
-        """The partitions that an asset has or should have, in the order in which they are made."""
-        return self.dumps if self.assets[asset].table.partition == "dump" else self.shards
+        """The partitions that an asset has or should have, in the order in which they are made.
+
+        Of a named set also those whose data file is gone.
+        """
+        kind = self.assets[asset].table.partition
+        if kind == "shard":
+            return self.shards
+        if kind == "dump":
+            return self.dumps
+        return self._set_keys[kind]
+
+    @cached_property
+    def _set_keys(self) -> dict[str, list[str]]:
+        """By named set the keys that its files give, then those whose file is gone."""
+        found = {name: list(looked.sources) for name, looked in self.sets.items()}
+        return {
+            name: [*keys, *sorted(set(self.lake.records.all(name)).difference(keys))] for name, keys in found.items()
+        }
+
+    def batch_of(self, asset: str, key: str) -> str:
+        """The dump that a partition belongs to, or the named set."""
+        kind = self.assets[asset].table.partition
+        return kind if kind in self.sets else dump_of(key)
 
     def recipe(self, asset: str) -> Recipe:
         """What would shape an asset's rows now."""
@@ -181,6 +208,8 @@ class LakeState:
         name = asset.name
         if asset.table.partition == "shard" and key in self.skipped:
             return Standing(name, key, State.LEFT_OUT, self.skipped[key].reason)
+        if asset.table.partition in self.sets and key not in self.sets[asset.table.partition].sources:
+            return Standing(name, key, State.LEFT_OUT, GONE)
         found = self._find(name, key)
         fault = str(found) if isinstance(found, DamagedRecord) else ""
         record = found if isinstance(found, Record) else None
@@ -232,17 +261,21 @@ class LakeState:
 
     def _behind(self, asset: Asset, key: str) -> tuple[tuple[str, str], ...]:
         """What upstream is not there to be read; a dump without any shard waits for itself."""
-        if asset.table is RAW_DOCUMENTS:
+        if not asset.reads:
             return ()
         parents = list(self._parents(asset, key))
         if not parents:
             return ((SHARD_FILES.name, key),)
+        if nothing := set(asset.reads).difference(name for name, _ in parents):
+            return ((min(nothing), ""),)
         return tuple((name, one) for name, one in parents if not self.of(name, one).readable)
 
     def _in_words(self, behind: Sequence[tuple[str, str]]) -> str:
         name, key = behind[0]
         if name == SHARD_FILES.name:
             return "no shard that is not left out"
+        if not key:
+            return f"{name} has no partition yet"
         more = f" and {len(behind) - 1} more" if len(behind) > 1 else ""
         return f"{name} {key} is {self.of(name, key).state}{more}"
 
@@ -251,20 +284,28 @@ class LakeState:
         return digest(canonical_json([self.inputs(asset, key), self.recipe(asset), self.judged_by(asset)]))
 
     def _parents(self, asset: Asset, key: str) -> Iterator[tuple[str, str]]:
-        """The partitions that a partition is made from, by asset and key; of a dump its shards and the dumps before."""
+        """The partitions that a partition is made from, by asset and key; of a dump its shards and the dumps before.
+
+        Where one of the two is of a named set that the other is not of, all partitions of the asset above.
+        """
         for name in asset.reads:
-            parent = self.assets[name].table
-            if parent.partition == asset.table.partition:
+            kinds = (asset.table.partition, self.assets[name].table.partition)
+            if kinds[0] == kinds[1]:
                 yield name, key
-            elif parent.partition == "dump":
+            elif kinds == ("shard", "dump"):
                 yield name, dump_of(key)
-            else:
+            elif kinds == ("dump", "shard"):
                 yield from ((name, shard) for shard in self.shards_of(key))
+            else:
+                yield from ((name, one) for one in self.keys(name) if not self._is_left_out(kinds[1], one))
         if asset.table is PERSONA_SURVIVORS:
             for seal in self.seals:
                 if seal.dump == key:
                     break
                 yield asset.name, seal.dump
+
+    def _is_left_out(self, kind: str, key: str) -> bool:
+        return key in self.skipped if kind == "shard" else kind in self.sets and key not in self.sets[kind].sources
 
     # What it is made from
 
@@ -277,6 +318,8 @@ class LakeState:
         declared = self.assets[asset]
         if declared.table is RAW_DOCUMENTS:
             return self._files(key)
+        if declared.data:
+            return declared.data.inputs(self.sets[asset].sources.get(key))
         pairs = self._parents(declared, key)
         return {f"{name}/{one}": self._content(name, one) for name, one in pairs}
 
@@ -337,8 +380,8 @@ class LakeState:
         return Around(tables, self.assets[asset].questions)
 
     def _inputs_now(self, asset: Asset, key: str) -> dict[str, str]:
-        if asset.table is RAW_DOCUMENTS:
-            return self._files(key)
+        if not asset.reads:
+            return self.inputs(asset.name, key)
         if asset.table is PERSONA_SURVIVORS:
             sequence = seals(self.lake)
             places = [place for place, seal in enumerate(sequence) if seal.dump == key]

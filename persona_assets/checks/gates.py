@@ -102,7 +102,7 @@ def run_drift(lake: Lake, table: Table) -> list[GateOutcome]:
         connection.execute(
             fill_sql(
                 "history_view",
-                partition=identifier(table.partition),
+                partition=identifier("shard" if "shard" in table.polars else table.partition),
                 characters=characters,
                 files=literals([lake.url(path) for path in paths]),
                 keys=literals(lake.keys(table)),
@@ -216,15 +216,21 @@ def _parent_ids(lake: Lake, draft: Draft, around: Around) -> str:
 
 
 def _parent_paths(lake: Lake, draft: Draft, parent: Parent, around: Around) -> list[str]:
-    """Where a reference leads: within the shard, or for a dump to its own shards and those of its survivors' dumps."""
+    """Where a reference leads: to the partition of the same key, or of a table that is partitioned otherwise to any.
+
+    Of a dump to its own shards, and those of its survivors' dumps.
+    """
     table, key = draft.table, draft.key
-    if table.partition == "shard":
+    if table.partition != "dump":
         shards = [key]
     elif parent.column == table.key:
         shards = _shards(lake, key)
     else:
         shards = [shard for dump in _named_dumps(draft) for shard in _shards(lake, dump)]
-    others = {name: [one for one in shards if (name, one) != (table.name, key)] for name in parent.tables}
+    others: dict[str, list[str] | None] = {}
+    for name in parent.tables:
+        alike = around.tables[name].partition == table.partition or table.partition == "dump"
+        others[name] = [one for one in shards if (name, one) != (table.name, key)] if alike else None
     paths = {lake.url(path) for name, keys in others.items() for path in lake.paths(around.tables[name], keys)}
     return sorted(paths | ({draft.rows} if table.name in parent.tables else set()))
 

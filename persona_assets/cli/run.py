@@ -153,6 +153,9 @@ def _make(lake: Lake, settings: Settings, wanted: "Wanted", outcome: "RunOutcome
 
     state = LakeState(lake, settings)
     _check_wanted(state, wanted)
+    for looked in state.sets.values():
+        for warning in looked.warnings:
+            _say(f"warning: {warning}")
     total, began = count(state, wanted), datetime.now(UTC)
     with project_instance(Path.cwd()) as instance, _display(total) as display:
         for step in materialise(instance, defs, wanted, display.listen, outcome, state):
@@ -195,7 +198,7 @@ def _register(lake: Lake, settings: Settings) -> None:
 
 
 def _check_wanted(state: "LakeState", wanted: "Wanted") -> None:
-    if not state.shards:
+    if not (state.shards or any(looked.sources for looked in state.sets.values())):
         dumps = state.settings.dumps
         raise PersonaAssetsError(f"no crawl files under {dumps}: put them in {dumps}/<dump>/")
     for asset in wanted.assets:
@@ -347,7 +350,7 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
     wrong = query(lake, "SELECT * FROM fate WHERE kept + rejected != 1", tasks).height
     out.print(f"Rows that are not in exactly one place at every asset: {wrong}")
     first = ""
-    for table in tasks:
+    for table in [table for table in tasks if table.key == "sample_id"]:
         sample = query(lake, f"SELECT sample_id FROM {table.name} ORDER BY language, sample_id LIMIT 1", tasks)
         if sample.is_empty():
             if settings.tasks is None:

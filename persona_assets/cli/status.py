@@ -19,7 +19,6 @@ from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
 from persona_assets.lake.format import open_lake
 from persona_assets.lake.records import AS_MADE_BY
-from persona_assets.lake.store import dump_of
 from persona_assets.plan.needs import Needs
 from persona_assets.plan.report import held_lines
 from persona_assets.settings import Settings
@@ -55,7 +54,8 @@ class Group:
 class Status:
     """How the partitions of some dumps stand."""
 
-    counts: dict[str, dict[str, Counter[State]]] = field(default_factory=dict)  # by dump and asset
+    counts: dict[str, dict[str, Counter[State]]] = field(default_factory=dict)  # by dump or named set, and asset
+    sets: tuple[str, ...] = ()  # which of these are named sets
     groups: list[Group] = field(default_factory=list)  # those that are not done
     warnings: list[str] = field(default_factory=list)  # of the folder of dumps
     arrived: int = 0  # shards that are not registered yet
@@ -93,7 +93,7 @@ def read_status(
     stale: list[Standing] = []
     for asset in names or state.assets:
         for key in state.keys(asset):
-            dump = dump_of(key)
+            dump = state.batch_of(asset, key)
             if dumps and dump not in dumps:
                 continue
             standing = state.of(asset, key)
@@ -111,7 +111,9 @@ def read_status(
     status.groups = sorted(groups.values(), key=lambda group: list(State).index(group.state))
     every = settings.model_copy(update={"max_shards_per_tick": 10**9})
     arrival = look(lake, every, time.time(), {seal.dump: seal.shards for seal in state.seals})
-    status.warnings, status.arrived = arrival.warnings, len(arrival.planned)
+    status.sets = tuple(state.sets)
+    of_sets = [warning for looked in state.sets.values() for warning in looked.warnings]
+    status.warnings, status.arrived = [*arrival.warnings, *of_sets], len(arrival.planned)
     if cost:
         status.costs = _costs(lake, settings, state, stale)
     status.next = _next(status, state)
@@ -182,10 +184,14 @@ def _next(status: Status, state: LakeState) -> list[str]:
             f"persona-assets run: makes those of {asking:,} stale partitions anew that stored calls answer; "
             f"`persona-assets run --stale` makes all of them{told}"
         )
+    of_shards = any(
+        group.state is State.FAILED and state.assets[group.asset].table.partition not in state.sets
+        for group in status.groups
+    )
     if states[State.FAILED]:
         said.append(
-            f"mend the cause why {states[State.FAILED]:,} partitions did not pass their gates, then persona-assets "
-            "run; or persona-assets skip SHARD --reason TEXT"
+            f"mend the cause why {states[State.FAILED]:,} partitions did not pass their gates, then persona-assets run"
+            + ("; or persona-assets skip SHARD --reason TEXT" if of_shards else "")
         )
     if not state.shards and not status.arrived:
         said.append(f"put crawl files into {state.settings.dumps}/<dump>/, then persona-assets run")
@@ -235,6 +241,12 @@ def as_dict(status: Status) -> dict[str, Any]:
         "dumps": {
             dump: {asset: {str(state): count for state, count in states.items()} for asset, states in assets.items()}
             for dump, assets in status.counts.items()
+            if dump not in status.sets
+        },
+        "sets": {
+            name: {asset: {str(state): count for state, count in states.items()} for asset, states in assets.items()}
+            for name, assets in status.counts.items()
+            if name in status.sets
         },
         "groups": [
             {
@@ -267,15 +279,17 @@ def group_lines(status: Status) -> list[str]:
 
 def _parts(status: Status) -> list[tuple[str, dict[str, Counter[State]]]]:
     """The tables: one for each dump where they are few, else one for all."""
-    if len(status.counts) <= FEW_DUMPS:
-        return [(dump, status.counts[dump]) for dump in status.counts]
-    return [(f"{len(status.counts):,} dumps", status.total())]
+    dumps = [name for name in status.counts if name not in status.sets]
+    of_sets = [(f"set {name}", status.counts[name]) for name in status.counts if name in status.sets]
+    if len(dumps) <= FEW_DUMPS:
+        return [*((dump, status.counts[dump]) for dump in dumps), *of_sets]
+    return [(f"{len(dumps):,} dumps", status.total(dumps)), *of_sets]
 
 
 def _dump_lines(status: Status) -> list[str]:
     """The dumps in which something is left to be made, each with its counts."""
     lines = []
-    for dump in status.counts:
+    for dump in (name for name in status.counts if name not in status.sets):
         states = sum(status.total([dump]).values(), Counter[State]())
         left = [f"{states[one]:,} {one}" for one in State if states[one] and one not in (State.DONE, State.LEFT_OUT)]
         if left:

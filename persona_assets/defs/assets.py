@@ -20,7 +20,7 @@ from persona_assets.checks.gates import description, gate_names
 from persona_assets.defs.automation import LakeWants
 from persona_assets.defs.checks import JUDGES
 from persona_assets.defs.metadata import column_schema, partition_metadata
-from persona_assets.defs.partitions import DUMPS, SAME_DUMP, SHARDS, lake_key, partition_key
+from persona_assets.defs.partitions import definition_of, lake_key, mapping, partition_key
 from persona_assets.defs.pipeline import Pipeline
 from persona_assets.engines.base import EngineUnavailable
 from persona_assets.errors import PersonaAssetsError
@@ -34,6 +34,7 @@ from persona_assets.settings import Settings, load_settings
 from persona_assets.state import LakeState
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.model import Context
+from persona_assets.tasks.data_files import GONE
 
 # A run with this tag leaves partitions alone that are as they would be made now. Without it, a person asked for them.
 ONLY_NEEDED = "persona_assets/only_needed"
@@ -44,14 +45,9 @@ AUTOMATED = (AUTOMATION_CONDITION_TAG, SENSOR_NAME_TAG, SCHEDULE_NAME_TAG)
 _LOGGED: dict[str, Any] = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 
 
-def _partitions(asset: Asset) -> dg.PartitionsDefinition[str]:
-    return DUMPS if asset.table.partition == "dump" else SHARDS
-
-
 def _deps(asset: Asset, graph: Mapping[str, Asset]) -> Iterator[dg.AssetDep]:
     for name in asset.reads:
-        same = graph[name].table.partition == asset.table.partition
-        yield dg.AssetDep(name) if same else dg.AssetDep(name, partition_mapping=SAME_DUMP)
+        yield dg.AssetDep(name, partition_mapping=mapping(asset.table.partition, graph[name].table.partition))
 
 
 def code_version(recipe: Recipe) -> str:
@@ -61,7 +57,7 @@ def code_version(recipe: Recipe) -> str:
 
 def dagster_asset(asset: Asset, graph: Mapping[str, Asset], settings: Settings) -> dg.AssetsDefinition:
     """The Dagster asset. Its gates run inside it, before the commit, so that they also run in automated runs."""
-    table, partitions = asset.table, _partitions(asset)
+    table, partitions = asset.table, definition_of(asset.table.partition)
     gates = [
         dg.AssetCheckSpec(
             name, asset=table.name, blocking=True, description=description(name), partitions_def=partitions
@@ -77,7 +73,7 @@ def dagster_asset(asset: Asset, graph: Mapping[str, Asset], settings: Settings) 
         partitions_def=partitions,
         check_specs=gates,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=LakeWants() if asset.reads else None,
+        automation_condition=LakeWants() if asset.reads or asset.data else None,
         code_version=code_version(asset.recipe(settings, asset.identity(settings))),
         metadata={"dagster/column_schema": column_schema(table), "dagster/code_references": _code_reference(asset)},
         kinds=set(asset.kinds),
@@ -150,8 +146,11 @@ class _Step:
             self.failures += [f"{key}: gates not passed: {', '.join(names)}" for key, names in failed.items()]
 
     def _nothing_at(self, state: LakeState, key: str) -> str:
-        """Why a combination of dump and part has nothing to make; "" where it has."""
-        if self.asset.table.partition != "shard":
+        """Why a key has nothing to make, a combination of dump and part or one of a named set; "" where it has."""
+        kind = self.asset.table.partition
+        if kind in state.sets:
+            return "" if key in state.sets[kind].sources else f"left out: {GONE}"
+        if kind == "dump":
             return ""
         if key in state.skipped:
             return f"left out: {state.skipped[key].reason}"

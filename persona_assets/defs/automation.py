@@ -13,12 +13,22 @@ from dagster import AutomationCondition
 
 from persona_assets.crawl.arrival import Arrival, plan_shards
 from persona_assets.dedup.seals import sealed_shards
-from persona_assets.defs.partitions import DUMPS, PARTS, additions, lake_key, partition_key, register, too_many
+from persona_assets.defs.partitions import (
+    DUMPS,
+    PARTS,
+    additions,
+    lake_key,
+    named_sets,
+    partition_key,
+    register,
+    too_many,
+)
 from persona_assets.defs.pipeline import Pipeline, engines_of
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.graph import assets
 from persona_assets.lake import Lake
 from persona_assets.plan.needs import Needs
-from persona_assets.settings import Settings
+from persona_assets.settings import Settings, load_settings
 from persona_assets.state import LakeState, Standing, State
 from persona_assets.steps.model import Context
 
@@ -245,6 +255,30 @@ def daily_crawl_scan(context: dg.ScheduleEvaluationContext, pipeline: Pipeline) 
     return requests or dg.SkipReason(f"no new settled files under {pipeline.settings.dumps}")
 
 
+def _set_sensor() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="new_data_files",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Registers data files that are new in the folder of tasks as partitions of their named sets; "
+        "follow_new_data makes them.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult | dg.SkipReason:
+        state = LakeState(pipeline.lake, pipeline.settings)
+        for looked in state.sets.values():
+            for warning in looked.warnings:
+                context.log.warning(warning)
+        new = additions(context.instance, (), named_sets(state))
+        adding = [
+            dg.DynamicPartitionsDefinition(name=name).build_add_request(new[name]) for name in state.sets if new[name]
+        ]
+        return dg.SensorResult(dynamic_partitions_requests=adding) if adding else dg.SkipReason("no new data files")
+
+    return sensor
+
+
+# There where a task or a function reads data files.
+set_sensors = [_set_sensor()] if any(asset.data for asset in assets(load_settings()).values()) else []
 follow_new_data = dg.AutomationConditionSensorDefinition(
     "follow_new_data",
     target=dg.AssetSelection.all(),

@@ -10,8 +10,8 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from persona_assets.defs.assets import ONLY_NEEDED
-from persona_assets.defs.jobs import STAGES, stage_of
-from persona_assets.defs.partitions import lake_key, partition_key, register
+from persona_assets.defs.jobs import stages
+from persona_assets.defs.partitions import lake_key, named_sets, partition_key, register
 from persona_assets.defs.pipeline import LISTENER, SPENT, Listener, Pipeline, engines_of, release_engines
 from persona_assets.lake.store import dump_of
 from persona_assets.making import sweep
@@ -84,7 +84,7 @@ def materialise(
     outcome: RunOutcome,
     state: LakeState | None = None,
 ) -> Iterator[Materialised]:
-    """Make what is wanted, stage by stage: shards, then their dumps, then the shards again.
+    """Make what is wanted, stage by stage: shards, then their dumps, then the shards again; named sets in between.
 
     What there is to do is judged before each stage, on what stands then (of a dump: when its turn comes, as it may wait
     for the one before it), and again inside each step: an asset whose inputs were made anew and came out the same is
@@ -96,7 +96,7 @@ def materialise(
         state = LakeState(Pipeline().lake, Pipeline().settings)
     lake, settings = state.lake, state.settings
     context = Context(lake, settings, engines_of(lake), "run")
-    register(instance, state.shards)
+    register(instance, state.shards, named_sets(state))
     sweep(context, state)
     judged = 0  # the runs that were over when the lake was last looked at
 
@@ -107,9 +107,9 @@ def materialise(
             judged = outcome.runs
 
     try:
-        for stage in STAGES:
+        for stage, members in stages(state.assets).items():
             look()
-            for key, names in _work(state, Needs(context, state), stage, wanted, outcome, look):
+            for key, names in _work(state, Needs(context, state), members, wanted, outcome, look):
                 result = _run(instance, definitions, stage, key, names, listen, outcome.spent, wanted.again)
                 outcome.runs += 1
                 failed = _failed_gates(result)
@@ -133,20 +133,24 @@ def count(state: LakeState, wanted: Wanted) -> int:
     seen: set[tuple[str, str]] = set()
     for asset in state.assets.values():
         for key in state.keys(asset.name):
-            above = any((name, key) in seen or (name, dump_of(key)) in seen for name in asset.reads)
+            above = any(parent in seen for parent in state.parents(asset.name, key))
             if wanted.covers(asset.name, key) and (wanted.again or above or state.of(asset.name, key).to_do):
                 seen.add((asset.name, key))
     return len(seen)
 
 
 def _work(
-    state: LakeState, needs: Needs, stage: str, wanted: Wanted, outcome: RunOutcome, look: Callable[[], None]
+    state: LakeState,
+    needs: Needs,
+    names: Sequence[str],
+    wanted: Wanted,
+    outcome: RunOutcome,
+    look: Callable[[], None],
 ) -> Iterator[tuple[str, list[str]]]:
     """The partitions of a stage that have something to do, each with the assets to run, in the order of the graph.
 
     A dump that waits for one before it is looked at once more when its turn comes.
     """
-    names = [asset.name for asset in state.assets.values() if stage_of(asset) == stage]
     for key in state.keys(names[0]):
         chosen: list[str] = []
         for name in names:

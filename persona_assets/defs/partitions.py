@@ -1,22 +1,38 @@
-"""Shards as dump x part, and how Dagster's keys map to the lake's.
+"""Shards as dump x part, named sets as they are, and how Dagster's keys map to the lake's.
 
 The webserver and the daemon know only built-in partition mappings. Of these, two dimensions and a mapping to one of
 them say "all shards of this dump, and back". So a combination without a shard is a partition too; it is made empty.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
 from persona_assets.lake.store import dump_of
+from persona_assets.state import LakeState
 
 DUMPS = dg.DynamicPartitionsDefinition(name="dumps")
 PARTS = dg.DynamicPartitionsDefinition(name="parts")
 SHARDS = dg.MultiPartitionsDefinition({"dump": DUMPS, "part": PARTS})
 SAME_DUMP = dg.MultiToSingleDimensionPartitionMapping("dump")
+ALL = dg.AllPartitionMapping()
 MOST_COMBINATIONS = 20_000
 _BAR = "|"  # between the keys of two dimensions, in Dagster
+
+
+def definition_of(kind: str) -> dg.PartitionsDefinition[str]:
+    """The partitions of a kind of the graph: shards, dumps, or a named set."""
+    if kind == "shard":
+        return SHARDS
+    return DUMPS if kind == "dump" else dg.DynamicPartitionsDefinition(name=kind)
+
+
+def mapping(kind: str, above: str) -> dg.PartitionMapping | None:
+    """How partitions of a kind hang on those of the kind of what they read; None: on the one of the same key."""
+    if kind == above:
+        return None
+    return SAME_DUMP if {kind, above} == {"shard", "dump"} else ALL
 
 
 def lake_key(key: str) -> str:
@@ -43,18 +59,27 @@ def too_many(shards: Iterable[str]) -> str:
     )
 
 
-def additions(instance: dg.DagsterInstance, shards: Iterable[str]) -> dict[str, list[str]]:
-    """The dumps and parts of `shards` that the instance does not know yet, sorted, by the name of their definition."""
+Sets = Mapping[str, Iterable[str]]  # the keys of named sets, by the name of the set
+
+
+def additions(instance: dg.DagsterInstance, shards: Iterable[str], sets: Sets | None = None) -> dict[str, list[str]]:
+    """The dumps, parts and keys of sets that the instance does not know yet, sorted, by the name of the definition."""
     known = list(shards)
-    wanted = {
+    wanted: Sets = {
         str(DUMPS.name): {dump_of(shard) for shard in known},
         str(PARTS.name): {shard.rpartition(".")[2] for shard in known},
+        **(sets or {}),
     }
-    return {name: sorted(keys.difference(instance.get_dynamic_partitions(name))) for name, keys in wanted.items()}
+    return {name: sorted(set(keys).difference(instance.get_dynamic_partitions(name))) for name, keys in wanted.items()}
 
 
-def register(instance: dg.DagsterInstance, shards: Iterable[str]) -> None:
-    """Make the instance know these shards."""
-    for name, keys in additions(instance, shards).items():
+def named_sets(state: LakeState) -> dict[str, list[str]]:
+    """The keys that the data files of named sets give."""
+    return {name: list(looked.sources) for name, looked in state.sets.items()}
+
+
+def register(instance: dg.DagsterInstance, shards: Iterable[str], sets: Sets | None = None) -> None:
+    """Make the instance know these shards and keys of sets."""
+    for name, keys in additions(instance, shards, sets).items():
         if keys:
             instance.add_dynamic_partitions(name, keys)

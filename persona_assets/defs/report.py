@@ -7,7 +7,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterInstance
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from persona_assets.defs.partitions import partition_key, register
+from persona_assets.defs.partitions import named_sets, partition_key, register
 from persona_assets.graph import Asset
 from persona_assets.lake.records import Record
 from persona_assets.progress import Stages
@@ -27,7 +27,7 @@ def report_lake(instance: DagsterInstance, state: LakeState, progress: Stages = 
 
     Partitions that did not pass their gates are left out, so that they show as missing.
     """
-    register(instance, state.shards)
+    register(instance, state.shards, named_sets(state))
     told = known = 0
     for asset in state.assets.values():
         versions = _versions(instance, asset.name)

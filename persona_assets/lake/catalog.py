@@ -59,7 +59,7 @@ def connect(
     connection.execute(_records_view(lake))
     for table in [*ASSET_TABLES.values(), *SUPPORT_TABLES.values(), *tasks]:
         add_view(connection, lake, table, live=live)
-    connection.execute(_samples_view(tasks))
+    connection.execute(_samples_view([table for table in tasks if table.key == "sample_id"]))
     connection.execute(sql_text("views"))
     assets = [*ASSET_TABLES.values(), *tasks]
     connection.execute(fill_sql("lineage_view", links=_links(assets), ids=_ids(assets)))
@@ -150,7 +150,7 @@ def _ids(assets: Sequence[Table]) -> str:
 
 def _accounted(table: Table) -> tuple[Parent, ...]:
     """The references that a table accounts for row by row; none where it accounts for questions, or for a dump."""
-    if table.partition != "shard":
+    if table.partition == "dump":
         return ()
     return tuple(parent for parent in table.origins if parent.column == table.accounts_for)
 
@@ -163,7 +163,7 @@ def _kept(assets: Sequence[Table]) -> str:
             selects.append(
                 f"SELECT {literal(table.name)} AS asset, {identifier(table.key)} AS row_id FROM {table.name}"
             )
-        elif table.partition == "shard" and table.accounts_for:
+        elif table.partition != "dump" and table.accounts_for:
             column = _each(table, table.accounts_for)
             selects.append(f"SELECT DISTINCT {literal(table.name)}, {column} FROM {identifier(table.name)}")
     return _union(selects)

@@ -24,6 +24,7 @@ from persona_assets.lineage import verify
 from persona_assets.lineage.calls import MALFORMED, CallAuditor, Prompt
 from persona_assets.lineage.computed import Computed
 from persona_assets.lineage.crawl_record import crawl_node
+from persona_assets.lineage.data_file import data_node
 from persona_assets.lineage.find import BORN, Finder, Found, locate
 from persona_assets.lineage.model import (
     Audit,
@@ -78,6 +79,7 @@ class _Auditor:
                 REJECTED.name: ("rejected", self._rejected),
                 CALLS.name: ("call", self._call),
                 **{table.name: ("sample", self._sample) for table in self.finder.tasks},
+                **{name: ("data row", self._data_row) for name in self.steps.data},
             }
             kind, fill = kinds.get(found.table.name, ("persona", self._persona))
             # Known before it is filled: rows that name each other as parents must not make an endless chain.
@@ -173,6 +175,10 @@ class _Auditor:
         elif found.table.name in self.steps.derived:
             node.verifications += self.computed.row(found)
 
+    def _data_row(self, node: Node, found: Found) -> None:
+        node.parents.append(data_node(self.steps.data[found.table.name], found))
+        node.fate = fate.of_row(self.finder, found.table, node.id, found.partition)
+
     # Links
 
     def _link(self, node: Node, parent: Found | None, parent_id: str) -> None:
@@ -242,6 +248,9 @@ class _Auditor:
         node.text = f"{row['reason']}: {row['detail']}"
         if found.asset == RAW_DOCUMENTS.name:
             node.parents.append(self._crawled(found))
+            return
+        if found.asset in self.steps.data:
+            node.parents.append(data_node(self.steps.data[found.asset], found))
             return
         parent = self.finder.by_id(row["parent_id"], found.partition) if row["parent_id"] else None
         self._link(node, parent, row["parent_id"] or "its parent")

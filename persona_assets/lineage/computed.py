@@ -9,7 +9,7 @@ from persona_assets.lineage.find import Found
 from persona_assets.lineage.model import Verification, failed, verdict
 from persona_assets.lineage.steps import Steps
 from persona_assets.lineage.verify import differences
-from persona_assets.tasks.rows import partition_as_it_is
+from persona_assets.tasks.rows import Scan, partition_as_it_is
 
 NAME = "row_computes_again"
 
@@ -32,7 +32,7 @@ class Computed:
         if isinstance(computed, str):
             return [ids, failed(NAME, computed)]
         try:
-            rows = pl.concat(list(step.rows(partition_as_it_is(self.lake, found.partition), computed)))
+            rows = pl.concat(list(step.rows(self._scan(found), computed)))
         except (PersonaAssetsError, pl.exceptions.PolarsError, ValueError) as error:
             return [ids, failed(NAME, str(error).splitlines()[0])]
         same = rows.filter(pl.col("sample_id") == row["sample_id"]).to_dicts()
@@ -49,13 +49,17 @@ class Computed:
         aside = computed.filter(pl.col("reason") == found.row["reason"])["parent_ids"].explode()
         return [verdict(NAME, found.row["row_id"] in set(aside), f"it is not set aside as {found.row['reason']} now")]
 
+    def _scan(self, found: Found) -> Scan:
+        table = self.steps.derived[found.asset].table
+        record = self.lake.record(table, found.partition)
+        return partition_as_it_is(self.lake, table, found.partition, record.made_from if record else ())
+
     def _computed(self, found: Found) -> pl.DataFrame | str:
         """What the function gives for the partition of a row, or why it gives nothing."""
         key = (found.asset, found.partition)
         if key not in self._known:
             try:
-                scan = partition_as_it_is(self.lake, found.partition)
-                self._known[key] = self.steps.derived[found.asset].compute(scan)
+                self._known[key] = self.steps.derived[found.asset].compute(self._scan(found))
             except PersonaAssetsError as error:
                 self._known[key] = str(error)
         return self._known[key]

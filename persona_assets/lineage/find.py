@@ -28,14 +28,14 @@ from persona_assets.lake.schemas import (
 from persona_assets.ledger.index import CallIndex
 from persona_assets.ledger.ledger import Ledger
 
-_ID = re.compile(r"(doc|per|smp|call|rec|qst)_[0-9a-f]{32}")
-_SAMPLE = frozenset(column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS))
+_ID = re.compile(r"(doc|per|smp|call|rec|qst|row)_[0-9a-f]{32}")
+_SAMPLE = frozenset(("row_id", "file", *(one.name for one in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS))))
 BORN = (EXTRACTED_PERSONAS, EXPANDED_PERSONAS)  # where a persona is made
 PASSED_ON = (FILTERED_PERSONAS, DEDUPED_PERSONAS)  # tables that pass it on unchanged
 
 
 def id_prefix(row_id: str) -> str:
-    """`doc`, `per`, `smp`, `call`, `rec` or `qst`.
+    """`doc`, `per`, `smp`, `row`, `call`, `rec` or `qst`.
 
     Raises:
         UsageError: it is of none of these forms.
@@ -43,8 +43,9 @@ def id_prefix(row_id: str) -> str:
     match = _ID.fullmatch(row_id)
     if not match:
         raise UsageError(
-            f"{row_id!r} is not an id: give a document (doc_...), persona (per_...), sample (smp_...), "
-            "call (call_...), rejected record (rec_...) or question (qst_...), each followed by 32 hexadecimal digits"
+            f"{row_id!r} is not an id: give a document (doc_...), persona (per_...), sample (smp_...), row of a data "
+            "file (row_...), call (call_...), rejected record (rec_...) or question (qst_...), each followed by 32 "
+            "hexadecimal digits"
         )
     return match.group(1)
 
@@ -118,9 +119,10 @@ class Finder:
         """The document."""
         return self.first(RAW_DOCUMENTS, document_id, hint)
 
-    def sample(self, sample_id: str, hint: str = "") -> Found | None:
-        """The sample, of whichever task."""
-        return self._first_of(self.tasks, sample_id, hint)
+    def sample(self, row_id: str, hint: str = "") -> Found | None:
+        """The sample, of whichever task, or the row of a data file."""
+        key = "row_id" if row_id.startswith("row_") else "sample_id"
+        return self._first_of([table for table in self.tasks if table.key == key], row_id, hint)
 
     def referred(self, parent: Parent, row_id: str, hint: str = "") -> Found | None:
         """The row that a reference names, in one of the tables that it may be in."""
@@ -136,13 +138,13 @@ class Finder:
         return found
 
     def by_id(self, row_id: str, hint: str = "", table: str = "") -> Found | None:
-        """A document, persona or sample; the partition and the table that are named are looked at first."""
+        """A document, persona, sample or row of a data file; the partition and table that are named come first."""
         known = self.table(table)
         if known and (found := self.first(known, row_id, hint)):
             return self.made(found)
         if row_id.startswith("doc_"):
             return self.document(row_id, hint)
-        return self.sample(row_id, hint) if row_id.startswith("smp_") else self.persona(row_id, hint)
+        return self.sample(row_id, hint) if row_id.startswith(("smp_", "row_")) else self.persona(row_id, hint)
 
     def mark(self, persona_id: str, dump: str) -> Found | None:
         """What dedup made of a persona; its dump is looked at first."""
@@ -241,7 +243,8 @@ def _unreadable(path: str, why: str) -> PersonaAssetsError:
 def _require_columns(schema: Mapping[str, pl.DataType], path: str, table: Table) -> None:
     """Raise PersonaAssetsError where a file lacks a column that every version of its table has, or has another type."""
     names = table.polars.names()
-    shared = [name for name in names if name in _SAMPLE] if "task" in table.polars else names
+    # Those of a task or data file follow from the file, which may have changed.
+    shared = [name for name in names if name in _SAMPLE] if table.key in ("sample_id", "row_id") else names
     optional = set(table.later) | set(table.polars) - set(table.required)  # may have come later
     wrong = [
         name for name in shared if schema.get(name) != table.polars[name] and (name in schema or name not in optional)
@@ -274,7 +277,7 @@ def locate(finder: Finder, row_id: str) -> Found:
         found = finder.document(row_id)
     elif prefix == "per":
         found = finder.persona(row_id)
-    elif prefix == "smp":
+    elif prefix in ("smp", "row"):
         found = finder.sample(row_id)
     elif prefix == "call":
         found = finder.call(row_id)

@@ -13,7 +13,7 @@ from persona_assets.lake import Lake, Table
 from persona_assets.lake.content import ContentDigest
 from persona_assets.lake.records import GateOutcome, Record
 from persona_assets.lake.schemas import SHARD_FILES, Column
-from persona_assets.lake.store import Draft, dump_of
+from persona_assets.lake.store import Draft
 from persona_assets.lineage.model import Status, Verification, failed, unverified, verdict
 from persona_assets.lineage.verify import Seals
 from persona_assets.settings import Settings
@@ -118,12 +118,12 @@ class Partitions:
         declared = self.state.assets.get(asset)
         if declared is None or self._made_from(declared.table, key).status is not Status.OK:
             return False
-        for name in declared.reads:
+        for name, one in self.state.parents(asset, key) if declared.table.partition != "dump" else ():
             above = self.state.assets[name].table
             if above.partition == declared.table.partition:
-                if not self._is_settled(name, key):
+                if not self._is_settled(name, one):
                     return False
-            elif above.partition == "dump" and self._made_from(above, dump_of(key)).status is not Status.OK:
+            elif self._made_from(above, one).status is not Status.OK:
                 return False
         return True
 
@@ -155,8 +155,9 @@ class Partitions:
     def _never_other(self, name: str, record: Record) -> bool:
         """Whether an input stands as it was first committed, before the partition: then it had no earlier version."""
         asset, _, key = name.partition("/")
-        if name not in record.made_from or asset not in self.state.assets:
-            return False
+        declared = self.state.assets.get(asset)
+        if name not in record.made_from or declared is None or declared.data:
+            return False  # of a data file nobody keeps what it was
         found = self.lake.record(self.state.assets[asset].table, key)
         return found is not None and found.generation == 1 and found.committed_at < record.committed_at
 

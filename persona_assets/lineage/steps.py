@@ -15,6 +15,7 @@ from persona_assets.personas.extract import ExtractStep
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Step
+from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.derived import DerivedStep
 from persona_assets.tasks.load import datasets
 from persona_assets.tasks.rows import partition_as_it_is
@@ -29,18 +30,22 @@ class Steps:
 
     tasks: dict[str, TaskStep] = field(default_factory=dict)
     derived: dict[str, DerivedStep] = field(default_factory=dict)
+    data: dict[str, DataStep] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> "Steps":
         """With the task files of the package and of the folder that the settings name."""
         found = datasets(settings)
-        tasks = {name: one for name, one in found.items() if isinstance(one, TaskStep)}
-        return cls(tasks, {name: one for name, one in found.items() if isinstance(one, DerivedStep)})
+        return cls(
+            {name: one for name, one in found.items() if isinstance(one, TaskStep)},
+            {name: one for name, one in found.items() if isinstance(one, DerivedStep)},
+            {name: one for name, one in found.items() if isinstance(one, DataStep)},
+        )
 
     @property
     def task_tables(self) -> list[Table]:
-        """The tables of the assets that tasks and functions give."""
-        return [*(step.table for step in self.tasks.values()), *(step.table for step in self.derived.values())]
+        """The tables of the assets that tasks, functions and data files give."""
+        return [step.table for steps in (self.tasks, self.derived, self.data) for step in steps.values()]
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -76,7 +81,7 @@ def asked_row(step: Step, lake: Lake, found: Found) -> dict[str, Any]:
     if not isinstance(step, TaskStep) or not step.reading.ancestors or found.table.name != step.read.name:
         return found.row
     frame = pl.DataFrame([found.row], schema=found.table.polars)
-    return {**found.row, **step.reading.rows(partition_as_it_is(lake, found.partition), frame)[0]}
+    return {**found.row, **step.reading.rows(partition_as_it_is(lake, found.table, found.partition), frame)[0]}
 
 
 def ask_again(step: Step, row: Mapping[str, Any], fill: Mapping[str, Any], attempt: int, asked: "Asked") -> Ask:

@@ -33,8 +33,9 @@ class Needs:
         plan = PartitionPlan(asset.name, standing.key)
         if asset.step is None:
             return plan
-        shards = [asset for asset in self.state.assets.values() if asset.table.partition == "shard"]
-        flow = Flow(standing.key, {asset.name: self._stands(asset.table, standing.key) for asset in shards})
+        kind = asset.table.partition
+        alike = [one for one in self.state.assets.values() if one.table.partition == kind]
+        flow = Flow(standing.key, {one.name: self._stands(one.table, standing.key) for one in alike})
         if asset.table is EXTRACTED_PERSONAS:
             self.walks.extract(flow, plan)
         elif asset.table is EXPANDED_PERSONAS:

@@ -22,6 +22,8 @@ from persona_assets.plan.shard import Flow, Walks
 from persona_assets.plan.sources import DocumentRate, Source, find_sources
 from persona_assets.state import LakeState, State
 from persona_assets.steps.runner import Context
+from persona_assets.tasks.data_files import DataStep
+from persona_assets.tasks.derived import DerivedStep
 from persona_assets.tasks.load import Dataset, datasets
 from persona_assets.tasks.step import TaskStep
 
@@ -52,7 +54,7 @@ def make_plan(
     tasks = datasets(context.settings)
     chosen = _chosen_assets(scope.assets, tasks)
     sources, notes = find_sources(context.lake, context.settings)
-    if not sources:
+    if not sources and not any(isinstance(step, DataStep) for step in tasks.values()):
         raise PersonaAssetsError(f"no crawl files under {context.settings.dumps}: put them in <dump>/ below it")
     planner = _Planner(context, tasks, sources, scope, chosen)
     planner.walk()
@@ -108,6 +110,8 @@ class _Planner:
         self.flows: dict[str, Flow] = {}
         self.dumps: dict[str, PartitionPlan] = {}
         whole = not (scope.dumps or scope.shards)
+        sets = self.state.sets if whole else {}
+        self.sets = {(name, key): Flow(key) for name, looked in sets.items() for key in looked.sources}
         self.shards = [
             source
             for source in sources
@@ -126,6 +130,9 @@ class _Planner:
         for flow in self.flows.values():
             if FILTERED_PERSONAS.name in flow.plans:
                 self._publish(flow)
+        for name, step in self.tasks.items():
+            for flow in self._flows_of(step.table):
+                self._dataset(flow, name, step)
 
     def assets(self) -> list[AssetPlan]:
         """The figures by asset, in the order of the graph."""
@@ -134,7 +141,8 @@ class _Planner:
         plans = [flow.plans[name] for flow in self.flows.values() for name in names if name in flow.plans]
         plans += self.dumps.values()
         later = [DEDUPED_PERSONAS.name, *self.tasks]
-        plans += [flow.plans[name] for name in later for flow in self.flows.values() if name in flow.plans]
+        flows = [*self.flows.values(), *self.sets.values()]
+        plans += [flow.plans[name] for name in later for flow in flows if name in flow.plans]
         for name in (*names, PERSONA_SURVIVORS.name, *later):
             by_asset[name] = []
         for plan in plans:
@@ -232,14 +240,36 @@ class _Planner:
         flow.plans[deduped.asset] = deduped
         if not deduped.done:
             self.walks.passed_on(DEDUPED_PERSONAS, filtered.rows, self.funnel.survivors, deduped)
-        for name, step in self.tasks.items():
-            parents = [flow.plans[parent] for parent in step.tables_read if parent in flow.plans]
-            plan = flow.plans[name] = self._plan(step.table, flow.shard, *parents)
-            if not isinstance(step, TaskStep):
-                if not plan.done:
-                    plan.rows = flow.rows(step.read) * self.funnel.per_row(step.table, step.read)
-            elif plan.done:
-                self.walks.stands(plan)
+
+    def _flows_of(self, table: Table) -> list[Flow]:
+        """The shards that have published personas, or the keys of a named set."""
+        if table.partition == "shard":
+            return [flow for flow in self.flows.values() if DEDUPED_PERSONAS.name in flow.plans]
+        return [flow for (kind, _), flow in self.sets.items() if kind == table.partition]
+
+    def _dataset(self, flow: Flow, name: str, step: Dataset) -> None:
+        plan = flow.plans[name] = self._plan(step.table, flow.shard, *self._above(name, flow))
+        if isinstance(step, DataStep):
+            if not plan.done:
+                plan.rows = Amount(sum(isinstance(row, dict) for row in step.rows(flow.shard)))
+        elif isinstance(step, DerivedStep):
+            if not plan.done:
+                plan.rows = flow.rows(step.read) * self.funnel.per_row(step.table, step.read)
+        elif plan.done:
+            self.walks.stands(plan)
+        else:
+            plan.rows = Amount()
+            self.walks.task(flow, plan)
+
+    def _above(self, name: str, flow: Flow) -> list[PartitionPlan]:
+        """The partitions in the plan that one is made from; of a table that is partitioned otherwise all."""
+        kind = self.state.assets[name].table.partition
+        found = []
+        for parent in self.state.assets[name].reads:
+            above = self.state.assets[parent].table.partition
+            if above == kind:
+                found += [flow.plans[parent]] if parent in flow.plans else []
             else:
-                plan.rows = Amount()
-                self.walks.task(flow, plan)
+                flows = [*self.flows.values(), *self.sets.values()]
+                found += [other.plans[parent] for other in flows if parent in other.plans]
+        return found

@@ -200,7 +200,7 @@ class Walks:
         for key in self.lake.keys(step.read)[-1:]:
             frame = self.lake.scan(step.read, [key]).bottom_k(200, by=step.read.key).collect().sort(step.read.key)
             if frame.height:
-                for row in step.reading.rows(partition_of(self.lake, key), frame):
+                for row in step.reading.rows(partition_of(self.lake, step.read, key), frame):
                     yield from step.asks_of(row)
                 return
         if step.read is DEDUPED_PERSONAS:

@@ -9,11 +9,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.prompts.template import MessageTemplate, Over, Rule, SetCheck, Template, Turn
+from persona_assets.prompts.template import MessageTemplate, Over, Reads, Rule, SetCheck, Template, Turn
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
 _PARTS: dict[str, type[BaseModel]] = {
     "over": Over,
+    "reads": Reads,
     "turns": Turn,
     "messages": MessageTemplate,
     "validity": Rule,
@@ -56,6 +57,28 @@ def load_templates(folder: Path) -> dict[str, Template]:
             raise UsageError(f"{path}: the name {template.name} is taken by another file")
         found[template.name] = template
     return found
+
+
+def files_named(path: Path) -> set[Path]:
+    """The files that a template file names, as values of `over` or as rows to be read."""
+    try:
+        data = _read(path, path.stat().st_mtime_ns)
+    except (yaml.YAMLError, OSError, UnicodeDecodeError):
+        return set()  # what is wrong with it is told where it is loaded
+    data = data if isinstance(data, dict) else {}
+    over = data.get("over")
+    naming = [data.get("reads"), *(over.values() if isinstance(over, dict) else ())]
+    patterns = (str(one["file"]) for one in naming if isinstance(one, dict) and one.get("file"))
+    return {found for pattern in patterns for found in files_of(path.parent, pattern)} - {path}
+
+
+def files_of(folder: Path, pattern: str) -> list[Path]:
+    """The files that a path or pattern names, from a folder on, by name; none where it is not a usable pattern."""
+    try:
+        return sorted(path for path in folder.glob(pattern) if path.is_file())
+    except (ValueError, NotImplementedError):  # empty, or an absolute path
+        path = folder / pattern
+        return [path] if path.is_file() else []
 
 
 @cache

@@ -25,6 +25,7 @@ SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
 _TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "answer", "turns")
 Value = str | int | dict[str, Any]  # of `over`: itself, or a row with an `id`
 _TAG = re.compile(r"</?([a-z_]+)>")
+_TABLE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 
 
 class Message(TypedDict):
@@ -115,6 +116,41 @@ def label_of(value: Value) -> str | int:
     return label
 
 
+class Reads(BaseModel):
+    """What is asked about: the rows of an asset, or of data files, which become a table of that name.
+
+    `file` is a path or a pattern, from the task file's folder; a partition is a file, or a row. `rows` is the key under
+    which the rows stand in a file.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    table: str = Field("", pattern=r"^([a-z][a-z0-9_]{1,60})?$")
+    file: str = ""
+    rows: str = ""
+    partitions: Literal["files", "rows"] = "files"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_name(cls, given: object) -> object:
+        return {"table": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _check(self) -> "Reads":
+        if not (self.table or self.file):
+            raise ValueError("names neither a table nor a file")
+        if not self.file and (self.rows or "partitions" in self.model_fields_set):
+            raise ValueError("`rows` and `partitions` are of data files: name one by `file`")
+        if self.file and not _TABLE.fullmatch(self.name):
+            raise ValueError(f"{self.name or self.file!r} cannot name a table: name it by `table`")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name of the table: where it is not given, that of the file, or of its folder where there is a pattern."""
+        path = Path(self.file)
+        return self.table or (path.parent.name if "*" in path.name else path.stem)
+
+
 class ByColumn(BaseModel):
     """A number that a column of the row that is asked about gives."""
 
@@ -189,7 +225,7 @@ class Template(BaseModel):
     set_checks: tuple[SetCheck, ...] = Field((), description="Gates over all rows of a partition")
     target: int | None = Field(None, ge=1, description="Accepted rows to stop at, over all partitions")
     offline: dict[str, Any] = Field(default_factory=dict, description="How the offline engine phrases an answer")
-    reads: str = Field(READS, description="Table whose rows are asked about")
+    reads: Reads = Field(Reads(table=READS), description="Table whose rows are asked about")
     over: dict[str, Over] = Field(default_factory=dict, description="Values to ask with, crossed with one another")
     attempts: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)] | ByColumn = Field(
         1, description="Independent answers to each question: a number, or the column of the row that says how many"
@@ -284,6 +320,8 @@ class Template(BaseModel):
             return {**self.whole.prompt_part(), "turn": self.turn}
         given: dict[str, Any] = {key: getattr(self, key) for key in _TASK_KEYS if key in self.model_fields_set}
         given = {key: value for key, value in given.items() if value != type(self).model_fields[key].get_default()}
+        if "reads" in given:
+            given["reads"] = self.reads.name
         if isinstance(self.attempts, ByColumn):
             given["attempts"] = self.attempts.model_dump(mode="json")
         if self.over:

@@ -8,20 +8,22 @@ def math_votes(solutions: pl.LazyFrame) -> pl.LazyFrame:
     ...
 ```
 
-The function is given the rows of one partition of each table that it reads, and must depend on nothing else. It gives
-a frame with `parent_ids` (ids of rows of the first table, a list) and the declared columns, one row for each row of the
-asset. A row with a text in `reason` (and `detail`) is set aside: its parents are rejected under that reason. Each row
-of the first table has to be a parent of a row that is kept, or set aside.
+The asset has the partitions of the first table that it reads. The function is given the rows of one partition of each
+table that is partitioned alike, of other tables all rows, and must depend on nothing else. It gives a frame with
+`parent_ids` (ids of rows of the first table, a list) and the declared columns, one row for each row of the asset. A row
+with a text in `reason` (and `detail`) is set aside: its parents are rejected under that reason. Each row of the first
+table has to be a parent of a row that is kept, or set aside. `cites` says which columns hold ids, or lists of ids, of
+which other tables' rows; `persona_ids` may be one. `data_files` names data files in place of a table.
 """
 
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -29,6 +31,7 @@ from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import digest, make_id
 from persona_assets.lake import Column, Parent, Table
 from persona_assets.lake.schemas import REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
+from persona_assets.prompts.template import Reads
 from persona_assets.steps.model import Context, Report
 from persona_assets.tasks.rows import Scan, partition_of
 
@@ -43,15 +46,21 @@ class Derived:
     """A function declared as an asset, by the name of the function."""
 
     function: Callable[..., Frame]
-    reads: tuple[str, ...]
+    read: tuple[Reads, ...]
     columns: Mapping[str, Any]
     description: str
     version: int = 1
+    cites: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The asset's name."""
         return self.function.__name__
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tables that it reads."""
+        return tuple(one.name for one in self.read)
 
     @property
     def file(self) -> Path:
@@ -65,19 +74,36 @@ class Derived:
 
 
 def derived(
-    *, reads: str | tuple[str, ...], columns: Mapping[str, Any], description: str, version: int = 1
+    *,
+    reads: str | Reads | tuple[str | Reads, ...],
+    columns: Mapping[str, Any],
+    description: str,
+    version: int = 1,
+    cites: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
-    `columns` gives each column of its own a Polars type. Its file is part of the recipe: when it changes, what it gave
-    is computed anew. Raise `version` where something changes that the file does not show.
+    `columns` gives each column of its own a Polars type; those that `cites` names, a table for each, hold ids of its
+    rows. Its file is part of the recipe: when it changes, what it gave is computed anew. Raise `version` where
+    something changes that the file does not show.
     """
-    tables = (reads,) if isinstance(reads, str) else tuple(reads)
+    tables = reads if isinstance(reads, tuple) else (reads,)
+    read = tuple(Reads(table=one) if isinstance(one, str) else one for one in tables)
 
     def declare(function: Callable[..., Frame]) -> Derived:
-        return Derived(function, tables, dict(columns), description, version)
+        return Derived(function, read, dict(columns), description, version, dict(cites or {}))
 
     return declare
+
+
+def data_files(file: str, *, rows: str = "", table: str = "", partitions: Literal["files", "rows"] = "files") -> Reads:
+    """Data files that a function reads; the words are those of `reads` in a task file.
+
+    Raises:
+        ValueError: the table has no usable name.
+    """
+    given = {"partitions": partitions} if partitions != "files" else {}
+    return Reads(file=file, rows=rows, table=table, **given)
 
 
 class DerivedStep:
@@ -93,13 +119,28 @@ class DerivedStep:
         for name in declared.reads:
             if name not in tables:
                 raise self.wrong(f"reads {name}, which is not an asset; {did_you_mean(name, tables)}")
-            if tables[name].partition != "shard":
-                raise self.wrong(f"reads {name}, which is partitioned by {tables[name].partition}: only shards can be")
+            if tables[name].partition == "dump":
+                raise self.wrong(f"reads {name}, which is partitioned by dumps: no function can")
         if not declared.reads:
             raise self.wrong("reads nothing")
         taken = {column.name for column in (*SAMPLE_COLUMNS, *RUN_COLUMNS)} - {"language"} | {"parent_ids", *_REASON}
-        if clash := sorted(taken & set(declared.columns)):
+        if clash := sorted((taken - set(declared.cites)) & set(declared.columns)):
             raise self.wrong(f"the column {clash[0]} is one that every dataset has; name it otherwise")
+        self._check_cites()
+
+    def _check_cites(self) -> None:
+        declared = self.declared
+        for column, table in declared.cites.items():
+            if table not in declared.reads:
+                raise self.wrong(f"cites {table}, which it does not read; {did_you_mean(table, declared.reads)}")
+            if column not in declared.columns:
+                raise self.wrong(
+                    f"cites rows in {column}, which is no column; {did_you_mean(column, declared.columns)}"
+                )
+            if _dtype(declared.columns[column]) not in (pl.String(), pl.List(pl.String())):
+                raise self.wrong(f"the column {column} holds ids: it is a text or a list of texts")
+            if column == "persona_ids" and self._tables[table].key != "persona_id":
+                raise self.wrong(f"persona_ids are of personas, and {table} has none")
 
     def wrong(self, said: str) -> UsageError:
         """What is wrong with it, with file and line."""
@@ -121,16 +162,22 @@ class DerivedStep:
         own = [Column(name, _dtype(kind), f"{name}, computed") for name, kind in self.declared.columns.items()]
         names = {column.name for column in own}
         shared = [column for column in SAMPLE_COLUMNS if column.name not in names]
-        has_document = "document_id" in self.read.polars
-        shared = [replace(c, nullable=True) if c.name == "document_id" and not has_document else c for c in shared]
+        unknown = {"document_id", "language"} - set(self.read.polars)  # nobody can tell them of the rows of data files
+        shared = [replace(column, nullable=True) if column.name in unknown else column for column in shared]
         parents = Column("parent_ids", pl.List(pl.String()), f"Rows of {self.read.name} that it was computed from")
         above = {parent.column: parent for parent in self.read.parents}
         further = [replace(above[name], direct=False) for name in ("persona_ids", "document_id") if name in above]
+        further = [parent for parent in further if parent.column not in self.declared.cites]
+        cited = [
+            Parent(column, (table,), self._tables[table].key, direct=True)
+            for column, table in self.declared.cites.items()
+        ]
         return Table(
             self.declared.name,
             "sample_id",
             (*shared, parents, *own, *RUN_COLUMNS),
-            (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *further),
+            (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *cited, *further),
+            partition=self.read.partition,
             accounts_for="parent_ids",
         )
 
@@ -196,7 +243,7 @@ class DerivedStep:
             joined = joined.join(above, on="_first", how="left", maintain_order="left").with_columns(
                 task=pl.lit(self.declared.name)
             )
-            if self.read.key == "persona_id":
+            if self.read.key == "persona_id" and "persona_ids" not in own:
                 joined = joined.with_columns(persona_ids="parent_ids")
             lacking = [column for column in self.table.columns if column.name not in joined.columns]
             empty = [_empty(column) for column in lacking if column not in RUN_COLUMNS]
@@ -212,7 +259,7 @@ class DerivedStep:
         report = Report(inputs=lake.row_count(self.read, key))
         run = {"shard": pl.lit(key), "run_id": pl.lit(context.run_id), "created_at": pl.lit(datetime.now(UTC))}
         with context.partition(self.table, key) as part:
-            scan = partition_of(lake, key)
+            scan = partition_of(lake, self.table, key, part.made_from)
             computed = self.compute(scan)
             for rows in self.rows(scan, computed):
                 part.rows.append(rows.with_columns(**run).select(self.table.polars.names()))

@@ -3,7 +3,7 @@
 import importlib.util
 import re
 import traceback
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,15 +15,17 @@ from persona_assets.lake.catalog import view_names
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, SUPPORT_TABLES
 from persona_assets.lake.store import FOLDERS
 from persona_assets.prompts import Template, load_template
-from persona_assets.prompts.load import wrong
+from persona_assets.prompts.load import files_named, files_of, wrong
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings, model_table
+from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.derived import Derived, DerivedStep
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.trial import try_out
 
 FILES = Path(__file__).parent / "files"
-Dataset = TaskStep | DerivedStep
+Dataset = TaskStep | DerivedStep | DataStep
+_KINDS = frozenset({"shard", "dump", "dumps", "parts"})  # of partitions, which a named set cannot be called
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,60}")
 
 
@@ -37,7 +39,7 @@ def load_tasks(settings: Settings) -> dict[str, Template]:
 
 
 def datasets(settings: Settings) -> dict[str, Dataset]:
-    """The steps of the tasks and the declared functions, by name, each after those that it reads; all become assets.
+    """The steps of data files, tasks and functions, by name, each after those that it reads; all become assets.
 
     Raises:
         UsageError: as `load_tasks`.
@@ -70,20 +72,18 @@ def _known(where: str, names: Iterable[str], known: Collection[str]) -> None:
 
 
 def _stepped(declared: Mapping[str, Template | Derived], files: Mapping[str, Path]) -> _Loaded:
-    """Tasks and functions in an order in which each comes after what it reads, with their steps."""
+    """Tasks and functions in an order in which each comes after what it reads, with their steps; data files first."""
     tables = dict(ASSET_TABLES)
     steps: dict[str, Dataset] = {}
+    for step in _data_steps(declared, files):
+        steps[step.name], tables[step.name] = step, step.table
     waiting = dict(declared)
     while waiting:
         ready = [name for name, one in waiting.items() if not any(read in waiting for read in _reads(one))]
         if not ready:
             circle = _circle(waiting)
             file, first, said = files[circle[0]], waiting[circle[0]], f"they read one another: {' reads '.join(circle)}"
-            raise (
-                wrong(file, ("reads",), said)
-                if isinstance(first, Template)
-                else UsageError(f"{file}:{first.line}: {said}")
-            )
+            raise _of_reads(first, file, said)
         for name in ready:
             one = waiting.pop(name)
             try:
@@ -95,8 +95,35 @@ def _stepped(declared: Mapping[str, Template | Derived], files: Mapping[str, Pat
                 raise wrong(files[name], error.place, error.said) from error
             except UsageError as error:
                 raise UsageError(f"{files[name]}: {error}") from error
-    templates = {name: one for name in steps if isinstance(one := declared[name], Template)}
+    templates = {name: one for name, one in declared.items() if isinstance(one, Template)}
+    templates = {name: templates[name] for name in steps if name in templates}
     return _Loaded(templates, steps)
+
+
+def _data_steps(declared: Mapping[str, Template | Derived], files: Mapping[str, Path]) -> Iterator[DataStep]:
+    """The data files that are read, by the names of their tables."""
+    found: dict[str, DataStep] = {}
+    for name, one in declared.items():
+        for reads in (one.reads,) if isinstance(one, Template) else one.read:
+            if not reads.file:
+                continue
+            step, other = DataStep(reads, files[name]), found.get(reads.name)
+            if reads.name in declared or reads.name in _reserved() | _KINDS:
+                raise _of_reads(
+                    one, files[name], f"the name {reads.name} is taken; name the table otherwise by `table`"
+                )
+            if other and (other.declared, other.folder) != (reads, step.folder):
+                said = f"{reads.name} are other files in {other.declared_in}; name the table otherwise by `table`"
+                raise _of_reads(one, files[name], said)
+            found[reads.name] = other or step
+    yield from found.values()
+
+
+def _of_reads(declared: Template | Derived, file: Path, said: str) -> UsageError:
+    """What is wrong with what a file reads."""
+    if isinstance(declared, Template):
+        return wrong(file, ("reads",), said)
+    return UsageError(f"{file}:{declared.line}: {said}")
 
 
 def _circle(waiting: Mapping[str, Template | Derived]) -> list[str]:
@@ -108,7 +135,7 @@ def _circle(waiting: Mapping[str, Template | Derived]) -> list[str]:
 
 
 def _reads(declared: Template | Derived) -> tuple[str, ...]:
-    return (declared.reads,) if isinstance(declared, Template) else declared.reads
+    return (declared.reads.name,) if isinstance(declared, Template) else declared.reads
 
 
 def _checked(task: Template, tables: Mapping[str, Table], file: Path) -> TaskStep:
@@ -124,13 +151,23 @@ def _with_own(own: str, bundled: Mapping[str, Template]) -> tuple[dict[str, Temp
     folder = Path(own)
     if not folder.is_dir():
         raise UsageError(f"PERSONA_TASKS: {folder} is not a folder of task files")
-    own_files: list[tuple[Path, Template | Derived]] = [(path, _load(path)) for path in _paths(folder)]
-    own_files += [(path, one) for path in sorted(folder.glob("*.py")) for one in _functions(path)]
-    for path, one in own_files:
+    functions = [(path, one) for path in sorted(folder.glob("*.py")) for one in _functions(path)]
+    read = {found for path, one in functions for found in _files_of(path, one)}
+    read |= {found for path in _paths(folder) for found in files_named(path)}
+    own_files: list[tuple[Path, Template | Derived]] = [
+        (path, _load(path)) for path in _paths(folder) if path not in read
+    ]
+    for path, one in [*own_files, *functions]:
         if one.name in found:
             raise UsageError(f"{path}: the task name {one.name} is taken by {found[one.name]}; choose another")
         declared[one.name], found[one.name] = one, path
     return declared, found
+
+
+def _files_of(path: Path, declared: Derived) -> Iterator[Path]:
+    """The data files that a function reads."""
+    for reads in declared.read:
+        yield from files_of(path.parent, reads.file) if reads.file else ()
 
 
 def _functions(path: Path) -> list[Derived]:

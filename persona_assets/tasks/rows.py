@@ -1,6 +1,6 @@
 """The rows that a task asks about: its own columns of the table that it reads, and those of what they came from."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -8,7 +8,7 @@ import polars as pl
 from persona_assets.lake import Lake, Table
 
 Row = dict[str, object]
-Scan = Callable[[Table], pl.LazyFrame]  # the rows of a table in one partition
+Scan = Callable[[Table], pl.LazyFrame]  # the rows of a table that a partition is made from
 Link = tuple[str, Table, str]  # a column, the table that it refers to, and the key there
 
 
@@ -23,7 +23,7 @@ class Reading:
     def batches(self, lake: Lake, key: str) -> Iterator[list[Row]]:
         """The rows of a partition in its order, in lists; an ancestor's columns are a dictionary under its name."""
         for batch in lake.batches(self.table, key):
-            yield self.rows(partition_of(lake, key), batch)
+            yield self.rows(partition_of(lake, self.table, key), batch)
 
     def rows(self, scan: Scan, frame: pl.DataFrame) -> list[Row]:
         """Some rows of a partition, with what is read of their ancestors; `scan` gives a table's rows in it."""
@@ -35,14 +35,24 @@ class Reading:
         return rows
 
 
-def partition_of(lake: Lake, key: str) -> Scan:
-    """Scans the tables of a lake in one partition; a file whose bytes are damaged is set aside."""
-    return lambda table: lake.scan(table, [key])
+def partition_of(lake: Lake, table: Table, key: str, made_from: Iterable[str] = ()) -> Scan:
+    """Scans the tables of a lake where a partition of `table` reads them; a file whose bytes are damaged is set aside.
+
+    Those partitioned alike under its key; of others the partitions that `made_from` names, as a record does, or all.
+    """
+    return lambda read: lake.scan(read, _keys(table, key, read, made_from))
 
 
-def partition_as_it_is(lake: Lake, key: str) -> Scan:
+def partition_as_it_is(lake: Lake, table: Table, key: str, made_from: Iterable[str] = ()) -> Scan:
     """The same without looking at the bytes, for an audit, which moves nothing."""
-    return lambda table: lake.scan_paths(lake.paths(table, [key]), table)
+    return lambda read: lake.scan_paths(lake.paths(read, _keys(table, key, read, made_from)), read)
+
+
+def _keys(table: Table, key: str, read: Table, made_from: Iterable[str]) -> list[str] | None:
+    if read.partition == table.partition:
+        return [key]
+    named = [one.partition("/") for one in made_from]
+    return [above for name, _, above in named if name == read.name] or None
 
 
 def _ancestors(scan: Scan, frame: pl.DataFrame, links: Sequence[Link], columns: Sequence[str]) -> list[Row | None]:
@@ -76,14 +86,14 @@ def _first(ids: pl.Series) -> pl.Series:
 
 
 def links_to(table: Table, ancestor: str, tables: Mapping[str, Table]) -> tuple[Link, ...]:
-    """The shortest way from a row to an ancestor in the same partition; () where there is none."""
+    """The shortest way from a row to an ancestor; () where there is none."""
     waiting: list[tuple[Table, tuple[Link, ...]]] = [(table, ())]
     seen = {table.name}
     for here, way in waiting:  # grows while it is walked: breadth first
         for parent in here.parents:
             for name in parent.tables:
                 above = tables.get(name)
-                if above is None or name in seen or above.partition != table.partition:
+                if above is None or name in seen or above.partition == "dump":
                     continue
                 link = (parent.column, above, parent.key)
                 if name == ancestor:
@@ -94,5 +104,5 @@ def links_to(table: Table, ancestor: str, tables: Mapping[str, Table]) -> tuple[
 
 
 def ancestors_of(table: Table, tables: Mapping[str, Table]) -> list[str]:
-    """The names of the tables that a row's ancestors in the same partition are in."""
+    """The names of the tables that a row's ancestors are in."""
     return [name for name in tables if name != table.name and links_to(table, name, tables)]

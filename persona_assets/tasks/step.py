@@ -78,7 +78,7 @@ class TaskStep:
     @property
     def read(self) -> Table:
         """The table whose rows it asks about."""
-        return self._tables[self._template.reads]
+        return self._tables[self._template.reads.name]
 
     @property
     def tables_read(self) -> tuple[str, ...]:

@@ -124,6 +124,7 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
         "sample_id",
         (*lineage, *columns, *CALL_COLUMNS, *RUN_COLUMNS),
         parents,
+        partition=read.partition,
         gates=tuple(checks),
         gate_arguments=canonical_json(arguments).decode(),
         accounts_for="question_id" if template.several else parents[0].column,
@@ -131,12 +132,12 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
 
 
 def _read_table(template: Template, tables: Mapping[str, Table]) -> Table:
-    if template.reads not in tables:
-        said = f"{template.reads} is not an asset; {did_you_mean(template.reads, list(tables))}"
-        raise _wrong(template, ("reads",), said)
-    read = tables[template.reads]
-    if read.partition != "shard":
-        raise _wrong(template, ("reads",), f"{read.name} is partitioned by {read.partition}: only shards can be read")
+    name = template.reads.name
+    if name not in tables:
+        raise _wrong(template, ("reads",), f"{name} is not an asset; {did_you_mean(name, list(tables))}")
+    read = tables[name]
+    if read.partition == "dump":
+        raise _wrong(template, ("reads",), f"{read.name} is partitioned by dumps, which no task can be")
     if "language" not in read.polars and "language" not in template.over:
         raise _wrong(template, ("reads",), f"{read.name} has no column language: give `over: {{language: [...]}}`")
     return read

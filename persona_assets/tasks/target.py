@@ -64,7 +64,7 @@ class Waves:
             frame = behind.bottom_k(ROWS, by=table.key).sort(table.key).collect(engine="streaming")
             if frame.is_empty():
                 return
-            yield from self.step.reading.rows(partition_of(self._lake, self._shard), frame)
+            yield from self.step.reading.rows(partition_of(self._lake, table, self._shard), frame)
             last = frame[table.key][-1]
 
 

@@ -20,7 +20,7 @@ def try_out(step: TaskStep) -> None:
     row: dict[str, Any] = {name: "" for name in step.reading.columns} | {"language": language}
     row |= {name: dict.fromkeys(columns, "") for name, (_, columns) in step.reading.ancestors.items()}
     for over in _each_once(step):
-        ask = Ask(row, {"over": over} if over else {}, 0, ((task.reads, ""),))
+        ask = Ask(row, {"over": over} if over else {}, 0, ((task.reads.name, ""),))
         for number, turn in enumerate(step.turns):
             before = [_like(earlier.response_schema) for earlier in step.turns[:number]]
             variables = step.variables(ask, before)

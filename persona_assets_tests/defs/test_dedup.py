@@ -16,7 +16,7 @@ from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.seals import LATE_REMEDY, REBUILD
 from persona_assets.defs.checks import JUDGES
-from persona_assets.defs.jobs import STAGES
+from persona_assets.defs.jobs import stages
 from persona_assets.defs.metadata import DUMPS_SHOWN, duplicate_rates_markdown, partition_metadata
 from persona_assets.defs.partitions import register
 from persona_assets.graph import assets
@@ -29,7 +29,7 @@ from persona_assets_tests.dedup.lakes import register as register_shard
 from persona_assets_tests.defs.running import lake, planned, run, run_all, run_job
 
 Drop = Callable[..., Path]
-SHARD_JOB, DUMP_JOB, PUBLISH_JOB = STAGES
+SHARD_JOB, DUMP_JOB, PUBLISH_JOB = stages(assets(Settings()))
 SEALS = dg.AssetCheckKey(dg.AssetKey("persona_survivors"), "sealed_shards_unchanged")
 
 
