@@ -186,7 +186,7 @@ def _offered(assets: Sequence[Table]) -> str:
                 f"SELECT asset, row_id, shard FROM rejected WHERE asset = {asset} AND "
                 "(row_id LIKE 'qst\\_%' ESCAPE '\\' OR row_id = parent_id)"  # that of a first attempt, or of a row
             )
-            for parent in table.origins:
+            for parent in table.origins[:1] if not table.grouped else ():
                 for read in parent.tables:
                     selects.append(
                         f"SELECT {asset}, {identifier(parent.key)}, shard FROM {identifier(read)} WHERE "

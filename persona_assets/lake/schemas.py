@@ -51,6 +51,7 @@ class Table:
     parents: tuple[Parent, ...] = ()
     partition: str = "shard"
     accounts_for: str | None = None
+    grouped: bool = False  # whether a question is about several rows, which are all its parents
     gates: tuple[str, ...] = ()  # checks beside those that follow from the columns
     gate_arguments: str = NO_ARGUMENTS  # JSON: variables of their SQL that the table sets, by name
     volatile: tuple[str, ...] = field(default=("run_id", "created_at"))

@@ -225,8 +225,7 @@ class _Auditor:
 
     def _parses(self, call: Found, parent: Found, row: Found, prompt: Prompt, parses: Parses) -> list[Verification]:
         """Whether the answer of a call gives a row, or refuses it; of several questions that share it, of the row's."""
-        question_id, before = _asked(row)
-        record, own = self.calls.record(call, parent, question_id, before)
+        record, own = self.calls.record(call, parent, *_asked(row))
         return parses(row, record, own or prompt)
 
     def _asked_about(self, found: Found) -> tuple[Found | None, str]:
@@ -262,11 +261,15 @@ class _Auditor:
             self._generated(node, found, parent, self.calls.reject_parses)
 
 
-def _asked(found: Found) -> tuple[str, Sequence[str]]:
-    """The question that a row answers, and the calls of the turns before its own; empty where it does not tell."""
-    row = found.row
-    question_id = row["row_id"] if found.table is REJECTED else row.get("question_id")
-    return question_id or "", (row.get("call_ids") or [])[:-1]
+def _asked(found: Found) -> tuple[str, Sequence[str], Sequence[str]]:
+    """The question that a row answers, the calls of the turns before its own, and the rows that were shown.
+
+    Each is empty where the row does not tell.
+    """
+    row, table = found.row, found.table
+    question_id = row["row_id"] if table is REJECTED else row.get("question_id")
+    shown = row.get("shown_ids") or (_ids(row[table.origins[0].column]) if table.grouped else [])
+    return question_id or "", (row.get("call_ids") or [])[:-1], shown
 
 
 def _ids(value: str | list[str] | None) -> list[str]:

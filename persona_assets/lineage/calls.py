@@ -11,12 +11,13 @@ from persona_assets.lake.schemas import RUN_COLUMNS
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.model import CallRecord, Status, Verification, failed, unverified, verdict
-from persona_assets.lineage.steps import Asked, Steps, ask_again, asked_alike, asked_row
+from persona_assets.lineage.steps import Asked, Steps, ask_again, asked_alike, asked_row, asked_together
 from persona_assets.lineage.verify import Seals, differences
 from persona_assets.prompts import Message, Template
-from persona_assets.steps.model import refs_of
+from persona_assets.steps.model import Step, refs_of
 from persona_assets.steps.questions import Answer
 from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call, read_answer
+from persona_assets.tasks.step import TaskStep
 
 _RUN = frozenset(column.name for column in RUN_COLUMNS)
 # What a step or a template may raise on values that were tampered with.
@@ -39,10 +40,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What is known of a call's question: the row, the question's id, the calls of the turns before, its turn."""
+    """What is known of a call's question: the row, its id, the rows shown, the calls of the turns before, its turn."""
 
     parent: Found | None
     question_id: str = ""
+    shown: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     turn: int | None = None
 
@@ -56,15 +58,20 @@ class CallAuditor:
         self.ledger = Ledger(finder.lake)
 
     def record(
-        self, found: Found, parent: Found | None, question_id: str = "", before: Sequence[str] = ()
+        self,
+        found: Found,
+        parent: Found | None,
+        question_id: str = "",
+        before: Sequence[str] = (),
+        shown: Sequence[str] = (),
     ) -> tuple[CallRecord, Prompt | None]:
         """The call with its verifications, and its prompt where it renders.
 
-        `parent` is the row that it asked about, `question_id` the question and `before` the calls of the turns before
-        it, where they are known. Where not, they are those that the call names: those of the first question that it
-        was made for, as others may share a turn that shows no history.
+        `parent` is the row that it asked about, or one of those `shown`, `question_id` the question and `before` the
+        calls of the turns before it, where they are known. Where not, they are those that the call names: those of the
+        first question that it was made for, as others may share a turn that shows no history.
         """
-        return self._record(found, _About(parent, question_id, tuple(before)))
+        return self._record(found, _About(parent, question_id, tuple(shown), tuple(before)))
 
     def _record(self, found: Found, about: "_About") -> tuple[CallRecord, Prompt | None]:
         row = found.row
@@ -113,8 +120,11 @@ class CallAuditor:
         if parent is None:
             return None
         step = self.steps.step_for(row["asset"], template)
-        asked = Asked(parent.table.name, str(parent.row[parent.table.key]), about.question_id)
-        ask = ask_again(step, asked_row(step, self.finder.lake, parent), fill, row["attempt"], asked)
+        parent_id = str(parent.row[parent.table.key])
+        asked = Asked(parent.table.name, parent_id, about.question_id, about.shown, row["attempt"])
+        ask = self._ask(step, parent, asked, fill)
+        if ask is None:
+            return None
         if not template.turn:
             messages = template.render(step.variables(ask))
             return Prompt(messages, template, ask, asked=tuple(messages))
@@ -126,6 +136,12 @@ class CallAuditor:
         if template.history:
             messages = [*turn.asked, Message(role="assistant", content=said.call.answer), *messages]
         return Prompt(messages, template, ask, turn.before, tuple(messages))
+
+    def _ask(self, step: Step, parent: Found, asked: Asked, fill: Mapping[str, Any]) -> Ask | None:
+        """The question as it was asked; None where the rows that it was about are not known."""
+        if isinstance(step, TaskStep) and step.template.group:
+            return asked_together(step, self.finder, parent.partition, asked, fill)
+        return ask_again(step, asked_row(step, self.finder.lake, parent), fill, asked.attempt, asked)
 
     def _turn_before(self, record: CallRecord, fill: Mapping[str, Any], about: "_About", turn: int) -> Prompt | None:
         """The prompt of the turn before, with its answer as the last one of `before`."""

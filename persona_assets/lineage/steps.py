@@ -9,11 +9,12 @@ import polars as pl
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS
-from persona_assets.lineage.find import Found
+from persona_assets.lineage.find import Finder, Found
 from persona_assets.personas.expand import ExpandStep
 from persona_assets.personas.extract import ExtractStep
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
+from persona_assets.steps.model import refs_of
 from persona_assets.steps.runner import Ask, Step
 from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.derived import DerivedStep
@@ -77,11 +78,33 @@ class Steps:
 
 
 def asked_row(step: Step, lake: Lake, found: Found) -> dict[str, Any]:
-    """The columns of a row that a step's prompts use, with those of its ancestors."""
-    if not isinstance(step, TaskStep) or not step.reading.ancestors or found.table.name != step.read.name:
+    """The columns of a row that a step's prompts use, with those of its ancestors and of what was looked up."""
+    if not isinstance(step, TaskStep) or found.table.name != step.read.name:
+        return found.row
+    if not (step.reading.ancestors or step.reading.looked_up):
         return found.row
     frame = pl.DataFrame([found.row], schema=found.table.polars)
     return {**found.row, **step.reading.rows(partition_as_it_is(lake, found.table, found.partition), frame)[0]}
+
+
+def asked_together(
+    step: TaskStep, finder: Finder, partition: str, asked: "Asked", fill: Mapping[str, Any]
+) -> Ask | None:
+    """A question about several rows as it was asked; None where a row, or which they were, is not known any more.
+
+    Which rows these were, and in which order, the row that the answer gave knows; else the call, unless it was made for
+    others that look the same.
+    """
+    known = [row_id for table, row_id in refs_of(fill) if table == step.read.name]
+    ids = list(asked.shown) or (known if asked.row_id in known else [])
+    key = pl.col(step.read.key)
+    rows = (
+        {found.row[step.read.key]: found for found in finder.near(step.read, key.is_in(ids), partition)} if ids else {}
+    )
+    if not ids or set(ids) != set(rows):
+        return None
+    ordered = [asked_row(step, finder.lake, rows[row_id]) for row_id in ids]
+    return step.asked_together(ordered, fill.get("over", {}), asked.attempt)
 
 
 def ask_again(step: Step, row: Mapping[str, Any], fill: Mapping[str, Any], attempt: int, asked: "Asked") -> Ask:
@@ -103,7 +126,8 @@ def ask_again(step: Step, row: Mapping[str, Any], fill: Mapping[str, Any], attem
 
 def asked_alike(step: Step, ask: Ask) -> list[Ask]:
     """A question, and those about the same row that may share its call, as a part of an answer names no question."""
-    others = step.asks_of(dict(ask.row)) if isinstance(step, TaskStep) and step.template.several else []
+    single = isinstance(step, TaskStep) and step.template.several and not step.template.group
+    others = step.asks_of(dict(ask.row)) if isinstance(step, TaskStep) and single else []
     return [ask, *(other for other in others if other.attempt == ask.attempt)]
 
 
@@ -114,6 +138,8 @@ class Asked:
     table: str
     row_id: str
     question_id: str = ""
+    shown: tuple[str, ...] = ()  # all rows that it was about, in order, where these are several
+    attempt: int = 0
 
 
 _NOT_VALUES = frozenset({"about", "turn", "after", "persona_id", "document_id"})

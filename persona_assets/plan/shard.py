@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
 import polars as pl
 
@@ -131,7 +132,7 @@ class Walks:
         step = self.tasks[plan.asset]
         accepted, each = self.funnel.kept_share(step.table), questions_of_a_row(step.template)
         there = self.lake.exists(step.read, flow.shard)
-        beyond = flow.beyond(step.read) * Amount(each) if each > 1 else flow.beyond(step.read)
+        beyond = flow.beyond(step.read) * Amount(each) if each != 1 else flow.beyond(step.read)
         target = target_of(self.settings, step.template)
         if target is None:
             asks = step.asks(self.lake, flow.shard) if there else iter(())
@@ -200,14 +201,15 @@ class Walks:
         for key in self.lake.keys(step.read)[-1:]:
             frame = self.lake.scan(step.read, [key]).bottom_k(200, by=step.read.key).collect().sort(step.read.key)
             if frame.height:
-                for row in step.reading.rows(partition_of(self.lake, step.read, key), frame):
+                for row in step.units(step.reading.rows(partition_of(self.lake, step.read, key), frame)):
                     yield from step.asks_of(row)
                 return
         if step.read is DEDUPED_PERSONAS:
             frame = self._personas()
             missing = {name: None for name in step.reading.columns if name not in frame.columns}
-            for row in frame.to_dicts():
-                yield from step.asks_of({**missing, **row})
+            nothing: dict[str, Any] = {name: [] for name in step.reading.looked_up}
+            for row in step.units([{**missing, **nothing, **row} for row in frame.to_dicts()]):
+                yield from step.asks_of(row)
 
     def _personas(self) -> pl.DataFrame:
         """Some personas, of the table nearest to the tasks that has any; else one of ordinary length."""

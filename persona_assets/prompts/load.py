@@ -9,12 +9,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.prompts.template import MessageTemplate, Over, Reads, Rule, SetCheck, Template, Turn
+from persona_assets.prompts.template import Group, LookUp, MessageTemplate, Over, Reads, Rule, SetCheck, Template, Turn
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
 _PARTS: dict[str, type[BaseModel]] = {
     "over": Over,
     "reads": Reads,
+    "group": Group,
+    "with": LookUp,
     "turns": Turn,
     "messages": MessageTemplate,
     "validity": Rule,
@@ -111,7 +113,7 @@ def _said(error: Any) -> str:  # noqa: ANN401 - pydantic's details
     if error["type"] == "extra_forbidden":
         *above, name = error["loc"]
         part = next((_PARTS[key] for key in reversed(above) if key in _PARTS), Template)
-        known = [key for key, field in part.model_fields.items() if not field.exclude]
+        known = [field.alias or key for key, field in part.model_fields.items() if not field.exclude]
         known += ["file", "rows"] if part is Over else []
         return f"unknown key; {did_you_mean(str(name), known)}"
     if error["type"] == "missing":

@@ -20,9 +20,11 @@ from persona_assets.prompts.parsers import fault_of
 PROMPTS = Path(__file__).parent
 READS = "deduped_personas"  # what a task reads where its file does not say
 MOST_ATTEMPTS = 1000
+MOST_GROUPED = 1000
+ROWS = "rows"  # what a prompt calls the rows of a group
 SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
 # Keys that only tasks have and that shape prompts or rows; a template without them has the digest that it always had.
-_TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "answer", "turns")
+_TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "answer", "turns", "group", "with_", "cites")
 Value = str | int | dict[str, Any]  # of `over`: itself, or a row with an `id`
 _TAG = re.compile(r"</?([a-z_]+)>")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{1,60}")
@@ -53,11 +55,12 @@ class MessageTemplate(BaseModel):
 
 
 class Rule(BaseModel):
-    """A named validity rule of a task and its arguments."""
+    """A named validity rule of a task and its arguments; of each item of `many`, or of the answer as a whole."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     rule: str
     args: dict[str, Any] = Field(default_factory=dict)
+    of: Literal["item", "answer"] = "item"
 
 
 class SetCheck(BaseModel):
@@ -158,6 +161,39 @@ class ByColumn(BaseModel):
     column: str
 
 
+class Group(BaseModel):
+    """Several rows in one question: those alike in the columns `by`, `take` at a time, in an order.
+
+    `order` is "" (that of their ids), `shuffle` (another one for each attempt) or a column. `item` is the property of
+    the items of `many` that holds the number, from 1, of the row that an item is about.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    by: tuple[str, ...] = ()
+    take: int = Field(ge=1, le=MOST_GROUPED)
+    order: str = ""
+    item: str = ""
+
+
+class LookUp(BaseModel):
+    """Rows of another table for each row: those whose column `theirs` has the value of the row's column `own`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    from_: str = Field(alias="from")
+    on: dict[str, str] = Field(min_length=1, max_length=1)
+    take: int | None = Field(None, ge=1)
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _same_name(cls, on: object) -> object:
+        return {on: on} if isinstance(on, str) else on
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The row's column, and the one there."""
+        return next(iter(self.on.items()))
+
+
 class Answering(BaseModel):
     """How an answer is read where the model is not to answer with JSON."""
 
@@ -210,7 +246,7 @@ class Turn(BaseModel):
 class Template(BaseModel):
     """One prompt or task file. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,60}$")
     version: int = Field(ge=1)
@@ -234,6 +270,11 @@ class Template(BaseModel):
     keep_if: str = Field("", description="Expression that says which rows and values are asked about")
     answer: Answering | None = Field(None, description="How an answer that is not JSON is read")
     turns: tuple[Turn, ...] = Field((), description="Further turns, each with a call of its own")
+    group: Group | None = Field(None, description="How several rows come into one question")
+    with_: dict[str, LookUp] = Field({}, alias="with", description="Rows of other tables, by what a prompt calls them")
+    cites: dict[str, str] = Field(
+        {}, description="Properties that hold numbers of rows shown, each with the name of those rows"
+    )
     turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
     _schema_is_one = field_validator("response_schema")(_schema)
@@ -259,6 +300,14 @@ class Template(BaseModel):
         names += [name for name in self.turn_names if self.turn_names.count(name) > 1]
         if names:
             raise ValueError(f"the turn name {names[0]} is taken by another turn or a value of `over`")
+        if self.group and (self.target or isinstance(self.attempts, ByColumn)):
+            raise ValueError(
+                "with `group` there is no `target`, and no `attempts` by a column: these are of single rows"
+            )
+        if self.group and self.group.item and not self.many:
+            raise ValueError("group.item is a property of the items of `many`: name their list")
+        if not self.many and any(rule.of == "answer" for rule in self.validity):
+            raise ValueError("a rule of the answer as a whole needs `many`; else every rule is")
         return self
 
     @property
@@ -301,8 +350,8 @@ class Template(BaseModel):
 
     @property
     def several(self) -> bool:
-        """Whether a row may be asked about more than once."""
-        return bool(self.over) or self.has_attempts
+        """Whether what is asked about may be asked about more than once, or is more than one row."""
+        return bool(self.over) or self.has_attempts or (self.group is not None and not self.group.item)
 
     @property
     def has_attempts(self) -> bool:
@@ -320,6 +369,12 @@ class Template(BaseModel):
             return {**self.whole.prompt_part(), "turn": self.turn}
         given: dict[str, Any] = {key: getattr(self, key) for key in _TASK_KEYS if key in self.model_fields_set}
         given = {key: value for key, value in given.items() if value != type(self).model_fields[key].get_default()}
+        if self.group:
+            given["group"] = self.group.model_dump(mode="json", exclude_defaults=True)
+        if given.pop("with_", None):
+            given["with"] = {
+                name: up.model_dump(mode="json", by_alias=True, exclude_none=True) for name, up in self.with_.items()
+            }
         if "reads" in given:
             given["reads"] = self.reads.name
         if isinstance(self.attempts, ByColumn):

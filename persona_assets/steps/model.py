@@ -31,7 +31,7 @@ class Ask:
 
     `about` names the rows that it is about, by table and id; `row` has their columns. With the row `fill`, JSON values,
     determines the prompt, which is how an audit renders it again. `question` is its id where a row is asked about more
-    than once; else the row's.
+    than once; else the row's. `items` are ids where each of several rows gets an answer of its own.
     """
 
     row: Mapping[str, Any]
@@ -39,6 +39,7 @@ class Ask:
     attempt: int = 0
     about: tuple[Ref, ...] = ()
     question: str = ""
+    items: tuple[str, ...] = ()  # in the order of `about`
 
     @property
     def parent_id(self) -> str:
@@ -79,11 +80,15 @@ def refs_of(fill: Mapping[str, Json]) -> tuple[Ref, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row set aside: its id (None: the question as a whole), a short reason code and what was seen."""
+    """A row set aside: its id (None: the question as a whole), a short reason code and what was seen.
+
+    `parent_id` is the row it came from, where that is not the first one that the question is about.
+    """
 
     reason: str
     detail: str
     row_id: str | None = None
+    parent_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Outcomes to tables: the rows of a step with their call and run columns, and what was set aside."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -36,7 +37,7 @@ def outcome_frames(
     found = [(outcome, reject) for outcome in outcomes for reject in _rejects(outcome)]
     cells: dict[str, list[str | None]] = {
         "row_id": [reject.row_id or outcome.ask.question_id for outcome, reject in found],
-        "parent_id": [outcome.ask.parent_id for outcome, _ in found],
+        "parent_id": [reject.parent_id or outcome.ask.parent_id for outcome, reject in found],
         "reason": [reject.reason for _, reject in found],
         "detail": [reject.detail for _, reject in found],
         "call_id": [outcome.call.call_id if outcome.call else None for outcome, _ in found],
@@ -54,8 +55,18 @@ def _call_ids(outcomes: Sequence[Outcome]) -> pl.Series:
 
 
 def _rejects(outcome: Outcome) -> list[Reject]:
-    """What an outcome refuses; where that is all, and only parts of the answer, the question as a whole too."""
+    """What an outcome refuses; where that is all, and only parts of the answer, the question as a whole too.
+
+    Where each of several rows gets an answer of its own, the question as a whole is all of these.
+    """
     rejects = outcome.parsed.rejects
+    if items := outcome.ask.items:
+        rows = [(item, row_id) for item, (_, row_id) in zip(items, outcome.ask.about, strict=True)]
+        return [
+            one
+            for reject in rejects
+            for one in ([reject] if reject.row_id else [replace(reject, row_id=i, parent_id=r) for i, r in rows])
+        ]
     if not outcome.parsed.rows and all(reject.row_id for reject in rejects):
         return [*rejects, Reject("nothing_left", f"none of {len(rejects)} parts of the answer was kept")]
     return rejects

@@ -13,12 +13,27 @@ Link = tuple[str, Table, str]  # a column, the table that it refers to, and the 
 
 
 @dataclass(frozen=True)
+class Looking:
+    """Rows of another table for each row: those whose column `theirs` has the value of the row's `own`, by their ids.
+
+    Either column may be a list, of which one value is enough.
+    """
+
+    table: Table
+    own: str
+    theirs: str
+    columns: tuple[str, ...]
+    take: int | None = None
+
+
+@dataclass(frozen=True)
 class Reading:
-    """What is read of a partition: `columns` of `table`, and for each ancestor's name its columns."""
+    """What is read of a partition: `columns` of `table`, for each ancestor's name its columns, and looked-up rows."""
 
     table: Table
     columns: tuple[str, ...]
     ancestors: Mapping[str, tuple[tuple[Link, ...], tuple[str, ...]]] = field(default_factory=dict)
+    looked_up: Mapping[str, Looking] = field(default_factory=dict)
 
     def batches(self, lake: Lake, key: str) -> Iterator[list[Row]]:
         """The rows of a partition in its order, in lists; an ancestor's columns are a dictionary under its name."""
@@ -32,6 +47,9 @@ class Reading:
             above = _ancestors(scan, frame, links, columns)
             for row, ancestor in zip(rows, above, strict=True):
                 row[name] = ancestor
+        for name, looking in self.looked_up.items():
+            for row, found in zip(rows, _looked_up(scan, frame, looking), strict=True):
+                row[name] = found
         return rows
 
 
@@ -78,6 +96,26 @@ def _ancestors(scan: Scan, frame: pl.DataFrame, links: Sequence[Link], columns: 
             row if is_there else None for row, is_there in zip(joined.select(wanted).to_dicts(), there, strict=True)
         ]
     raise ValueError("an ancestor is at least one link away")
+
+
+def _looked_up(scan: Scan, frame: pl.DataFrame, looking: Looking) -> list[list[Row]]:
+    """For each row the rows that are looked up for it, in the order of their ids."""
+    table = looking.table
+    wanted = frame.select(_id=looking.own).with_row_index("_at")
+    wanted = (wanted.explode("_id") if isinstance(wanted.schema["_id"], pl.List) else wanted).drop_nulls()
+    there = scan(table).select(pl.col(looking.theirs).alias("_id"), pl.struct(looking.columns).alias("_row"))
+    if isinstance(table.polars[looking.theirs], pl.List):
+        there = there.explode("_id")
+    found = there.filter(pl.col("_id").is_in(wanted["_id"].unique().implode())).collect()
+    key = pl.col("_row").struct.field(table.key)
+    joined = (
+        wanted.join(found, on="_id").with_columns(_key=key).unique(["_at", "_key"], keep="first").sort("_at", "_key")
+    )
+    by_row: list[list[Row]] = [[] for _ in range(frame.height)]
+    for at, row in joined.select("_at", "_row").iter_rows():
+        if looking.take is None or len(by_row[at]) < looking.take:
+            by_row[at].append(row)
+    return by_row
 
 
 def _first(ids: pl.Series) -> pl.Series:

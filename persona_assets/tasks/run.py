@@ -23,6 +23,6 @@ def run_task(context: Context, step: TaskStep, shard: str) -> Report:
 def _outcomes(runner: StepRunner, step: TaskStep, shard: str) -> Iterator[Outcome]:
     lake, template = runner.context.lake, step.template
     count = lake.row_count(step.read, shard)
-    expected = None if step.selects else count * questions_of_a_row(template)
+    expected = None if step.selects or template.group else round(count * questions_of_a_row(template))
     yield from runner.run(lambda: step.asks(lake, shard), expected)
     yield from step.not_selected(lake, shard)

@@ -12,11 +12,15 @@ each. What a template can use:
 | `language_name` | English name of the language to answer in: that of the row, or of `over` |
 | `pick` | a whole number that follows from the row's id, to spread rows evenly over a list in `params` |
 | `attempt` | which of the independent answers, from 0 |
+| `rows` | with `group` the rows that are asked about together; of their columns those of `by` stand by themselves too |
+| a name of `with` | the rows that were looked up |
 | the name of an earlier turn | its answer |
 """
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -29,9 +33,10 @@ from persona_assets.ids import Json, canonical_json, digest, make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
 from persona_assets.prompts import Template
-from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ByColumn
+from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ROWS, ByColumn, Group, LookUp
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
-from persona_assets.tasks.rows import Link, Reading, Row, ancestors_of, links_to
+from persona_assets.tasks.groups import groups, in_order
+from persona_assets.tasks.rows import Link, Looking, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
 from persona_assets.tasks.table import OutOfRange, cells, kinds_of, task_table
 from persona_assets.tasks.uses import Uses, texts_of, together
@@ -40,6 +45,7 @@ from persona_assets.text.language import LANGUAGE_NAMES
 
 NOT_SELECTED = "not_selected"  # reason under which a row is set aside that `keep_if` asks nothing about
 _PERSONA_COLUMNS = ("persona_id", "document_id", "text", "language")
+_WORD = re.compile(r"\w+")
 _PICKS = 5040  # divisible by every length up to ten, and few enough for all forms to be kept
 _GIVEN = frozenset({"persona", "language_name", "pick", "attempt"})
 _PERSONA = DEDUPED_PERSONAS.name
@@ -83,8 +89,9 @@ class TaskStep:
     @property
     def tables_read(self) -> tuple[str, ...]:
         """Every table that rows are made from: the one that it reads, and those of the ancestors that it uses."""
-        above = (table.name for links, _ in self.reading.ancestors.values() for _, table, _ in links)
-        return tuple(dict.fromkeys([self.read.name, *above]))
+        above = [table.name for links, _ in self.reading.ancestors.values() for _, table, _ in links]
+        beside = [looking.table.name for looking in self.reading.looked_up.values()]
+        return tuple(dict.fromkeys([self.read.name, *above, *beside]))
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
@@ -106,6 +113,9 @@ class TaskStep:
         above: dict[str, set[str]] = {}
         if isinstance(self._template.attempts, ByColumn):
             columns.add(self._counted(self._template.attempts.column))
+        if self._group:
+            columns |= {*self._group.by, self._group.order} & set(read.polars) | set(self._named(_usable(read)))
+            above = {name: set(self._named(_usable(self._tables[name]))) for name in self._named(known_ancestors)}
         for name, used in self._used.items():
             if name in self._template.over:
                 continue
@@ -120,7 +130,33 @@ class TaskStep:
         ways: dict[str, tuple[tuple[Link, ...], tuple[str, ...]]] = {
             name: (links_to(read, name, self._tables), tuple(sorted(found))) for name, found in above.items()
         }
-        return Reading(read, tuple(name for name in read.polars if name in columns), ways)
+        looked_up = {name: self._looking(name, up) for name, up in self._template.with_.items()}
+        return Reading(read, tuple(name for name in read.polars if name in columns), ways, looked_up)
+
+    def _looking(self, name: str, up: LookUp) -> Looking:
+        """How rows are looked up.
+
+        Raises:
+            UsageError: a table or column is not there.
+        """
+        if up.from_ not in self._tables:
+            said = f"{up.from_} is not an asset; {did_you_mean(up.from_, self._tables)}"
+            raise self._wrong(("with", name, "from"), said)
+        table, (own, theirs) = self._tables[up.from_], up.columns
+        for column, of in ((own, self.read), (theirs, table)):
+            if column not in _usable(of):
+                said = f"{of.name} has no column {column!r}; {did_you_mean(column, _usable(of))}"
+                raise self._wrong(("with", name, "on"), said)
+        if table.partition == "dump":
+            raise self._wrong(("with", name, "from"), f"{table.name} is partitioned by dumps, which no task can read")
+        columns = tuple(dict.fromkeys([table.key, *self._named(_usable(table))]))
+        return Looking(table, own, theirs, columns, up.take)
+
+    def _named(self, names: Iterable[str]) -> list[str]:
+        """Those of some names that stand as a word in a prompt or `keep_if`: columns of rows that are looped over."""
+        texts = [message.content for turn in self.turns for message in turn.messages]
+        words = set(_WORD.findall(" ".join([*texts, self._template.keep_if])))
+        return [name for name in names if name in words]
 
     def _counted(self, column: str) -> str:
         """A column that holds whole numbers.
@@ -137,25 +173,44 @@ class TaskStep:
     def _check_uses(self, known_ancestors: Sequence[str]) -> None:
         """That all which prompts and `keep_if` use is there."""
         read, template = self.read, self._template
-        taken = [*_GIVEN, *template.params, *_usable(read)]
+        own = self._own_names
+        taken = [*_GIVEN, *template.params, *own]
+        for name in [name for name in template.with_ if name in (*taken, *template.over, *known_ancestors)]:
+            raise self._wrong(("with", name), "stands for something else in prompts already; name it otherwise")
         for name in [name for name in template.over if name in taken and name != "language"]:
             raise self._wrong(("over", name), "stands for something else in prompts already; name it otherwise")
-        taken += [*template.over, *known_ancestors]
+        taken += [*template.over, *template.with_, *known_ancestors]
         for number, name in enumerate(template.turn_names):
             if name in taken:
                 place = ("turns", number - 1, "name") if number else ("turns",)
                 raise self._wrong(place, f"{name} stands for something else in prompts already; name it otherwise")
         for text in texts_of(template):
             for name, columns in text.uses.items():
-                known = [*_usable(read), *_GIVEN, *template.over, *known_ancestors, *text.turns]
+                in_rows = self._group is not None and text.place != ("keep_if",)  # what stands in each of `rows`
+                own = self._own_names if in_rows else [*_usable(read), *known_ancestors]
+                known = [*own, *_GIVEN, *template.over, *template.with_, *text.turns]
                 if name not in known:
                     given = [*known, *template.params]
-                    raise self._wrong(text.place, f"{name!r} is not there to use; {did_you_mean(name, given)}")
+                    within = f"; a row's columns are those of each of `{ROWS}`" if in_rows else ""
+                    raise self._wrong(text.place, f"{name!r} is not there to use; {did_you_mean(name, given)}{within}")
+                if name == "persona" and in_rows:
+                    raise self._wrong(text.place, f"`persona` is not there, as there are several {ROWS}")
+                if name in template.over and self._group and not in_rows:
+                    raise self._wrong(text.place, f"{name} is not there: groups are the same for all values of `over`")
                 if name == "persona" and read.key != "persona_id" and _PERSONA not in known_ancestors:
                     raise self._wrong(text.place, f"{read.name} came from no persona: `persona` is not there")
                 of = self._columns_of(name, known_ancestors)
                 for column in sorted((columns or frozenset()) - of) if of else ():
                     raise self._wrong(text.place, f"{name} has no column {column!r}; {did_you_mean(column, of)}")
+
+    @cached_property
+    def _own_names(self) -> list[str]:
+        """The columns that prompts can use by themselves; of several rows what these are alike in, and the rows."""
+        return [*self._group.by, ROWS] if self._group else _usable(self.read)
+
+    @property
+    def _group(self) -> Group | None:
+        return self._template.group
 
     def _columns_of(self, name: str, known_ancestors: Sequence[str]) -> frozenset[str]:
         """What can be taken of a name: columns of an ancestor, or of the rows of values; nothing known of others."""
@@ -190,15 +245,16 @@ class TaskStep:
     # Questions
 
     def asks_of(self, row: Row) -> list[Ask]:
-        """The questions about a row; none where `keep_if` lets no combination of values pass."""
-        template, (table, key) = self._template, self._key
+        """The questions about a row, or about the rows of a group; none where `keep_if` lets no combination pass."""
+        if self._group:
+            return self._asks_of_group(row["rows"])
+        table, key = self._key
         row_id = str(row[key])
         about = ((table, row_id),)
         if not self._several:
             return [Ask(row, {}, 0, about)] if self._keeps(row, {}) else []
         asks = []
-        for labels in product(*(self._drawn(name, row_id) for name in template.over)):
-            over = dict(zip(template.over, labels, strict=True))
+        for over in self._combinations(row_id):
             if not self._keeps(row, over):
                 continue
             fill: dict[str, Json] = {"over": over} if over else {}
@@ -207,6 +263,31 @@ class TaskStep:
                 for attempt in range(self._attempts(row))
             ]
         return asks
+
+    def _combinations(self, row_id: str) -> Iterator[dict[str, Json]]:
+        """The values of `over` that a row is asked with, crossed."""
+        for labels in product(*(self._drawn(name, row_id) for name in self._template.over)):
+            yield dict(zip(self._template.over, labels, strict=True))
+
+    def _asks_of_group(self, rows: Any) -> list[Ask]:  # noqa: ANN401 - rows, from the JSON values of an ask
+        assert self._group
+        ids = digest(canonical_json([row[self._key[1]] for row in rows]))
+        return [
+            self.asked_together(in_order(rows, self._key[1], self._group, attempt), over, attempt)
+            for over in self._combinations(ids)
+            for attempt in range(self._attempts({}))
+        ]
+
+    def asked_together(self, rows: Sequence[Row], over: Mapping[str, Json], attempt: int) -> Ask:
+        """The question about several rows, in the order in which it shows them."""
+        assert self._group
+        table, key = self._key
+        ids = [str(row[key]) for row in rows]
+        row: Row = {name: rows[0][name] for name in self._group.by} | {ROWS: list(rows)}
+        fill: dict[str, Json] = {"over": over} if over else {}
+        question = make_id("qst", self._template.name, sorted(ids), dict(over), attempt)
+        items = tuple(self._question_id(one, over, attempt) for one in ids) if self._group.item else ()
+        return Ask(row, fill, attempt, tuple((table, one) for one in ids), question, items)
 
     @cached_property
     def _key(self) -> tuple[str, str]:
@@ -222,7 +303,7 @@ class TaskStep:
         attempts = self._template.attempts
         if not isinstance(attempts, ByColumn):
             return attempts
-        wanted = row[attempts.column]
+        wanted = row.get(attempts.column)
         return min(max(wanted, 0), MOST_ATTEMPTS) if isinstance(wanted, int) else 0
 
     def _question_id(self, row_id: str, over: Mapping[str, Json], attempt: int) -> str:
@@ -258,10 +339,27 @@ class TaskStep:
         return ENVIRONMENT.compile_expression(self._template.keep_if, undefined_to_none=False)
 
     def asks(self, lake: Lake, key: str) -> Iterator[Ask]:
-        """The questions about a partition, in the order of its rows, which are streamed."""
-        for rows in self.reading.batches(lake, key):
-            for row in rows:
-                yield from self.asks_of(row)
+        """The questions about a partition, in the order of its rows or groups, which are streamed."""
+        for row in self._asked(lake, key):
+            yield from self.asks_of(row)
+
+    def _asked(self, lake: Lake, key: str) -> Iterator[Row]:
+        """The rows of a partition, or its groups: rows that hold the columns alike, and `rows`."""
+        if self._group:
+            keeps = (lambda row: self._keeps(row, {})) if self._template.keep_if else None
+            for rows in groups(lake, self.reading, key, self._group, keeps):
+                yield {ROWS: rows}
+        else:
+            for batch in self.reading.batches(lake, key):
+                yield from batch
+
+    def units(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """What is asked about where these are all rows, for a plan: rows, or groups of them."""
+        if not self._group:
+            yield from rows
+            return
+        for at in range(0, len(rows), self._group.take):
+            yield {ROWS: list(rows[at : at + self._group.take])}
 
     @property
     def selects(self) -> bool:
@@ -273,7 +371,10 @@ class TaskStep:
         if not self.selects:
             return
         for rows in self.reading.batches(lake, key):
-            yield from (self.set_aside(row) for row in rows if not self.asks_of(row))
+            yield from (self.set_aside(row) for row in rows if not self._is_selected(row))
+
+    def _is_selected(self, row: Row) -> bool:
+        return self._keeps(row, {}) if self._group else bool(self.asks_of(row))
 
     def set_aside(self, row: Row) -> Outcome:
         """The outcome of a row that nothing is asked about."""
@@ -285,7 +386,15 @@ class TaskStep:
         return Ask(row, {}, 0, ((self.read.name, str(row[self.read.key])),))
 
     def question_ids(self, lake: Lake, key: str) -> Iterator[list[str]]:
-        """What a partition's rows and rejects account for: questions, and rows about which nothing is asked."""
+        """What a partition's rows and rejects account for: questions, and rows about which nothing is asked.
+
+        Where each row of a group gets an answer of its own, these are its questions.
+        """
+        if self._group:
+            for row in self._asked(lake, key):
+                yield [one for ask in self.asks_of(row) for one in ask.items or (ask.question_id,)]
+            yield [outcome.ask.question_id for outcome in self.not_selected(lake, key)]
+            return
         for rows in self.reading.batches(lake, key):
             asked = (([ask.question_id for ask in self.asks_of(row)], row) for row in rows)
             yield [one for ids, row in asked for one in ids or [str(row[self.read.key])]]
@@ -303,13 +412,16 @@ class TaskStep:
 
     def _values(self, row: Mapping[str, Json], over: Mapping[str, Json], attempt: int) -> dict[str, Json]:
         language = over.get("language", row.get("language"))
-        given = {
+        given: dict[str, Json] = {
             "persona": self._persona(row) if self._needs_persona else "",
             "language_name": LANGUAGE_NAMES.get(language, language),
             "pick": self._pick(row) if "pick" in self._used else 0,
             "attempt": attempt,
         }
         given |= row
+        if self._template.with_ and self._group:
+            for name in self._template.with_:
+                given[name] = self._beside(name, row[ROWS])
         for name in self._template.params:  # those of the file count
             given.pop(name, None)
         if not self._template.over:
@@ -318,7 +430,8 @@ class TaskStep:
         return given | chosen
 
     def _pick(self, row: Mapping[str, Json]) -> int:
-        return int(digest(canonical_json(row[self._key[1]])), 16) % _PICKS
+        own = [one[self._key[1]] for one in row[ROWS]] if self._group else row[self._key[1]]
+        return int(digest(canonical_json(own)), 16) % _PICKS
 
     def _persona(self, row: Mapping[str, Json]) -> str:
         """The text of the row's persona; "" where it came from none."""
@@ -333,25 +446,79 @@ class TaskStep:
         """The samples of the answer, and rejects: the first rule that one breaks, `out_of_range`, or `repeated`.
 
         A row's content is what all turns answered, the later ones first; where `many` names a list, each item of it
-        with what stands beside the list.
+        with what stands beside the list. Where each item is about one of several rows, also `unknown_<property>` and
+        `missing_item`.
         """
         many = self._template.many
         content = self._together(answer, before) if before else answer
         if not many:
-            return self._row(ask, content, None)
+            return self._row(ask, content, None, self._rows_of(ask))
+        if self._of_answer and (found := verdict(self._of_answer, self._sample(ask, content))):
+            return Parsed(rejects=[Reject(*found)])
         shared = {name: content[name] for name in self._kinds if name in content and name not in self._of_items}
+        if ask.items:
+            return self._one_each(ask, content[many], shared)
         parsed, seen = Parsed(), set()
         for position, item in enumerate(content[many]):
-            found = self._row(ask, {**item, **shared}, position)
-            row_id = found.rows[0]["sample_id"] if found.rows else found.rejects[0].row_id
+            found_row = self._row(ask, {**item, **shared}, position, self._rows_of(ask))
+            row_id = found_row.rows[0]["sample_id"] if found_row.rows else found_row.rejects[0].row_id
             if row_id in seen:
                 again = make_id("rec", ask.question_id, position, item)
                 parsed.rejects.append(Reject("repeated", f"item {position + 1} stands there before", again))
                 continue
             seen.add(row_id)
-            parsed.rows += found.rows
-            parsed.rejects += found.rejects
+            parsed.rows += found_row.rows
+            parsed.rejects += found_row.rejects
         return parsed
+
+    def _one_each(self, ask: Ask, items: Sequence[Mapping[str, Json]], shared: Mapping[str, Json]) -> Parsed:
+        """The samples of an answer whose items are about one row each; every row is kept or set aside."""
+        assert self._group
+        rows, name = ask.row[ROWS], self._group.item
+        parsed, missing = Parsed(), dict(enumerate(ask.items, 1))
+        for position, item in enumerate(items):
+            number = int(item[name]) if name in item else 0
+            unit = missing.pop(number, None)
+            if unit is None:
+                known = 1 <= number <= len(rows)
+                said = "stands there before" if known else f"none of the {len(rows)} that were shown has it"
+                reason = "repeated" if known else f"unknown_{name}"
+                again = make_id("rec", ask.question_id, position, item)
+                parsed.rejects.append(Reject(reason, f"{name} {number}: {said}", again))
+                continue
+            row = rows[number - 1]
+            found = self._row(replace(ask, question=unit), {**item, **shared}, position, [row])
+            parsed.rows += found.rows
+            row_id = str(row[self._key[1]])
+            parsed.rejects += [replace(reject, row_id=unit, parent_id=row_id) for reject in found.rejects]
+        for number, unit in missing.items():
+            row_id = str(rows[number - 1][self._key[1]])
+            parsed.rejects.append(Reject("missing_item", f"no item has the {name} {number}", unit, row_id))
+        return parsed
+
+    def _rows_of(self, ask: Ask) -> Sequence[Mapping[str, Json]]:
+        """The rows that a question is about."""
+        found: Sequence[Mapping[str, Json]] = ask.row[ROWS] if self._group else [ask.row]
+        return found
+
+    def _sample(self, ask: Ask, content: Mapping[str, Json]) -> Sample:
+        """What the rules look at."""
+        [first, *_] = self._rows_of(ask)
+        persona = self._persona(first) if self._needs_persona else ""
+        return Sample(content, persona, ask.fill.get("over", {}).get("language", first.get("language")))
+
+    @cached_property
+    def _of_answer(self) -> tuple[Check, ...]:
+        """The rules of an answer as a whole."""
+        return self._checks_of("answer")
+
+    def _checks_of(self, what: str) -> tuple[Check, ...]:
+        entries = zip(self._template.validity, self.checks, strict=True)
+        return tuple(check for rule, check in entries if rule.of == what)
+
+    @cached_property
+    def _of_item(self) -> tuple[Check, ...]:
+        return self._checks_of("item")
 
     def _together(self, answer: Mapping[str, Json], before: Sequence[Json]) -> dict[str, Json]:
         """What all turns answered: each property from the last turn whose schema has it, and nowhere else."""
@@ -388,32 +555,39 @@ class TaskStep:
 
     @cached_property
     def _given_names(self) -> frozenset[str]:
-        return frozenset({"parent_ids", "question_id", "attempt"} & set(self.table.polars))
+        return frozenset({"parent_ids", "shown_ids", "question_id", "attempt"} & set(self.table.polars))
 
-    def _row(self, ask: Ask, content: Mapping[str, Json], position: int | None) -> Parsed:
-        """One row, or its reject, which is the question's where the answer is one row."""
-        template, row = self._template, ask.row
+    def _row(
+        self, ask: Ask, content: Mapping[str, Json], position: int | None, rows: Sequence[Mapping[str, Json]]
+    ) -> Parsed:
+        """One row about some rows, or its reject, which is the question's where the answer is one row."""
+        template = self._template
         over = ask.fill.get("over", {})
-        language = over.get("language", row.get("language"))
+        language = over.get("language", rows[0].get("language"))
         _, key = self._key
-        own = [str(row[key])]
+        own = [str(row[key]) for row in rows]
         asked = [template.name, own, content]
         if over or ask.attempt:
             asked.append({"over": over, "attempt": ask.attempt})
         sample_id = make_id("smp", *asked)
         row_id = None if position is None else sample_id
         try:
-            columns = cells(self._kinds, content)
+            columns = cells(self._kinds, self._cited(ask, content) if template.cites else content)
         except OutOfRange as error:
-            return Parsed(rejects=[Reject("out_of_range", str(error), row_id)])
-        persona = self._persona(row) if self._needs_persona else ""
-        if found := verdict(self.checks, Sample(content, persona, language)):
+            return Parsed(rejects=[Reject(error.reason, str(error), row_id)])
+        persona = self._persona(rows[0]) if self._needs_persona else ""
+        if found := verdict(self._of_item, Sample(content, persona, language)):
             return Parsed(rejects=[Reject(*found, row_id)])
         lineage: dict[str, Json] = {"sample_id": sample_id, "task": template.name, "language": language}
-        lineage["persona_ids"] = own if key == "persona_id" else row.get("persona_ids", [])
-        lineage["document_id"] = row.get("document_id")
+        lineage["persona_ids"] = own if key == "persona_id" else _union(row.get("persona_ids") or () for row in rows)
+        lineage["document_id"] = rows[0].get("document_id")
+        for name in template.with_:
+            key_there = self.reading.looked_up[name].table.key
+            lineage[f"{name}_ids"] = [one[key_there] for one in self._beside(name, rows)]
         if "parent_ids" in self._given_names:
             lineage["parent_ids"] = own
+        if "shown_ids" in self._given_names:
+            lineage["shown_ids"] = [row_id for _, row_id in ask.about]
         if "question_id" in self._given_names:
             lineage["question_id"] = ask.question_id
             lineage |= {name: label for name, label in over.items() if name != "language"}
@@ -421,15 +595,55 @@ class TaskStep:
             lineage["attempt"] = ask.attempt
         return Parsed(rows=[{**lineage, **columns}])
 
+    def _cited(self, ask: Ask, content: Mapping[str, Json]) -> dict[str, Json]:
+        """A content whose numbers of rows shown are the ids of these.
+
+        Raises:
+            OutOfRange: a number is that of none; the reason is `unknown_<property>`.
+        """
+        found = dict(content)
+        for name, of in self._template.cites.items():
+            shown, key = self._shown(ask, of)
+            numbers = content.get(name)
+            if numbers is None:
+                continue
+            for number in numbers if isinstance(numbers, list) else [numbers]:
+                if not 1 <= number <= len(shown):
+                    raise OutOfRange(f"{name} {number}: {len(shown)} rows were shown", f"unknown_{name}")
+            ids = [str(shown[int(number) - 1][key]) for number in (numbers if isinstance(numbers, list) else [numbers])]
+            found[name] = list(dict.fromkeys(ids)) if isinstance(numbers, list) else ids[0]
+        return found
+
+    def _shown(self, ask: Ask, name: str) -> tuple[Sequence[Mapping[str, Json]], str]:
+        """The rows that a prompt shows under a name, and their key."""
+        if name == ROWS:
+            return ask.row[ROWS], self._key[1]
+        return self._beside(name, self._rows_of(ask)), self.reading.looked_up[name].table.key
+
+    def _beside(self, name: str, rows: Sequence[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
+        """The rows that were looked up for some rows, each once."""
+        key = self.reading.looked_up[name].table.key
+        return list({one[key]: one for row in rows for one in row[name]}.values())
+
+
+def _union(ids: Iterable[Iterable[str]]) -> list[str]:
+    """Each id once, in the order in which they come."""
+    return list(dict.fromkeys(one for some in ids for one in some))
+
 
 def _usable(table: Table) -> list[str]:
     """The columns that prompts can use: others differ from run to run."""
     return [name for name in table.polars if name not in table.volatile]
 
 
-def questions_of_a_row(template: Template) -> int:
-    """How many questions a row has where `keep_if` lets all of them pass; where a column says how many, as for 1."""
-    count = 1 if isinstance(template.attempts, ByColumn) else template.attempts
+def questions_of_a_row(template: Template) -> float:
+    """How many questions a row has where `keep_if` lets all of them pass; where a column says how many, as for 1.
+
+    Of several rows in one question each has its share.
+    """
+    count: float = 1 if isinstance(template.attempts, ByColumn) else template.attempts
+    if template.group:
+        count /= template.group.take
     for over in template.over.values():
         count *= over.draw or len(over.values)
     return count

@@ -1,7 +1,7 @@
 """The table of a task: lineage columns, and one column per property of its response schema."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 import polars as pl
@@ -11,13 +11,15 @@ from persona_assets.ids import Json, canonical_json
 from persona_assets.lake import Column, Parent, Table
 from persona_assets.lake.schemas import ASSET_TABLES, CALL_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts import Template
+from persona_assets.prompts.template import ROWS, Group
+from persona_assets.tasks.groups import SHUFFLE
 from persona_assets.tasks.set_checks import set_checks
 
 _COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # lower case, as SQL would take Shard for shard
 _LINEAGE = frozenset(
     (
         *(column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS)),
-        *("parent_ids", "question_id", "attempt", "call_ids"),
+        *("parent_ids", "shown_ids", "question_id", "attempt", "call_ids"),
     )
 )
 _TYPES: dict[str, pl.DataType] = {
@@ -34,7 +36,12 @@ _LISTS: dict[str, pl.DataType] = {
 
 
 class OutOfRange(ValueError):
-    """A whole number that no 64-bit column holds."""
+    """A number that no 64-bit column holds, or of no row that was shown; `reason` is that of the reject."""
+
+    def __init__(self, said: str, reason: str = "out_of_range") -> None:
+        """`said` tells which number."""
+        super().__init__(said)
+        self.reason = reason
 
 
 def row_schema(template: Template) -> dict[str, Json]:
@@ -108,7 +115,8 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
     """
     read = _read_table(template, tables)
     schema = row_schema(template)
-    lineage, parents = _lineage(template, read)
+    lineage, parents = _lineage(template, read, tables)
+    parents = (*parents, *_cited_parents(template, read, tables, schema["properties"]))
     taken = {column.name for column in (*lineage, *CALL_COLUMNS, *RUN_COLUMNS)}
     columns = []
     for name, part in schema["properties"].items():
@@ -128,6 +136,7 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
         gates=tuple(checks),
         gate_arguments=canonical_json(arguments).decode(),
         accounts_for="question_id" if template.several else parents[0].column,
+        grouped=template.group is not None and not template.group.item,
     )
 
 
@@ -138,19 +147,59 @@ def _read_table(template: Template, tables: Mapping[str, Table]) -> Table:
     read = tables[name]
     if read.partition == "dump":
         raise _wrong(template, ("reads",), f"{read.name} is partitioned by dumps, which no task can be")
+    if template.group:
+        _check_group(template, template.group, read)
     if "language" not in read.polars and "language" not in template.over:
         raise _wrong(template, ("reads",), f"{read.name} has no column language: give `over: {{language: [...]}}`")
     return read
 
 
-def _lineage(template: Template, read: Table) -> tuple[list[Column], tuple[Parent, ...]]:
+def _check_group(template: Template, group: Group, read: Table) -> None:
+    known = [name for name in read.polars if name not in read.volatile]
+    for name in [*group.by, *({group.order} - {"", SHUFFLE})]:
+        if name not in known:
+            place = ("group", "by" if name in group.by else "order")
+            raise _wrong(template, place, f"{read.name} has no column {name!r}; {did_you_mean(name, known)}")
+    if "language" not in (*group.by, *template.over):
+        said = "rows of several languages may stand together: group by language, or give `over: {language: [...]}`"
+        raise _wrong(template, ("group", "by"), said)
+    if group.item:
+        properties = _items(template, template.all_turns()[-1].response_schema["properties"])
+        part = properties["properties"].get(group.item)
+        if not isinstance(part, Mapping) or part.get("type") != "integer":
+            whole = [name for name, one in properties["properties"].items() if one.get("type") == "integer"]
+            said = (
+                f"{group.item!r} is no whole number of the items of {template.many}; {did_you_mean(group.item, whole)}"
+            )
+            raise _wrong(template, ("group", "item"), said)
+
+
+def _cited_parents(
+    template: Template, read: Table, tables: Mapping[str, Table], properties: Mapping[str, Json]
+) -> tuple[Parent, ...]:
+    """The references of the properties that hold numbers of rows shown."""
+    found = []
+    shown = {name: tables[up.from_] for name, up in template.with_.items()} | ({ROWS: read} if template.group else {})
+    for name, of in template.cites.items():
+        if of not in shown:
+            raise _wrong(template, ("cites", name), f"no rows are shown as {of}; {did_you_mean(of, shown)}")
+        part = properties.get(name)
+        item = part.get("items") if isinstance(part, Mapping) and part.get("type") == "array" else part
+        if not isinstance(item, Mapping) or item.get("type") != "integer":
+            raise _wrong(template, ("cites", name), f"{name} is no property of whole numbers, or of lists of them")
+        found.append(Parent(name, (shown[of].name,), shown[of].key, direct=True))
+    return tuple(found)
+
+
+def _lineage(template: Template, read: Table, tables: Mapping[str, Table]) -> tuple[list[Column], tuple[Parent, ...]]:
     """The columns that say what a row came from, and the references in them, the direct one first."""
     columns = {column.name: column for column in SAMPLE_COLUMNS}
     parents = {parent.column: parent for parent in read.parents}
     found: list[Parent] = []
+    together = template.group is not None and not template.group.item
     if read.key == "persona_id":
         found.append(Parent("persona_ids", (read.name,), read.key, direct=True))
-    elif read.key == "document_id":
+    elif read.key == "document_id" and not together:
         found.append(Parent("document_id", (read.name,), read.key, direct=True))
     else:
         columns["parent_ids"] = Column("parent_ids", pl.List(pl.String()), f"Rows of {read.name} in the prompt")
@@ -161,6 +210,30 @@ def _lineage(template: Template, read: Table) -> tuple[list[Column], tuple[Paren
         found.append(Parent("document_id", document.tables, document.key))
     if not any(parent.column == "document_id" for parent in found):
         columns["document_id"] = replace(columns["document_id"], nullable=True)
+    found += _looked_up(template, tables, columns)
+    if template.group and template.group.item:
+        columns["shown_ids"] = Column("shown_ids", pl.List(pl.String()), "All rows of the question, in its order")
+        found.append(Parent("shown_ids", (read.name,), read.key))
+    columns |= _asked(template, columns)
+    return list(columns.values()), tuple(found)
+
+
+def _looked_up(template: Template, tables: Mapping[str, Table], columns: dict[str, Column]) -> Iterator[Parent]:
+    """The references to rows that are looked up, whose columns are added."""
+    for name, up in template.with_.items():
+        if up.from_ not in tables:
+            said = f"{up.from_} is not an asset; {did_you_mean(up.from_, tables)}"
+            raise _wrong(template, ("with", name, "from"), said)
+        column, above = f"{name}_ids", tables[up.from_]
+        if not _COLUMN_NAME.fullmatch(column) or column in columns or column in _LINEAGE:
+            raise _wrong(template, ("with", name), f"{column} cannot be a column; name it otherwise")
+        columns[column] = Column(column, pl.List(pl.String()), f"Rows of {above.name} beside it in the prompt")
+        yield Parent(column, (above.name,), above.key, direct=True)
+
+
+def _asked(template: Template, taken: Collection[str]) -> dict[str, Column]:
+    """The columns that say how a row was asked for."""
+    columns: dict[str, Column] = {}
     if template.several:
         columns["question_id"] = Column("question_id", pl.String(), "The question that it answers")
     if template.has_attempts:
@@ -170,11 +243,11 @@ def _lineage(template: Template, read: Table) -> tuple[list[Column], tuple[Paren
     for name, over in template.over.items():
         if name == "language":
             continue
-        if not _COLUMN_NAME.fullmatch(name) or name in columns or name in _LINEAGE:
+        if not _COLUMN_NAME.fullmatch(name) or name in taken or name in _LINEAGE:
             raise _wrong(template, ("over", name), "cannot be a column; name it otherwise")
         kind = pl.String() if isinstance(next(iter(over.by_label)), str) else pl.Int64()
         columns[name] = Column(name, kind, "Value that was asked with")
-    return list(columns.values()), tuple(found)
+    return columns
 
 
 def _column(template: Template, name: str, part: Json, required: bool) -> Column:
@@ -204,8 +277,12 @@ def _kind(part: Json) -> tuple[str, bool]:
 
 
 def list_columns(template: Template) -> dict[str, pl.DataType]:
-    """The properties that a parser fills with lists, as columns of lists; other lists are canonical JSON."""
+    """The properties that a parser fills with lists, or that cite rows, as columns; other lists are canonical JSON."""
     found: dict[str, pl.DataType] = {}
+    properties = row_schema(template)["properties"] if template.cites else {}
+    for name in template.cites:
+        is_list = isinstance(properties.get(name), Mapping) and properties[name].get("type") == "array"
+        found[name] = pl.List(pl.String()) if is_list else pl.String()
     for turn in template.all_turns():
         kind = _LISTS.get(turn.answer.parser) if turn.answer else None
         if kind is not None:
@@ -214,7 +291,7 @@ def list_columns(template: Template) -> dict[str, pl.DataType]:
 
 
 def kinds_of(template: Template) -> dict[str, str]:
-    """How the columns of a content are made of it: a plain type, `list` where a parser fills it, or `json`."""
+    """How the columns of a content are made of it: a plain type, `list` where it is kept as it is, or `json`."""
     lists = list_columns(template)
     properties = row_schema(template)["properties"]
     return {name: "list" if name in lists else _kind(part)[0] for name, part in properties.items()}

@@ -19,8 +19,10 @@ def try_out(step: TaskStep) -> None:
     language = task.over["language"].values[0] if "language" in task.over else "en"
     row: dict[str, Any] = {name: "" for name in step.reading.columns} | {"language": language}
     row |= {name: dict.fromkeys(columns, "") for name, (_, columns) in step.reading.ancestors.items()}
+    row |= {name: [dict.fromkeys(looking.columns, "")] for name, looking in step.reading.looked_up.items()}
     for over in _each_once(step):
         ask = Ask(row, {"over": over} if over else {}, 0, ((task.reads.name, ""),))
+        ask = step.asked_together([row], over, 0) if task.group else ask
         for number, turn in enumerate(step.turns):
             before = [_like(earlier.response_schema) for earlier in step.turns[:number]]
             variables = step.variables(ask, before)

@@ -46,7 +46,7 @@ def test_each_example_is_an_asset(folder: Path) -> None:
 def test_every_key_of_a_task_file_is_explained(folder: Path) -> None:
     from persona_assets.prompts import Template
 
-    keys = {name for name, field in Template.model_fields.items() if not field.exclude}
+    keys = {field.alias or name for name, field in Template.model_fields.items() if not field.exclude}
     plain = {"name", "version", "kind", "title", "description", "messages", "response_schema"}
     explained = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     assert explained == keys - plain
