@@ -33,7 +33,7 @@ from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Context, StepRunner, write_outcomes
 from persona_assets_tests.engines.tiny import SHARD, TEMPLATE, TinyStep, asks
-from vllm_tests.models import make_model
+from persona_assets_tests.engines.tiny_model import make_model
 from vllm_tests.serving import STRUCTURED, serve
 
 TEXT = {"type": "string", "pattern": "^[a-z ]{40}$"}  # one-byte letters, as vLLM's tool cuts others between chunks

@@ -22,6 +22,7 @@ OF_A_MODEL = frozenset(
         *("base_url", "concurrency", "timeout_s", "connect_timeout_s", "read_timeout_s", "max_retries"),
         *("requests_per_minute", "tokens_per_minute", "batch", "batch_poll_s", "batch_requests"),
         *("tensor_parallel", "data_parallel", "gpu_memory", "max_model_len", "vllm_options", "stall_s"),
+        "transformers_batch",
     }
 )
 
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
     )
 
     # Who answers
-    engine: Literal["offline", "openai", "vllm"] = Field(
+    engine: Literal["offline", "openai", "transformers", "vllm"] = Field(
         "offline", description="Who answers the prompts", json_schema_extra=shapes("asking")
     )
     models: str | None = Field(
@@ -70,7 +71,7 @@ class Settings(BaseSettings):
     )
     model: str = Field(
         "",
-        description="Model name at the server (openai), or its name or folder (vllm)",
+        description="Model name at the server (openai), or its name or folder (vllm, transformers)",
         json_schema_extra=shapes("asking"),
     )
     model_revision: str = Field(
@@ -146,7 +147,7 @@ class Settings(BaseSettings):
         50_000, ge=1, le=50_000, description="Most requests in one batch", json_schema_extra=shapes()
     )
 
-    # The engine vllm
+    # The engine vllm; transformers takes `max_model_len` too
     tensor_parallel: int = Field(
         1, ge=1, description="GPUs that share one copy of the model", json_schema_extra=shapes()
     )
@@ -165,6 +166,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds without any answer after which vLLM is started again",
         json_schema_extra=shapes(),
+    )
+
+    # The engine transformers
+    transformers_batch: int = Field(
+        16, ge=1, description="Prompts that the engine transformers answers side by side", json_schema_extra=shapes()
     )
 
     # Budgets

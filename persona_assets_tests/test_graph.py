@@ -181,6 +181,8 @@ def test_a_model_for_one_asset_is_in_its_recipe_alone(tmp_path: Path) -> None:
         {"engine": "vllm", "model": "named/model"},
         {"engine": "vllm", "model": "."},
         {"engine": "vllm", "model": ".", "model_revision": "r"},
+        {"engine": "transformers", "model": "named/model"},
+        {"engine": "transformers", "model": "."},
     ],
 )
 def test_the_identity_is_that_of_the_engine(
@@ -203,12 +205,12 @@ def test_weights_that_were_trained_on_are_another_model(tmp_path: Path) -> None:
 
 
 def test_recipes_need_no_heavy_library() -> None:
-    heavy = "torch openvino sentence_transformers vllm pyreqwest dagster".split()  # noqa: SIM905
+    heavy = "torch transformers openvino sentence_transformers vllm pyreqwest dagster".split()  # noqa: SIM905
     program = f"""
 import sys
 from persona_assets.graph import assets
 from persona_assets.settings import Settings
-for settings in (Settings(), Settings(engine="openai", model="m"), Settings(engine="vllm", model="m")):
+for settings in [Settings(), *(Settings(engine=engine, model="m") for engine in ("openai", "vllm", "transformers"))]:
     for asset in assets(settings).values():
         asset.recipe(settings, asset.identity(settings))
 sys.stdout.write(", ".join(name for name in {heavy} if name in sys.modules))

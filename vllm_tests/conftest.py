@@ -6,7 +6,7 @@ import pytest
 
 from persona_assets.engines.vllm.engine import VllmEngine
 from persona_assets.lake import Lake
-from vllm_tests.models import make_model
+from persona_assets_tests.engines.tiny_model import make_model
 from vllm_tests.questions import settings
 
 # Small enough for a machine that runs other things as well; the engine's process inherits it.

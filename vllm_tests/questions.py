@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from persona_assets.engines.base import Request, Result, Sampling
-from persona_assets.engines.vllm.engine import VllmEngine
-from persona_assets.prompts import Template
+from persona_assets.engines.base import Engine, Request, Result, Sampling
+from persona_assets.prompts import Message, Template
 from persona_assets.settings import Settings
 
 SAMPLING = Sampling(0.7, 0.95, 120, 3)
@@ -51,12 +51,19 @@ def ask(number: int, text: str = "", schema: dict[str, Any] | None = None) -> Re
     return Request(f"call_{number}", messages, schema or TEMPLATE.response_schema, SAMPLING, TEMPLATE)
 
 
+def score(number: int, continuation: str) -> Request:
+    """A continuation to be scored after that question."""
+    asked = ask(number)
+    said = Message(role="assistant", content=continuation)
+    return replace(asked, messages=[*asked.messages, said], scores=True)
+
+
 def asks(count: int) -> Iterator[Request]:
     """Questions about numbered pages."""
     return (ask(number) for number in range(count))
 
 
-def answers(engine: VllmEngine, requests: Iterator[Request]) -> dict[str, Result]:
+def answers(engine: Engine, requests: Iterator[Request]) -> dict[str, Result]:
     """All results by call."""
     return {result.call_id: result for results in engine.stream(requests) for result in results}
 

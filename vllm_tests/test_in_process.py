@@ -3,19 +3,25 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
+import pytest
+import torch
 
 from persona_assets.engines.base import Completion, Failure, Request
+from persona_assets.engines.transformers_engine.engine import TransformersEngine
 from persona_assets.engines.vllm.engine import VllmEngine
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.prompts import load_templates
 from persona_assets.prompts.template import PROMPTS
+from persona_assets.settings import Settings
 from persona_assets.steps.runner import Context
 from persona_assets.tasks.load import load_tasks
 from persona_assets_tests.engines.tiny import SHARD, run_step
-from vllm_tests.questions import SAMPLING, SLOTS, TEMPLATE, answers, ask, asks, core
+from persona_assets_tests.engines.tiny_model import make_model
+from vllm_tests.questions import SAMPLING, SLOTS, TEMPLATE, answers, ask, asks, core, score, settings
 
 TOO_LONG = "bees and honey " * 2000
 
@@ -64,6 +70,28 @@ def test_every_bundled_schema_is_taken(engine: VllmEngine) -> None:
     results = answers(engine, (ask(number, schema=schema) for number, schema in enumerate(schemas)))
     assert len(schemas) > 5
     assert [result for result in results.values() if isinstance(result, Failure)] == []
+
+
+def test_scores_are_those_of_the_engine_transformers(tmp_path: Path) -> None:
+    """In float32, where both compute the same."""
+    folder = make_model(tmp_path, dtype=torch.float32)
+    asked = [score(number, said) for number, said in enumerate(["a keeper of bees", " old", "", "мёд 城市"] * 3)]
+    asked += [score(12, "bees " * 2000), replace(ask(13), sampling=replace(SAMPLING, max_tokens=3))]
+    vllm = VllmEngine(settings(folder, vllm_options='{"enforce_eager": true, "dtype": "float32"}'))
+    try:
+        found = answers(vllm, iter(asked))
+    finally:
+        vllm.close()
+    expected = answers(TransformersEngine(Settings(engine="transformers", model=str(folder))), iter(asked))
+    for number in range(12):
+        one, other = (results[f"call_{number}"] for results in (found, expected))
+        assert isinstance(one, Completion), one
+        assert isinstance(other, Completion)
+        assert (one.finish_reason, one.tokens_in, one.tokens_out) == ("score", other.tokens_in, 0)
+        told, wanted = orjson.loads(one.text), orjson.loads(other.text)
+        assert told == {"logprob": pytest.approx(wanted["logprob"], rel=1e-3), "tokens": wanted["tokens"]}
+    assert found["call_12"].reason == expected["call_12"].reason == "bad_request"  # type: ignore[union-attr]
+    assert found["call_13"].finish_reason == "length"  # type: ignore[union-attr]
 
 
 def test_requests_are_pulled_as_they_are_needed_and_answers_come_meanwhile(engine: VllmEngine) -> None:

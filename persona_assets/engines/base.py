@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from persona_assets.errors import PersonaAssetsError
-from persona_assets.ids import make_id
+from persona_assets.ids import canonical_json, make_id
 from persona_assets.prompts import Message, Template
 from persona_assets.settings import Settings
 
@@ -60,13 +60,18 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One model call to make. `template` names what was rendered; an engine may use its offline phrasing only."""
+    """One model call to make. `template` names what was rendered; an engine may use its offline phrasing only.
+
+    With `scores` nothing is generated: the answer is `score_text` of the last message, the continuation, given the
+    messages before it, with the finish reason `SCORED`.
+    """
 
     call_id: str
     messages: list[Message]
     response_schema: dict[str, Any]
     sampling: Sampling
     template: Template
+    scores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,8 @@ NO_ANSWER = "no_answer"  # a request that an engine gave no result for, which on
 PASSING_FAULTS = frozenset(
     {"timeout", "rate_limited", "server_error", "connection", "protocol", "stalled", NO_ANSWER}
 )  # fmt: skip
-FINAL_FAULTS = frozenset({"bad_request"})  # asked again, the request would end in the same way
+# Asked again, the request would end in the same way; `not_supported`: this engine has no such answers.
+FINAL_FAULTS = frozenset({"bad_request", "not_supported"})
 # Reasons of rejects whose questions the next run asks again. A partition that holds one of them is not done.
 PASSING_REJECTS = frozenset(f"engine_{reason}" for reason in PASSING_FAULTS)
 
@@ -123,6 +129,20 @@ class Failure:
 
 
 Result = Completion | Failure
+SCORED = "score"  # the finish reason of a score
+
+
+def score_text(logprob: float, tokens: int) -> str:
+    """The answer that scores a continuation, as canonical JSON.
+
+    `logprob` is the sum of its tokens' natural log-probabilities, a finite number; `tokens` is how many there are.
+    """
+    return canonical_json({"logprob": logprob, "tokens": tokens}).decode()
+
+
+def not_supported(request: Request, engine: str) -> Failure:
+    """The result of a scoring request to an engine that cannot score; nothing was asked."""
+    return Failure(request.call_id, "not_supported", f"the engine {engine} does not score: use transformers or vllm")
 
 
 class Engine(Protocol):

@@ -1,15 +1,15 @@
 """The engine that the settings name."""
 
-from functools import cache
-from pathlib import Path
-
 from persona_assets.engines.base import Engine, ModelIdentity
+from persona_assets.engines.weights import local_revision
 from persona_assets.lake import Lake
 from persona_assets.prompts import Template
 from persona_assets.settings import OF_A_MODEL, Settings
 
 # Settings that shape calls and not the engine: steps that differ in them alone share one.
 OF_A_CALL = frozenset({"tokenizer", "price_in", "price_out", "temperature", "top_p", "max_tokens", "seed"})
+
+LOCAL = frozenset({"vllm", "transformers"})  # engines that run the model themselves: a folder's digest is its revision
 
 
 class Engines:
@@ -46,20 +46,8 @@ def identity_of(settings: Settings, template: Template) -> ModelIdentity:
         from persona_assets.engines.offline import OfflineEngine
 
         return OfflineEngine(settings).identity(template)
-    revision = settings.model_revision
-    folder = Path(settings.model)
-    if settings.engine == "vllm" and settings.model and not revision and folder.is_dir():
-        files = [path.stat() for path in sorted(folder.iterdir())]
-        revision = _folder_revision(folder, tuple((file.st_mtime_ns, file.st_size) for file in files))
+    revision = local_revision(settings) if settings.engine in LOCAL else settings.model_revision
     return ModelIdentity(settings.model, revision)
-
-
-@cache
-def _folder_revision(folder: Path, stamp: tuple[tuple[int, int], ...]) -> str:
-    """The digest of a model's folder as it was at that stamp; reading it may take a second."""
-    from persona_assets.engines.vllm.engine import folder_digest
-
-    return folder_digest(folder)
 
 
 def make_engine(settings: Settings, lake: Lake | None = None) -> Engine:
@@ -80,6 +68,10 @@ def make_engine(settings: Settings, lake: Lake | None = None) -> Engine:
         from persona_assets.engines.vllm.engine import VllmEngine
 
         return VllmEngine(settings)
+    if settings.engine == "transformers":
+        from persona_assets.engines.transformers_engine.engine import TransformersEngine
+
+        return TransformersEngine(settings)
     from persona_assets.engines.offline import OfflineEngine
 
     return OfflineEngine(settings)

@@ -79,7 +79,7 @@ class Prices:
             plan.tokens_out = plan.new.value * answer + mended * repair_out
             plan.cost = _cost(settings, plan)
             plan.disk += plan.calls.value * per_call
-            plan.gpu_hours = plan.tokens_out / speed / 3600 * gpus if speed else None
+            plan.gpu_hours = plan.tokens_out / speed / 3600 * gpus if speed and answer else None
 
     def _prompt_rate(self, walk: Walk, settings: Settings, means: Means | None) -> _Rate:
         prompts = walk.prompts
@@ -102,6 +102,8 @@ class Prices:
         return self._counters[place]
 
     def _answer(self, asset: str, walk: Walk, means: Means | None) -> tuple[float, str]:
+        if walk.step.template.scores:
+            return 0.0, MEASURED  # nothing is generated
         most = float(walk.runner.sampling.max_tokens)
         if means and means.tokens_out:
             return min(means.tokens_out, most), means.basis

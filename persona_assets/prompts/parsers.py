@@ -1,16 +1,20 @@
-"""How an answer in plain text is read: into the one property that the response schema of such a task has.
+"""How an answer that is not the model's JSON is read.
+
+A plain text is read into the one property that the response schema of such a task has. A score is the engine's own: the
+log-probability of the last message.
 
 | parser | the answer | the property |
 | --- | --- | --- |
 | `text` | any text | that text |
 | `lines` | one item a line; numbers and bullets before an item are left out | a list of texts |
 | `dialogue` | `Name: what is said` a line; one without a name goes on | a list of `speaker` and `text` |
+| `score` | canonical JSON | `logprob` and `tokens`: the sum of the log-probabilities, and the number of tokens |
 
 An answer that nothing can be read out of is not repaired: a repair asks for JSON.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _BULLET = re.compile(r"^\s*(?:[-*•·](?=\s)|\(?\d{1,3}[.)、:：](?!\d)|[①-⑳])\s*")
@@ -48,11 +52,27 @@ def _unfenced(answer: str) -> str:
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {"text": text, "lines": lines, "dialogue": dialogue}
 _SPEECH = {"speaker", "text"}
+SCORE = "score"  # the parser whose answers are scores; read as the JSON that they are
+_SCORED = {"logprob": "number", "tokens": "integer"}
+
+
+def continuation_fault(roles: Sequence[str]) -> str:
+    """What keeps messages of these roles from being scored, in words; "" where nothing does."""
+    if len(roles) > 1 and roles[-1] == "assistant":
+        return ""
+    found = "it is the only one" if len(roles) == 1 else f"its role is {roles[-1]}"
+    return f"the parser score scores the last message: one of the role assistant, after others ({found})"
 
 
 def fault_of(parser: str, schema: Mapping[str, Any]) -> str:
     """What keeps a parser from filling a response schema, in words; "" where nothing does."""
     properties = schema.get("properties", {})
+    if parser == SCORE:
+        types = {name: part.get("type") if isinstance(part, Mapping) else None for name, part in properties.items()}
+        fits = types == _SCORED
+        return (
+            "" if fits else "the parser score gives logprob, a number, and tokens, an integer: declare just these two"
+        )
     if len(properties) != 1:
         return f"an answer read by the parser {parser} has one property; response_schema has {len(properties)}"
     [(name, part)] = properties.items()

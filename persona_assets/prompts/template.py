@@ -11,11 +11,11 @@ import jsonschema
 import jsonschema_rs
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
-from persona_assets.prompts.parsers import fault_of
+from persona_assets.prompts.parsers import SCORE, continuation_fault, fault_of
 
 PROMPTS = Path(__file__).parent
 READS = "deduped_personas"  # what a task reads where its file does not say
@@ -23,6 +23,8 @@ MOST_ATTEMPTS = 1000
 MOST_GROUPED = 1000
 ROWS = "rows"  # what a prompt calls the rows of a group
 SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
+# Stands in a score's key for the schema that others ask for, so that it differs from that of a text to these messages.
+_SCORE_ASKED = {"answer": SCORE}
 # Keys that only tasks have and that shape prompts or rows; a template without them has the digest that it always had.
 _TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "answer", "turns", "group", "with_", "cites")
 Value = str | int | dict[str, Any]  # of `over`: itself, or a row with an `id`
@@ -198,7 +200,7 @@ class Answering(BaseModel):
     """How an answer is read where the model is not to answer with JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    parser: Literal["text", "lines", "dialogue"]
+    parser: Literal["text", "lines", "dialogue", "score"]
 
 
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -213,6 +215,19 @@ def _sampling(sampling: dict[str, float]) -> dict[str, float]:
     for name in sampling.keys() - SAMPLING:
         raise ValueError(f"unknown key {name}; {did_you_mean(name, SAMPLING)}")
     return sampling
+
+
+def _answer(answer: Answering | None, info: ValidationInfo) -> Answering | None:
+    """That the parser fits the schema and the messages; where one of these is wrong itself, that is told instead."""
+    schema, messages = info.data.get("response_schema"), info.data.get("messages")
+    if answer is None or schema is None or messages is None:
+        return answer
+    fault = fault_of(answer.parser, schema)
+    if not fault and answer.parser == SCORE:
+        fault = continuation_fault([message.role for message in messages])
+    if fault:
+        raise ValueError(fault)
+    return answer
 
 
 class Turn(BaseModel):
@@ -232,15 +247,19 @@ class Turn(BaseModel):
     offline: dict[str, Any] = Field(default_factory=dict)
 
     _schema_is_one = field_validator("response_schema")(_schema)
+    _answer_fits = field_validator("answer")(_answer)
     _sampling_is_known = field_validator("sampling")(_sampling)
 
     @model_validator(mode="after")
     def _check(self) -> "Turn":
-        if self.answer and (fault := fault_of(self.answer.parser, self.response_schema)):
-            raise ValueError(fault)
-        if self.history and any(message.role != "user" for message in self.messages):
+        asked = self.messages[:-1] if _is_score(self.answer) else self.messages
+        if self.history and any(message.role != "user" for message in asked):
             raise ValueError("a turn with history adds messages of the role user only; or set history: false")
         return self
+
+
+def _is_score(answer: Answering | None) -> bool:
+    return answer is not None and answer.parser == SCORE
 
 
 class Template(BaseModel):
@@ -278,7 +297,19 @@ class Template(BaseModel):
     turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
     _schema_is_one = field_validator("response_schema")(_schema)
+    _answer_fits = field_validator("answer")(_answer)
     _sampling_is_known = field_validator("sampling")(_sampling)
+
+    @field_validator("turns")
+    @classmethod
+    def _no_talk_goes_on_from_a_score(cls, turns: tuple[Turn, ...], info: ValidationInfo) -> tuple[Turn, ...]:
+        before = [info.data.get("answer"), *(turn.answer for turn in turns)]
+        for number, (answer, turn) in enumerate(zip(before, turns, strict=False), 2):
+            if _is_score(answer) and turn.history:
+                raise ValueError(
+                    f"turn {number} follows one that is scored, which no talk goes on from: history: false"
+                )
+        return turns
 
     @field_validator("keep_if")
     @classmethod
@@ -292,8 +323,6 @@ class Template(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> "Template":
-        if self.answer and (fault := fault_of(self.answer.parser, self.response_schema)):
-            raise ValueError(fault)
         if self.kind != "task" and (set(_TASK_KEYS) & self.model_fields_set):
             raise ValueError(f"only a task can have the keys {', '.join(_TASK_KEYS)}")
         names = [name for name in self.turn_names if name in self.over]
@@ -403,8 +432,15 @@ class Template(BaseModel):
 
     @property
     def asked_schema(self) -> dict[str, Any]:
-        """The schema that the model is to keep to: none where its answer is plain text."""
+        """The schema that the model is to keep to: none where its answer is plain text, a mark where it is a score."""
+        if self.scores:
+            return _SCORE_ASKED
         return {} if self.answer else self.response_schema
+
+    @property
+    def scores(self) -> bool:
+        """Whether the last message is scored and nothing generated."""
+        return _is_score(self.answer)
 
     @cached_property
     def tags(self) -> frozenset[str]:

@@ -23,7 +23,7 @@ _SHOWN = 200  # characters of what a problem quotes
 
 def read_answer(text: str, template: Template) -> tuple[Json, str]:
     """The JSON value in an answer and "", or None and what is wrong with it; code fences around it are removed."""
-    if template.answer:
+    if template.answer and not template.scores:
         return _read_text(text, template)
     try:
         # Not the json module: it lets lone surrogates and NaN through, which no Parquet file and no JSON can hold.
@@ -50,7 +50,7 @@ def _read_text(text: str, template: Template) -> tuple[Json, str]:
 
 
 def repairable(template: Template, finish_reason: str) -> bool:
-    """Whether a model is asked once more after an answer that cannot be read: not where it is to be plain text."""
+    """Whether a model is asked once more after an answer that cannot be read: not where it is text or a score."""
     return template.answer is None and finish_reason not in UNUSABLE
 
 

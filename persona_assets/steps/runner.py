@@ -277,7 +277,7 @@ class StepRunner:
         if question.given is not None:
             self._followed.add(question.call_id)
         messages, template = self.questions.messages(question), voice.template
-        return Request(question.call_id, messages, template.asked_schema, sampling, template)
+        return Request(question.call_id, messages, template.asked_schema, sampling, template, template.scores)
 
     def _stream(self, engine: Engine, requests: Iterator[Request]) -> None:
         for results in engine.stream(requests):

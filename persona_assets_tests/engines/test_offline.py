@@ -1,9 +1,10 @@
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
-from persona_assets.engines.base import Completion
+from persona_assets.engines.base import Completion, Failure
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.engines.offline.data import occupations
 from persona_assets.personas.taxonomy import taxonomy
@@ -223,3 +224,16 @@ def test_tokens_are_counted_and_nothing_is_cut() -> None:
     assert result.finish_reason == "stop"
     assert result.tokens_in > 100
     assert result.tokens_out > 40
+
+
+def test_nothing_is_scored_and_the_rest_is_answered() -> None:
+    template = own()
+    asked = requests(template, [{"language_name": "English", "persona": f"Person {number}"} for number in range(3)])
+    asked = [replace(request, scores=request.call_id != "call_1") for request in asked]
+    found = {result.call_id: result for results in OfflineEngine(SETTINGS).stream(asked) for result in results}
+    detail = "the engine offline does not score: use transformers or vllm"
+    assert found["call_0"] == Failure("call_0", "not_supported", detail)
+    assert found["call_2"] == Failure("call_2", "not_supported", detail)
+    assert isinstance(found["call_1"], Completion)
+    only = list(OfflineEngine(SETTINGS).stream(asked[:1]))
+    assert [len(results) for results in only] == [1]

@@ -113,3 +113,13 @@ def test_turns_of_talks_that_were_cut_off_are_planned(finished: Work) -> None:
         make(work.having(max_calls_per_run=5), "hints")
     assert planned(work) == whole - 5
     assert make(work, "hints").calls_made == whole - 5
+
+
+def test_a_score_takes_no_tokens_of_an_answer(finished: Work) -> None:
+    messages = [{"role": "user", "content": PERSONA}, {"role": "assistant", "content": "{{ level }}"}]
+    schema = answer_of(logprob="number", tokens="integer")
+    told = task("hints", "", schema, over=LEVELS, answer={"parser": "score"}, messages=messages)
+    plan = asset(with_tasks(finished, told).plan(), "hints")
+    assert plan.total("calls").value > 0
+    assert plan.sum("tokens_in") > 0
+    assert plan.sum("tokens_out") == 0

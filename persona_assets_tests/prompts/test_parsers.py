@@ -1,13 +1,17 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_assets.engines.base import ModelIdentity, Sampling, call_key, score_text
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.parsers import dialogue, lines, text
+from persona_assets.prompts.template import Answering
 from persona_assets.steps.answers import read_answer, repairable
 
-TASK = {
+TASK: dict[str, Any] = {
     "name": "stories",
     "version": 1,
     "title": "Stories",
@@ -73,6 +77,50 @@ def test_an_answer_that_is_empty_says_so_and_is_not_repaired() -> None:
 
 def test_the_model_is_given_no_schema_to_keep_to() -> None:
     assert task("text", {"type": "string"}).asked_schema == {}
+
+
+SCORE = Template.model_validate(
+    TASK
+    | {
+        "messages": [*TASK["messages"], {"role": "assistant", "content": "Once"}],
+        "answer": {"parser": "score"},
+        "response_schema": {
+            "type": "object",
+            "required": ["logprob", "tokens"],
+            "properties": {"logprob": {"type": "number"}, "tokens": {"type": "integer"}},
+        },
+    }
+)
+
+
+@pytest.mark.parametrize(("logprob", "tokens"), [(-12.345678901234567, 4), (0.0, 0), (-1e-300, 1)])
+def test_a_score_is_read_as_it_was_told(logprob: float, tokens: int) -> None:
+    assert read_answer(score_text(logprob, tokens), SCORE) == ({"logprob": logprob, "tokens": tokens}, "")
+
+
+@pytest.mark.parametrize("answer", ["", "-3.5", '{"logprob":null,"tokens":1}', '{"logprob":-3.5}', "{'logprob': -3.5}"])
+def test_what_is_no_score_is_told_and_not_repaired(answer: str) -> None:
+    value, problem = read_answer(answer, SCORE)
+    assert value is None
+    assert problem
+    assert not repairable(SCORE, "score")
+
+
+def test_a_score_has_another_key_than_a_text_after_the_same_messages() -> None:
+    answer = {"type": "object", "properties": {"story": {"type": "string"}}}
+    written = SCORE.model_copy(update={"answer": Answering(parser="text"), "response_schema": answer})
+    assert (SCORE.scores, written.scores) == (True, False)
+    assert SCORE.messages == written.messages
+    keys = {
+        call_key(one.render({}), one.asked_schema, ModelIdentity("m", ""), Sampling(0.7, 0.95, 9, 0), 0)
+        for one in (SCORE, written)
+    }
+    assert len(keys) == 2
+
+
+def test_a_template_kept_by_the_ledger_still_asks_for_a_score() -> None:
+    kept = Template.of_prompt_part(SCORE.prompt_part())
+    assert (kept.scores, kept.asked_schema, kept.digest) == (True, SCORE.asked_schema, SCORE.digest)
 
 
 @pytest.mark.parametrize(

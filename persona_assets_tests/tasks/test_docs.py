@@ -8,7 +8,8 @@ import pytest
 from persona_assets.settings import Settings
 from persona_assets.tasks.load import datasets
 
-PAGE = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "tasks.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(yaml|python)\n(.*?)```", PAGE, re.DOTALL)
 SOLUTIONS = """
 name: math_solutions
@@ -41,6 +42,13 @@ def test_each_example_is_an_asset(folder: Path) -> None:
     assert {"maths_hints", "talk", "math_solutions", "math_votes"} <= set(found)
     assert "hint" in found["maths_hints"].table.polars
     assert {"answer", "reason", "score", "call_ids"} <= set(found["talk"].table.polars)
+
+
+def test_the_example_of_a_score_is_an_asset(tmp_path: Path) -> None:
+    [task] = re.findall(r"```yaml\n(.*?)```", (DOCS / "engines.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "favourite_tools.yaml").write_text(task, encoding="utf-8")
+    columns = datasets(Settings(tasks=str(tmp_path)))["favourite_tools"].table.polars
+    assert {"tool", "logprob", "tokens"} <= set(columns)
 
 
 def test_every_key_of_a_task_file_is_explained(folder: Path) -> None:

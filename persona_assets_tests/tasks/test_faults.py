@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from persona_assets.errors import UsageError
@@ -12,6 +13,11 @@ from persona_assets_tests.tasks.own import Run, answer_of, listed, people, steps
 
 OWN = task("own", "{{ persona }}", answer_of(said="string"))
 WHY = turn("Why?", answer_of(why="string"))
+SCORE: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}],
+    "response_schema": answer_of(logprob="number", tokens="integer"),
+    "answer": {"parser": "score"},
+}
 
 
 def prompt(content: str) -> Any:
@@ -129,6 +135,52 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "turns.0.response_schema",
         "is no JSON Schema: $.type: 'objct'",
     ),
+    "an unknown parser": ({"answer": {"parser": "scores"}}, "answer.parser", "'text', 'lines', 'dialogue' or 'score'"),
+    "a schema that a parser cannot fill": (
+        {"answer": {"parser": "lines"}},
+        "answer",
+        "the parser lines gives a value of type array: declare said so",
+    ),
+    "a score with another property": (
+        SCORE | {"response_schema": answer_of(logprob="number", tokens="integer", why="string")},
+        "answer",
+        "gives logprob, a number, and tokens, an integer: declare just these two",
+    ),
+    "a score of another type": (
+        SCORE | {"response_schema": answer_of(logprob="number", tokens="number")},
+        "answer",
+        "declare just these two",
+    ),
+    "a score that lacks a property": (
+        SCORE | {"response_schema": answer_of(logprob="number")},
+        "answer",
+        "declare just these two",
+    ),
+    "a score of what the user says": (
+        SCORE | {"messages": prompt("x")},
+        "answer",
+        "scores the last message: one of the role assistant, after others (it is the only one)",
+    ),
+    "a score of a last message that the user says": (
+        SCORE | {"messages": [*SCORE["messages"], *prompt("z")]},
+        "answer",
+        "(its role is user)",
+    ),
+    "a turn's score of what the user says": (
+        {"turns": [SCORE | {"messages": [*prompt("x"), *prompt("y")]}]},
+        "turns.0.answer",
+        "(its role is user)",
+    ),
+    "a turn's score with another message of the assistant": (
+        {"turns": [SCORE | {"messages": [SCORE["messages"][1], *SCORE["messages"]]}]},
+        "turns.0",
+        "adds messages of the role user only",
+    ),
+    "a talk that goes on from a score": (
+        SCORE | {"turns": [WHY]},
+        "turns",
+        "turn 2 follows one that is scored, which no talk goes on from: history: false",
+    ),
     "a property that is a value of over": (
         {"over": {"said": ["a"]}},
         "response_schema.properties.said",
@@ -201,6 +253,12 @@ def test_keep_if_that_cannot_be_told_of_a_row_names_file_key_and_row(lake: Lake,
 def test_a_value_may_have_columns_that_a_prompt_asks_for_first(tmp_path: Path) -> None:
     told = task("own", "{% if pole.name is defined %}{{ pole.name }}{% endif %}", answer_of(said="string"))
     assert steps(tmp_path, told | {"over": {"pole": [{"id": "a", "name": "x"}, {"id": "b"}]}})
+
+
+def test_a_score_gives_columns_of_numbers_and_turns_that_show_no_history_may_follow(tmp_path: Path) -> None:
+    [own] = steps(tmp_path, OWN | SCORE | {"turns": [WHY | {"history": False}]})
+    types = own.table.polars
+    assert (types["logprob"], types["tokens"], types["why"]) == (pl.Float64(), pl.Int64(), pl.String())
 
 
 def test_a_function_and_a_task_that_read_one_another_are_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from persona_assets.engines.base import Completion, ModelIdentity, Request, Result
+from persona_assets.engines.base import Completion, ModelIdentity, Request, Result, not_supported
 from persona_assets.engines.offline.data import Occupation, Person, data_digest, indefinite, traits
 from persona_assets.engines.offline.keyphrases import keyphrases, persona_topics
 from persona_assets.engines.offline.people import named, rank, without_names
@@ -49,14 +49,18 @@ class OfflineEngine:
         return ModelIdentity("offline", digest(canonical_json(parts)))
 
     def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
-        """Answers in batches, in the order of the requests.
+        """Answers in batches, in the order of the requests; nothing is scored.
 
         Raises:
             UsageError: a template's offline block is wrong.
         """
         iterator = iter(requests)
         while batch := list(islice(iterator, BATCH)):
-            asked = [self._read(request) for request in batch]
+            if refused := [request for request in batch if request.scores]:
+                yield [not_supported(request, "offline") for request in refused]
+            asked = [self._read(request) for request in batch if not request.scores]
+            if not asked:
+                continue
             people = self._people(asked)
             yield [self._answer(question, found) for question, found in zip(asked, people, strict=True)]
 

@@ -16,7 +16,15 @@ from typing import IO, Any, NoReturn, TypeVar
 
 import orjson
 
-from persona_assets.engines.base import Completion, EngineUnavailable, Failure, ModelIdentity, Request, Result
+from persona_assets.engines.base import (
+    Completion,
+    EngineUnavailable,
+    Failure,
+    ModelIdentity,
+    Request,
+    Result,
+    not_supported,
+)
 from persona_assets.engines.openai.batch_api import CHAT, Batch, BatchApi
 from persona_assets.engines.openai.batch_records import Record, Records
 from persona_assets.engines.openai.engine import OpenAIEngine
@@ -132,6 +140,9 @@ class _Stream:
                 request = self._next()
                 if request is None:
                     break
+                if request.scores:
+                    yield [not_supported(request, "openai")]
+                    continue
                 if self._join(request.call_id):
                     continue
                 structure = self.engine.structures.get(request.template.digest)

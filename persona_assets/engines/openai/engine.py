@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from persona_assets.engines.base import Completion, EngineUnavailable, Failure, ModelIdentity, Request, Result
+from persona_assets.engines.base import (
+    Completion,
+    EngineUnavailable,
+    Failure,
+    ModelIdentity,
+    Request,
+    Result,
+    not_supported,
+)
 from persona_assets.engines.openai.client import Client
 from persona_assets.engines.openai.faults import GiveUpRow, NoStructuredOutput, TryAgain, clean, delay_s, raise_fault
 from persona_assets.engines.openai.limits import Bucket, TokenEstimate
@@ -92,7 +100,12 @@ class OpenAIEngine:
     # One request
 
     async def _answer(self, pump: Pump, pool: Pool, request: Request) -> Result:
-        """Ask until there is an answer, a fault that another try would not mend, or no try left."""
+        """Ask until there is an answer, a fault that another try would not mend, or no try left.
+
+        A scoring request is not sent: chat completions give no log-probabilities of a message that is given.
+        """
+        if request.scores:
+            return not_supported(request, "openai")
         faults: tuple[str, ...] = ()
         tokens = self._tokens_of(request)
         try:

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,13 @@ import orjson
 from persona_assets.engines.base import EngineUnavailable, ModelIdentity, Request, Result
 from persona_assets.engines.pump import Answer, Pump
 from persona_assets.engines.vllm.process import REMEDIES, Process
+from persona_assets.engines.weights import local_revision
 from persona_assets.errors import UsageError
-from persona_assets.ids import id_hasher
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 
 COMMAND = (sys.executable, "-m", "persona_assets.engines.vllm.worker")
 REFILL = 2  # requests given to vLLM per sequence that it runs at once: as many wait as run, so it never runs dry
-BLOCK, BLOCKS = 1 << 16, 256  # bytes and number of the blocks of a file that count for a model's digest
 
 
 class VllmEngine:
@@ -51,14 +50,7 @@ class VllmEngine:
 
     def identity(self, template: Template) -> ModelIdentity:
         """The model of the settings, whichever the template."""
-        return ModelIdentity(self.settings.model, self._revision)
-
-    @cached_property
-    def _revision(self) -> str:
-        folder = Path(self.settings.model)
-        if self.settings.model_revision or not folder.is_dir():
-            return self.settings.model_revision
-        return folder_digest(folder)
+        return ModelIdentity(self.settings.model, local_revision(self.settings))
 
     def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
         """Answer requests, in any order; see `Engine.stream`. `requests` is iterated by one other thread.
@@ -161,20 +153,3 @@ def _options(text: str) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise UsageError('PERSONA_VLLM_OPTIONS must be a JSON object, as {"max_num_seqs": 128}')
     return options
-
-
-def folder_digest(folder: Path) -> str:
-    """A digest of a model's folder, the same wherever it is copied to, and another one after any training.
-
-    Names, sizes and content; of large files (weights) evenly spaced blocks, as reading all of them takes minutes.
-    """
-    hasher = id_hasher(b"")
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
-        size = path.stat().st_size
-        hasher.update(f"{path.name}\0{size}\0".encode())
-        step = max(BLOCK, size // BLOCKS)
-        with path.open("rb") as file:
-            for offset in range(0, size, step):
-                file.seek(offset)
-                hasher.update(file.read(BLOCK))
-    return hasher.hexdigest()

@@ -88,6 +88,7 @@ class Process:
                 "messages": request.messages,
                 "schema": request.response_schema,
                 "sampling": request.sampling.as_dict(),
+                "scores": request.scores,
             }
         )
         return future

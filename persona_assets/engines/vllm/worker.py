@@ -1,12 +1,13 @@
 """vLLM in a process of its own: `python -m persona_assets.engines.vllm.worker`, started by `vllm_process` only.
 
-JSON lines. In, first the engine's arguments, then `{"number", "messages", "schema", "sampling"}` or `{"abort"}`. Out,
-first `{"slots"}` or `{"refused", "detail"}`, then per request `{"number", "text", "finish_reason", "tokens_in",
-"tokens_out"}` or `{"number", "reason", "detail"}`. The end of the input is the order to end; what else the process
-prints goes to the log.
+JSON lines. In, first the engine's arguments, then `{"number", "messages", "schema", "sampling", "scores"}` or
+`{"abort"}`. Out, first `{"slots"}` or `{"refused", "detail"}`, then per request `{"number", "text", "finish_reason",
+"tokens_in", "tokens_out"}` or `{"number", "reason", "detail"}`. The end of the input is the order to end; what else the
+process prints goes to the log.
 """
 
 import asyncio
+import math
 import os
 import signal
 import sys
@@ -19,8 +20,12 @@ from typing import Any
 
 import orjson
 
+from persona_assets.engines.base import SCORED, score_text
+from persona_assets.engines.scores import chat_tokens, continuation_tokens, score_fault
+from persona_assets.prompts import Message as Chat
+
 SHUTDOWN_S = 15.0  # vLLM may take this long to end in order; then all of it is killed
-TRIAL = [{"role": "user", "content": "?"}]
+TRIAL = [Chat(role="user", content="?")]
 Message = dict[str, Any]
 Send = Callable[[Message], None]
 
@@ -51,32 +56,70 @@ class Worker:
         self._tasks[message["number"]] = task
         task.add_done_callback(partial(self._done, message["number"]))
 
-    def render(self, messages: list[Message]) -> list[int]:
+    def render(self, messages: list[Chat]) -> list[int]:
         """The tokens of the model's chat template, up to where the answer begins."""
-        tokens: list[int] = self.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        return tokens
+        return chat_tokens(self.tokenizer, messages)
+
+    def split(self, messages: list[Chat]) -> tuple[list[int], list[int]]:
+        """The tokens before the last message, and its own: `continuation_tokens`."""
+        return continuation_tokens(self.tokenizer, messages)
 
     def _done(self, number: int, task: asyncio.Task[None]) -> None:
         del self._tasks[number]
         if not task.cancelled() and (error := task.exception()):
             give_up(type(error), error)  # vLLM's own process died, or something that no request can be blamed for
 
-    async def _answer(self, number: int, messages: list[Message], schema: Message, sampling: Message) -> None:
+    async def _answer(
+        self, number: int, messages: list[Chat], schema: Message, sampling: Message, scores: bool
+    ) -> None:
         from jinja2 import TemplateError
         from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineGenerateError
 
         try:
-            tokens = await asyncio.get_running_loop().run_in_executor(self._renderer, self.render, messages)
-            result = await self._generate(number, tokens, schema, sampling)
+            loop = asyncio.get_running_loop()
+            if scores:
+                result = await self._score(number, *await loop.run_in_executor(self._renderer, self.split, messages))
+            else:
+                tokens = await loop.run_in_executor(self._renderer, self.render, messages)
+                result = await self._generate(number, tokens, schema, sampling)
         except (VLLMClientError, TemplateError, ValueError, TypeError) as error:
             result = {"reason": "bad_request", "detail": str(error)}
         except EngineGenerateError as error:
             cause = error.__cause__ or error
             result = {"reason": "bad_request", "detail": f"{type(cause).__name__}: {cause}"}
         self.send({"number": number, **result})
+
+    async def _score(self, number: int, prompt: list[int], continuation: list[int]) -> Message:
+        """The log-probability of a continuation. VLLM gives it of prompts only, and adds one token of its own to it."""
+        from vllm import SamplingParams
+        from vllm.inputs import tokens_input
+        from vllm.sampling_params import RequestOutputKind
+
+        tokens = prompt + continuation
+        logprobs: list[float] = []
+        if continuation:
+            sampling = SamplingParams(
+                max_tokens=1,
+                temperature=0.0,
+                prompt_logprobs=0,  # of the prompt's own tokens alone
+                detokenize=False,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+            )
+            outputs = [output async for output in self.engine.generate(tokens_input(tokens), sampling, str(number))]
+            told = outputs[-1].prompt_logprobs if outputs else None
+            if told is None:
+                return {"reason": "server_error", "detail": "vLLM gave the request up"}
+            logprobs = [told[at][token].logprob for at, token in enumerate(continuation, len(prompt))]
+        logprob = math.fsum(logprobs)
+        if fault := score_fault(logprob):
+            return {"reason": fault[0], "detail": fault[1]}
+        return {
+            "text": score_text(logprob, len(continuation)),
+            "finish_reason": SCORED,
+            "tokens_in": len(tokens),
+            "tokens_out": 0,
+        }
 
     async def _generate(self, number: int, tokens: list[int], schema: Message, sampling: Message) -> Message:
         from vllm import SamplingParams

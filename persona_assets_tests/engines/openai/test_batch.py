@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,17 @@ def test_the_first_question_is_asked_online_and_the_rest_in_one_batch(server: Ba
 def test_an_answer_has_its_text_its_usage_and_the_time_of_its_batch(server: BatchServer, lake: Lake) -> None:
     one = answers(server, lake, range(3))[2]
     assert one == Completion("call_2", '{"persona": "A beekeeper who reads page 2"}', "stop", 11, 7, 60.0)
+
+
+def test_nothing_is_sent_to_be_scored(server: BatchServer, lake: Lake) -> None:
+    engine = make_engine(settings(server.url), lake)
+    asked = [replace(request, scores=request.call_id != "call_2") for request in requests(0, 1, 2)]
+    results = {result.call_id: result for found in engine.stream(asked) for result in found}
+    assert [(call_id, result.reason) for call_id, result in results.items() if isinstance(result, Failure)] == [
+        ("call_0", "not_supported"),
+        ("call_1", "not_supported"),
+    ]
+    assert isinstance(results["call_2"], Completion)
 
 
 def test_a_line_holds_the_same_body_as_a_request_online(server: BatchServer, lake: Lake) -> None:

@@ -3,6 +3,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,18 @@ def test_the_request_holds_model_messages_sampling_and_schema() -> None:
             },
         }
     ]
+
+
+def test_nothing_is_sent_to_be_scored() -> None:
+    with serve(reader) as server:
+        asked = [replace(request, scores=request.call_id != "call_1") for request in requests(3)]
+        engine = OpenAIEngine(settings(server.url))
+        results = {result.call_id: result for found in engine.stream(asked) for result in found}
+    assert [page(body) for body in server.bodies] == [1]
+    detail = "the engine openai does not score: use transformers or vllm"
+    assert results["call_0"] == Failure("call_0", "not_supported", detail)
+    assert results["call_2"] == Failure("call_2", "not_supported", detail)
+    assert isinstance(results["call_1"], Completion)
 
 
 def test_no_more_requests_are_in_flight_than_set_and_few_are_read_ahead() -> None:

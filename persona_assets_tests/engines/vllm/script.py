@@ -33,7 +33,10 @@ def answer(request: dict[str, Any]) -> None:
     if word == "bad":
         send({"number": number, "reason": "bad_request", "detail": "the prompt is too long"})
     else:
-        send({"number": number, "text": word, "finish_reason": "stop", "tokens_in": 5, "tokens_out": 2})
+        told = {"text": word, "finish_reason": "stop", "tokens_in": 5, "tokens_out": 2}
+        if request["scores"]:
+            told = {"text": '{"logprob":-1.0,"tokens":2}', "finish_reason": "score", "tokens_in": 7, "tokens_out": 0}
+        send({"number": number, **told})
 
 
 def main() -> None:

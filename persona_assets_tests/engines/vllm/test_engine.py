@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import pytest
 
 from persona_assets.engines.base import Completion, EngineUnavailable, Failure, ModelIdentity, Request, Result, Sampling
 from persona_assets.engines.select import make_engine
-from persona_assets.engines.vllm.engine import BLOCK, BLOCKS, VllmEngine, engine_arguments
+from persona_assets.engines.vllm.engine import VllmEngine, engine_arguments
+from persona_assets.engines.weights import BLOCK, BLOCKS
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Message
 from persona_assets.settings import Settings
@@ -153,6 +155,14 @@ class TestProcess:
         assert (one.text, one.finish_reason, one.tokens_in, one.tokens_out, one.retries) == ("bee", "stop", 5, 2, 0)
         assert one.latency_s > 0
         assert results["call_1"] == Failure("call_1", "bad_request", "the prompt is too long")
+
+    def test_is_told_which_requests_are_to_be_scored(self) -> None:
+        engine = scripted()
+        asked = [replace(request, scores=request.call_id == "call_1") for request in requests("bee", "hive")]
+        results = {result.call_id: result for found in engine.stream(iter(asked)) for result in found}
+        engine.close()
+        finished = {key: (found.text, found.finish_reason) for key, found in results.items()}  # type: ignore[union-attr]
+        assert finished == {"call_0": ("bee", "stop"), "call_1": ('{"logprob":-1.0,"tokens":2}', "score")}
 
     def test_no_process_is_started_for_no_request(self) -> None:
         engine = scripted()

@@ -34,7 +34,9 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def make_model(folder: Path, seed: int = 0) -> Path:
+def make_model(
+    folder: Path, seed: int = 0, dtype: torch.dtype = torch.bfloat16, context: int = CONTEXT, tied: bool = False
+) -> Path:
     """Save model and tokenizer into `folder`."""
     tokenizer = make_tokenizer()
     torch.manual_seed(seed)
@@ -45,13 +47,13 @@ def make_model(folder: Path, seed: int = 0) -> Path:
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=context,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
-        tie_word_embeddings=False,
+        tie_word_embeddings=tied,
         initializer_range=0.1,  # prompts and seeds make a difference
     )
-    model = Qwen2ForCausalLM(config).to(torch.bfloat16)
+    model = Qwen2ForCausalLM(config).to(dtype)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

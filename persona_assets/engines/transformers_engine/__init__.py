@@ -1,0 +1,1 @@
+"""The engine that runs small models with transformers, in this process."""
