@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import accumulate
 
 from persona_assets.checks.gates import Around, gates_of
 from persona_assets.crawl.shards import index_of
@@ -25,9 +26,10 @@ from persona_assets.lake.store import Making, Turn, dump_of
 from persona_assets.recipes import Recipe, changes
 from persona_assets.settings import Settings
 from persona_assets.tasks.data_files import GONE, Looked
-from persona_assets.tasks.target import REACHED, missing_rows, target_of
+from persona_assets.tasks.target import REACHED, place_of, target_of
 
 _SEEN = ("shards", "skipped", "seals", "dumps", "sets", "_set_keys", "_manifests", "_by_dump")  # what `refresh` forgets
+_TARGET = "its task's target"
 WHY_MOST = 3  # changes named of a stale partition
 
 
@@ -94,14 +96,14 @@ class LakeState:
         self._standings: dict[tuple[str, str], Standing] = {}
         self._one_by_one = False
         self._before: dict[str, str] = {}
-        self._has_room: dict[str, bool] = {}  # by task, whether its target has room for more rows
+        self._sums: dict[str, dict[str, int]] = {}  # by task with a target and partition, the rows before it
         for name in _SEEN:
             self.__dict__.pop(name, None)
 
     def now(self) -> "LakeState":
         """The same for a few partitions as they are at this moment: records are looked up one by one, not listed."""
         fresh = copy(self)
-        fresh._records, fresh._standings, fresh._has_room, fresh._one_by_one = {}, {}, {}, True
+        fresh._records, fresh._standings, fresh._sums, fresh._one_by_one = {}, {}, {}, True
         for name in ("seals", "dumps"):
             fresh.__dict__.pop(name, None)
         return fresh
@@ -238,9 +240,7 @@ class LakeState:
             return State.FAILED, "gates not passed: " + ", ".join(record.failed)
         if open_questions := sum(count for reason, count in record.reasons.items() if reason in PASSING_REJECTS):
             return State.UNANSWERED, f"{open_questions:,} questions without an answer"
-        if self._is_short(asset, record):
-            return State.SHORT, "its task's target has room for more rows"
-        return State.DONE, ""
+        return self._to_target(asset, key, record)
 
     @staticmethod
     def _inputs_differ(record: Record, now: Mapping[str, str]) -> str:
@@ -251,13 +251,37 @@ class LakeState:
         more = f" and {len(different) - 1} more" if len(different) > 1 else ""
         return f"made from another {different[0]}{more}"
 
-    def _is_short(self, asset: Asset, record: Record) -> bool:
-        if not asset.is_task or asset.step is None or not record.reasons.get(REACHED):
-            return False
-        if asset.name not in self._has_room:
-            target = target_of(self.settings, asset.step.template)
-            self._has_room[asset.name] = target is None or missing_rows(self.lake, asset.table, target) > 0
-        return self._has_room[asset.name]
+    def _to_target(self, asset: Asset, key: str, record: Record) -> tuple[State, str]:
+        """Whether a partition has as many rows as its task's target leaves it; done where there is no target."""
+        target = self._target(asset)
+        if target is None:
+            return State.DONE, ""
+        rows, room = record.rows.rows, max(0, target - self._rows_before(asset.name, key))
+        if rows > room:
+            return State.STALE, f"{_TARGET} leaves it {room:,} rows, and it has {rows:,}"
+        if rows < room and record.reasons.get(REACHED):
+            return State.SHORT, f"{_TARGET} has room for more rows"
+        return State.DONE, ""
+
+    def _target(self, asset: Asset) -> int | None:
+        return target_of(self.settings, asset.step.template) if asset.is_task and asset.step else None
+
+    def has_target(self, asset: str) -> bool:
+        """Whether a task is to have so many rows, over all partitions."""
+        return self._target(self.assets[asset]) is not None
+
+    def is_off_target(self, asset: str, key: str) -> bool:
+        """Whether a partition has more or fewer rows than its task's target leaves it."""
+        return self.of(asset, key).why.startswith(_TARGET)
+
+    def _rows_before(self, asset: str, key: str) -> int:
+        """The rows of the partitions before one; those of shards that are left out do not count."""
+        if asset not in self._sums:
+            keys = sorted(set(self.keys(asset)).difference(self.skipped), key=place_of)
+            found = {one: self._find(asset, one) for one in keys}
+            rows = [record.rows.rows if isinstance(record, Record) else 0 for record in found.values()]
+            self._sums[asset] = dict(zip(found, accumulate(rows, initial=0), strict=False))
+        return self._sums[asset].get(key, 0)
 
     def _behind(self, asset: Asset, key: str) -> tuple[tuple[str, str], ...]:
         """What upstream is not there to be read; a dump without any shard waits for itself."""

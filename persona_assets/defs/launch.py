@@ -74,6 +74,7 @@ class RunOutcome:
     waiting: list[Standing] = field(default_factory=list)
     held: list[PartitionPlan] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
+    stopped: bool = False  # by a budget
 
 
 def materialise(
@@ -106,20 +107,28 @@ def materialise(
             state.refresh()
             judged = outcome.runs
 
+    def made(stage: str, key: str, names: Sequence[str]) -> Iterator[Materialised]:
+        result = _run(instance, definitions, stage, key, names, listen, outcome.spent, wanted.again)
+        outcome.runs += 1
+        failed = _failed_gates(result)
+        for event in result.get_asset_materialization_events():
+            name = event.asset_key.to_user_string() if event.asset_key else ""
+            yield _materialised(event, tuple(failed.get(name, ())), result.run_id)
+        if not result.success:
+            outcome.failures.append(_why(result, key, failed))
+            outcome.stopped = _budget_reached(result)
+
     try:
         for stage, members in stages(state.assets).items():
             look()
             for key, names in _work(state, Needs(context, state), members, wanted, outcome, look):
-                result = _run(instance, definitions, stage, key, names, listen, outcome.spent, wanted.again)
-                outcome.runs += 1
-                failed = _failed_gates(result)
-                for event in result.get_asset_materialization_events():
-                    name = event.asset_key.to_user_string() if event.asset_key else ""
-                    yield _materialised(event, tuple(failed.get(name, ())), result.run_id)
-                if not result.success:
-                    outcome.failures.append(_why(result, key, failed))
-                    if _budget_reached(result):
-                        return
+                yield from made(stage, key, names)
+                if outcome.stopped:
+                    return
+            for key, names in _off_target(state, members, wanted, look):
+                yield from made(stage, key, names)
+                if outcome.stopped:
+                    return
         look()
         outcome.waiting += [
             one for one in state.all() if one.state is State.WAITING and wanted.covers(one.asset, one.key)
@@ -170,6 +179,25 @@ def _work(
                     held.why = standing.why
                     outcome.held.append(held)
         if chosen and _can_begin(state, key, chosen):
+            yield key, chosen
+
+
+def _off_target(
+    state: LakeState, names: Sequence[str], wanted: Wanted, look: Callable[[], None]
+) -> Iterator[tuple[str, list[str]]]:
+    """The partitions of a stage that have other rows than their targets leave them, as one before them has changed.
+
+    With what reads them; looked at in order, each after those before it were made.
+    """
+    targets = [name for name in names if state.has_target(name)]
+    for key in state.keys(names[0]) if targets else ():
+        look()
+        chosen: list[str] = []
+        for name in names:
+            follows = bool(set(state.assets[name].reads) & set(chosen))
+            if wanted.covers(name, key) and (follows or (name in targets and state.is_off_target(name, key))):
+                chosen.append(name)
+        if chosen:
             yield key, chosen
 
 

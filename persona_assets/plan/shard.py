@@ -33,7 +33,7 @@ from persona_assets.plan.look_up import Walk
 from persona_assets.steps.runner import Ask, Context, Outcome, Step
 from persona_assets.tasks.rows import partition_of
 from persona_assets.tasks.step import TaskStep, questions_of_a_row
-from persona_assets.tasks.target import WAVE, Waves, target_of
+from persona_assets.tasks.target import WAVE, Waves, place_of, target_of
 
 
 @dataclass
@@ -166,7 +166,8 @@ class Walks:
     def _to_target(self, flow: Flow, plan: PartitionPlan, target: int, accepted: Amount, beyond: Amount) -> None:
         """As `tasks.target.outcomes_to_target`: waves of what is missing, in the order of the personas' ids."""
         walk, step = self.of(plan.asset), self.tasks[plan.asset]
-        others = sum(rows for shard, rows in self._rows(plan.asset).items() if shard != flow.shard)
+        before = place_of(flow.shard)
+        others = sum(rows for shard, rows in self._rows(plan.asset).items() if place_of(shard) < before)
         missing = Amount(max(0.0, target - others))
         share, judged = max(accepted.value, 1e-3), self._judged(plan)
         waves = Waves(step, self.lake, flow.shard) if self.lake.exists(step.read, flow.shard) else None

@@ -1,10 +1,16 @@
-"""Exact targets: a task that asks for N accepted rows asks more questions until its table has them."""
+"""Exact targets: a task that asks for N accepted rows asks more questions until its table has them.
+
+Partitions take their share in their order: each may have what those before it leave. One that ran before another that
+stands before it is made anew, from stored calls, where it then has too many rows.
+"""
 
 from collections.abc import Iterator
+from math import ceil
 
 import polars as pl
 
 from persona_assets.lake import Lake, Table
+from persona_assets.lake.skipped import skipped_shards
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject, StepRunner
@@ -14,6 +20,8 @@ from persona_assets.tasks.step import TaskStep
 REACHED = "target_reached"  # reason under which a question that was not asked is set aside
 WAVE = 65_536  # most questions between two looks at how many rows are still missing
 ROWS = 8192  # rows read at once
+FIRST = 8  # rows that an answer with a list is taken to give before one is there
+_HAS = "the table has the {:,} rows asked for"
 
 
 def target_of(settings: Settings, task: Template) -> int | None:
@@ -21,15 +29,20 @@ def target_of(settings: Settings, task: Template) -> int | None:
     return settings.targets.get(task.name, task.target)
 
 
-def missing_rows(lake: Lake, table: Table, target: int, without: str | None = None) -> int:
-    """How many accepted rows the table lacks; the partition `without` counts as empty."""
-    return max(0, target - sum(lake.row_count(table, key) for key in lake.keys(table) if key != without))
+def place_of(key: str) -> tuple[str, int]:
+    """Where a partition stands among all: shards by dump and index, others by their names."""
+    dump, dot, index = key.rpartition(".")
+    return (dump, int(index)) if dot and index.isdecimal() else (key, -1)
 
 
-def is_short(lake: Lake, table: Table, shard: str, target: int | None) -> bool:
-    """Whether a partition left questions unasked whose rows the table now lacks, as its target was raised."""
-    aside = lake.rejects(table, shard).filter(pl.col("reason") == REACHED).limit(1).collect()
-    return not aside.is_empty() and (target is None or missing_rows(lake, table, target) > 0)
+def room_for(lake: Lake, table: Table, target: int, key: str) -> int:
+    """The accepted rows that a partition may have: what the partitions before it leave of the target.
+
+    So which rows the table has does not hang on the order in which its partitions ran.
+    """
+    there = set(lake.keys(table)).difference(skipped_shards(lake))
+    before = (one for one in there if place_of(one) < place_of(key))
+    return max(0, target - sum(lake.row_count(table, one) for one in before))
 
 
 class Waves:
@@ -71,27 +84,55 @@ class Waves:
 def outcomes_to_target(runner: StepRunner, step: TaskStep, target: int) -> Iterator[Outcome]:
     """Outcomes of a shard's questions in the order of their rows' ids, until the table has `target` rows.
 
-    Each wave asks as many as are missing, so that no call is made for a row too many; where an answer holds `many`
-    rows, the last one may give more than were wanted. Questions that are left are set aside as `target_reached`.
-    `extra` of the report says how it ended.
+    Each wave asks as many as are missing, so that no call is made for a row too many; where an answer holds `many` rows,
+    as many as would give them, going by the answers so far. Questions that are left are set aside as `target_reached`,
+    as are rows of the last answers beyond what is wanted. `extra` of the report says how it ended.
     """
     lake, shard, extra = runner.context.lake, runner.shard, runner.report.extra
     lake.require(step.read, shard)
-    missing = missing_rows(lake, step.table, target, without=shard)
-    waves = Waves(step, lake, shard)
-    while missing > 0 and (asks := waves.next(min(missing, WAVE))):
+    missing = room_for(lake, step.table, target, shard)
+    waves, each = Waves(step, lake, shard), _Each(step)
+    while missing > 0 and (asks := waves.next(min(ceil(missing / each.rows), WAVE))):
         for outcome in runner.run(lambda asks=asks: iter(asks), len(asks)):  # type: ignore[misc]
-            missing -= len(outcome.parsed.rows)
-            yield outcome
+            each.add(len(outcome.parsed.rows))
+            yield _cut(outcome, missing, target)
+            missing = max(0, missing - len(outcome.parsed.rows))
         yield from _taken(waves.not_selected)
     extra["target"] = target
     extra["ended"] = "questions ended" if missing > 0 else "target reached"
     extra["rows missing"] = max(0, missing)
     for ask in waves.rest():
-        reject = Reject(REACHED, f"not asked: the table has the {target:,} rows asked for")
+        reject = Reject(REACHED, f"not asked: {_HAS.format(target)}")
         yield Outcome(ask, None, Parsed(rejects=[reject]))
         yield from _taken(waves.not_selected)
     yield from _taken(waves.not_selected)
+
+
+class _Each:
+    """How many rows an answer gives: one, or where it holds a list as many as on average so far."""
+
+    def __init__(self, step: TaskStep) -> None:
+        self._many, self._answers, self._rows = bool(step.template.many), 0, 0
+
+    def add(self, rows: int) -> None:
+        """Note what an answer gave."""
+        self._answers, self._rows = self._answers + 1, self._rows + rows
+
+    @property
+    def rows(self) -> float:
+        """The rows of an answer; before there is one, enough for a first wave to be small."""
+        if not self._many:
+            return 1
+        return max(1, self._rows / self._answers) if self._answers else FIRST
+
+
+def _cut(outcome: Outcome, missing: int, target: int) -> Outcome:
+    """The same with no more rows than are missing."""
+    beyond = outcome.parsed.rows[missing:]
+    if beyond:
+        del outcome.parsed.rows[missing:]
+        outcome.parsed.rejects += [Reject(REACHED, _HAS.format(target), row["sample_id"]) for row in beyond]
+    return outcome
 
 
 def _taken(outcomes: list[Outcome]) -> Iterator[Outcome]:

@@ -1,24 +1,31 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from persona_assets.checks.gates import run_gates
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
-from persona_assets.lake.schemas import DEDUPED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.lake.schemas import DEDUPED_PERSONAS, RAW_DOCUMENTS, SHARD_FILES
+from persona_assets.making import make
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
+from persona_assets.state import LakeState
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.tasks.load import load_tasks
 from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.table import task_table
-from persona_assets.tasks.target import is_short
+from persona_assets.tasks.target import place_of
 from persona_assets_tests.conftest import context
-from persona_assets_tests.rows import draft, persona, put
+from persona_assets_tests.engines.doubles import Scripted
+from persona_assets_tests.rows import document, draft, persona, put
+from persona_assets_tests.tasks.own import answer_of, listed, steps, task, write
 
 POEM = Template.model_validate(
     {
@@ -105,15 +112,83 @@ def test_the_rows_of_all_partitions_count(lake: Lake) -> None:
     assert poet.asked == 20
 
 
-def test_a_raised_target_asks_only_what_is_missing_and_the_partition_is_known_to_be_short(lake: Lake) -> None:
+def test_a_raised_target_asks_only_what_is_missing(lake: Lake) -> None:
     people(lake, 50)
     poet = Poet()
     ask(lake, poet, targets={"poems": 20})
-    assert not is_short(lake, TABLE, "d.0000", 20)
-    assert is_short(lake, TABLE, "d.0000", 30)
-    assert is_short(lake, TABLE, "d.0000", None)
     assert ask(lake, poet, targets={"poems": 30})["kept"] == 30
     assert poet.asked == 30
+
+
+def test_of_an_answer_with_many_rows_no_more_are_kept_than_are_wanted(lake: Lake, tmp_path: Path) -> None:
+    [step] = steps(tmp_path / "tasks", LINES)
+    people(lake, 9)
+    engine = Scripted(lambda _: '{"lines": [{"line": "a"}, {"line": "b"}, {"line": "c"}]}')
+    report = run_task(context(lake, engine, targets={"lines": 7}, tasks=str(tmp_path / "tasks")), step, "d.0000")
+    aside = lake.rejects(step.table, "d.0000").filter(reason="target_reached").collect()
+    assert (report.kept, len(engine.asked), aside.height) == (7, 3, 2 + 9 - 3)
+    assert aside["row_id"].str.starts_with("smp_").sum() == 2
+
+
+LINES = task("lines", "{{ text }}", answer_of(lines=listed(line="string")), many="lines")
+SIZES = {"c-1.0000": 3, "c-1.0002": 4, "c-1.0010": 2, "c-2.0000": 5}
+
+
+def made(lake: Lake, settings: Settings, order: Sequence[str], engine: Scripted) -> list[str]:
+    """Make the partitions in this order, then what is off target until nothing is; all rows, in order."""
+    for wanted in (order, *[sorted(order, key=place_of)] * len(order)):
+        for key in wanted:
+            state = LakeState(lake, settings)
+            if state.of("lines", key).to_do:
+                list(make(context(lake, engine, targets=settings.targets, tasks=settings.tasks), state,
+                          state.assets["lines"], key, again=False))  # fmt: skip
+    state = LakeState(lake, settings)
+    assert {str(state.of("lines", key).state) for key in order} == {"done"}
+    return [
+        one for key in sorted(order, key=place_of) for one in lake.read(state.assets["lines"].table, key)["sample_id"]
+    ]
+
+
+@settings_of(max_examples=8, deadline=None)
+@given(order=st.permutations(list(SIZES)), target=st.integers(1, 30))
+def test_which_rows_there_are_does_not_hang_on_the_order_in_which_partitions_ran(
+    tmp_path_factory: pytest.TempPathFactory, order: list[str], target: int
+) -> None:
+    place = tmp_path_factory.mktemp("order")
+    settings = write(place / "tasks", LINES).model_copy(update={"targets": {"lines": target}})
+    found, asked = [], []
+    for name, keys in (("in order", sorted(SIZES, key=place_of)), ("otherwise", order)):
+        lake = Lake(place / name)
+        for number, (key, count) in enumerate(SIZES.items()):
+            people(lake, count, key, start=100 * number + 1)
+            put(lake, RAW_DOCUMENTS, document("a", shard=key), shard=key)
+            put(lake, SHARD_FILES, shard=key)
+        engine = Scripted(lambda request: _two(request))
+        found.append(made(lake, settings, keys, engine))
+        asked.append({request.call_id for request in engine.asked})
+    assert found[0] == found[1]
+    assert len(found[0]) == min(target, 2 * sum(SIZES.values()))
+    assert asked[0] <= asked[1]
+
+
+def _two(request: Request) -> str:
+    number = request.messages[0]["content"].split()[3]
+    return f'{{"lines": [{{"line": "{number} a"}}, {{"line": "{number} b"}}]}}'
+
+
+def test_a_partition_with_more_rows_than_are_left_to_it_is_stale_and_says_why(lake: Lake, tmp_path: Path) -> None:
+    settings = write(tmp_path / "tasks", LINES).model_copy(update={"targets": {"lines": 6}})
+    engine = Scripted(_two)
+    for key, start in (("c-1.0000", 1), ("c-1.0001", 100)):
+        people(lake, 2, key, start=start)
+        put(lake, RAW_DOCUMENTS, document("a", shard=key), shard=key)
+        put(lake, SHARD_FILES, shard=key)
+    for key in ("c-1.0001", "c-1.0000"):
+        state = LakeState(lake, settings)
+        list(make(context(lake, engine, targets=settings.targets, tasks=settings.tasks), state,
+                  state.assets["lines"], key, again=False))  # fmt: skip
+    standing = LakeState(lake, settings).of("lines", "c-1.0001")
+    assert (str(standing.state), standing.why) == ("stale", "its task's target leaves it 2 rows, and it has 4")
 
 
 def test_personas_that_were_not_needed_do_not_fail_a_gate(lake: Lake) -> None:
