@@ -120,7 +120,7 @@ class Asset:
         if self.step is None:
             return None
         template = self.step.template
-        return identity_of(settings.for_asset(self.name, turn=template.turn_name, with_key=False), template)
+        return identity_of(settings.for_asset(self.name, turn=template.voice, with_key=False), template)
 
     # Rows
 
@@ -151,7 +151,7 @@ class Asset:
 
     def _asking(self, step: Step, settings: Settings, identity: ModelIdentity) -> Recipe:
         template = step.template
-        own = settings.for_asset(self.name, turn=template.turn_name, with_key=False)
+        own = settings.for_asset(self.name, turn=template.voice, with_key=False)
         asking: Recipe = {
             "prompt": template.digest,
             "repair": REPAIR.digest,
@@ -160,7 +160,7 @@ class Asset:
         }
         if len(step.turns) > 1:
             asking["repair"] = [REPAIR.digest, REPAIR_TURN.digest]
-            asking["turns"] = {turn.turn_name: self._turn(turn, settings) for turn in step.turns[1:]}
+            asking["turns"] = {turn.voice: self._turn(turn, settings) for turn in step.turns[1:]}
         if self.is_task:
             asking["rules"] = [
                 {"rule": entry.rule, "args": entry.args, "version": rule_version(entry.rule)}
@@ -171,7 +171,7 @@ class Asset:
 
     def _turn(self, turn: Template, settings: Settings) -> Json:
         """Who answers a later turn, and how."""
-        own = settings.for_asset(self.name, turn=turn.turn_name, with_key=False)
+        own = settings.for_asset(self.name, turn=turn.voice, with_key=False)
         identity = identity_of(own, turn)
         model = {"model": identity.model, "revision": identity.revision}
         return {**model, "sampling": Sampling.of(own, turn).as_dict()}

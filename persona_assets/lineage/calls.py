@@ -15,7 +15,7 @@ from persona_assets.lineage.steps import Asked, Steps, ask_again, asked_alike, a
 from persona_assets.lineage.verify import Seals, differences
 from persona_assets.prompts import Message, Template
 from persona_assets.steps.model import Step, refs_of
-from persona_assets.steps.questions import Answer
+from persona_assets.steps.questions import Answer, talked
 from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call, read_answer
 from persona_assets.tasks.step import TaskStep
 
@@ -133,7 +133,9 @@ class CallAuditor:
             return None
         said = turn.before[-1]
         messages = template.render(step.variables(ask, [answer.value for answer in turn.before]))
-        if template.history:
+        if template.talk:
+            messages = talked(template.talk, template.turn, messages, turn.before)
+        elif template.history:
             messages = [*turn.asked, Message(role="assistant", content=said.call.answer), *messages]
         return Prompt(messages, template, ask, turn.before, tuple(messages))
 
@@ -224,7 +226,9 @@ class CallAuditor:
         """What the stored answer holds, or how it fails to parse."""
         call = _answered(record.row)
         step = self.steps.step_for(record.row["asset"], prompt.template)
-        if len(prompt.before) < len(step.turns) - 1 and not read_answer(call.answer, prompt.template)[1]:
+        value, problem = read_answer(call.answer, prompt.template)
+        answers = [*(answer.value for answer in prompt.before), value]
+        if not problem and not step.template.ends(answers):
             return f"turn {len(prompt.before) + 1} of {len(step.turns)} was answered, and gives no row by itself"
         try:
             parsed = parse_call(step, prompt.ask, call, [answer.value for answer in prompt.before])

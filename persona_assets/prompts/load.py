@@ -9,7 +9,19 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.prompts.template import Group, LookUp, MessageTemplate, Over, Reads, Rule, SetCheck, Template, Turn
+from persona_assets.prompts.template import (
+    Group,
+    LookUp,
+    MessageTemplate,
+    Over,
+    Reads,
+    Rule,
+    SetCheck,
+    Speaker,
+    Talk,
+    Template,
+    Turn,
+)
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
 _PARTS: dict[str, type[BaseModel]] = {
@@ -17,6 +29,8 @@ _PARTS: dict[str, type[BaseModel]] = {
     "reads": Reads,
     "group": Group,
     "with": LookUp,
+    "speakers": Speaker,
+    "talk": Talk,
     "turns": Turn,
     "messages": MessageTemplate,
     "validity": Rule,

@@ -1,7 +1,7 @@
 """A prompt template: read from YAML, checked, rendered to the same bytes for the same values."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import jinja2
 import jsonschema
 import jsonschema_rs
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -21,12 +21,13 @@ PROMPTS = Path(__file__).parent
 READS = "deduped_personas"  # what a task reads where its file does not say
 MOST_ATTEMPTS = 1000
 MOST_GROUPED = 1000
+MOST_TURNS = 200
 ROWS = "rows"  # what a prompt calls the rows of a group
 SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
 # Stands in a score's key for the schema that others ask for, so that it differs from that of a text to these messages.
 _SCORE_ASKED = {"answer": SCORE}
 # Keys that only tasks have and that shape prompts or rows; a template without them has the digest that it always had.
-_TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "answer", "turns", "group", "with_", "cites")
+_TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "answer", "turns", "group", "with_", "cites", "talk")
 Value = str | int | dict[str, Any]  # of `over`: itself, or a row with an `id`
 _TAG = re.compile(r"</?([a-z_]+)>")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{1,60}")
@@ -258,6 +259,84 @@ class Turn(BaseModel):
         return self
 
 
+class Speaker(BaseModel):
+    """One side of a talk: its prompt, the form of its answers, and the property of these that the others hear."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    messages: tuple[MessageTemplate, ...] = Field(min_length=1)
+    response_schema: dict[str, Any]
+    answer: Answering | None = None
+    says: str = "say"
+    sampling: dict[str, float] = Field(default_factory=dict)
+    offline: dict[str, Any] = Field(default_factory=dict)
+
+    _schema_is_one = field_validator("response_schema")(_schema)
+    _answer_fits = field_validator("answer")(_answer)
+    _sampling_is_known = field_validator("sampling")(_sampling)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Speaker":
+        properties = self.response_schema.get("properties", {})
+        texts = [name for name, part in properties.items() if isinstance(part, dict) and part.get("type") == "string"]
+        if self.says not in texts or self.says not in self.response_schema.get("required", []):
+            raise ValueError(f"says: {self.says!r} is no required text of the answer; {did_you_mean(self.says, texts)}")
+        if any(message.role == "assistant" for message in self.messages):
+            raise ValueError("a speaker's prompt has messages of the roles system and user; its answers follow")
+        return self
+
+
+class Talk(BaseModel):
+    """Speakers in turn, the first one first, `most` answers in all, or `until` an expression on the last one holds.
+
+    Each sees its own prompt, what the others said as the user, and its own answers whole.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    speakers: dict[str, Speaker] = Field(min_length=2)
+    most: int = Field(ge=2, le=MOST_TURNS)
+    until: str = ""
+    base: dict[str, float] = Field({}, exclude=True, description="Sampling of the task; set by it")
+
+    @field_validator("speakers", mode="before")
+    @classmethod
+    def _listed(cls, given: object) -> object:
+        """As the ledger keeps them, whose mappings have no order."""
+        if not isinstance(given, list):
+            return given
+        return {one["name"]: {key: value for key, value in one.items() if key != "name"} for one in given}
+
+    @field_validator("until")
+    @classmethod
+    def _is_expression(cls, until: str) -> str:
+        try:
+            if until:
+                ENVIRONMENT.compile_expression(until)
+        except TemplateError as error:
+            raise ValueError(f"is no expression: {error.message}") from error
+        return until
+
+    @model_validator(mode="after")
+    def _check(self) -> "Talk":
+        for name in self.speakers:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
+                raise ValueError(f"the speaker {name!r} needs another name: use lower-case letters, digits and _")
+        if all(message.role != "user" for message in next(iter(self.speakers.values())).messages):
+            raise ValueError("the first speaker's prompt needs a message of the role user, which it answers")
+        for part in ENVIRONMENT.parse(f"{{{{ {self.until or 'turn'} }}}}").find_all(nodes.Getattr):
+            if isinstance(part.node, nodes.Name) and part.node.name == "answer" and part.attr not in self.properties:
+                raise ValueError(f"until: no answer has {part.attr!r}; {did_you_mean(part.attr, self.properties)}")
+        return self
+
+    @property
+    def properties(self) -> list[str]:
+        """The properties that the speakers' answers may have."""
+        return [name for one in self.speakers.values() for name in one.response_schema.get("properties", {})]
+
+    def speaker(self, turn: int) -> str:
+        """Who speaks in a turn, from 0."""
+        return list(self.speakers)[turn % len(self.speakers)]
+
+
 def _is_score(answer: Answering | None) -> bool:
     return answer is not None and answer.parser == SCORE
 
@@ -294,11 +373,45 @@ class Template(BaseModel):
     cites: dict[str, str] = Field(
         {}, description="Properties that hold numbers of rows shown, each with the name of those rows"
     )
+    talk: Talk | None = Field(
+        None, description="Speakers in turn, each with a prompt of its own, in place of `messages`"
+    )
     turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
     _schema_is_one = field_validator("response_schema")(_schema)
     _answer_fits = field_validator("answer")(_answer)
     _sampling_is_known = field_validator("sampling")(_sampling)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _talk_as_turns(cls, given: Any) -> Any:  # noqa: ANN401 - any YAML
+        """A talk is told as the turns that it can have."""
+        if not isinstance(given, dict) or given.get("talk") is None:
+            return given
+        for key in ("messages", "response_schema", "turns", "answer", "many", "cites"):
+            if key in given:
+                raise ValueError(f"with `talk` there is no `{key}`: that of its speakers counts")
+        try:
+            talk = Talk.model_validate(given["talk"])
+        except ValueError:  # told where the field is checked
+            return {**given, "messages": ({"role": "user", "content": "."},), "response_schema": {}}
+        base = given.get("sampling") or {}
+        talk = talk.model_copy(update={"base": base if isinstance(base, dict) else {}})
+        first, *turns = [talk.speakers[talk.speaker(turn)] for turn in range(talk.most)]
+        told = {name: getattr(first, name) for name in ("messages", "response_schema", "answer", "offline")}
+        later = tuple(
+            Turn(
+                name="",
+                messages=one.messages,
+                response_schema=one.response_schema,
+                answer=one.answer,
+                history=False,
+                sampling=one.sampling,
+                offline=one.offline,
+            )
+            for one in turns
+        )
+        return {**given, **told, "sampling": {**talk.base, **first.sampling}, "turns": later, "talk": talk}
 
     @field_validator("turns")
     @classmethod
@@ -349,6 +462,31 @@ class Template(BaseModel):
         """The name of this turn."""
         return self.turn_names[self.turn]
 
+    @property
+    def voice(self) -> str:
+        """What settings call who answers this turn: the speaker, or the turn."""
+        return self.talk.speaker(self.turn) if self.talk else self.turn_name
+
+    @property
+    def place(self) -> tuple[str | int, ...]:
+        """Where this turn's prompt and schema stand in the file."""
+        if self.talk:
+            return ("talk", "speakers", self.voice)
+        return ("turns", self.turn - 1) if self.turn else ()
+
+    def ends(self, answers: Sequence[Any]) -> bool:
+        """Whether nothing is asked after these answers, of the turns so far."""
+        if len(answers) > len(self.turns):
+            return True
+        if self.talk is None or not self.talk.until:
+            return False
+        answer = dict.fromkeys(self.talk.properties) | answers[-1]
+        values = {**self.params, "answer": answer, "turn": len(answers)}
+        try:
+            return bool(_expression(self.talk.until)(**values))
+        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise UsageError(f"task {self.name}: talk.until: {type(error).__name__}: {error}") from error
+
     def all_turns(self) -> tuple["Template", ...]:
         """The prompt of each turn: this one, and those of `turns`."""
         return (self, *map(self.at, range(1, len(self.turns) + 1)))
@@ -359,7 +497,8 @@ class Template(BaseModel):
             return self
         asked = self.turns[turn - 1]
         told = {name: getattr(asked, name) for name in ("messages", "response_schema", "answer", "offline")}
-        copy = self.model_copy(update={**told, "sampling": {**self.sampling, **asked.sampling}, "turn": turn})
+        base = self.talk.base if self.talk else self.sampling
+        copy = self.model_copy(update={**told, "sampling": {**base, **asked.sampling}, "turn": turn})
         for name in list(copy.__dict__):  # what was derived of another turn's messages
             if name not in type(self).model_fields:
                 del copy.__dict__[name]
@@ -410,6 +549,15 @@ class Template(BaseModel):
             given["attempts"] = self.attempts.model_dump(mode="json")
         if self.over:
             given["over"] = {name: over.model_dump(mode="json", exclude_none=True) for name, over in self.over.items()}
+        if self.talk:
+            talk = self.talk.model_dump(mode="json", exclude={"speakers"})
+            hidden = {"offline", "sampling"}
+            talk["speakers"] = [
+                {"name": name, **one.model_dump(mode="json", exclude=hidden, exclude_none=True)}
+                for name, one in self.talk.speakers.items()
+            ]
+            given = {key: value for key, value in given.items() if key != "turns"}
+            return {"name": self.name, "version": self.version, "params": self.params, **given, "talk": talk}
         if self.turns:
             told = [turn.model_dump(mode="json", exclude={"offline", "sampling"}) for turn in self.turns]
             given["turns"] = [{name: part for name, part in turn.items() if part is not None} for turn in told]
@@ -499,6 +647,11 @@ class _Environment(SandboxedEnvironment):
 
 
 ENVIRONMENT = _Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+@lru_cache(maxsize=1024)
+def _expression(text: str) -> Any:  # noqa: ANN401 - what Jinja compiles to
+    return ENVIRONMENT.compile_expression(text, undefined_to_none=False)
 
 
 @lru_cache(maxsize=1024)

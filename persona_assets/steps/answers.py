@@ -101,7 +101,11 @@ def refused(template: Template, call: Answered, problem: str) -> Parsed:
 
 def set_aside(template: Template, reason: str, detail: str) -> Parsed:
     """The reject of a question as a whole; where there are several turns, it names the one that went wrong."""
-    return Parsed(rejects=[Reject(reason, f"turn {template.turn_name}: {detail}" if template.turns else detail)])
+    return Parsed(rejects=[Reject(reason, f"turn {_name(template)}: {detail}" if template.turns else detail)])
+
+
+def _name(template: Template) -> str:
+    return f"{template.turn + 1} ({template.voice})" if template.talk else template.turn_name
 
 
 def repair_template(turn: int) -> Template:

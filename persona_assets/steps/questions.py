@@ -1,12 +1,13 @@
 """Questions: a step's asks with the id of their call and, where it has to be made, their prompt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from persona_assets.engines.base import ModelIdentity, Sampling
 from persona_assets.ids import Json, canonical_json, digest
 from persona_assets.prompts import Message, Template
 from persona_assets.prompts.renderer import Prompt, Renderer
+from persona_assets.prompts.template import Talk
 from persona_assets.steps.answers import repair_messages
 from persona_assets.steps.model import Answered, Ask, Step
 
@@ -44,6 +45,25 @@ class Question:
         if self.before:
             return self.ask.stored_fill() | {"turn": self.turn, "after": self.before[-1].call.call_id}
         return self.ask.stored_fill()
+
+
+def talked(talk: Talk, turn: int, own: Sequence[Message], before: Sequence[Answer]) -> list[Message]:
+    """What a speaker is shown: its own prompt, what the others said, and its own answers.
+
+    What is not said, as a thought, stays with who thought it. Among more than two, who spoke is named.
+    """
+    messages = list(own)
+    for number, answer in enumerate(before):
+        name = talk.speaker(number)
+        if name == talk.speaker(turn):
+            messages.append(Message(role="assistant", content=answer.call.answer))
+            continue
+        said = str(answer.value[talk.speakers[name].says])
+        said = said if len(talk.speakers) == 2 else f"{name}: {said}"
+        if messages[-1]["role"] == "user":
+            said = f"{messages.pop()['content']}\n{said}"
+        messages.append(Message(role="user", content=said))
+    return messages
 
 
 @dataclass(frozen=True)
@@ -86,10 +106,13 @@ class Questions:
         if len(question.before) + 1 == len(self.voices):
             return None
         before = (*question.before, answer)
-        turn = len(before)
-        variables = self.step.variables(question.ask, [one.value for one in before])
-        messages = self._renderers[turn].prompt(variables).messages()
-        if self.voices[turn].template.history:
+        turn, values = len(before), [one.value for one in before]
+        if self.step.template.ends(values):
+            return None
+        messages = self._renderers[turn].prompt(self.step.variables(question.ask, values)).messages()
+        if self.step.template.talk:
+            messages = talked(self.step.template.talk, turn, messages, before)
+        elif self.voices[turn].template.history:
             said = Message(role="assistant", content=answer.call.answer)
             messages = [*self._asked(question), said, *messages]
         return self._given(question.ask, messages, before)

@@ -58,11 +58,16 @@ def _loaded(settings: Settings) -> _Loaded:
     loaded = bundled if settings.tasks is None else _stepped(*_with_own(settings.tasks, bundled.templates))
     tasks = loaded.templates
     if settings.models:
-        turns = {f"{name}.{turn}" for name, task in tasks.items() for turn in task.turn_names if task.turns}
+        turns = {f"{name}.{turn}" for name, task in tasks.items() for turn in _voices(task)}
         assets = {*tasks, *turns, EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name}
         _known(f"{settings.models}: asset", model_table(settings.models).assets, assets)
     _known("PERSONA_TARGETS: task", settings.targets, tasks)
     return loaded
+
+
+def _voices(task: Template) -> list[str]:
+    """What settings call who answers the turns of a task."""
+    return [turn.voice for turn in task.all_turns()] if task.turns else []
 
 
 def _known(where: str, names: Iterable[str], known: Collection[str]) -> None:

@@ -33,12 +33,12 @@ from persona_assets.ids import Json, canonical_json, digest, make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
 from persona_assets.prompts import Template
-from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ROWS, ByColumn, Group, LookUp
+from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ROWS, ByColumn, Group, LookUp, Talk
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.groups import groups, in_order
 from persona_assets.tasks.rows import Link, Looking, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
-from persona_assets.tasks.table import OutOfRange, cells, kinds_of, task_table
+from persona_assets.tasks.table import TALK, OutOfRange, cells, kinds_of, task_table
 from persona_assets.tasks.uses import Uses, texts_of, together
 from persona_assets.tasks.validity import Check, bind, verdict
 from persona_assets.text.language import LANGUAGE_NAMES
@@ -449,7 +449,9 @@ class TaskStep:
         with what stands beside the list. Where each item is about one of several rows, also `unknown_<property>` and
         `missing_item`.
         """
-        many = self._template.many
+        many, talk = self._template.many, self._template.talk
+        if talk:
+            return self._row(ask, {TALK: _said(talk, [*before, answer])}, None, self._rows_of(ask))
         content = self._together(answer, before) if before else answer
         if not many:
             return self._row(ask, content, None, self._rows_of(ask))
@@ -624,6 +626,18 @@ class TaskStep:
         """The rows that were looked up for some rows, each once."""
         key = self.reading.looked_up[name].table.key
         return list({one[key]: one for row in rows for one in row[name]}.values())
+
+
+def _said(talk: Talk, answers: Sequence[Json]) -> list[dict[str, Json]]:
+    """What was said in a talk, and what stood beside it in each answer."""
+    found = []
+    for turn, answer in enumerate(answers):
+        name = talk.speaker(turn)
+        says = talk.speakers[name].says
+        beside = {key: value for key, value in answer.items() if key != says}
+        told = canonical_json(beside).decode() if beside else None
+        found.append({"speaker": name, "text": answer[says], "beside": told})
+    return found
 
 
 def _union(ids: Iterable[Iterable[str]]) -> list[str]:

@@ -29,6 +29,9 @@ _TYPES: dict[str, pl.DataType] = {
     "boolean": pl.Boolean(),
 }
 _INT64 = 2**63
+TALK = "talk"
+# What was said, and the other properties of the answer as canonical JSON.
+_SAID = pl.Struct({"speaker": pl.String(), "text": pl.String(), "beside": pl.String()})
 _LISTS: dict[str, pl.DataType] = {
     "lines": pl.List(pl.String()),
     "dialogue": pl.List(pl.Struct({"speaker": pl.String(), "text": pl.String()})),
@@ -50,6 +53,8 @@ def row_schema(template: Template) -> dict[str, Json]:
     Raises:
         UsageError: a response schema is not an object with properties, or `many` names no list of objects.
     """
+    if template.talk:
+        return {"properties": {TALK: {"type": "array", "description": "What was said, in order"}}, "required": [TALK]}
     properties: dict[str, Json] = {}
     required: set[str] = set()
     for turn in template.all_turns():
@@ -78,7 +83,7 @@ def _wrong(template: Template, place: tuple[str | int, ...], said: str) -> Wrong
 
 def _schema_of(turn: Template) -> tuple[str | int, ...]:
     """Where the response schema of a turn stands in the file."""
-    return ("turns", turn.turn - 1, "response_schema") if turn.turn else ("response_schema",)
+    return (*turn.place, "response_schema")
 
 
 def _place_of(template: Template, name: str) -> tuple[str | int, ...]:
@@ -283,6 +288,8 @@ def list_columns(template: Template) -> dict[str, pl.DataType]:
     for name in template.cites:
         is_list = isinstance(properties.get(name), Mapping) and properties[name].get("type") == "array"
         found[name] = pl.List(pl.String()) if is_list else pl.String()
+    if template.talk:
+        return {TALK: pl.List(_SAID)}
     for turn in template.all_turns():
         kind = _LISTS.get(turn.answer.parser) if turn.answer else None
         if kind is not None:

@@ -84,9 +84,9 @@ class Waves:
 def outcomes_to_target(runner: StepRunner, step: TaskStep, target: int) -> Iterator[Outcome]:
     """Outcomes of a shard's questions in the order of their rows' ids, until the table has `target` rows.
 
-    Each wave asks as many as are missing, so that no call is made for a row too many; where an answer holds `many` rows,
-    as many as would give them, going by the answers so far. Questions that are left are set aside as `target_reached`,
-    as are rows of the last answers beyond what is wanted. `extra` of the report says how it ended.
+    Each wave asks as many as are missing, so that no call is made for a row too many; where an answer holds `many`
+    rows, as many as would give them, going by the answers so far. Questions that are left are set aside as
+    `target_reached`, as are rows of the last answers beyond what is wanted. `extra` of the report says how it ended.
     """
     lake, shard, extra = runner.context.lake, runner.shard, runner.report.extra
     lake.require(step.read, shard)

@@ -30,7 +30,7 @@ def try_out(step: TaskStep) -> None:
                 try:
                     turn.model_copy(update={"messages": (message,)}).render(variables)
                 except UsageError as error:
-                    place = ("turns", number - 1, "messages", at) if number else ("messages", at)
+                    place = (*turn.place, "messages", at)
                     with_values = "".join(f", with the {name} {label}" for name, label in over.items())
                     said = str(error.__cause__ or error)
                     raise WrongKey(f"task {task.name}", place, f"{said}{with_values}") from error

@@ -23,11 +23,12 @@ class Text:
 
 def texts_of(template: Template) -> Iterator[Text]:
     """The prompts of all turns, and `keep_if`; what stands in `params` is not among what they use."""
-    for turn in template.all_turns():
-        above = ("turns", turn.turn - 1) if turn.turn else ()
+    for turn in template.all_turns()[: len(template.talk.speakers) if template.talk else None]:
+        above = turn.place
         for number, message in enumerate(turn.messages):
             uses = _uses(message.content, template)
-            yield Text((*above, "messages", number, "content"), uses, template.turn_names[: turn.turn])
+            before = () if template.talk else template.turn_names[: turn.turn]
+            yield Text((*above, "messages", number, "content"), uses, before)
     if template.keep_if:
         yield Text(("keep_if",), _uses(f"{{{{ {template.keep_if} }}}}", template))
 

@@ -27,10 +27,11 @@ response_schema: {type: object, required: [answer], properties: {answer: {type: 
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's files in a folder: its task, a talk made of its turns, and its function with what that reads."""
     folder = tmp_path_factory.mktemp("tasks")
-    (task, turns), [function] = ([text for kind, text in BLOCKS if kind == wanted] for wanted in ("yaml", "python"))
+    (task, turns, interviews), [function] = ([text for kind, text in BLOCKS if kind == wanted] for wanted in ("yaml", "python"))
     head = "\n".join(line for line in SOLUTIONS.splitlines() if not line.startswith(("reads", "attempts")))
     (folder / "maths_hints.yaml").write_text(task, encoding="utf-8")
     talk = head.replace("math_solutions", "talk").replace("{{ problem }}", "it")
+    (folder / "interviews.yaml").write_text(interviews, encoding="utf-8")
     (folder / "talk.yaml").write_text(f"{talk}\n{turns}", encoding="utf-8")
     (folder / "math_solutions.yaml").write_text(SOLUTIONS, encoding="utf-8")
     (folder / "votes.py").write_text(function, encoding="utf-8")
@@ -39,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_example_is_an_asset(folder: Path) -> None:
     found = datasets(Settings(tasks=str(folder)))
-    assert {"maths_hints", "talk", "math_solutions", "math_votes"} <= set(found)
+    assert {"interviews", "maths_hints", "talk", "math_solutions", "math_votes"} <= set(found)
     assert "hint" in found["maths_hints"].table.polars
     assert {"answer", "reason", "score", "call_ids"} <= set(found["talk"].table.polars)
 
