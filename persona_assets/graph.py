@@ -6,7 +6,7 @@ to know it. Thresholds of gates shape no row and stand apart (`Asset.gates_recip
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -119,8 +119,19 @@ class Asset:
         """The model that these settings name for it; None where it asks nobody."""
         if self.step is None:
             return None
-        template = self.step.template
-        return identity_of(settings.for_asset(self.name, turn=template.voice, with_key=False), template)
+        template = self._steps[0].template
+        return identity_of(self._settings(settings, template), template)
+
+    @property
+    def _steps(self) -> Sequence[Step]:
+        """The step, or where systems answer one for each of them."""
+        if isinstance(self.step, TaskStep):
+            return self.step.by_system()
+        return [self.step] if self.step else []
+
+    def _settings(self, settings: Settings, turn: Template) -> Settings:
+        """The settings under which a turn is asked."""
+        return settings.for_asset(self.name, turn=turn.voice, by=turn.by, with_key=False)
 
     # Rows
 
@@ -142,7 +153,13 @@ class Asset:
             return recipe
         if identity is None:
             raise ValueError(f"{self.name} asks a model: its recipe needs the model's identity")
-        return recipe | self._asking(self.step, settings, identity)
+        asking = self._asking(self._steps[0], settings, identity)
+        if isinstance(self.step, TaskStep) and self.step.template.systems:
+            asking["systems"] = {
+                str(one.template.system): {turn.voice: self._turn(turn, settings) for turn in one.turns}
+                for one in self.step.by_system()
+            }
+        return recipe | asking
 
     @property
     def settings_names(self) -> tuple[str, ...]:
@@ -151,7 +168,7 @@ class Asset:
 
     def _asking(self, step: Step, settings: Settings, identity: ModelIdentity) -> Recipe:
         template = step.template
-        own = settings.for_asset(self.name, turn=template.voice, with_key=False)
+        own = self._settings(settings, template)
         asking: Recipe = {
             "prompt": template.digest,
             "repair": REPAIR.digest,
@@ -171,7 +188,7 @@ class Asset:
 
     def _turn(self, turn: Template, settings: Settings) -> Json:
         """Who answers a later turn, and how."""
-        own = settings.for_asset(self.name, turn=turn.voice, with_key=False)
+        own = self._settings(settings, turn)
         identity = identity_of(own, turn)
         model = {"model": identity.model, "revision": identity.revision}
         return {**model, "sampling": Sampling.of(own, turn).as_dict()}

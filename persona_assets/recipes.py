@@ -10,6 +10,7 @@ A part is there where it shapes something:
 | `prompt`, `repair` | digests of the templates |
 | `model`, `sampling` | who answers, in which revision, and how it draws |
 | `rules` | validity rules in order, with arguments and versions |
+| `systems` | who answers, and how, where values of `over` do |
 | `target` | accepted rows to stop at |
 | others | digests of packaged data, as `taxonomy` |
 

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -367,8 +368,12 @@ class Settings(BaseSettings):
             raise ValueError("needs at least one value")
         return value
 
-    def for_asset(self, asset: str, *, turn: str = "", with_key: bool = True) -> "Settings":
+    def for_asset(
+        self, asset: str, *, turn: str = "", by: Mapping[str, Any] | None = None, with_key: bool = True
+    ) -> "Settings":
         """These settings with those of the model that the file PERSONA_MODELS gives the asset, or a turn of it.
+
+        `by` is the row of a system that answers in its place; keys of it that no model has are for prompts.
 
         A turn is named `<asset>.<turn>` there. What only names a model, and does not ask it, needs no key: `with_key`
         False.
@@ -376,6 +381,9 @@ class Settings(BaseSettings):
         Raises:
             UsageError: the file is missing or wrong, or its key is not set; the message names file and key.
         """
+        if by:
+            own = {key: value for key, value in by.items() if key in OF_A_MODEL or key == "api_key_env"}
+            return self._with(own, f"{asset}: system {by.get('id')}", with_key)
         if self.models is None:
             return self
         table = model_table(self.models)

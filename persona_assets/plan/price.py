@@ -114,7 +114,8 @@ class Prices:
         return self.disk.per_call(walk.step.template.name, self.usage.calls(asset))
 
     def _settings(self, asset: str) -> Settings:
-        return self.context.settings.for_asset(asset)
+        template = self.walks.of(asset).step.template
+        return self.context.settings.for_asset(asset, turn=template.voice, by=template.by)
 
     # Time
 

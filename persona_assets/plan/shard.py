@@ -61,14 +61,16 @@ class Walks:
         """Bind to a lake and its settings."""
         self.context, self.tasks, self.funnel = context, tasks, funnel
         self.lake, self.settings = context.lake, context.settings
-        self._walks: dict[str, Walk] = {}
+        self._walks: dict[tuple[str, int], Walk] = {}
         self._accepted: dict[str, dict[str, float]] = {}  # rows by task and shard
 
-    def of(self, asset: str) -> Walk:
-        """The walk of an asset."""
-        if asset not in self._walks:
-            self._walks[asset] = Walk(self._step(asset), self.context)
-        return self._walks[asset]
+    def of(self, asset: str, system: int = 0) -> Walk:
+        """The walk of an asset; where several systems answer, that of one of them."""
+        if (asset, system) not in self._walks:
+            step = self._step(asset)
+            one = step.by_system()[system] if isinstance(step, TaskStep) else step
+            self._walks[asset, system] = Walk(one, self.context)
+        return self._walks[asset, system]
 
     def _step(self, asset: str) -> Step:
         if asset == EXTRACTED_PERSONAS.name:
@@ -135,8 +137,11 @@ class Walks:
         beyond = flow.beyond(step.read) * Amount(each) if each != 1 else flow.beyond(step.read)
         target = target_of(self.settings, step.template)
         if target is None:
-            asks = step.asks(self.lake, flow.shard) if there else iter(())
-            known, open_questions = _accepted(self.of(plan.asset).outcomes(asks, plan, self._judged(plan)))
+            known, open_questions, judged = 0, 0, self._judged(plan)
+            for number, asking in enumerate(step.by_system()):
+                asks = asking.asks(self.lake, flow.shard) if there else iter(())
+                found = _accepted(self.of(plan.asset, number).outcomes(asks, plan, judged))
+                known, open_questions = known + found[0], open_questions + found[1]
             expected = beyond
             plan.rows = Amount(known) + (Amount(open_questions) + expected) * accepted
         else:

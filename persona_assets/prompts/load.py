@@ -185,24 +185,22 @@ def _with_rows(path: Path, over: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = given
             continue
         place = ("over", name)
-        unknown = sorted(set(given) - {"file", "rows", "draw"})
+        known = ["file", "rows", "draw", "answers"]
+        unknown = sorted(set(given) - set(known))
         if unknown:
-            raise wrong(
-                path, (*place, unknown[0]), f"unknown key; {did_you_mean(unknown[0], ['file', 'rows', 'draw'])}"
-            )
+            raise wrong(path, (*place, unknown[0]), f"unknown key; {did_you_mean(unknown[0], known)}")
         values = _rows_of(path, given, place)
-        found[name] = {"values": values} | ({"draw": given["draw"]} if "draw" in given else {})
+        found[name] = {"values": values} | {key: given[key] for key in ("draw", "answers") if key in given}
     return found
 
 
 def _rows_of(path: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML
     file = path.parent / str(given["file"])
+    if "*" in file.name:
+        return _row_per_file(path, given, place)
     if not file.is_file():
         raise wrong(path, (*place, "file"), f"there is no file {file}")
-    try:
-        rows = _read(file, file.stat().st_mtime_ns)
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise wrong(path, (*place, "file"), f"{file} cannot be read: {error}") from error
+    rows = _read_for(path, file, place)
     if "rows" in given:
         if not isinstance(rows, dict) or given["rows"] not in rows:
             known = list(map(str, rows)) if isinstance(rows, dict) else []
@@ -213,3 +211,24 @@ def _rows_of(path: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> An
     if not isinstance(rows, list):
         raise wrong(path, place, f"{file} holds no list of values")
     return rows
+
+
+def _row_per_file(path: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A row for each file of a pattern, by the file's name."""
+    files = [file for file in files_of(path.parent, str(given["file"])) if file.suffix in (".yaml", ".yml")]
+    if not files:
+        raise wrong(path, (*place, "file"), f"there is no YAML file {path.parent / str(given['file'])}")
+    found = []
+    for file in files:
+        row = _read_for(path, file, place)
+        if not isinstance(row, dict):
+            raise wrong(path, (*place, "file"), f"{file} holds no keys with values")
+        found.append({"id": file.stem, **row})
+    return found
+
+
+def _read_for(path: Path, file: Path, place: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML
+    try:
+        return _read(file, file.stat().st_mtime_ns)
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise wrong(path, (*place, "file"), f"{file} cannot be read: {error}") from error

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.prompts.parsers import SCORE, continuation_fault, fault_of
+from persona_assets.settings import OF_A_MODEL
 
 PROMPTS = Path(__file__).parent
 READS = "deduped_personas"  # what a task reads where its file does not say
@@ -75,11 +76,16 @@ class SetCheck(BaseModel):
 
 
 class Over(BaseModel):
-    """Values that a task asks with: all of them, or `draw` of them, which follow from the row's id."""
+    """Values that a task asks with: all of them, or `draw` of them, which follow from the row's id.
+
+    With `answers` they are systems: each value's row names an engine and a model, which answer all turns (`all`), or
+    those of one speaker or turn.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     values: tuple[Value, ...] = Field(min_length=1)
     draw: int | None = Field(None, ge=1)
+    answers: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -100,7 +106,17 @@ class Over(BaseModel):
             raise ValueError("the values are of several types: write all as text, or all as whole numbers")
         if self.draw is not None and self.draw > len(labels):
             raise ValueError(f"draw is {self.draw}, of {len(labels)} values")
+        if self.answers and not all(isinstance(value, dict) for value in self.values):
+            raise ValueError("with `answers` each value is a row with an id, an engine and a model")
         return self
+
+    def told(self) -> dict[str, Any]:
+        """As the ledger keeps it: without who answers, which the call says and no prompt uses."""
+        told = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        if self.answers:
+            named = OF_A_MODEL | {"api_key_env"}
+            told["values"] = [{key: part for key, part in row.items() if key not in named} for row in told["values"]]
+        return told
 
     @cached_property
     def by_label(self) -> dict[str | int, Value]:
@@ -376,6 +392,7 @@ class Template(BaseModel):
     talk: Talk | None = Field(
         None, description="Speakers in turn, each with a prompt of its own, in place of `messages`"
     )
+    system: str | int | None = Field(None, exclude=True, description="Value of `over` that answers; set by `of_system`")
     turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
     _schema_is_one = field_validator("response_schema")(_schema)
@@ -446,11 +463,41 @@ class Template(BaseModel):
             raise ValueError(
                 "with `group` there is no `target`, and no `attempts` by a column: these are of single rows"
             )
+        self._check_systems()
         if self.group and self.group.item and not self.many:
             raise ValueError("group.item is a property of the items of `many`: name their list")
         if not self.many and any(rule.of == "answer" for rule in self.validity):
             raise ValueError("a rule of the answer as a whole needs `many`; else every rule is")
         return self
+
+    def _check_systems(self) -> None:
+        answering = {name: over.answers for name, over in self.over.items() if over.answers}
+        if len(answering) > 1:
+            raise ValueError(f"over: only one of {' and '.join(answering)} can answer")
+        if answering and self.target:
+            raise ValueError("where systems answer there is no `target`: each of them is asked all questions")
+        voices = [turn.voice for turn in self.all_turns()]
+        for name, which in answering.items():
+            if which not in ("all", *voices):
+                raise ValueError(f"over.{name}.answers: {did_you_mean(which, dict.fromkeys(['all', *voices]))}")
+
+    @property
+    def systems(self) -> str:
+        """The name of `over` whose values answer; "" where there is none."""
+        return next((name for name, over in self.over.items() if over.answers), "")
+
+    def of_system(self, system: str | int) -> "Template":
+        """The same, answered by a value of `over`."""
+        return self.model_copy(update={"system": system})
+
+    @property
+    def by(self) -> Mapping[str, Any]:
+        """The row of the system that answers this turn; empty where the settings say who does."""
+        if self.system is None:
+            return {}
+        over = self.over[self.systems]
+        row = over.by_label[self.system]
+        return row if isinstance(row, dict) and over.answers in ("all", self.voice) else {}
 
     @property
     def turn_names(self) -> tuple[str, ...]:
@@ -548,7 +595,7 @@ class Template(BaseModel):
         if isinstance(self.attempts, ByColumn):
             given["attempts"] = self.attempts.model_dump(mode="json")
         if self.over:
-            given["over"] = {name: over.model_dump(mode="json", exclude_none=True) for name, over in self.over.items()}
+            given["over"] = {name: over.told() for name, over in self.over.items()}
         if self.talk:
             talk = self.talk.model_dump(mode="json", exclude={"speakers"})
             hidden = {"offline", "sampling"}

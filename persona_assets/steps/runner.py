@@ -88,7 +88,8 @@ class StepRunner:
         """Bind a step to a partition; nothing is asked yet."""
         self.step, self.context, self.shard = step, context, shard
         self.ledger = context.ledger
-        self._settings = [context.settings.for_asset(step.table.name, turn=turn.voice) for turn in step.turns]
+        name = step.table.name
+        self._settings = [context.settings.for_asset(name, turn=turn.voice, by=turn.by) for turn in step.turns]
         # Turns that one engine answers share a lane, named by the first of them.
         self._lanes = [self._settings.index(settings) for settings in self._settings]
         self.questions = Questions(step, self._voice)

@@ -62,6 +62,9 @@ def _loaded(settings: Settings) -> _Loaded:
         assets = {*tasks, *turns, EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name}
         _known(f"{settings.models}: asset", model_table(settings.models).assets, assets)
     _known("PERSONA_TARGETS: task", settings.targets, tasks)
+    for step in loaded.steps.values():
+        if isinstance(step, TaskStep):
+            _check_systems(step, settings)
     return loaded
 
 
@@ -148,6 +151,24 @@ def _checked(task: Template, tables: Mapping[str, Table], file: Path) -> TaskSte
     step = TaskStep(task, dict(tables), file)
     try_out(step)
     return step
+
+
+def _check_systems(step: TaskStep, settings: Settings) -> None:
+    """That each system that answers a task names who that is."""
+    task, name = step.template, step.template.systems
+    for label, row in task.over[name].by_label.items() if name else ():
+        said = ""
+        assert isinstance(row, dict)
+        if "api_key" in row:
+            said = f"system {label}: no key belongs into a file; name the variable that holds it in api_key_env"
+        elif not row.keys() & {"engine", "model"}:
+            said = f"system {label} names neither an engine nor a model"
+        try:
+            settings.for_asset(task.name, by=row, with_key=False)
+        except UsageError as error:
+            said = said or str(error)
+        if said:
+            raise wrong(step.file or FILES / f"{task.name}.yaml", ("over", name), said)
 
 
 def _with_own(own: str, bundled: Mapping[str, Template]) -> tuple[dict[str, Template | Derived], dict[str, Path]]:

@@ -1,6 +1,6 @@
 """Writes a partition of a task."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from persona_assets.steps.runner import Context, Outcome, Report, StepRunner, write_outcomes
 from persona_assets.tasks.step import TaskStep, questions_of_a_row
@@ -14,15 +14,20 @@ def run_task(context: Context, step: TaskStep, shard: str) -> Report:
         PersonaAssetsError: the rows that it reads are not there.
         EngineUnavailable: no answer can be had; what was answered is kept.
     """
-    runner = StepRunner(step, context, shard)
+    runners = [StepRunner(one, context, shard) for one in step.by_system()]
     if (target := target_of(context.settings, step.template)) is not None:
-        return write_outcomes(runner, outcomes_to_target(runner, step, target))
-    return write_outcomes(runner, _outcomes(runner, step, shard))
+        return write_outcomes(runners[0], outcomes_to_target(runners[0], step, target))
+    for runner in runners[1:]:
+        runner.report = runners[0].report
+    return write_outcomes(runners[0], _outcomes(runners, step, shard))
 
 
-def _outcomes(runner: StepRunner, step: TaskStep, shard: str) -> Iterator[Outcome]:
-    lake, template = runner.context.lake, step.template
+def _outcomes(runners: Sequence[StepRunner], step: TaskStep, shard: str) -> Iterator[Outcome]:
+    """The outcomes of a partition; where systems answer, one after the other."""
+    lake, template = runners[0].context.lake, step.template
     count = lake.row_count(step.read, shard)
     expected = None if step.selects or template.group else round(count * questions_of_a_row(template))
-    yield from runner.run(lambda: step.asks(lake, shard), expected)
+    for runner, asking in zip(runners, step.by_system(), strict=True):
+        each = round(expected / len(runners)) if expected is not None else None
+        yield from runner.run(lambda asking=asking: asking.asks(lake, shard), each)  # type: ignore[misc]
     yield from step.not_selected(lake, shard)

@@ -338,10 +338,23 @@ class TaskStep:
     def _expression(self) -> Any:  # noqa: ANN401 - what Jinja compiles to
         return ENVIRONMENT.compile_expression(self._template.keep_if, undefined_to_none=False)
 
+    def by_system(self) -> list["TaskStep"]:
+        """The step of each system that answers, which asks its questions alone; itself where there are none."""
+        template = self._template
+        if not template.systems or template.system is not None:
+            return [self]
+        labels = template.over[template.systems].by_label
+        return [TaskStep(template.of_system(label), self._tables, self.file) for label in labels]
+
     def asks(self, lake: Lake, key: str) -> Iterator[Ask]:
-        """The questions about a partition, in the order of its rows or groups, which are streamed."""
+        """The questions about a partition, in the order of its rows or groups, which are streamed.
+
+        Where it is a system's step, its own.
+        """
+        name, system = self._template.systems, self._template.system
         for row in self._asked(lake, key):
-            yield from self.asks_of(row)
+            asks = self.asks_of(row)
+            yield from asks if system is None else (ask for ask in asks if ask.fill["over"][name] == system)
 
     def _asked(self, lake: Lake, key: str) -> Iterator[Row]:
         """The rows of a partition, or its groups: rows that hold the columns alike, and `rows`."""

@@ -27,7 +27,9 @@ response_schema: {type: object, required: [answer], properties: {answer: {type: 
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's files in a folder: its task, a talk made of its turns, and its function with what that reads."""
     folder = tmp_path_factory.mktemp("tasks")
-    (task, turns, interviews), [function] = ([text for kind, text in BLOCKS if kind == wanted] for wanted in ("yaml", "python"))
+    (task, turns, interviews), [function] = (
+        [text for kind, text in BLOCKS if kind == wanted] for wanted in ("yaml", "python")
+    )
     head = "\n".join(line for line in SOLUTIONS.splitlines() if not line.startswith(("reads", "attempts")))
     (folder / "maths_hints.yaml").write_text(task, encoding="utf-8")
     talk = head.replace("math_solutions", "talk").replace("{{ problem }}", "it")
