@@ -1,4 +1,7 @@
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -11,6 +14,48 @@ from persona_assets.steps.runner import Context
 # Machines are shared: an example that takes long says nothing about the code.
 hypothesis.settings.register_profile("shared-machine", deadline=None)
 hypothesis.settings.load_profile("shared-machine")
+
+# Dagster commits to SQLite several times for each event and waits for the disk each time: of a run on a disk that is
+# half of what it takes. Where memory serves as a file system with enough room, the tests' folders are there.
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # bytes; a whole run leaves 1.2 GB
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# With two workers, what takes long comes first, so that neither ends long before the other. Files whose tests start
+# Dagster's servers are one piece of work: one set of servers runs at a time, and the other worker would wait for it.
+SERVERS = ("defs/test_following", "defs/test_backfills", "ui/test_pages", "defs/test_sets", "defs/test_one_file")
+LONG = (
+    *("cli/test_asking", "defs/test_dedup", "defs/test_crash", "plan/test_plan", "lineage/test_chain"),
+    *("dedup/test_invariants", "dedup/test_deduper", "defs/test_graph", "defs/test_budget"),
+    *("steps/test_conversation", "test_migrate", "plan/test_tasks", "cli/test_app"),
+)
+
+
+def place(file: str) -> int:
+    """Where a file of tests stands among those that come first, or after them."""
+    name = file.rpartition("persona_assets_tests/")[2].removesuffix(".py")
+    first = SERVERS + LONG
+    return first.index(name) if name in first else len(first)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: place(item.nodeid.split("::")[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For `--dist loadfile`, its scheduler with the files in the order above."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LongFirst(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "servers" if place(file) < len(SERVERS) else file
+
+    config.option.loadscopereorder = False  # by default, files of many tests come first
+    return LongFirst(config, log)
 
 
 @pytest.fixture

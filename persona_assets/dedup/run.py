@@ -26,6 +26,7 @@ from persona_assets.lake.records import same_recipe
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.lake.vectors import VectorCache
 from persona_assets.settings import Settings
+from persona_assets.steps.model import AlreadyMade
 from persona_assets.steps.runner import Context, Report
 from persona_assets.text.encoder import load_encoder
 
@@ -41,10 +42,12 @@ def dedup_dump(context: Context, dump: str) -> list[tuple[str, Report]]:
 
     `dump` itself is always computed, and so is each dump before it that is not as it would be now (its shards, the
     settings): no dump is compared with survivors of other settings. Where the survivors of a dump come out otherwise
-    than they stood, the sealed dumps after it that had been compared with them are computed again too. Returns one
-    report per dump written, in the order of the seals.
+    than they stood, the sealed dumps after it that had been compared with them are computed again too. A dump before or
+    after it that another run made while this one waited for it stands as it is. Returns one report per dump written, in
+    the order of the seals.
 
     Raises:
+        AlreadyMade: another run has made `dump` itself.
         PersonaAssetsError: the dump cannot be sealed, or what it reads was written anew meanwhile.
 
     """
@@ -56,7 +59,11 @@ def dedup_dump(context: Context, dump: str) -> list[tuple[str, Report]]:
     for index, seal in enumerate(sequence):
         upto = sequence[: index + 1]
         if index == place or _is_due(context, upto, later=index > place):
-            reports.append((seal.dump, _write_survivors(context, upto)))
+            try:
+                reports.append((seal.dump, _write_survivors(context, upto)))
+            except AlreadyMade:
+                if index == place:
+                    raise
     return reports
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from persona_assets_tests.old_lake import unpack
 
 RUN = [sys.executable, "-m", "persona_assets"]
 SETTINGS = {"TASKS": "tasks", "RELATIONS": "read", "FANOUT": "1", "HOPS": "2", "MIN_RELATEDNESS": "0.5"}
+PROGRESS = re.compile(r"^.+: [\d,]+ of [\d,]+\n", re.MULTILINE)  # said every ten seconds: on a busy machine only
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -26,7 +28,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def run(folder: Path, *arguments: str) -> tuple[int, str, str]:
     process = start(folder, *arguments)
     said, told = process.communicate()
-    return process.returncode, said, told
+    return process.returncode, said, PROGRESS.sub("", told)
 
 
 def files(place: Path) -> dict[str, bytes]:

@@ -1,5 +1,8 @@
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import polars as pl
 import pytest
@@ -10,6 +13,8 @@ from persona_assets.dedup.seals import Seal, changed_shards, sealed_dumps, seals
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
+from persona_assets.state import LakeState
+from persona_assets.steps.model import Progress
 from persona_assets.steps.runner import Context, Report
 from persona_assets_tests.dedup.lakes import add_shard, context, make_lake, verdicts
 
@@ -194,3 +199,29 @@ def test_the_report_shows_similarities_and_the_largest_groups(tmp_path: Path) ->
     assert report.extra["pairs"] == {"lexical": 1, "semantic": 0, "candidates": 1, "skipped": 0}
     assert report.extra["duplicate_rate"] == {"exact": 0.1667, "lexical": 0.5, "semantic": 0.0}
     assert report.extra["recall"] == {"lexical": 1.0, "semantic": 1.0}
+
+
+def test_a_dump_is_decided_when_another_run_has_made_the_one_before_it_meanwhile(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, {"a.0000": [TEACHER], "b.0000": [OTHER]})
+    made, met = Event(), Event()
+
+    def making(done: int, total: int | None = None, note: str = "") -> None:
+        if done:  # and the lease is held
+            made.set()
+            assert met.wait(60)
+
+    def waiting(done: int, total: int | None = None, note: str = "") -> None:
+        if note.startswith("waiting for"):
+            met.set()
+
+    def run(dump: str, progress: Progress) -> list[str]:
+        own = context(lake, f"run of {dump}")
+        keeper = LakeState(lake, own.settings)
+        return [one for one, _ in dedup_dump(replace(own, keeper=keeper, progress=progress), dump)]
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(run, "a", making)
+        assert made.wait(60)
+        second = threads.submit(run, "b", waiting)
+        assert (first.result(), second.result()) == (["a"], ["b"])
+    assert verdicts(lake)["kept"].to_list() == [True, True]

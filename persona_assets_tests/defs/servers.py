@@ -310,7 +310,7 @@ def _served(place: Path, environment: dict[str, str], servers: Servers, daemon: 
     workspace = place / "workspace.yaml"
     workspace.write_text(f"load_from: [{{grpc_server: {{host: localhost, port: {code}, location_name: {LOCATION}}}}}]")
     commands = {
-        "code": ["-m", "dagster", "api", "grpc", "-m", "persona_assets.definitions", "-p", str(code)],
+        "code": ["-m", "persona_assets_tests.defs.fast_code", "-m", "persona_assets.definitions", "-p", str(code)],
         "web": ["-m", "dagster_webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(servers.port)],
         "daemon": ["-m", "persona_assets_tests.defs.fast_daemon", "run", "-w", str(workspace)],
     }
