@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 
-from persona_assets.checks.gates import gate_names
+from persona_assets.checks.gates import sql_gates
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
@@ -181,6 +181,7 @@ class Asset:
         if self.is_task:
             asking["rules"] = [
                 {"rule": entry.rule, "args": entry.args, "version": rule_version(entry.rule)}
+                | ({"of": entry.of} if entry.of == "answer" else {})
                 for entry in template.validity
             ]
             asking["target"] = target_of(settings, template)
@@ -198,13 +199,14 @@ class Asset:
     @property
     def gate_settings(self) -> tuple[str, ...]:
         """Settings that are thresholds of its gates: the variables that their SQL uses."""
-        used = {name for check in gate_names(self.table) for name in _VARIABLE.findall(sql_text(f"checks/{check}"))}
+        used = {name for check in sql_gates(self.table) for name in _VARIABLE.findall(sql_text(f"checks/{check}"))}
         return tuple(name for name in Settings.model_fields if name in used)
 
     def gates_recipe(self, settings: Settings) -> dict[str, Json]:
         """What its gates hold a partition to: digests of the checks' SQL, and thresholds."""
         return {
-            "checks": {check: digest(sql_text(f"checks/{check}").encode()) for check in gate_names(self.table)},
+            "checks": {check: digest(sql_text(f"checks/{check}").encode()) for check in sql_gates(self.table)}
+            | {gate.name: gate.digest for gate in self.table.own_gates},
             "thresholds": settings.model_dump(mode="json", include=set(self.gate_settings)),
             **({"arguments": self.table.gate_arguments} if self.table.gate_arguments != NO_ARGUMENTS else {}),
         }

@@ -17,6 +17,7 @@ from persona_assets.lake.schemas import (
     FILTERED_PERSONAS,
     PERSONA_SURVIVORS,
     REJECTED,
+    OwnGate,
     Parent,
     Table,
 )
@@ -30,13 +31,19 @@ AGAINST_UPSTREAM = ("parents_exist", "accounted", "verdicts_followed")
 DRIFT_CHECKS = ("volume_drift", "length_drift")
 
 
-def description(check: str) -> str:
-    """What a check holds to be true: the first line of its file."""
-    return sql_text(f"checks/{check}").splitlines()[0].removeprefix("-- ")
+def description(check: str, table: Table | None = None) -> str:
+    """What a check holds to be true: the first line of its file, or what its function says of itself."""
+    own = next((gate for gate in table.own_gates if gate.name == check), None) if table else None
+    return own.description if own else sql_text(f"checks/{check}").splitlines()[0].removeprefix("-- ")
 
 
 def gate_names(table: Table) -> list[str]:
     """The checks that a partition of this table must pass before anything downstream runs."""
+    return [*sql_gates(table), *(gate.name for gate in table.own_gates)]
+
+
+def sql_gates(table: Table) -> list[str]:
+    """Those of them that are SQL."""
     columns = table.polars
     names = ["ids_unique", "no_nulls"]
     if table.parents:
@@ -77,14 +84,15 @@ def run_gates(lake: Lake, draft: Draft, settings: Settings, around: Around | Non
         _prepare(connection, lake, draft, around or Around())
         connection.register("held", _held(connection, lake, table))
         _set_variables(connection, table, settings)
-        return [_run(connection, name) for name in gate_names(table)]
+        outcomes = [_run(connection, name) for name in sql_gates(table)]
+    return outcomes + [_run_own(gate, draft) for gate in table.own_gates]
 
 
 def run_gates_against_upstream(lake: Lake, draft: Draft, around: Around | None = None) -> list[GateOutcome]:
     """Run those gates whose outcome depends on what stands upstream: what passed them may fail when that changes."""
     with _connect(lake) as connection:
         _prepare(connection, lake, draft, around or Around())
-        return [_run(connection, name) for name in gate_names(draft.table) if name in AGAINST_UPSTREAM]
+        return [_run(connection, name) for name in sql_gates(draft.table) if name in AGAINST_UPSTREAM]
 
 
 def gates_of(lake: Lake, settings: Settings, around: Around | None = None) -> Judge:
@@ -306,6 +314,12 @@ def _set_variables(connection: duckdb.DuckDBPyConnection, table: Table, settings
     }
     for name, value in values.items():
         connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
+
+
+def _run_own(gate: OwnGate, draft: Draft) -> GateOutcome:
+    rows = pl.scan_parquet(draft.rows, hive_partitioning=False, glob=False)
+    failing = gate.failing(rows)
+    return GateOutcome(gate.name, failing.height, failing.head(HEAD).to_dicts())
 
 
 def _run(connection: duckdb.DuckDBPyConnection, name: str) -> GateOutcome:

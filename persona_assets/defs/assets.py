@@ -60,7 +60,7 @@ def dagster_asset(asset: Asset, graph: Mapping[str, Asset], settings: Settings) 
     table, partitions = asset.table, definition_of(asset.table.partition)
     gates = [
         dg.AssetCheckSpec(
-            name, asset=table.name, blocking=True, description=description(name), partitions_def=partitions
+            name, asset=table.name, blocking=True, description=description(name, table), partitions_def=partitions
         )
         for name in gate_names(table)
     ]

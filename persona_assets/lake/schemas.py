@@ -1,5 +1,6 @@
 """The declared tables (data contract 2): columns, types, nullability, keys and parents, in one place."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -36,6 +37,16 @@ class Parent:
     direct: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class OwnGate:
+    """A check over a partition's rows that a function does: it gives those that fail. `digest` is that of its file."""
+
+    name: str
+    description: str
+    digest: str
+    failing: Callable[[pl.LazyFrame], pl.DataFrame]
+
+
 @dataclass(frozen=True)
 class Table:
     """The schema of one asset. `volatile` columns may differ between two runs over the same data.
@@ -53,6 +64,7 @@ class Table:
     accounts_for: str | None = None
     grouped: bool = False  # whether a question is about several rows, which are all its parents
     gates: tuple[str, ...] = ()  # checks beside those that follow from the columns
+    own_gates: tuple[OwnGate, ...] = ()
     gate_arguments: str = NO_ARGUMENTS  # JSON: variables of their SQL that the table sets, by name
     volatile: tuple[str, ...] = field(default=("run_id", "created_at"))
 

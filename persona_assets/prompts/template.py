@@ -160,7 +160,7 @@ class Reads(BaseModel):
     def _check(self) -> "Reads":
         if not (self.table or self.file):
             raise ValueError("names neither a table nor a file")
-        if not self.file and (self.rows or "partitions" in self.model_fields_set):
+        if not self.file and (self.rows or self.partitions != "files"):
             raise ValueError("`rows` and `partitions` are of data files: name one by `file`")
         if self.file and not _TABLE.fullmatch(self.name):
             raise ValueError(f"{self.name or self.file!r} cannot name a table: name it by `table`")

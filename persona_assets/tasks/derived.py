@@ -34,6 +34,9 @@ from persona_assets.lake.schemas import REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts.template import Reads
 from persona_assets.steps.model import Context, Report
 from persona_assets.tasks.rows import Scan, partition_of
+from persona_assets.tasks.set_checks import OwnCheck, set_check
+
+__all__ = ["Derived", "DerivedStep", "data_files", "derived", "set_check"]
 
 Frame = pl.LazyFrame | pl.DataFrame
 _ROWS = 8192  # rows made and written at once
@@ -51,6 +54,7 @@ class Derived:
     description: str
     version: int = 1
     cites: Mapping[str, str] = field(default_factory=dict)
+    set_checks: tuple[OwnCheck, ...] = ()
 
     @property
     def name(self) -> str:
@@ -80,18 +84,19 @@ def derived(
     description: str,
     version: int = 1,
     cites: Mapping[str, str] | None = None,
+    set_checks: tuple[OwnCheck, ...] = (),
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
     `columns` gives each column of its own a Polars type; those that `cites` names, a table for each, hold ids of its
-    rows. Its file is part of the recipe: when it changes, what it gave is computed anew. Raise `version` where
-    something changes that the file does not show.
+    rows. `set_checks` are gates that functions do (`set_check`). Its file is part of the recipe: when it changes, what
+    it gave is computed anew. Raise `version` where something changes that the file does not show.
     """
     tables = reads if isinstance(reads, tuple) else (reads,)
     read = tuple(Reads(table=one) if isinstance(one, str) else one for one in tables)
 
     def declare(function: Callable[..., Frame]) -> Derived:
-        return Derived(function, read, dict(columns), description, version, dict(cites or {}))
+        return Derived(function, read, dict(columns), description, version, dict(cites or {}), set_checks)
 
     return declare
 
@@ -179,6 +184,7 @@ class DerivedStep:
             (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *cited, *further),
             partition=self.read.partition,
             accounts_for="parent_ids",
+            own_gates=tuple(check.gate for check in self.declared.set_checks),
         )
 
     def source_digest(self) -> str:

@@ -13,6 +13,7 @@ from persona_assets.ids import digest
 from persona_assets.lake import Table
 from persona_assets.lake.catalog import view_names
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, SUPPORT_TABLES
+from persona_assets.lake.sqlfiles import SQL
 from persona_assets.lake.store import FOLDERS
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.load import files_named, files_of, wrong
@@ -20,6 +21,7 @@ from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings, model_table
 from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.derived import Derived, DerivedStep
+from persona_assets.tasks.set_checks import OwnCheck
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.trial import try_out
 
@@ -55,7 +57,10 @@ class _Loaded:
 
 def _loaded(settings: Settings) -> _Loaded:
     bundled = _bundled()
-    loaded = bundled if settings.tasks is None else _stepped(*_with_own(settings.tasks, bundled.templates))
+    loaded = bundled
+    if settings.tasks is not None:
+        declared, files = _with_own(settings.tasks, bundled.templates)
+        loaded = _stepped(declared, files, _own_checks(Path(settings.tasks)))
     tasks = loaded.templates
     if settings.models:
         turns = {f"{name}.{turn}" for name, task in tasks.items() for turn in _voices(task)}
@@ -79,7 +84,9 @@ def _known(where: str, names: Iterable[str], known: Collection[str]) -> None:
             raise UsageError(f"{where} {name} is unknown (known: {', '.join(sorted(known))})")
 
 
-def _stepped(declared: Mapping[str, Template | Derived], files: Mapping[str, Path]) -> _Loaded:
+def _stepped(
+    declared: Mapping[str, Template | Derived], files: Mapping[str, Path], checks: Mapping[str, OwnCheck] | None = None
+) -> _Loaded:
     """Tasks and functions in an order in which each comes after what it reads, with their steps; data files first."""
     tables = dict(ASSET_TABLES)
     steps: dict[str, Dataset] = {}
@@ -95,9 +102,10 @@ def _stepped(declared: Mapping[str, Template | Derived], files: Mapping[str, Pat
         for name in ready:
             one = waiting.pop(name)
             try:
-                steps[name] = (
-                    _checked(one, tables, files[name]) if isinstance(one, Template) else DerivedStep(one, dict(tables))
-                )
+                if isinstance(one, Template):
+                    steps[name] = _checked(one, tables, files[name], checks)
+                else:
+                    steps[name] = DerivedStep(one, dict(tables))
                 tables[name] = steps[name].table
             except WrongKey as error:
                 raise wrong(files[name], error.place, error.said) from error
@@ -146,9 +154,11 @@ def _reads(declared: Template | Derived) -> tuple[str, ...]:
     return (declared.reads.name,) if isinstance(declared, Template) else declared.reads
 
 
-def _checked(task: Template, tables: Mapping[str, Table], file: Path) -> TaskStep:
+def _checked(
+    task: Template, tables: Mapping[str, Table], file: Path, checks: Mapping[str, OwnCheck] | None
+) -> TaskStep:
     """The step of a task whose prompts, columns and rules are all there."""
-    step = TaskStep(task, dict(tables), file)
+    step = TaskStep(task, dict(tables), file, checks)
     try_out(step)
     return step
 
@@ -196,9 +206,22 @@ def _files_of(path: Path, declared: Derived) -> Iterator[Path]:
         yield from files_of(path.parent, reads.file) if reads.file else ()
 
 
+def _own_checks(folder: Path) -> dict[str, OwnCheck]:
+    """The functions of a folder that are checks, by name."""
+    found: dict[str, OwnCheck] = {}
+    for path in sorted(folder.glob("*.py")):
+        for one in _module(path, path.stat().st_mtime_ns):
+            if not isinstance(one, OwnCheck):
+                continue
+            if one.name in found or (SQL / "checks" / f"{one.name}.sql").is_file():
+                raise UsageError(f"{path}:{one.line}: the name {one.name} is that of another check; choose another")
+            found[one.name] = one
+    return found
+
+
 def _functions(path: Path) -> list[Derived]:
-    """The functions that a Python file declares."""
-    found = _module(path, path.stat().st_mtime_ns)
+    """The functions that a Python file declares as assets."""
+    found = [one for one in _module(path, path.stat().st_mtime_ns) if isinstance(one, Derived)]
     for one in found:
         if not _NAME.fullmatch(one.name):
             raise UsageError(f"{path}:{one.line}: the name {one.name} is not one of an asset: use a-z, 0-9 and _")
@@ -207,7 +230,7 @@ def _functions(path: Path) -> list[Derived]:
 
 
 @cache
-def _module(path: Path, changed: int) -> list[Derived]:
+def _module(path: Path, changed: int) -> list[Derived | OwnCheck]:
     """What the file declares as it was at its time of change. It is run: the folder is as trusted as this program."""
     spec = importlib.util.spec_from_file_location(f"persona_tasks_{digest(str(path).encode())[:12]}", path)
     assert spec
@@ -219,7 +242,7 @@ def _module(path: Path, changed: int) -> list[Derived]:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = frames[-1].lineno if frames else getattr(error, "lineno", None) or 1
         raise UsageError(f"{path}:{line}: {type(error).__name__}: {error}") from error
-    return [one for one in vars(module).values() if isinstance(one, Derived) and one.file == path]
+    return [one for one in vars(module).values() if isinstance(one, Derived | OwnCheck) and one.file == path]
 
 
 @cache

@@ -5,17 +5,33 @@
 | `no_two_alike` | `field` | no two rows have the same text in a column |
 | `every_value` | `of` | every value of a name of `over` has a row |
 | `balanced` | `of`, `most` (default 1.5) | no value of a column has more than `most` times the rows of another |
+
+Others are functions in a Python file beside the task file, from a partition's rows to those that fail:
+
+```python
+@set_check(description="Both poles have a row for each question.")
+def both_poles(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.group_by("parent_ids").agg(pl.col("pole").n_unique()).filter(pl.col("pole") < 2)
+```
 """
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.ids import digest
 from persona_assets.lake import Column
+from persona_assets.lake.schemas import OwnGate
 from persona_assets.prompts import Template
 from persona_assets.prompts.template import SetCheck
 
 Arguments = dict[str, Any]  # SQL variables of a check, by name
+Frame = pl.LazyFrame | pl.DataFrame
 MOST = 1.5
 
 
@@ -42,8 +58,61 @@ SET_CHECKS: Mapping[str, tuple[Callable[[Template, set[str], Mapping[str, Any]],
 }
 
 
-def set_checks(template: Template, columns: list[Column]) -> dict[str, Arguments]:
-    """The set checks of a task, with the variables of their SQL.
+@dataclass(frozen=True, eq=False)
+class OwnCheck:
+    """A function declared as a check, by its name."""
+
+    function: Callable[[pl.LazyFrame], Frame]
+    description: str
+
+    @property
+    def name(self) -> str:
+        """The check's name."""
+        return self.function.__name__
+
+    @property
+    def file(self) -> Path:
+        """The file that holds the function."""
+        return Path(inspect.getsourcefile(self.function) or "")
+
+    @property
+    def line(self) -> int:
+        """The line on which it begins."""
+        return self.function.__code__.co_firstlineno
+
+    @property
+    def gate(self) -> OwnGate:
+        """The same as a gate of a table."""
+        return OwnGate(self.name, self.description, digest(self.file.read_bytes()), self._failing)
+
+    def _failing(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """The rows that fail.
+
+        Raises:
+            UsageError: the function fails, or gives something else; the message names file and line.
+        """
+        where = f"{self.file}:{self.line}: {self.name}"
+        try:
+            given = self.function(rows)
+            if isinstance(given, pl.LazyFrame | pl.DataFrame):
+                return given.lazy().collect()
+        except Exception as error:
+            raise UsageError(f"{where}: failed: {type(error).__name__}: {error}") from error
+        raise UsageError(f"{where}: gives {type(given).__name__}, not a frame of Polars")
+
+
+def set_check(*, description: str) -> Callable[[Callable[[pl.LazyFrame], Frame]], OwnCheck]:
+    """Declare a function as a check: it is given a partition's rows, and gives those that fail."""
+    return lambda function: OwnCheck(function, description)
+
+
+def own_gates(template: Template, own: Mapping[str, OwnCheck]) -> tuple[OwnGate, ...]:
+    """The set checks of a task that functions do."""
+    return tuple(own[entry.check].gate for entry in template.set_checks if entry.check in own)
+
+
+def set_checks(template: Template, columns: list[Column], own: Collection[str] = ()) -> dict[str, Arguments]:
+    """The set checks of a task that are SQL, with its variables; `own` are names of functions.
 
     Raises:
         UsageError: a check, an argument or a column is unknown, or a check stands there twice.
@@ -52,10 +121,14 @@ def set_checks(template: Template, columns: list[Column]) -> dict[str, Arguments
     found: dict[str, Arguments] = {}
     for entry in template.set_checks:
         where = f"task {template.name}: set_checks"
-        if entry.check not in SET_CHECKS:
-            raise UsageError(f"{where}: unknown check {entry.check}; {did_you_mean(entry.check, SET_CHECKS)}")
-        if entry.check in found:
+        if [one.check for one in template.set_checks].count(entry.check) > 1:
             raise UsageError(f"{where}: {entry.check} stands there twice")
+        if entry.check in own:
+            if entry.args:
+                raise UsageError(f"{where}: {entry.check} is a function, which has no arguments")
+            continue
+        if entry.check not in SET_CHECKS:
+            raise UsageError(f"{where}: unknown check {entry.check}; {did_you_mean(entry.check, [*SET_CHECKS, *own])}")
         make, known = SET_CHECKS[entry.check]
         for name in entry.args:
             if name not in known:
@@ -76,4 +149,4 @@ def _one_of(argument: str, args: Mapping[str, Any], known: set[str]) -> str:
     return name
 
 
-__all__ = ["SET_CHECKS", "Arguments", "SetCheck", "set_checks"]
+__all__ = ["SET_CHECKS", "Arguments", "OwnCheck", "SetCheck", "own_gates", "set_check", "set_checks"]

@@ -38,6 +38,7 @@ from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.groups import groups, in_order
 from persona_assets.tasks.rows import Link, Looking, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.sample import Sample
+from persona_assets.tasks.set_checks import OwnCheck
 from persona_assets.tasks.table import TALK, OutOfRange, cells, kinds_of, task_table
 from persona_assets.tasks.uses import Uses, texts_of, together
 from persona_assets.tasks.validity import Check, bind, verdict
@@ -57,10 +58,17 @@ class TaskStep:
     """Asks a task's questions, and reads the answers."""
 
     def __init__(
-        self, template: Template, tables: Mapping[str, Table] = ASSET_TABLES, file: Path | None = None
+        self,
+        template: Template,
+        tables: Mapping[str, Table] = ASSET_TABLES,
+        file: Path | None = None,
+        own_checks: Mapping[str, OwnCheck] | None = None,
     ) -> None:
-        """`tables` holds what the task reads and what that came from; `file` is its task file."""
-        self._template, self._tables, self.file = template.whole, tables, file
+        """`tables` holds what the task reads and what that came from; `file` is its task file.
+
+        `own_checks` are functions that it may name among its `set_checks`.
+        """
+        self._template, self._tables, self.file, self._own_checks = template.whole, tables, file, own_checks
 
     @cached_property
     def table(self) -> Table:
@@ -69,7 +77,7 @@ class TaskStep:
         Raises:
             UsageError: the template is not a usable task.
         """
-        return task_table(self._template, self._tables)
+        return task_table(self._template, self._tables, self._own_checks)
 
     @property
     def template(self) -> Template:
@@ -344,7 +352,7 @@ class TaskStep:
         if not template.systems or template.system is not None:
             return [self]
         labels = template.over[template.systems].by_label
-        return [TaskStep(template.of_system(label), self._tables, self.file) for label in labels]
+        return [TaskStep(template.of_system(one), self._tables, self.file, self._own_checks) for one in labels]
 
     def asks(self, lake: Lake, key: str) -> Iterator[Ask]:
         """The questions about a partition, in the order of its rows or groups, which are streamed.

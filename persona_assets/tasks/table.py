@@ -13,7 +13,7 @@ from persona_assets.lake.schemas import ASSET_TABLES, CALL_COLUMNS, RUN_COLUMNS,
 from persona_assets.prompts import Template
 from persona_assets.prompts.template import ROWS, Group
 from persona_assets.tasks.groups import SHUFFLE
-from persona_assets.tasks.set_checks import set_checks
+from persona_assets.tasks.set_checks import OwnCheck, own_gates, set_checks
 
 _COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # lower case, as SQL would take Shard for shard
 _LINEAGE = frozenset(
@@ -112,8 +112,10 @@ def _items(template: Template, properties: Mapping[str, Json]) -> Json:
     return items
 
 
-def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -> Table:
-    """The schema of a task's asset; `tables` holds what it reads.
+def task_table(
+    template: Template, tables: Mapping[str, Table] = ASSET_TABLES, own_checks: Mapping[str, OwnCheck] | None = None
+) -> Table:
+    """The schema of a task's asset; `tables` holds what it reads, `own_checks` the checks that functions do.
 
     Raises:
         UsageError: it reads what is not there or cannot be read, or its response schema gives no columns.
@@ -130,7 +132,8 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
             said = f"response property {name!r} is {kind}; name it otherwise"
             raise _wrong(template, _place_of(template, name), said)
         columns.append(_column(template, name, part, name in schema["required"]))
-    checks = set_checks(template, [*lineage, *columns])
+    own = own_checks or {}
+    checks = set_checks(template, [*lineage, *columns], own)
     arguments = {name: value for args in checks.values() for name, value in args.items()}
     return Table(
         template.name,
@@ -139,6 +142,7 @@ def task_table(template: Template, tables: Mapping[str, Table] = ASSET_TABLES) -
         parents,
         partition=read.partition,
         gates=tuple(checks),
+        own_gates=own_gates(template, own),
         gate_arguments=canonical_json(arguments).decode(),
         accounts_for="question_id" if template.several else parents[0].column,
         grouped=template.group is not None and not template.group.item,

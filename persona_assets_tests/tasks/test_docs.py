@@ -27,7 +27,7 @@ response_schema: {type: object, required: [answer], properties: {answer: {type: 
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's files in a folder: its task, a talk made of its turns, and its function with what that reads."""
     folder = tmp_path_factory.mktemp("tasks")
-    (task, turns, interviews), [function] = (
+    (task, turns, interviews), [function, check] = (
         [text for kind, text in BLOCKS if kind == wanted] for wanted in ("yaml", "python")
     )
     head = "\n".join(line for line in SOLUTIONS.splitlines() if not line.startswith(("reads", "attempts")))
@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "talk.yaml").write_text(f"{talk}\n{turns}", encoding="utf-8")
     (folder / "math_solutions.yaml").write_text(SOLUTIONS, encoding="utf-8")
     (folder / "votes.py").write_text(function, encoding="utf-8")
+    (folder / "checks.py").write_text(f"import polars as pl\n{check}", encoding="utf-8")
     return folder
 
 

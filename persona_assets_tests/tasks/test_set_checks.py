@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from persona_assets.checks.gates import Around, run_gates
+from persona_assets.checks.gates import Around, description, gate_names, run_gates
 from persona_assets.errors import UsageError
 from persona_assets.graph import assets
 from persona_assets.lake import Lake
@@ -16,7 +16,7 @@ from persona_assets.settings import Settings
 from persona_assets.steps.model import Answered, Ask, Outcome
 from persona_assets.steps.runner import outcome_frames
 from persona_assets.tasks.step import TaskStep
-from persona_assets_tests.rows import SHARD, draft, persona, put
+from persona_assets_tests.rows import SHARD, context, draft, persona, put
 
 TASK = {
     "name": "poses",
@@ -97,3 +97,90 @@ def test_arguments_are_part_of_what_gates_hold_a_partition_to_and_shape_no_row(t
         prompts.append(asset.recipe(Settings(), asset.identity(Settings())))
     assert held[0] != held[1]
     assert prompts[0] == prompts[1]
+
+
+# Checks that functions do
+
+OWN = """
+import polars as pl
+from persona_assets.tasks.derived import derived, set_check
+
+@set_check(description="Every tone has a pose that begins with a capital.")
+def capitals(rows: pl.LazyFrame) -> pl.LazyFrame:
+    small = pl.col("pose").str.to_lowercase() == pl.col("pose")
+    return rows.group_by("tone").agg(lower=small.all()).filter("lower")
+
+@set_check(description="No word stands alone.")
+def long(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.filter(pl.col("words") < 2)
+
+@derived(reads="poses", columns={"words": pl.Int64}, description="Words.", set_checks=(long,))
+def words(poses: pl.LazyFrame) -> pl.LazyFrame:
+    return poses.select(parent_ids=pl.concat_list("sample_id"), words=pl.col("pose").str.split(" ").list.len())
+"""
+
+
+def own(folder: Path, code: str = OWN, **task: Any) -> Settings:
+    """Settings of a folder with the task and these functions."""
+    told = TASK | {"set_checks": [{"check": "capitals"}]} | task
+    (folder / "poses.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    (folder / "own.py").write_text(code, encoding="utf-8")
+    return Settings(tasks=str(folder))
+
+
+def stored(lake: Lake, settings: Settings, *poses: tuple[str, str]) -> dict[str, int]:
+    """The gates of both assets over these poses, by tone and pose."""
+    graph = assets(settings)
+    step = graph["poses"].step
+    assert isinstance(step, TaskStep)
+    people = [persona(str(number), "a") for number in range(len(poses))]
+    put(lake, DEDUPED_PERSONAS, *people)
+    outcomes = []
+    for person, (tone, pose) in zip(people, poses, strict=True):
+        ask = Ask(person, {"over": {"tone": tone}}, 0, ((DEDUPED_PERSONAS.name, person["persona_id"]),), "qst_1")
+        call = Answered(f"call_{person['persona_id']}", "", "stop", 1, "m")
+        outcomes.append(Outcome(ask, call, step.parse(ask, {"pose": pose})))
+    lake.write(step.table, SHARD, outcome_frames(step, outcomes, SHARD, "run")[0], "run")
+    assert graph["words"].derived
+    graph["words"].derived.run(context(lake, settings), SHARD)
+    found: dict[str, int] = {}
+    for name in ("poses", "words"):
+        table = graph[name].table
+        around = Around({one: declared.table for one, declared in graph.items()})
+        found |= {gate.name: gate.failing for gate in run_gates(lake, draft(lake, table), settings, around)}
+    return found
+
+
+def test_a_function_over_a_finished_partition_is_a_gate(lake: Lake, tmp_path: Path) -> None:
+    found = stored(lake, own(tmp_path), ("calm", "sit down"), ("calm", "Lie"), ("keen", "run on"))
+    assert (found["capitals"], found["long"]) == (1, 1)
+
+
+def test_its_description_is_shown_and_its_file_is_what_a_partition_is_held_to(tmp_path: Path) -> None:
+    settings = own(tmp_path)
+    asset = assets(settings)["poses"]
+    assert description("capitals", asset.table) == "Every tone has a pose that begins with a capital."
+    assert "capitals" in gate_names(asset.table)
+    before = asset.gates_recipe(settings)
+    (tmp_path / "own.py").write_text(f"{OWN}\n# another\n", encoding="utf-8")
+    assert assets(settings)["poses"].gates_recipe(settings) != before
+
+
+def test_a_function_that_fails_is_told_with_file_and_line(lake: Lake, tmp_path: Path) -> None:
+    settings = own(tmp_path, OWN.replace('"tone"', '"tune"'))
+    with pytest.raises(UsageError, match=r"own\.py:5: capitals: failed: ColumnNotFoundError"):
+        stored(lake, settings, ("calm", "Sit"))
+
+
+@pytest.mark.parametrize(
+    "code, task, said",
+    [
+        (OWN, {"set_checks": [{"check": "capital"}]}, "unknown check capital; did you mean capitals?"),
+        (OWN, {"set_checks": [{"check": "capitals", "args": {"of": "x"}}]}, "capitals is a function, which has no arg"),
+        (OWN, {"set_checks": [{"check": "capitals"}] * 2}, "capitals stands there twice"),
+        (OWN.replace("capitals", "balanced"), {}, "the name balanced is that of another check"),
+    ],
+)
+def test_what_cannot_be_a_check_is_told(tmp_path: Path, code: str, task: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said.replace("?", r"\?")):
+        assets(own(tmp_path, code, **task))
