@@ -202,6 +202,14 @@ class LookUp(BaseModel):
     on: dict[str, str] = Field(min_length=1, max_length=1)
     take: int | None = Field(None, ge=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _written_on(cls, given: object) -> object:
+        """YAML reads a plain `on` as true, where it is a key too."""
+        return (
+            {"on" if key is True else key: value for key, value in given.items()} if isinstance(given, dict) else given
+        )
+
     @field_validator("on", mode="before")
     @classmethod
     def _same_name(cls, on: object) -> object:

@@ -229,6 +229,15 @@ def test_rows_of_another_table_are_shown_beside_a_row(lake: Lake, tmp_path: Path
     assert run.gates(folder(tmp_path, lake))["parents_exist"].failing == 0
 
 
+def test_the_key_may_be_written_plainly_though_yaml_takes_it_for_true(tmp_path: Path) -> None:
+    chosen = write(tmp_path / "tasks", NOTES, STORY)
+    file = tmp_path / "tasks" / "stories.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert "'on':" in text
+    file.write_text(text.replace("'on':", "on:"), encoding="utf-8")
+    assert datasets(chosen)["stories"].table.name == "stories"
+
+
 def test_numbers_of_shown_rows_become_their_ids(lake: Lake, tmp_path: Path) -> None:
     notes, story = own(lake, tmp_path, NOTES, STORY)
     noted(lake, notes)
