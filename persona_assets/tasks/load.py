@@ -151,7 +151,9 @@ def _circle(waiting: Mapping[str, Template | Derived]) -> list[str]:
 
 
 def _reads(declared: Template | Derived) -> tuple[str, ...]:
-    return (declared.reads.name,) if isinstance(declared, Template) else declared.reads
+    if not isinstance(declared, Template):
+        return declared.reads
+    return (declared.reads.name, *(up.from_ for up in declared.with_.values()))
 
 
 def _checked(

@@ -256,6 +256,12 @@ def test_a_number_of_no_shown_row_sets_the_answer_aside(lake: Lake, tmp_path: Pa
     assert "3 rows were shown" in run.rejects[0]["detail"]
 
 
+def test_a_task_comes_after_what_it_looks_up_whatever_it_is_called(tmp_path: Path) -> None:
+    up = {"with": {"notes": {"from": "z_notes", "on": {"persona_id": "persona_ids"}}}}
+    found = list(datasets(write(tmp_path / "tasks", STORY | up, NOTES | {"name": "z_notes"})))
+    assert found.index("z_notes") < found.index("stories")
+
+
 def test_no_more_rows_are_looked_up_than_are_to_be_taken(lake: Lake, tmp_path: Path) -> None:
     up = {"notes": {"from": "notes", "on": {"persona_id": "persona_ids"}, "take": 2}}
     notes, story = own(lake, tmp_path, NOTES, STORY | {"with": up})
