@@ -15,6 +15,7 @@ from persona_assets.lake.schemas import (
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.plan.figures import Amount, Basis
 from persona_assets.settings import Settings
+from persona_assets.tasks.step import NOT_SELECTED
 from persona_assets.tasks.target import REACHED
 
 REFUSED_PARENT = "parent_not_eligible"
@@ -81,7 +82,7 @@ class Funnel:
             judged = kept + sum(
                 count
                 for reason, count in rejects.items()
-                if reason not in (REACHED, REFUSED_PARENT) and not reason.startswith("engine_")
+                if reason not in (REACHED, NOT_SELECTED, REFUSED_PARENT) and not reason.startswith("engine_")
             )
             self._shares[table.name] = Amount(kept / judged, Basis.FUNNEL) if judged else Amount(1.0, Basis.ASSUMED)
         return self._shares[table.name]
