@@ -352,7 +352,7 @@ def _task_asset(step: TaskStep) -> Asset:
         step=step,
         questions=step.question_ids if step.template.several else None,
         modules=(
-            *("tasks.groups", "tasks.rows", "tasks.sample", "tasks.step", "tasks.table"),
+            *("tasks.answers", "tasks.groups", "tasks.rows", "tasks.sample", "tasks.step", "tasks.table"),
             *("tasks.target", "tasks.uses", "tasks.validity"),
             "text.language",
             *_ASKING,

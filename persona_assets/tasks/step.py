@@ -20,7 +20,6 @@ each. What a template can use:
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -33,15 +32,15 @@ from persona_assets.ids import Json, canonical_json, digest, make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
 from persona_assets.prompts import Template
-from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ROWS, ByColumn, Group, LookUp, Talk
+from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ROWS, ByColumn, Group, LookUp
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
+from persona_assets.tasks.answers import Answers
 from persona_assets.tasks.groups import groups, in_order
 from persona_assets.tasks.rows import Link, Looking, Reading, Row, ancestors_of, links_to
-from persona_assets.tasks.sample import Sample
 from persona_assets.tasks.set_checks import OwnCheck
-from persona_assets.tasks.table import TALK, OutOfRange, cells, kinds_of, task_table
+from persona_assets.tasks.table import task_table
 from persona_assets.tasks.uses import Uses, texts_of, together
-from persona_assets.tasks.validity import Check, bind, verdict
+from persona_assets.tasks.validity import Check, bind
 from persona_assets.text.language import LANGUAGE_NAMES
 
 NOT_SELECTED = "not_selected"  # reason under which a row is set aside that `keep_if` asks nothing about
@@ -442,7 +441,7 @@ class TaskStep:
         given |= row
         if self._template.with_ and self._group:
             for name in self._template.with_:
-                given[name] = self._beside(name, row[ROWS])
+                given[name] = self._answers.beside(name, row[ROWS])
         for name in self._template.params:  # those of the file count
             given.pop(name, None)
         if not self._template.over:
@@ -463,207 +462,15 @@ class TaskStep:
 
     # Answers
 
+    @cached_property
+    def _answers(self) -> Answers:
+        keys = {name: looking.table.key for name, looking in self.reading.looked_up.items()}
+        persona = self._persona if self._needs_persona else lambda _: ""
+        return Answers(self._template, self.table, self._key[1], self.checks, keys, persona)
+
     def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
-        """The samples of the answer, and rejects: the first rule that one breaks, `out_of_range`, or `repeated`.
-
-        A row's content is what all turns answered, the later ones first; where `many` names a list, each item of it
-        with what stands beside the list. Where each item is about one of several rows, also `unknown_<property>` and
-        `missing_item`.
-        """
-        many, talk = self._template.many, self._template.talk
-        if talk:
-            return self._row(ask, {TALK: _said(talk, [*before, answer])}, None, self._rows_of(ask))
-        content = self._together(answer, before) if before else answer
-        if not many:
-            return self._row(ask, content, None, self._rows_of(ask))
-        if self._of_answer and (found := verdict(self._of_answer, self._sample(ask, content))):
-            return Parsed(rejects=[Reject(*found)])
-        shared = {name: content[name] for name in self._kinds if name in content and name not in self._of_items}
-        if ask.items:
-            return self._one_each(ask, content[many], shared)
-        parsed, seen = Parsed(), set()
-        for position, item in enumerate(content[many]):
-            found_row = self._row(ask, {**item, **shared}, position, self._rows_of(ask))
-            row_id = found_row.rows[0]["sample_id"] if found_row.rows else found_row.rejects[0].row_id
-            if row_id in seen:
-                again = make_id("rec", ask.question_id, position, item)
-                parsed.rejects.append(Reject("repeated", f"item {position + 1} stands there before", again))
-                continue
-            seen.add(row_id)
-            parsed.rows += found_row.rows
-            parsed.rejects += found_row.rejects
-        return parsed
-
-    def _one_each(self, ask: Ask, items: Sequence[Mapping[str, Json]], shared: Mapping[str, Json]) -> Parsed:
-        """The samples of an answer whose items are about one row each; every row is kept or set aside."""
-        assert self._group
-        rows, name = ask.row[ROWS], self._group.item
-        parsed, missing = Parsed(), dict(enumerate(ask.items, 1))
-        for position, item in enumerate(items):
-            number = int(item[name]) if name in item else 0
-            unit = missing.pop(number, None)
-            if unit is None:
-                known = 1 <= number <= len(rows)
-                said = "stands there before" if known else f"none of the {len(rows)} that were shown has it"
-                reason = "repeated" if known else f"unknown_{name}"
-                again = make_id("rec", ask.question_id, position, item)
-                parsed.rejects.append(Reject(reason, f"{name} {number}: {said}", again))
-                continue
-            row = rows[number - 1]
-            found = self._row(replace(ask, question=unit), {**item, **shared}, position, [row])
-            parsed.rows += found.rows
-            row_id = str(row[self._key[1]])
-            parsed.rejects += [replace(reject, row_id=unit, parent_id=row_id) for reject in found.rejects]
-        for number, unit in missing.items():
-            row_id = str(rows[number - 1][self._key[1]])
-            parsed.rejects.append(Reject("missing_item", f"no item has the {name} {number}", unit, row_id))
-        return parsed
-
-    def _rows_of(self, ask: Ask) -> Sequence[Mapping[str, Json]]:
-        """The rows that a question is about."""
-        found: Sequence[Mapping[str, Json]] = ask.row[ROWS] if self._group else [ask.row]
-        return found
-
-    def _sample(self, ask: Ask, content: Mapping[str, Json]) -> Sample:
-        """What the rules look at."""
-        [first, *_] = self._rows_of(ask)
-        persona = self._persona(first) if self._needs_persona else ""
-        return Sample(content, persona, ask.fill.get("over", {}).get("language", first.get("language")))
-
-    @cached_property
-    def _of_answer(self) -> tuple[Check, ...]:
-        """The rules of an answer as a whole."""
-        return self._checks_of("answer")
-
-    def _checks_of(self, what: str) -> tuple[Check, ...]:
-        entries = zip(self._template.validity, self.checks, strict=True)
-        return tuple(check for rule, check in entries if rule.of == what)
-
-    @cached_property
-    def _of_item(self) -> tuple[Check, ...]:
-        return self._checks_of("item")
-
-    def _together(self, answer: Mapping[str, Json], before: Sequence[Json]) -> dict[str, Json]:
-        """What all turns answered: each property from the last turn whose schema has it, and nowhere else."""
-        content = {name: value for name, value in answer.items() if name not in self._of_earlier_turns}
-        for own, earlier in zip(self._of_turns, before, strict=False):
-            for name in own:
-                if name in earlier:
-                    content[name] = earlier[name]
-        return content
-
-    @cached_property
-    def _of_turns(self) -> tuple[tuple[str, ...], ...]:
-        """The properties that a row has from each turn: those that the schema of no later one has."""
-        schemas = [turn.response_schema["properties"] for turn in self.turns]
-        return tuple(
-            tuple(name for name in own if not any(name in later for later in schemas[number:]))
-            for number, own in enumerate(schemas, 1)
-        )
-
-    @cached_property
-    def _of_earlier_turns(self) -> frozenset[str]:
-        return frozenset(name for own in self._of_turns[:-1] for name in own)
-
-    @cached_property
-    def _of_items(self) -> frozenset[str]:
-        """The properties of the items of `many`."""
-        many = self._template.many
-        items = self.turns[-1].response_schema["properties"][many]["items"] if many else {}
-        return frozenset(items.get("properties", ()))
-
-    @cached_property
-    def _kinds(self) -> Mapping[str, str]:
-        return kinds_of(self._template)
-
-    @cached_property
-    def _given_names(self) -> frozenset[str]:
-        return frozenset({"parent_ids", "shown_ids", "question_id", "attempt"} & set(self.table.polars))
-
-    def _row(
-        self, ask: Ask, content: Mapping[str, Json], position: int | None, rows: Sequence[Mapping[str, Json]]
-    ) -> Parsed:
-        """One row about some rows, or its reject, which is the question's where the answer is one row."""
-        template = self._template
-        over = ask.fill.get("over", {})
-        language = over.get("language", rows[0].get("language"))
-        _, key = self._key
-        own = [str(row[key]) for row in rows]
-        asked = [template.name, own, content]
-        if over or ask.attempt:
-            asked.append({"over": over, "attempt": ask.attempt})
-        sample_id = make_id("smp", *asked)
-        row_id = None if position is None else sample_id
-        try:
-            columns = cells(self._kinds, self._cited(ask, content) if template.cites else content)
-        except OutOfRange as error:
-            return Parsed(rejects=[Reject(error.reason, str(error), row_id)])
-        persona = self._persona(rows[0]) if self._needs_persona else ""
-        if found := verdict(self._of_item, Sample(content, persona, language)):
-            return Parsed(rejects=[Reject(*found, row_id)])
-        lineage: dict[str, Json] = {"sample_id": sample_id, "task": template.name, "language": language}
-        lineage["persona_ids"] = own if key == "persona_id" else _union(row.get("persona_ids") or () for row in rows)
-        lineage["document_id"] = rows[0].get("document_id")
-        for name in template.with_:
-            key_there = self.reading.looked_up[name].table.key
-            lineage[f"{name}_ids"] = [one[key_there] for one in self._beside(name, rows)]
-        if "parent_ids" in self._given_names:
-            lineage["parent_ids"] = own
-        if "shown_ids" in self._given_names:
-            lineage["shown_ids"] = [row_id for _, row_id in ask.about]
-        if "question_id" in self._given_names:
-            lineage["question_id"] = ask.question_id
-            lineage |= {name: label for name, label in over.items() if name != "language"}
-        if "attempt" in self._given_names:
-            lineage["attempt"] = ask.attempt
-        return Parsed(rows=[{**lineage, **columns}])
-
-    def _cited(self, ask: Ask, content: Mapping[str, Json]) -> dict[str, Json]:
-        """A content whose numbers of rows shown are the ids of these.
-
-        Raises:
-            OutOfRange: a number is that of none; the reason is `unknown_<property>`.
-        """
-        found = dict(content)
-        for name, of in self._template.cites.items():
-            shown, key = self._shown(ask, of)
-            numbers = content.get(name)
-            if numbers is None:
-                continue
-            for number in numbers if isinstance(numbers, list) else [numbers]:
-                if not 1 <= number <= len(shown):
-                    raise OutOfRange(f"{name} {number}: {len(shown)} rows were shown", f"unknown_{name}")
-            ids = [str(shown[int(number) - 1][key]) for number in (numbers if isinstance(numbers, list) else [numbers])]
-            found[name] = list(dict.fromkeys(ids)) if isinstance(numbers, list) else ids[0]
-        return found
-
-    def _shown(self, ask: Ask, name: str) -> tuple[Sequence[Mapping[str, Json]], str]:
-        """The rows that a prompt shows under a name, and their key."""
-        if name == ROWS:
-            return ask.row[ROWS], self._key[1]
-        return self._beside(name, self._rows_of(ask)), self.reading.looked_up[name].table.key
-
-    def _beside(self, name: str, rows: Sequence[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
-        """The rows that were looked up for some rows, each once."""
-        key = self.reading.looked_up[name].table.key
-        return list({one[key]: one for row in rows for one in row[name]}.values())
-
-
-def _said(talk: Talk, answers: Sequence[Json]) -> list[dict[str, Json]]:
-    """What was said in a talk, and what stood beside it in each answer."""
-    found = []
-    for turn, answer in enumerate(answers):
-        name = talk.speaker(turn)
-        says = talk.speakers[name].says
-        beside = {key: value for key, value in answer.items() if key != says}
-        told = canonical_json(beside).decode() if beside else None
-        found.append({"speaker": name, "text": answer[says], "beside": told})
-    return found
-
-
-def _union(ids: Iterable[Iterable[str]]) -> list[str]:
-    """Each id once, in the order in which they come."""
-    return list(dict.fromkeys(one for some in ids for one in some))
+        """The samples of the answer, and rejects; see `Answers.parse`."""
+        return self._answers.parse(ask, answer, before)
 
 
 def _usable(table: Table) -> list[str]:
