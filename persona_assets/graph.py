@@ -221,6 +221,31 @@ def assets(settings: Settings) -> dict[str, Asset]:
     return {asset.name: asset for asset in (*_PERSONA_ASSETS, *map(_dataset, datasets(settings).values()))}
 
 
+_STAGES = {(0, "shard"): "crawl_to_personas", (1, "dump"): "dedup_dump", (2, "shard"): "personas_to_datasets"}
+
+
+def stages(graph: Mapping[str, Asset]) -> dict[str, list[str]]:
+    """The stretches in the order in which they run, each with its assets in the order of the graph.
+
+    An asset comes a stretch after what it reads of another partitioning, and not before what it reads of its own.
+    """
+    levels: dict[str, int] = {}
+    found: dict[tuple[int, str], list[str]] = {}
+    for name, asset in graph.items():
+        kind = asset.table.partition
+        above = [(levels[parent], graph[parent].table.partition) for parent in asset.reads]
+        levels[name] = max((level + (other != kind) for level, other in above), default=0)
+        found.setdefault((levels[name], kind), []).append(name)
+    return {_stage_name(*stage): found[stage] for stage in sorted(found, key=lambda stage: stage[0])}
+
+
+def _stage_name(level: int, kind: str) -> str:
+    """Such as `dedup_dump`, and `set_surveys_3` for what follows from a set and from what is there after two stages."""
+    if (level, kind) in _STAGES:
+        return _STAGES[level, kind]
+    return f"{'set_' if kind not in ('shard', 'dump') else ''}{kind}{f'_{level}' if level else ''}"
+
+
 def _dataset(step: Dataset) -> Asset:
     if isinstance(step, TaskStep):
         return _task_asset(step)

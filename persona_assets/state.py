@@ -398,10 +398,14 @@ class LakeState:
             turn=turn,
         )
 
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The tables of the assets."""
+        return {name: declared.table for name, declared in self.assets.items()}
+
     def around(self, asset: str) -> Around:
         """What an asset's gates look at beside its own partition."""
-        tables = {name: declared.table for name, declared in self.assets.items()}
-        return Around(tables, self.assets[asset].questions)
+        return Around(self.tables, self.assets[asset].questions)
 
     def _inputs_now(self, asset: Asset, key: str) -> dict[str, str]:
         if not asset.reads:

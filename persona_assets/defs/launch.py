@@ -10,9 +10,9 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from persona_assets.defs.assets import ONLY_NEEDED
-from persona_assets.defs.jobs import stages
 from persona_assets.defs.partitions import lake_key, named_sets, partition_key, register
 from persona_assets.defs.pipeline import LISTENER, SPENT, Listener, Pipeline, engines_of, release_engines
+from persona_assets.graph import stages
 from persona_assets.lake.store import dump_of
 from persona_assets.making import sweep
 from persona_assets.plan.figures import PartitionPlan

@@ -1,14 +1,12 @@
 """What a partition whose inputs are there would take: its calls, each question rendered and looked up."""
 
 from persona_assets.lake import Table
-from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS
 from persona_assets.plan.figures import Amount, AssetPlan, PartitionPlan
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.price import Prices
 from persona_assets.plan.shard import Flow, Walks
 from persona_assets.state import LakeState, Standing, State
 from persona_assets.steps.model import Context
-from persona_assets.tasks.step import TaskStep
 
 
 class Needs:
@@ -17,8 +15,8 @@ class Needs:
     def __init__(self, context: Context, state: LakeState) -> None:
         """Bind to a lake; nothing is read yet."""
         self.context, self.state = context, state
-        tasks = {asset.name: asset.step for asset in state.assets.values() if isinstance(asset.step, TaskStep)}
-        self.walks = Walks(context, tasks, Funnel(context.lake, context.settings, context.ledger))
+        steps = {asset.name: asset.step for asset in state.assets.values() if asset.step}
+        self.walks = Walks(context, steps, Funnel(context.lake, context.settings, context.ledger))
 
     def held_back(self, standing: Standing) -> PartitionPlan | None:
         """What a stale partition would cost, where that is anything and PERSONA_STALE does not allow it; else None."""
@@ -36,17 +34,12 @@ class Needs:
         kind = asset.table.partition
         alike = [one for one in self.state.assets.values() if one.table.partition == kind]
         flow = Flow(standing.key, {one.name: self._stands(one.table, standing.key) for one in alike})
-        if asset.table is EXTRACTED_PERSONAS:
-            self.walks.extract(flow, plan)
-        elif asset.table is EXPANDED_PERSONAS:
-            self.walks.expand(flow, plan)
-        else:
-            self.walks.task(flow, plan)
+        self.walks.ask(flow, plan)
         return plan
 
     def priced(self, plans: list[PartitionPlan]) -> list[AssetPlan]:
         """The same by asset, with tokens and money."""
-        prices = Prices(self.context, self.walks)
+        prices = Prices(self.context, self.walks, self.state.tables)
         by_asset: dict[str, list[PartitionPlan]] = {}
         for plan in plans:
             by_asset.setdefault(plan.asset, []).append(plan)

@@ -1,10 +1,11 @@
 """What calls and rows take: tokens, money, GPU-hours, disk; and which budgets they would reach."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from persona_assets.lake import Table
-from persona_assets.lake.schemas import ASSET_TABLES, EXTRACTED_PERSONAS
+from persona_assets.lake.schemas import EXTRACTED_PERSONAS
 from persona_assets.plan.disk import DiskUse
 from persona_assets.plan.figures import AssetPlan, Basis, Cap, PartitionPlan, Plan, TokenBasis
 from persona_assets.plan.look_up import Walk
@@ -14,7 +15,6 @@ from persona_assets.plan.usage import FROM_CALLS, Means, Usage
 from persona_assets.settings import Settings
 from persona_assets.steps.budget import Spent, today_of
 from persona_assets.steps.runner import Context
-from persona_assets.tasks.load import datasets
 
 MEASURED, ESTIMATED = "measured", "estimated"
 
@@ -32,10 +32,18 @@ class Prices:
     """Puts tokens, money, time and bytes to the figures of a plan."""
 
     def __init__(
-        self, context: Context, walks: Walks, tokens_per_second: float | None = None, gpus: float | None = None
+        self,
+        context: Context,
+        walks: Walks,
+        tables: Mapping[str, Table],
+        tokens_per_second: float | None = None,
+        gpus: float | None = None,
     ) -> None:
-        """`tokens_per_second`, of answers, is that of all `gpus` together; by default what the last calls went at."""
-        self.context, self.walks = context, walks
+        """`tables` are those of the assets. `tokens_per_second`, of answers, is that of all `gpus` together.
+
+        By default it is what the last calls went at.
+        """
+        self.context, self.walks, self.tables = context, walks, tables
         self.tokens_per_second, self.gpus = tokens_per_second, gpus
         self.usage, self.disk = Usage(context.ledger), DiskUse(context.lake)
         self._counters: dict[str, TokenCounter] = {}
@@ -49,13 +57,10 @@ class Prices:
         """
         if asset.model and asset.total("calls").value:
             self._calls(asset)
-        per_row = self.disk.per_row(asset.asset, sum(self.walks.funnel.rows(self._table(asset.asset)).values()))
+        per_row = self.disk.per_row(asset.asset, sum(self.walks.funnel.rows(self.tables[asset.asset]).values()))
         for partition in asset.todo:
             partition.disk += max(0.0, partition.rows.value - partition.stored) * per_row
         return asset
-
-    def _table(self, asset: str) -> Table:
-        return ASSET_TABLES[asset] if asset in ASSET_TABLES else datasets(self.context.settings)[asset].table
 
     def _calls(self, asset: AssetPlan) -> None:
         walk, settings = self.walks.of(asset.asset), self._settings(asset.asset)

@@ -19,7 +19,6 @@ from persona_assets.personas.echo import without_echoes
 from persona_assets.personas.expand import (
     FRONTIER,
     Children,
-    ExpandStep,
     eligible_parents,
     expansion_asks,
     plan_questions,
@@ -57,9 +56,9 @@ class Flow:
 class Walks:
     """The walk of every asset that asks, each made when it is first needed."""
 
-    def __init__(self, context: Context, tasks: Mapping[str, TaskStep], funnel: Funnel) -> None:
-        """Bind to a lake and its settings."""
-        self.context, self.tasks, self.funnel = context, tasks, funnel
+    def __init__(self, context: Context, steps: Mapping[str, Step], funnel: Funnel) -> None:
+        """Bind to a lake and its settings; `steps` are those of the assets that ask, by asset."""
+        self.context, self.steps, self.funnel = context, steps, funnel
         self.lake, self.settings = context.lake, context.settings
         self._walks: dict[tuple[str, int], Walk] = {}
         self._accepted: dict[str, dict[str, float]] = {}  # rows by task and shard
@@ -67,21 +66,26 @@ class Walks:
     def of(self, asset: str, system: int = 0) -> Walk:
         """The walk of an asset; where several systems answer, that of one of them."""
         if (asset, system) not in self._walks:
-            step = self._step(asset)
+            step = self.steps[asset]
             one = step.by_system()[system] if isinstance(step, TaskStep) else step
             self._walks[asset, system] = Walk(one, self.context)
         return self._walks[asset, system]
 
-    def _step(self, asset: str) -> Step:
-        if asset == EXTRACTED_PERSONAS.name:
-            return ExtractStep()
-        return ExpandStep() if asset == EXPANDED_PERSONAS.name else self.tasks[asset]
+    def ask(self, flow: Flow, plan: PartitionPlan) -> None:
+        """The questions of a partition of any asset that asks."""
+        step = self.steps[plan.asset]
+        if isinstance(step, TaskStep):
+            self.task(step, flow, plan)
+        elif isinstance(step, ExtractStep):
+            self._extract(flow, plan)
+        else:
+            self._expand(flow, plan)
 
     # Personas
 
-    def extract(self, flow: Flow, plan: PartitionPlan) -> None:
+    def _extract(self, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about a shard's documents."""
-        walk, shard = self.of(EXTRACTED_PERSONAS.name), flow.shard
+        walk, shard = self.of(plan.asset), flow.shard
         open_questions, known = 0, Children()
         if self.lake.exists(RAW_DOCUMENTS, shard):
             for outcome in walk.outcomes(extraction_asks(self.context, shard), plan):
@@ -92,9 +96,9 @@ class Walks:
         flow.seeds = known.frame()
         plan.rows = Amount(flow.seeds.height) + (Amount(open_questions) + beyond) * self.funnel.personas_per_document
 
-    def expand(self, flow: Flow, plan: PartitionPlan) -> None:
+    def _expand(self, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about personas, hop by hop: those whose parents are known, and how many more there will be."""
-        walk, settings, funnel = self.of(EXPANDED_PERSONAS.name), self.settings, self.funnel
+        walk, settings, funnel = self.of(plan.asset), self.settings, self.funnel
         kept = funnel.kept_share(EXPANDED_PERSONAS)
         parents = flow.seeds if flow.seeds is not None else seed_frontier(self.lake, flow.shard)
         unknown = flow.rows(EXTRACTED_PERSONAS).minus(parents.height)
@@ -120,18 +124,17 @@ class Walks:
 
     # Rows that are passed on
 
-    def passed_on(self, table: Table, given: Amount, share: Amount, plan: PartitionPlan) -> None:
+    def passed_on(self, table: Table, given: Amount, plan: PartitionPlan) -> None:
         """Rows of a table that keeps a share of what it is given; those that it has judged already are known."""
-        judged = 0
+        judged, share = 0, self.funnel.kept_share(table)
         if plan.stored or self.lake.exists(table, plan.partition):
             judged = plan.stored + self.lake.rejects(table, plan.partition).select(pl.len()).collect().item()
         plan.rows = Amount(plan.stored) + given.minus(judged) * share
 
     # Tasks
 
-    def task(self, flow: Flow, plan: PartitionPlan) -> None:
+    def task(self, step: TaskStep, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about the rows that a task reads, as many as the task's target takes where it has one."""
-        step = self.tasks[plan.asset]
         accepted, each = self.funnel.kept_share(step.table), questions_of_a_row(step.template)
         there = self.lake.exists(step.read, flow.shard)
         beyond = flow.beyond(step.read) * Amount(each) if each != 1 else flow.beyond(step.read)
@@ -145,7 +148,9 @@ class Walks:
             expected = beyond
             plan.rows = Amount(known) + (Amount(open_questions) + expected) * accepted
         else:
-            self._to_target(flow, plan, target, accepted, beyond if there else flow.rows(step.read) * Amount(each))
+            self._to_target(
+                step, flow, plan, target, accepted, beyond if there else flow.rows(step.read) * Amount(each)
+            )
             expected = Amount()
         _project(plan, expected, len(step.turns))
         self.stands(plan)
@@ -156,7 +161,7 @@ class Walks:
 
     def _judged(self, plan: PartitionPlan) -> dict[str, int]:
         """Rows by call of what a task's partition holds and set aside: its rules take too long to apply them anew."""
-        table = self.tasks[plan.asset].table
+        table = self.steps[plan.asset].table
         kept = self.lake.scan(table, [plan.partition]).select("call_id", row=pl.lit(1))
         aside = self.lake.rejects(table, plan.partition).select("call_id", row=pl.lit(0)).drop_nulls()
         counts = pl.concat([kept, aside]).group_by("call_id").agg(pl.sum("row")).collect(engine="streaming")
@@ -164,13 +169,15 @@ class Walks:
 
     def _rows(self, task: str) -> dict[str, float]:
         if task not in self._accepted:
-            found = self.funnel.rows(self.tasks[task].table)
+            found = self.funnel.rows(self.steps[task].table)
             self._accepted[task] = {key: float(count) for key, count in found.items()}
         return self._accepted[task]
 
-    def _to_target(self, flow: Flow, plan: PartitionPlan, target: int, accepted: Amount, beyond: Amount) -> None:
+    def _to_target(
+        self, step: TaskStep, flow: Flow, plan: PartitionPlan, target: int, accepted: Amount, beyond: Amount
+    ) -> None:
         """As `tasks.target.outcomes_to_target`: waves of what is missing, in the order of the personas' ids."""
-        walk, step = self.of(plan.asset), self.tasks[plan.asset]
+        walk = self.of(plan.asset)
         before = place_of(flow.shard)
         others = sum(rows for shard, rows in self._rows(plan.asset).items() if place_of(shard) < before)
         missing = Amount(max(0.0, target - others))
@@ -191,16 +198,17 @@ class Walks:
         walk = self.of(asset)
         if walk.prompts.seen:
             return
-        if asset == EXTRACTED_PERSONAS.name:
+        step = self.steps[asset]
+        if isinstance(step, TaskStep):
+            walk.stand_in(self._like(step))
+        elif isinstance(step, ExtractStep):
             keys = self.lake.keys(RAW_DOCUMENTS)[-1:]
             walk.stand_in(ask for key in keys for ask in extraction_asks(self.context, key))
-        elif asset == EXPANDED_PERSONAS.name:
+        else:
             parents = _frontier(self._personas())
             left = parents.select("seed_id", left=pl.lit(1, pl.Int64()))
             questions, _ = plan_questions(parents, 1, self.settings, left)
             walk.stand_in(expansion_asks(questions, 1))
-        else:
-            walk.stand_in(self._like(self.tasks[asset]))
 
     def _like(self, step: TaskStep) -> Iterator[Ask]:
         """Questions about some rows of what a task reads; about somebody where there are none."""

@@ -16,10 +16,9 @@ from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.seals import LATE_REMEDY, REBUILD
 from persona_assets.defs.checks import JUDGES
-from persona_assets.defs.jobs import stages
 from persona_assets.defs.metadata import DUMPS_SHOWN, duplicate_rates_markdown, partition_metadata
 from persona_assets.defs.partitions import register
-from persona_assets.graph import assets
+from persona_assets.graph import assets, stages
 from persona_assets.lake.records import record_path
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.making import Made

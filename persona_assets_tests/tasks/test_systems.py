@@ -169,7 +169,7 @@ def test_a_plan_looks_every_system_up_and_an_audit_asks_again(lake: Lake, tmp_pa
     walks = Walks(context, {"exam": step}, Funnel(lake, settings, context.ledger))
     plan = PartitionPlan("exam", SHARD)
     there = PartitionPlan("deduped_personas", SHARD, done=True, stored=2)
-    walks.task(Flow(SHARD, {"deduped_personas": there}), plan)
+    walks.ask(Flow(SHARD, {"deduped_personas": there}), plan)
     engines.close()
     assert (plan.reused, plan.new.value, plan.questions.value) == (2, 2, 4)
     row = lake.read(step.table, SHARD)["sample_id"][0]
