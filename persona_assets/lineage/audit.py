@@ -11,7 +11,6 @@ from persona_assets.lake.schemas import (
     CALL_COLUMNS,
     CALLS,
     DEDUPED_PERSONAS,
-    FILTERED_PERSONAS,
     RAW_DOCUMENTS,
     REJECTED,
     RUN_COLUMNS,
@@ -25,7 +24,7 @@ from persona_assets.lineage.calls import MALFORMED, CallAuditor, Prompt
 from persona_assets.lineage.computed import Computed
 from persona_assets.lineage.crawl_record import crawl_node
 from persona_assets.lineage.data_file import data_node
-from persona_assets.lineage.find import BORN, Finder, Found, locate
+from persona_assets.lineage.find import BORN, PASSED_ON, Finder, Found, locate
 from persona_assets.lineage.model import (
     Audit,
     CallRecord,
@@ -147,7 +146,7 @@ class _Auditor:
             seen = f"it is in {found.table.name}, but in no table where personas are made"
             node.verifications.append(failed("copy_agrees", seen))
         copies = {}
-        for table in (FILTERED_PERSONAS, DEDUPED_PERSONAS):
+        for table in PASSED_ON:
             for copy in self.finder.near(table, here, found.partition):
                 copies[table.name] = copy
                 node.verifications += [*self._stored(copy), verify.copy_agrees(found, copy)]

@@ -15,10 +15,6 @@ from persona_assets.lake.schemas import (
     ASSET_TABLES,
     CALL_COLUMNS,
     CALLS,
-    DEDUPED_PERSONAS,
-    EXPANDED_PERSONAS,
-    EXTRACTED_PERSONAS,
-    FILTERED_PERSONAS,
     PERSONA_SURVIVORS,
     RAW_DOCUMENTS,
     REJECTED,
@@ -30,8 +26,9 @@ from persona_assets.ledger.ledger import Ledger
 
 _ID = re.compile(r"(doc|per|smp|call|rec|qst|row)_[0-9a-f]{32}")
 _SAMPLE = frozenset(("row_id", "file", *(one.name for one in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS))))
-BORN = (EXTRACTED_PERSONAS, EXPANDED_PERSONAS)  # where a persona is made
-PASSED_ON = (FILTERED_PERSONAS, DEDUPED_PERSONAS)  # tables that pass it on unchanged
+_PERSONAS = tuple(one for one in ASSET_TABLES.values() if one.key == "persona_id" and one.partition != "dump")
+BORN = tuple(table for table in _PERSONAS if table.asks)  # where a persona is made
+PASSED_ON = tuple(table for table in _PERSONAS if not table.asks)  # tables that pass it on unchanged
 
 
 def id_prefix(row_id: str) -> str:
@@ -108,7 +105,12 @@ class Finder:
 
     def persona(self, persona_id: str, hint: str = "") -> Found | None:
         """The persona where it was made, or, where it is gone from there, in a later table."""
-        return self._first_of([*BORN, *PASSED_ON, PERSONA_SURVIVORS], persona_id, hint)
+        return self._first_of(self._with_key("persona_id"), persona_id, hint)
+
+    def _with_key(self, key: str) -> list[Table]:
+        """The tables whose rows have such ids, in the order of the graph, those of dumps last."""
+        tables = [table for table in (*ASSET_TABLES.values(), *self.tasks) if table.key == key]
+        return sorted(tables, key=lambda table: table.partition == "dump")
 
     def _first_of(self, tables: Sequence[Table], row_id: str, hint: str = "") -> Found | None:
         near = (self.near(table, pl.col(table.key) == row_id, hint) for table in tables if hint)
@@ -121,8 +123,7 @@ class Finder:
 
     def sample(self, row_id: str, hint: str = "") -> Found | None:
         """The sample, of whichever task, or the row of a data file."""
-        key = "row_id" if row_id.startswith("row_") else "sample_id"
-        return self._first_of([table for table in self.tasks if table.key == key], row_id, hint)
+        return self._first_of(self._with_key("row_id" if row_id.startswith("row_") else "sample_id"), row_id, hint)
 
     def referred(self, parent: Parent, row_id: str, hint: str = "") -> Found | None:
         """The row that a reference names, in one of the tables that it may be in."""
