@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import duckdb
 import orjson
@@ -27,6 +28,8 @@ from persona_assets.ledger.index import CallIndex
 from persona_assets.settings import Settings
 
 HEAD = 10  # failing rows shown
+LOOKS = 4  # tries to read files that other runs may replace meanwhile
+P = ParamSpec("P")
 AGAINST_UPSTREAM = ("parents_exist", "accounted", "verdicts_followed")
 DRIFT_CHECKS = ("volume_drift", "length_drift")
 
@@ -75,6 +78,22 @@ class Around:
     questions: Callable[[Lake, str], Iterable[list[str]]] | None = None
 
 
+def _looks_again(check: Callable[P, list[GateOutcome]]) -> Callable[P, list[GateOutcome]]:
+    """Run checks again where a file went that they were about to read: another run has put a new one in its place."""
+
+    @wraps(check)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> list[GateOutcome]:
+        for _ in range(LOOKS - 1):
+            try:
+                return check(*args, **kwargs)
+            except duckdb.IOException:
+                continue
+        return check(*args, **kwargs)
+
+    return checked
+
+
+@_looks_again
 def run_gates(lake: Lake, draft: Draft, settings: Settings, around: Around | None = None) -> list[GateOutcome]:
     """Run the gates of a partition that is about to be committed."""
     table = draft.table
@@ -88,6 +107,7 @@ def run_gates(lake: Lake, draft: Draft, settings: Settings, around: Around | Non
     return outcomes + [_run_own(gate, draft) for gate in table.own_gates]
 
 
+@_looks_again
 def run_gates_against_upstream(lake: Lake, draft: Draft, around: Around | None = None) -> list[GateOutcome]:
     """Run those gates whose outcome depends on what stands upstream: what passed them may fail when that changes."""
     with _connect(lake) as connection:
@@ -100,6 +120,7 @@ def gates_of(lake: Lake, settings: Settings, around: Around | None = None) -> Ju
     return lambda draft: run_gates(lake, draft, settings, around)
 
 
+@_looks_again
 def run_drift(lake: Lake, table: Table) -> list[GateOutcome]:
     """Compare the partitions of a table with one another (advisory)."""
     characters = "length(text)" if "text" in table.polars else _content_length(table)

@@ -207,3 +207,21 @@ def test_an_empty_shard_drifts(lake: Lake) -> None:
     shard_of(lake, 4, rows=0, characters=0)
     volume, _ = run_drift(lake, RAW_DOCUMENTS)
     assert [row["partition_key"] for row in volume.head] == ["d.0004"]
+
+
+def test_a_comparison_of_partitions_looks_again_where_another_run_replaces_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listing names a file that is gone by the time it is read, as it was replaced in between."""
+    for number in range(3):
+        put(lake, RAW_DOCUMENTS, document(f"a{number}"), shard=f"d.{number:04d}")
+    listing, replaced = lake.paths, iter([True])
+
+    def paths(table: Table, keys: list[str] | None = None) -> list[str]:
+        found = listing(table, keys)
+        if next(replaced, False):
+            put(lake, RAW_DOCUMENTS, document("other"), shard="d.0001")
+        return found
+
+    monkeypatch.setattr(lake, "paths", paths)
+    assert [outcome.name for outcome in run_drift(lake, RAW_DOCUMENTS)] == ["volume_drift", "length_drift"]
