@@ -263,9 +263,10 @@ def _one(run: Callable[[Context, str], Report]) -> Run:
 
 
 # Modules by what they do. The offline engine is not among them: its own version is in the revision of its model.
+# Version 2 of what asks: answers are read as they were meant (steps.reading).
 _ASKING = (
     *("ids", "engines.base", "prompts.parsers", "prompts.template", "prompts.renderer"),
-    *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.runner"),
+    *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.reading", "steps.runner"),
 )
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder")
 _PERSONA_RULES = ("personas.identifiers", "personas.patterns", "personas.rules", "text.language", "text.tokens")
@@ -301,6 +302,7 @@ _PERSONA_ASSETS = (
         reads=("raw_documents",),
         step=ExtractStep(),
         modules=("personas.extract", "text.language", "text.sentences", *_ASKING),
+        version=2,
         kinds=frozenset({"parquet", "openai"}),
         columns_from={name: (("raw_documents", name),) for name in ("text", "language")},
     ),
@@ -318,6 +320,7 @@ _PERSONA_ASSETS = (
             *_PERSONA_RULES,
             *_ASKING,
         ),
+        version=2,
         kinds=frozenset({"parquet", "openai"}),
         columns_from={
             name: (("extracted_personas", name), ("expanded_personas", name))
@@ -382,6 +385,7 @@ def _task_asset(step: TaskStep) -> Asset:
             "text.language",
             *_ASKING,
         ),
+        version=2,
         kinds=frozenset({"parquet", "openai"}),
         columns_from=_asked_with(step),
     )

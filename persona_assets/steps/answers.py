@@ -11,6 +11,7 @@ from persona_assets.prompts import Message, Template, load_template
 from persona_assets.prompts.parsers import PARSERS
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.steps.model import Answered, Ask, Parsed, Reject, Step
+from persona_assets.steps.reading import TOO_DEEP, UNFIT, read_json, without_thought
 
 REPAIR = load_template(PROMPTS / "repair.yaml")
 REPAIR_TURN = load_template(
@@ -22,26 +23,20 @@ _SHOWN = 200  # characters of what a problem quotes
 
 
 def read_answer(text: str, template: Template) -> tuple[Json, str]:
-    """The JSON value in an answer and "", or None and what is wrong with it; code fences around it are removed."""
+    """The JSON value in an answer and "", or None and what is wrong with it, in words of our own; see `reading`."""
     if template.answer and not template.scores:
         return _read_text(text, template)
-    try:
-        # Not the json module: it lets lone surrogates and NaN through, which no Parquet file and no JSON can hold.
-        value = orjson.loads(text if text[:1] == "{" else _unfenced(text))
-    except ValueError as error:
-        return None, f"not JSON: {error}"
-    try:
-        if template.fits(value):
-            return value, ""
+    value, problem = read_json(text, template)
+    if problem == UNFIT:
         return None, _problem(template.validator.iter_errors(value))
-    except (RecursionError, ValueError):
-        return None, "nested too deeply"
+    return (None, f"not JSON: {problem}") if problem else (value, "")
 
 
 def _read_text(text: str, template: Template) -> tuple[Json, str]:
     assert template.answer
     [name] = template.response_schema["properties"]
-    value = PARSERS[template.answer.parser](text)
+    body, problem = without_thought(text)
+    value = None if problem else PARSERS[template.answer.parser](body)
     if not value:
         return None, f"nothing can be read out of it by the parser {template.answer.parser}"
     if template.fits({name: value}):
@@ -49,14 +44,12 @@ def _read_text(text: str, template: Template) -> tuple[Json, str]:
     return None, _problem(template.validator.iter_errors({name: value}))
 
 
-def repairable(template: Template, finish_reason: str) -> bool:
-    """Whether a model is asked once more after an answer that cannot be read: not where it is text or a score."""
-    return template.answer is None and finish_reason not in UNUSABLE
+def repairable(template: Template, finish_reason: str, problem: str = "") -> bool:
+    """Whether a model is asked once more after an answer that cannot be read: not where it is text or a score.
 
-
-def _unfenced(text: str) -> str:
-    body = text.strip()
-    return body.split("\n", 1)[-1].rsplit("```", 1)[0] if body.startswith("```") else body
+    Nor after one that was cut or refused, or that nests deeper than anything that was asked for.
+    """
+    return template.answer is None and finish_reason not in UNUSABLE and TOO_DEEP not in problem
 
 
 def _problem(errors: Iterable[jsonschema.ValidationError]) -> str:
@@ -90,8 +83,8 @@ def parse_call(step: Step, ask: Ask, call: Answered, before: Sequence[Json] = ()
 
 
 def refused(template: Template, call: Answered, problem: str) -> Parsed:
-    """The reject of a question whose answer cannot be read: `truncated`, `refused` or `parse_failure`."""
-    reason = UNUSABLE.get(call.finish_reason, "parse_failure")
+    """The reject of a question whose answer cannot be read: `truncated`, `refused`, `too_deep` or `parse_failure`."""
+    reason = "too_deep" if TOO_DEEP in problem else UNUSABLE.get(call.finish_reason, "parse_failure")
     if reason == "truncated":
         return set_aside(template, reason, f"cut at {call.tokens_out} tokens; {problem}")
     if reason == "refused":

@@ -87,9 +87,8 @@ def test_a_repair_that_fails_leaves_the_first_answers_verdict(lake: Lake) -> Non
 # Answers and rows
 
 FENCED = ['{"persona": "A reader"}', ' \n```json\n{"persona": "A reader"}\n```\n', '```\n{"persona":"A reader"}```']
-SURROGATES = '{"persona": "\\ud800\\ud800\\ud800"}'
 DEEP = "[" * 1020 + "]" * 1020
-USELESS = ["", "```", "null", "[]", '{"persona": 3}', SURROGATES, '{"persona": NaN}', "[" * 5000, DEEP]
+USELESS = ["", "```", "null", "[]", '{"persona": 3}', '{"persona": NaN}', "[" * 5000, DEEP]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -124,4 +123,4 @@ def test_a_hostile_answer_never_ends_the_partition(lake: Lake) -> None:
     ]
     engine = Scripted(lambda request: hostile[int(request.messages[1]["content"].split()[1])])
     report = run_step(context(lake, engine), 4)
-    assert (report.inputs, report.kept, report.rejected) == (4, 1, Counter(parse_failure=3))
+    assert (report.inputs, report.kept, report.rejected) == (4, 1, Counter(parse_failure=2, too_deep=1))
