@@ -242,6 +242,15 @@ def _sampling(sampling: dict[str, float]) -> dict[str, float]:
     return sampling
 
 
+def _is_expression(text: str) -> str:
+    try:
+        if text:
+            ENVIRONMENT.compile_expression(text)
+    except TemplateError as error:
+        raise ValueError(f"is no expression: {error.message}") from error
+    return text
+
+
 def _answer(answer: Answering | None, info: ValidationInfo) -> Answering | None:
     """That the parser fits the schema and the messages; where one of these is wrong itself, that is told instead."""
     schema, messages = info.data.get("response_schema"), info.data.get("messages")
@@ -329,15 +338,7 @@ class Talk(BaseModel):
             return given
         return {one["name"]: {key: value for key, value in one.items() if key != "name"} for one in given}
 
-    @field_validator("until")
-    @classmethod
-    def _is_expression(cls, until: str) -> str:
-        try:
-            if until:
-                ENVIRONMENT.compile_expression(until)
-        except TemplateError as error:
-            raise ValueError(f"is no expression: {error.message}") from error
-        return until
+    _until_is_one = field_validator("until")(_is_expression)
 
     @model_validator(mode="after")
     def _check(self) -> "Talk":
@@ -449,15 +450,7 @@ class Template(BaseModel):
                 )
         return turns
 
-    @field_validator("keep_if")
-    @classmethod
-    def _is_expression(cls, keep_if: str) -> str:
-        try:
-            if keep_if:
-                ENVIRONMENT.compile_expression(keep_if)
-        except TemplateError as error:
-            raise ValueError(f"is no expression: {error.message}") from error
-        return keep_if
+    _keep_if_is_one = field_validator("keep_if")(_is_expression)
 
     @model_validator(mode="after")
     def _check(self) -> "Template":

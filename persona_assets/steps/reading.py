@@ -26,10 +26,11 @@ ONLY_THOUGHT = "it ends within a thought"
 TOO_DEEP = "nested too deeply"
 UNFIT = "does not fit the schema"
 MOST_DEPTH = 200  # what the lake's JSON writer takes is 254
+LONGEST_END = 40  # characters of a token that closes an answer
 MOST_STARTS = 100  # brackets at which a value is looked for
 _THOUGHT = re.compile(r"\s*<(think|thinking|thought|reasoning)>", re.IGNORECASE)
 _THOUGHT_ENDS = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-_ENDS = re.compile(r"(?:\s*(?:<\|[a-z_]+\|>|</s>|<end_of_turn>))+\s*$", re.IGNORECASE)
+_END = re.compile(r"(?:<\|[a-z_]{1,30}\|>|</s>|<end_of_turn>)\Z", re.IGNORECASE)
 _START = re.compile(r"[{\[]")
 _STRING_OR_COMMA = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|,(?=\s*[}\]])', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -98,7 +99,9 @@ def without_thought(text: str) -> tuple[str, str]:
         body = body[ends[-1].end() :]
     elif _THOUGHT.match(body):
         return "", ONLY_THOUGHT
-    body = _ENDS.sub("", body).strip()
+    body = body.strip()
+    while end := _END.search(body, max(0, len(body) - LONGEST_END)):
+        body = body[: end.start()].rstrip()
     return body, "" if body else EMPTY
 
 

@@ -149,6 +149,12 @@ def test_an_answer_that_nests_too_deeply_is_set_aside_and_not_asked_again(depth:
     assert (value, repairable(TEXT, "stop", problem)) == (None, False)
 
 
+def test_long_runs_of_one_character_take_no_more_than_their_length() -> None:
+    for filling in (" ", "\n", "\\", ",", "<", "$", "{"):
+        value, problem = read_answer('{"text": "a"' + filling * 200_000 + "}", TEXT)
+        assert (value is None) == bool(problem)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=("Cs", "Cc"))),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),
