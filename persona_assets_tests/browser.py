@@ -29,6 +29,14 @@ FLAGS = [
     "--hide-scrollbars",
 ]
 
+# The middle of an element where a click there reaches it or its label; null where another lies over it.
+_MIDDLE = """
+  hit.scrollIntoView({block: 'center'});
+  const box = hit.getBoundingClientRect();
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  const top = document.elementFromPoint(x, y);
+  return top && (top.contains(hit) || hit.parentElement.contains(top)) ? [x, y] : null;
+"""
 _CLICK = """
 (() => {
   const wanted = %s;
@@ -36,21 +44,17 @@ _CLICK = """
   const named = shown.filter(e => (e.innerText || "").includes(wanted));
   const hit = named.filter(e => (e.innerText || "").trim() === wanted)[0] || named.pop();
   if (!hit) return null;
-  hit.scrollIntoView({block: 'center'});
-  const box = hit.getBoundingClientRect();
-  return [box.x + box.width / 2, box.y + box.height / 2];
+  MIDDLE
 })()
-"""
+""".replace("MIDDLE", _MIDDLE)
 
 _CLICK_ON = """
 (() => {
   const hit = document.querySelector(%s);
   if (!hit) return null;
-  hit.scrollIntoView({block: 'center'});
-  const box = hit.getBoundingClientRect();
-  return [box.x + box.width / 2, box.y + box.height / 2];
+  MIDDLE
 })()
-"""
+""".replace("MIDDLE", _MIDDLE)
 
 
 class Page:
@@ -101,11 +105,13 @@ class Page:
         self._click(_CLICK_ON % json.dumps(selector), f"at {selector!r}", seconds)
 
     def _click(self, place: str, what: str, seconds: float) -> None:
+        """Click once the element stands still: one that moves into place, as a dialogue does, is missed."""
         spot: list[float] = []
 
         def found() -> bool:
+            before = spot[:]
             spot[:] = self.evaluate(place) or []
-            return bool(spot)
+            return bool(spot) and spot == before
 
         self._until(found, f"nothing to click {what}", seconds)
         for kind in ("mousePressed", "mouseReleased"):

@@ -61,8 +61,8 @@ def choose(page: Page, choice: str) -> None:
     """Choose in the first list of partitions from which nothing is chosen yet."""
     assert page.shows(NOTHING_CHOSEN, 60)
     before = unchosen(page)
-    for _ in range(5):  # a click while the list is still filled, or hits the page behind it, chooses nothing
-        for _ in range(10):  # a click while the dialogue still moves into place misses it
+    for _ in range(5):  # a click while the list is still filled chooses nothing
+        for _ in range(10):
             page.click(NOTHING_CHOSEN, selector="div, span", seconds=60)
             if within(3, lambda: opened(page)):
                 break
@@ -93,13 +93,10 @@ def launched(page: Page, servers: Servers) -> None:
 
 
 def launch_run(page: Page, servers: Servers) -> None:
-    """Launch the run of the dialogue; a click while the dialogue still moves into place misses it."""
+    """Launch the run of the dialogue."""
     before = len(servers.runs())
-    for _ in range(5):
-        page.click("Launch", selector="button")
-        if within(20, lambda: len(servers.runs()) > before):
-            return
-    raise AssertionError(f"no run was launched; the page shows {page.text[-2000:]}")
+    page.click("Launch", selector="button")
+    servers.wait(lambda: len(servers.runs()) > before, f"a run; the page shows {page.text[-2000:]}")
 
 
 def test_the_graph_shows_the_assets(page: Page, servers: Servers) -> None:
