@@ -45,7 +45,6 @@ from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.table import row_schema
 from persona_assets.tasks.target import target_of
-from persona_assets.tasks.validity import rule_version
 
 __all__ = ["Asset", "Recipe", "Run", "assets", "changes", "identity_of", "recipe_digest"]
 
@@ -178,11 +177,11 @@ class Asset:
         if len(step.turns) > 1:
             asking["repair"] = [REPAIR.digest, REPAIR_TURN.digest]
             asking["turns"] = {turn.voice: self._turn(turn, settings) for turn in step.turns[1:]}
-        if self.is_task:
+        if self.is_task and isinstance(step, TaskStep):
             asking["rules"] = [
-                {"rule": entry.rule, "args": entry.args, "version": rule_version(entry.rule)}
+                {"rule": entry.rule, "args": entry.args, "version": check.rule.recipe}
                 | ({"of": entry.of} if entry.of == "answer" else {})
-                for entry in template.validity
+                for entry, check in zip(template.validity, step.checks, strict=True)
             ]
             asking["target"] = target_of(settings, template)
         return asking
@@ -269,7 +268,7 @@ _ASKING = (
     *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.reading", "steps.runner"),
 )
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder")
-_PERSONA_RULES = ("personas.identifiers", "personas.patterns", "personas.rules", "text.language", "text.tokens")
+_PERSONA_RULES = ("rules.identifiers", "personas.patterns", "personas.rules", "text.language", "text.tokens")
 
 _PERSONA_ASSETS = (
     Asset(
@@ -291,6 +290,7 @@ _PERSONA_ASSETS = (
             *("crawl.digest_index", "ledger.index", "ledger.sorted_keys"),
             *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
             *("crawl.tabular", "crawl.warc", "files.bytestream", "files.detect", "files.open", "ids", "text.language"),
+            "rules.registry",
         ),
         kinds=frozenset({"parquet", "python"}),
     ),
@@ -380,8 +380,8 @@ def _task_asset(step: TaskStep) -> Asset:
         step=step,
         questions=step.question_ids if step.template.several else None,
         modules=(
-            *("tasks.answers", "tasks.groups", "tasks.rows", "tasks.sample", "tasks.step", "tasks.table"),
-            *("tasks.target", "tasks.uses", "tasks.validity"),
+            *("tasks.answers", "tasks.groups", "tasks.rows", "tasks.step", "tasks.table"),
+            *("rules.registry", "rules.sample", "tasks.target", "tasks.uses", "tasks.validity"),
             "text.language",
             *_ASKING,
         ),

@@ -17,15 +17,16 @@ import persona_assets
 from persona_assets.engines.offline.engine import VERSION
 from persona_assets.graph import Asset, assets
 from persona_assets.ids import canonical_json, digest
+from persona_assets.rules.patterns import LANGUAGES, of_language
+from persona_assets.rules.registry import rules
 from persona_assets.settings import Settings
-from persona_assets.tasks.validity import RULES, rule_version
 
 PACKAGE = Path(persona_assets.__file__).parent
 LOCK = Path(__file__).with_name("versions.lock.json")
 WRITE = "run `python -m persona_assets_tests.versions` to write the lock"
 REMEDIES = {
     "assets": "raise `version` of {name} in persona_assets/graph.py if rows come out otherwise",
-    "rules": "raise the version of {name} in persona_assets/tasks/validity.py if it judges a sample otherwise",
+    "rules": "raise the version of {name} where it is declared if it judges otherwise",
     "engines": "raise VERSION in persona_assets/engines/{name}/engine.py if it answers otherwise",
 }
 Lock = dict[str, dict[str, Any]]
@@ -44,7 +45,7 @@ def current() -> Lock:
         "assets": {name: _locked(asset.version, asset.modules) for name, asset in bundled().items()},
         "engines": {"offline": _locked(VERSION, offline)},
         "modules": {module: module_digest(module) for module in modules},
-        "rules": {name: {"version": rule_version(name), "source": rule_digest(name)} for name in RULES},
+        "rules": {name: {"version": one.version, "source": rule_digest(name)} for name, one in rules("sample").items()},
     }
 
 
@@ -138,7 +139,7 @@ def _modules_of(node: ast.AST) -> Iterator[str]:
 
 def rule_digest(name: str) -> str:
     """The digest of a rule and of every function, class and constant of the package that it reaches."""
-    function = RULES[name]
+    function = rules("sample")[name].see
     assert isinstance(function, FunctionType)
     reached: dict[str, Any] = {}
     _reach(function.__module__.removeprefix("persona_assets."), function.__name__, reached)
@@ -157,6 +158,8 @@ def _reach(module: str, name: str, reached: dict[str, Any]) -> None:
     for node in ast.walk(defined):
         if isinstance(node, ast.Name):
             _reach(module, node.id, reached)
+        if module.startswith("rules.") and isinstance(node, ast.Constant) and node.value in of_language("en"):
+            reached[f"pattern {node.value}"] = [of_language(language)[node.value] for language in LANGUAGES]
 
 
 @cache

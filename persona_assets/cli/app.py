@@ -227,6 +227,50 @@ def inspect(
 
 
 @app.command()
+def rules(
+    file: Annotated[
+        Path | None, typer.Argument(help="JSON lines, JSON, Parquet, CSV or TSV; without it the rules are listed.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Judge by the rules of this task.")] = None,
+    persona: Annotated[bool, typer.Option("--persona", help="Judge by the rules of personas.")] = False,
+    document: Annotated[bool, typer.Option("--document", help="Judge by the rules of crawled documents.")] = False,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help="Language (en, zh, ru, ...) of rows without a column `language`; told from each if left out."
+        ),
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(help="Column of the text (default: the task's fields, instruction and input, persona, or text)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write all rows, with keep, reason and detail: .jsonl or .csv.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say which rows of a file the rules refuse, and why; without a file, list the rules.
+
+    Example: persona-assets rules instructions.jsonl --task instructions --out judged.jsonl
+    """
+    from persona_assets.cli.rules import judge_of, run_rules, show_report, show_rules
+    from persona_assets.rules.registry import Kind
+
+    settings = load_settings()
+    if file is None:
+        show_rules(settings, as_json=as_json)
+        return
+    if sum((task is not None, persona, document)) != 1:
+        raise UsageError("say by which rules to judge: one of --task NAME, --persona and --document")
+    kind: Kind = "persona" if persona else "document" if document else "sample"
+    report = run_rules(file, judge_of(settings, kind, task, column), language, out)
+    if as_json:
+        typer.echo(orjson.dumps(report.as_dict()))
+    else:
+        show_report(report)
+
+
+@app.command()
 def dedup(
     file: Annotated[Path, typer.Argument(help="Parquet or JSON lines (plain, gz, zst or lz4).")],
     column: Annotated[

@@ -454,7 +454,7 @@ def _rate_line(done: int, total: int | None, seconds: float) -> str:
 
 def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
     """What `dedup` did with a file."""
-    about = _printable(f"{outcome.file}, column {outcome.column}")
+    about = printable(f"{outcome.file}, column {outcome.column}")
     out.print(about, markup=False, highlight=False, soft_wrap=True)
     table = RichTable()
     table.add_column("")
@@ -475,7 +475,7 @@ def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
     facts.append(f"{outcome.seconds:,.1f} s, peak memory {outcome.peak_memory_mb:,} MiB")
     out.print("; ".join(facts), highlight=False, soft_wrap=True)
     for place in written:
-        out.print(f"written to {_printable(str(place))}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"written to {printable(str(place))}", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_frame(frame: pl.DataFrame, title: str = "") -> None:
@@ -484,10 +484,11 @@ def show_frame(frame: pl.DataFrame, title: str = "") -> None:
     for name in frame.columns:
         table.add_column(escape(name), overflow="fold", justify="right" if frame.schema[name].is_numeric() else "left")
     for row in frame.iter_rows():
-        table.add_row(*(escape(_printable(value)) for value in row))
+        table.add_row(*(escape(printable(value)) for value in row))
     out.print(table)
 
 
-def _printable(value: object) -> str:
+def printable(value: object) -> str:
+    """A value as a text that a terminal shows as it is."""
     text = "" if value is None else str(value)
     return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)

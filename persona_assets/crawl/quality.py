@@ -5,11 +5,9 @@ so that short and unspaced languages pass.
 """
 
 import re
-from collections.abc import Callable
 
+from persona_assets.rules.registry import rule, rules
 from persona_assets.settings import Settings
-
-Rule = Callable[[str, Settings], str | None]
 
 CJK_WEIGHT = 3  # one Chinese character carries about what three letters do
 MAX_BAD_SHARE = 0.01  # replacement characters and controls: more than a stray one in a hundred is damage
@@ -40,18 +38,21 @@ _SENTENCE_END = re.compile(r"[.!?…。！？｡؟۔։।።၊။](?=[\s\"'”�
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+@rule("document")
 def too_large(text: str, settings: Settings) -> str | None:
     """More characters than a record may have bytes."""
     limit = settings.max_document_bytes
     return f"{len(text)} characters, the limit is {limit}" if len(text) > limit else None
 
 
+@rule("document")
 def not_text(text: str, settings: Settings) -> str | None:
     """An image or another binary file that was decoded as text."""
     found = _BINARY.match(text.lstrip()[:64])
     return f"begins like a binary file: {found[0][:8]!r}" if found else None
 
 
+@rule("document")
 def undecodable(text: str, settings: Settings) -> str | None:
     """Replacement characters, controls, or text decoded under the wrong charset."""
     size = max(len(text), 1)
@@ -68,6 +69,7 @@ def undecodable(text: str, settings: Settings) -> str | None:
     return None
 
 
+@rule("document")
 def too_short(text: str, settings: Settings) -> str | None:
     """Fewer characters than asked for, white space left out and Chinese, Japanese and Korean ones counted threefold."""
     limit = settings.min_characters
@@ -82,6 +84,7 @@ def weighted_length(text: str) -> int:
     return len("".join(text.split())) + (CJK_WEIGHT - 1) * (0 if text.isascii() else len(_CJK.findall(text)))
 
 
+@rule("document")
 def mostly_symbols(text: str, settings: Settings) -> str | None:
     """Fewer letters than digits, punctuation and signs."""
     solid = "".join(text.split())
@@ -91,6 +94,7 @@ def mostly_symbols(text: str, settings: Settings) -> str | None:
     return f"{share:.0%} of the characters are letters" if share < MIN_LETTER_SHARE else None
 
 
+@rule("document")
 def repeated_lines(text: str, settings: Settings) -> str | None:
     """Much of the text stands in lines that were there before."""
     lines = [line for part in text.split("\n") if (line := part.strip())]
@@ -107,6 +111,7 @@ def repeated_lines(text: str, settings: Settings) -> str | None:
     return f"{share:.0%} of the text repeats earlier lines" if share > MAX_REPEATED_SHARE else None
 
 
+@rule("document")
 def no_sentence(text: str, settings: Settings) -> str | None:
     """No sentence anywhere: a closing mark after at least four words, or eight Chinese characters, on one line."""
     if _UNPUNCTUATED.search(text):
@@ -126,16 +131,16 @@ def _is_sentence(part: str) -> bool:
     )
 
 
-# In this order, so that the reason given is the deepest one: damage before length, length before style.
-RULES: tuple[Rule, ...] = (too_large, not_text, undecodable, too_short, mostly_symbols, repeated_lines, no_sentence)
-
-
 def judge(text: str, settings: Settings) -> tuple[str, str] | None:
-    """The first rule that a normalised text breaks, as (reason, detail), or None."""
-    for rule in RULES:
-        detail = rule(text, settings)
+    """The first rule that a normalised text breaks, as (reason, detail), or None.
+
+    Rules stand in this order above, so that the reason given is the deepest one: damage before length, length before
+    style.
+    """
+    for one in rules("document").values():
+        detail = one.see(text, settings)
         if detail:
-            return rule.__name__, detail
+            return one.name, detail
     return None
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from persona_assets.personas import identifiers, patterns
+from persona_assets.personas import patterns
+from persona_assets.rules import identifiers
 from persona_assets.text.language import identify
 from persona_assets.text.tokens import token_lists
 

@@ -8,8 +8,8 @@ from persona_assets.ids import Json, canonical_json, make_id
 from persona_assets.lake import Table
 from persona_assets.prompts import Template
 from persona_assets.prompts.template import ROWS, Talk
+from persona_assets.rules.sample import Sample
 from persona_assets.steps.model import Ask, Parsed, Reject
-from persona_assets.tasks.sample import Sample
 from persona_assets.tasks.table import TALK, OutOfRange, cells, kinds_of
 from persona_assets.tasks.validity import Check, verdict
 

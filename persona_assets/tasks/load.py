@@ -18,6 +18,7 @@ from persona_assets.lake.store import FOLDERS
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.load import files_named, files_of, wrong
 from persona_assets.prompts.template import PROMPTS
+from persona_assets.rules.registry import Rule, with_own
 from persona_assets.settings import Settings, model_table
 from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.derived import Derived, DerivedStep
@@ -60,7 +61,8 @@ def _loaded(settings: Settings) -> _Loaded:
     loaded = bundled
     if settings.tasks is not None:
         declared, files = _with_own(settings.tasks, bundled.templates)
-        loaded = _stepped(declared, files, _own_checks(Path(settings.tasks)))
+        folder = Path(settings.tasks)
+        loaded = _stepped(declared, files, _own_checks(folder), with_own("sample", _own_rules(folder)))
     tasks = loaded.templates
     if settings.models:
         turns = {f"{name}.{turn}" for name, task in tasks.items() for turn in _voices(task)}
@@ -85,7 +87,10 @@ def _known(where: str, names: Iterable[str], known: Collection[str]) -> None:
 
 
 def _stepped(
-    declared: Mapping[str, Template | Derived], files: Mapping[str, Path], checks: Mapping[str, OwnCheck] | None = None
+    declared: Mapping[str, Template | Derived],
+    files: Mapping[str, Path],
+    checks: Mapping[str, OwnCheck] | None = None,
+    rules: Mapping[str, Rule] | None = None,
 ) -> _Loaded:
     """Tasks and functions in an order in which each comes after what it reads, with their steps; data files first."""
     tables = dict(ASSET_TABLES)
@@ -103,7 +108,7 @@ def _stepped(
             one = waiting.pop(name)
             try:
                 if isinstance(one, Template):
-                    steps[name] = _checked(one, tables, files[name], checks)
+                    steps[name] = _checked(one, tables, files[name], checks, rules)
                 else:
                     steps[name] = DerivedStep(one, dict(tables))
                 tables[name] = steps[name].table
@@ -157,10 +162,14 @@ def _reads(declared: Template | Derived) -> tuple[str, ...]:
 
 
 def _checked(
-    task: Template, tables: Mapping[str, Table], file: Path, checks: Mapping[str, OwnCheck] | None
+    task: Template,
+    tables: Mapping[str, Table],
+    file: Path,
+    checks: Mapping[str, OwnCheck] | None,
+    rules: Mapping[str, Rule] | None,
 ) -> TaskStep:
     """The step of a task whose prompts, columns and rules are all there."""
-    step = TaskStep(task, dict(tables), file, checks)
+    step = TaskStep(task, dict(tables), file, checks, rules)
     try_out(step)
     return step
 
@@ -221,6 +230,32 @@ def _own_checks(folder: Path) -> dict[str, OwnCheck]:
     return found
 
 
+def own_rules(settings: Settings) -> dict[str, Rule]:
+    """The rules that the folder `settings.tasks` declares, by name.
+
+    Raises:
+        UsageError: the folder is missing, or two rules have one name.
+    """
+    if settings.tasks is None:
+        return {}
+    if not Path(settings.tasks).is_dir():
+        raise UsageError(f"PERSONA_TASKS: {settings.tasks} is not a folder of task files")
+    return _own_rules(Path(settings.tasks))
+
+
+def _own_rules(folder: Path) -> dict[str, Rule]:
+    """The functions of a folder that are rules, by name."""
+    found: dict[str, Rule] = {}
+    for path in sorted(folder.glob("*.py")):
+        for one in _module(path, path.stat().st_mtime_ns):
+            if not isinstance(one, Rule):
+                continue
+            if one.name in found:
+                raise UsageError(f"{path}:{one.line}: the rule name {one.name} is taken by {found[one.name].file.name}")
+            found[one.name] = one
+    return found
+
+
 def _functions(path: Path) -> list[Derived]:
     """The functions that a Python file declares as assets."""
     found = [one for one in _module(path, path.stat().st_mtime_ns) if isinstance(one, Derived)]
@@ -232,7 +267,7 @@ def _functions(path: Path) -> list[Derived]:
 
 
 @cache
-def _module(path: Path, changed: int) -> list[Derived | OwnCheck]:
+def _module(path: Path, changed: int) -> list[Derived | OwnCheck | Rule]:
     """What the file declares as it was at its time of change. It is run: the folder is as trusted as this program."""
     spec = importlib.util.spec_from_file_location(f"persona_tasks_{digest(str(path).encode())[:12]}", path)
     assert spec
@@ -244,7 +279,7 @@ def _module(path: Path, changed: int) -> list[Derived | OwnCheck]:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = frames[-1].lineno if frames else getattr(error, "lineno", None) or 1
         raise UsageError(f"{path}:{line}: {type(error).__name__}: {error}") from error
-    return [one for one in vars(module).values() if isinstance(one, Derived | OwnCheck) and one.file == path]
+    return [one for one in vars(module).values() if isinstance(one, Derived | OwnCheck | Rule) and one.file == path]
 
 
 @cache

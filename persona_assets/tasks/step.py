@@ -33,6 +33,7 @@ from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
 from persona_assets.prompts import Template
 from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ROWS, ByColumn, Group, LookUp
+from persona_assets.rules.registry import Rule
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.answers import Answers
 from persona_assets.tasks.groups import groups, in_order
@@ -62,12 +63,14 @@ class TaskStep:
         tables: Mapping[str, Table] = ASSET_TABLES,
         file: Path | None = None,
         own_checks: Mapping[str, OwnCheck] | None = None,
+        rules: Mapping[str, Rule] | None = None,
     ) -> None:
         """`tables` holds what the task reads and what that came from; `file` is its task file.
 
-        `own_checks` are functions that it may name among its `set_checks`.
+        `own_checks` are functions that it may name among its `set_checks`, `rules` those of its `validity`.
         """
         self._template, self._tables, self.file, self._own_checks = template.whole, tables, file, own_checks
+        self._rules = rules
 
     @cached_property
     def table(self) -> Table:
@@ -103,7 +106,7 @@ class TaskStep:
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """The task's validity rules."""
-        return bind(self._template)
+        return bind(self._template, self._rules)
 
     @cached_property
     def reading(self) -> Reading:
@@ -351,7 +354,9 @@ class TaskStep:
         if not template.systems or template.system is not None:
             return [self]
         labels = template.over[template.systems].by_label
-        return [TaskStep(template.of_system(one), self._tables, self.file, self._own_checks) for one in labels]
+        return [
+            TaskStep(template.of_system(one), self._tables, self.file, self._own_checks, self._rules) for one in labels
+        ]
 
     def asks(self, lake: Lake, key: str) -> Iterator[Ask]:
         """The questions about a partition, in the order of its rows or groups, which are streamed.

@@ -1,81 +1,76 @@
-"""The validity rules that task files name: which samples are kept, and why the others are not.
-
-A rule looks at one sample and returns None, or a detail: what it saw. The rule's name is the reject's reason.
-"""
+"""The validity rules that task files name, with their arguments: which samples are kept, and why the others are not."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from persona_assets.errors import WrongKey, did_you_mean
 from persona_assets.prompts import Template
-from persona_assets.tasks import rules_content, rules_text
-from persona_assets.tasks.sample import Sample
+from persona_assets.rules.registry import Rule, rules
+from persona_assets.rules.sample import Sample
 from persona_assets.tasks.table import row_schema
 
-Rule = Callable[..., str | None]
-Bound = Callable[[Sample], str | None]
-
-RULES: Mapping[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        rules_text.min_words,
-        rules_text.max_words,
-        rules_text.no_meta_talk,
-        rules_text.no_ai_self_reference,
-        rules_text.no_placeholder,
-        rules_text.no_persona_echo,
-        rules_text.language_matches,
-        rules_content.is_question_or_task,
-        rules_content.has_number,
-        rules_content.no_solution,
-        rules_content.valid_tool,
-    )
-}
-
-# Rules that judge otherwise than when they were written, and in which version; a test holds their source to it.
-_LATER_VERSIONS: Mapping[str, int] = {}
-
-
-def rule_version(name: str) -> int:
-    """The version of a rule: raised when it judges a sample otherwise, from 1."""
-    return _LATER_VERSIONS.get(name, 1)
+_FIELDS = ("field", "answer_field")  # arguments that name a property of a row; the first may be a list of them
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """A rule with its arguments."""
 
-    name: str
-    apply: Bound
+    rule: Rule
+    apply: Callable[[Sample], str | None]
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        return self.rule.name
 
 
-def bind(template: Template) -> tuple[Check, ...]:
-    """The checks of a task, in the order of its file.
+def bind(template: Template, known: Mapping[str, Rule] | None = None) -> tuple[Check, ...]:
+    """The checks of a task, in the order of its file; `known` are the rules by name, without which those installed.
 
     Raises:
-        UsageError: a rule or an argument is unknown, an argument is missing, or a field is not a response property.
+        WrongKey: a rule or an argument is unknown, an argument is missing, or a field is not a response property.
     """
-    return tuple(_bind(template, number, entry.rule, entry.args) for number, entry in enumerate(template.validity))
+    known = rules("sample") if known is None else known
+    return tuple(_bind(template, known, number, one.rule, one.args) for number, one in enumerate(template.validity))
 
 
-def _bind(template: Template, number: int, name: str, args: dict[str, object]) -> Check:
+def _bind(template: Template, known: Mapping[str, Rule], number: int, name: str, args: dict[str, Any]) -> Check:
     of, place = f"task {template.name}", ("validity", number)
-    rule = RULES.get(name)
+    rule = known.get(name)
     if rule is None:
-        raise WrongKey(of, (*place, "rule"), f"unknown validity rule {name}; {did_you_mean(name, RULES)}")
-    signature = inspect.signature(rule)
+        raise WrongKey(of, (*place, "rule"), f"unknown validity rule {name}; {did_you_mean(name, known)}")
+    signature = inspect.signature(rule.see)
     try:
         signature.bind(None, **args)
     except TypeError as error:
         raise WrongKey(of, place, f"validity rule {name}: {error}; its form is {name}{signature}") from error
-    properties = row_schema(template)["properties"]
-    for key in ("field", "answer_field"):
-        if key in args and args[key] not in properties:
-            said = f"{args[key]!r} is no property of a row; {did_you_mean(str(args[key]), properties)}"
+    for key, hint in get_type_hints(rule.see).items():
+        if get_origin(hint) is Literal and key in args and args[key] not in get_args(hint):
+            said = f"{args[key]!r} is none of its values; {did_you_mean(str(args[key]), get_args(hint))}"
             raise WrongKey(of, (*place, "args", key), said)
-    return Check(name, partial(rule, **args))
+    properties = row_schema(template)["properties"]
+    for key in _FIELDS:
+        for one in _listed(args.get(key, ())):
+            if one not in properties:
+                said = f"{one!r} is no property of a row; {did_you_mean(str(one), properties)}"
+                raise WrongKey(of, (*place, "args", key), said)
+    if isinstance(args.get("field"), list):
+        each = [partial(rule.see, **(args | {"field": one})) for one in args["field"]]
+        return Check(rule, partial(_first, each), args)
+    return Check(rule, partial(rule.see, **args), args)
+
+
+def _listed(value: Any) -> Sequence[Any]:  # noqa: ANN401 - any value of a task file
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _first(each: Sequence[Callable[[Sample], str | None]], sample: Sample) -> str | None:
+    return next((said for apply in each if (said := apply(sample)) is not None), None)
 
 
 def verdict(checks: tuple[Check, ...], sample: Sample) -> tuple[str, str] | None:

@@ -83,3 +83,25 @@ def _sample(text: str) -> str:
         text = f"{text[:third]} {text[middle : middle + third]} {text[-third:]}"
     # Lone surrogates, which the C++ side refuses, are left out.
     return " ".join(text.split()).encode("utf-8", "ignore").decode("utf-8")
+
+
+_HAN, _KANA = re.compile(r"[\u3400-\u9fff]"), re.compile(r"[\u3040-\u30ff]")
+_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
+_SURE = 0.6  # confidence below which a short text in Latin letters is taken for English
+
+
+def told_language(texts: Sequence[str]) -> list[str]:
+    """The language of each text, short ones too: by script where one is its own, else identified; `en` where unsure.
+
+    Identification alone calls a dozen Chinese characters Japanese, and a short English sentence anything.
+    """
+    found = []
+    for text, (code, confidence) in zip(texts, identify(texts), strict=True):
+        letters = max(len(_LETTER.findall(text)), 1)
+        if 3 * len(_HAN.findall(text)) >= letters and not _KANA.search(text):
+            found.append("zh")
+        elif 2 * len(_CYRILLIC.findall(text)) >= letters:
+            found.append(code if code in ("uk", "be", "bg", "sr", "mk", "kk") and confidence >= _SURE else "ru")
+        else:
+            found.append(code if confidence >= _SURE and code != UNDETERMINED else "en")
+    return found

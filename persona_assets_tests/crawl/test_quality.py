@@ -2,6 +2,7 @@ import pytest
 
 from persona_assets.crawl import quality
 from persona_assets.crawl.normalise import normalise
+from persona_assets.rules.registry import Rule, rules
 from persona_assets.settings import Settings
 from persona_assets_tests.crawl.conftest import EN, RU, ZH
 
@@ -9,8 +10,8 @@ SETTINGS = Settings()
 
 
 @pytest.mark.parametrize("text", [EN, RU, ZH], ids=["en", "ru", "zh"])
-@pytest.mark.parametrize("rule", quality.RULES, ids=lambda rule: rule.__name__)
-def test_plain_prose_passes_every_rule(rule: quality.Rule, text: str) -> None:
+@pytest.mark.parametrize("rule", rules("document").values(), ids=lambda rule: rule.name)
+def test_plain_prose_passes_every_rule(rule: Rule, text: str) -> None:
     assert rule(text, SETTINGS) is None
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.personas.identifiers import checked_number
 from persona_assets.personas.rules import RULES, reject_reason
+from persona_assets.rules.identifiers import checked_number
 
 HUB = Path(__file__).parents[2].parent / "shared" / "data" / "persona_hub" / "data" / "tool.jsonl"
 

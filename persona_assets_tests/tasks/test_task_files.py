@@ -3,7 +3,7 @@ import re
 import pytest
 
 from persona_assets.engines.offline.phrasing import phrasing_of
-from persona_assets.tasks.sample import Sample
+from persona_assets.rules.sample import Sample
 from persona_assets.tasks.step import TaskStep
 from persona_assets_tests.tasks.people import LANGUAGES, TASKS, ask, samples
 

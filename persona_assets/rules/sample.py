@@ -1,12 +1,9 @@
 """What a validity rule looks at."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from persona_assets.ids import Json
-
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +30,3 @@ class Sample:
                 pending.extend(value.values())
             elif isinstance(value, list):
                 pending.extend(value)
-
-
-def words(text: str) -> list[str]:
-    """Words in lower case; Chinese and Japanese by character."""
-    return _WORD.findall(text.lower())

@@ -1,0 +1,149 @@
+"""`persona-assets rules`: the rules on anybody's file, or the list of them."""
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from persona_assets.cli.run import err, out, printable, row_progress
+from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.judging import DocumentJudge, Judge, Judged, PersonaJudge, Report, SampleJudge, judge_rows
+from persona_assets.rules.registry import Kind, with_own
+from persona_assets.settings import Settings
+from persona_assets.tasks.load import datasets, own_rules
+from persona_assets.tasks.step import TaskStep
+
+ADDED = ("language", "keep", "reason", "detail")  # columns that written rows gain; their own `language` is kept
+_BAR = 24
+
+
+def run_rules(path: Path, judge: Judge, language: str | None, written: Path | None) -> Report:
+    """Judge a file, and write its rows with their verdicts where asked for.
+
+    Raises:
+        UsageError: the file cannot be judged, or not be written to that place.
+        PersonaAssetsError: the file is damaged.
+    """
+    report = Report(str(path))
+    with row_progress() as progress, _writer(path, written) as write:
+        for batch in judge_rows(path, judge, language):
+            report.add(batch)
+            for one in batch:
+                write(one)
+            progress("judging", report.rows, None)
+    return report
+
+
+class _Writer:
+    """Writes rows as JSON lines or CSV."""
+
+    def __init__(self, file: IO[str], kind: str) -> None:
+        self._file, self._kind = file, kind
+        self._csv: Any = None
+        self._names: list[str] = []
+
+    def __call__(self, one: Judged) -> None:
+        values = dict(one.row.values) if one.row.values is not None else {"raw": one.row.problem}
+        taken = [name for name in ADDED[1:] if name in values]
+        if taken:
+            raise UsageError(
+                f"row {one.row.number} has a column {taken[0]!r} already, which the written rows gain: rename it"
+            )
+        values = {"language": one.language} | values | {"keep": one.keep, "reason": one.reason, "detail": one.detail}
+        if self._kind == ".jsonl":
+            self._file.write(orjson.dumps(values, default=str).decode() + "\n")
+            return
+        if self._csv is None:
+            self._names = list(values)
+            self._csv = csv.writer(self._file)
+            self._csv.writerow(self._names)
+        self._csv.writerow([_cell(values.get(name)) for name in self._names])
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any value of a file
+    if value is None or isinstance(value, str):
+        return value or ""
+    return orjson.dumps(value, default=str).decode()
+
+
+@contextmanager
+def _writer(path: Path, written: Path | None) -> Iterator[Any]:
+    """Gives what takes each row; the file is there once all are."""
+    if written is None:
+        yield lambda one: None
+        return
+    if written.suffix not in (".jsonl", ".csv"):
+        raise UsageError(f"--out {written}: rows are written as .jsonl or .csv")
+    if written.exists() and written.samefile(path):
+        raise UsageError(f"--out {written} is the file that is judged; choose another name")
+    aside = written.with_name(f".{written.name}.{os.getpid()}")
+    try:
+        with aside.open("w", encoding="utf-8", newline="") as file:
+            yield _Writer(file, written.suffix)
+        aside.replace(written)
+    except OSError as error:
+        raise UsageError(f"--out {written}: {error.strerror or error}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def judge_of(settings: Settings, kind: Kind, task: str | None, column: str | None) -> Judge:
+    """The judge of a kind of rows; of samples, by the rules of a task.
+
+    Raises:
+        UsageError: there is no such task.
+    """
+    if kind == "document":
+        return DocumentJudge(settings, column)
+    if kind == "persona":
+        return PersonaJudge(column)
+    steps = {name: step for name, step in datasets(settings).items() if isinstance(step, TaskStep)}
+    if task not in steps:
+        raise UsageError(f"--task {task}: there is no such task; {did_you_mean(str(task), steps)}")
+    return SampleJudge(steps[task].template, steps[task].checks, column)
+
+
+def show_report(report: Report) -> None:
+    """What is refused and why, with examples. Text of the file is shown as text, never as markup or control."""
+    table = RichTable(title=None)
+    for name, justify in (("reason", "left"), ("rows", "right"), ("share", "right"), ("", "left"), ("seen", "left")):
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    rows = [("kept", report.kept), *report.rejected.most_common()]
+    for reason, count in rows:
+        share = count / report.rows if report.rows else 0.0
+        examples = report.examples.get(reason, [])
+        bar = "█" * round(_BAR * share)
+        seen = Text(
+            "\n".join(f"{printable(one.detail)} — row {one.row.number}: {printable(one.text)}" for one in examples)
+        )
+        table.add_row(Text(printable(reason)), f"{count:,}", f"{share:.2%}", bar, seen)
+    languages = ", ".join(f"{code or 'none'} {count:,}" for code, count in report.languages.most_common(6))
+    out.print(Text(printable(f"{report.file}: {report.rows:,} rows ({languages})")))
+    out.print(table)
+
+
+def show_rules(settings: Settings, as_json: bool) -> None:
+    """All rules, by what they judge."""
+    own = own_rules(settings)
+    found: list[Mapping[str, Any]] = [
+        {"rule": one.name, "of": one.of, "says": one.description, "version": one.version, "repairs": one.repairs}
+        for of in _KINDS
+        for one in with_own(of, own).values()
+    ]
+    if as_json:
+        out.file.write(orjson.dumps(found).decode() + "\n")
+        return
+    table = RichTable("of", "rule", "what it says")
+    for one in found:
+        table.add_row(one["of"], one["rule"], Text(one["says"]))
+    out.print(table)
+    err.print("A file is judged by: persona-assets rules FILE --task NAME, --persona or --document")
+
+
+_KINDS: tuple[Kind, ...] = ("document", "persona", "sample")

@@ -1,0 +1,40 @@
+"""Contact data in a sample: what leads to somebody, other than what leads to nobody or is what the sample is about."""
+
+from functools import cache
+
+import regex  # the patterns use classes of letters that the standard library lacks
+
+from persona_assets.rules.identifiers import CHECKED_LIKE, CONTACT_PATTERNS, checked_number
+from persona_assets.rules.patterns import pattern
+
+# RFC 2606 and 6761; 555-01xx is kept free for fiction, as are +7 495 000... and 400 numbers of the demo kind.
+_RESERVED = regex.compile(
+    r"@?(?:[\w-]+\.)*(?:example(?:\.(?:com|org|net|edu))?|test|invalid|localhost|local)(?![\w-]|\.\w)"
+    r"|555[\s.-]?01\d\d|(\d)\1{6,}|12345\d*",
+    regex.IGNORECASE,
+)
+_SUBJECT_REACH = 160  # characters before a link within which a text says what it is about
+
+
+@cache
+def _kinds() -> tuple[tuple[str, regex.Pattern[str]], ...]:
+    return tuple((kind, regex.compile(expression)) for kind, expression in CONTACT_PATTERNS)
+
+
+@cache
+def _checked() -> regex.Pattern[str]:
+    return regex.compile(CHECKED_LIKE)
+
+
+def contact_in(text: str) -> str | None:
+    """The kind of the first piece of contact data in a text, or None: email, url, phone, handle, address, ..."""
+    for kind, expression in _kinds():
+        for found in expression.finditer(text):
+            if _RESERVED.search(found.group(0)):
+                continue
+            if kind == "url" and pattern("subject").search(
+                text[max(0, found.start() - _SUBJECT_REACH) : found.start()]
+            ):
+                continue
+            return kind
+    return checked_number(text) if _checked().search(text) else None

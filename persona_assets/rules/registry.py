@@ -1,0 +1,120 @@
+"""Rules by name: those of the package, of other packages, and of a user's folder.
+
+A rule is a function declared by `@rule`. What it looks at depends on what it is a rule of:
+
+| of | it sees | and gives |
+| --- | --- | --- |
+| `sample` | a `Sample`, and the arguments that a task file gives | what it saw, or None where the sample may stay |
+| `persona` | a frame with `text` and `language` | a series of what it saw, null where a persona may stay |
+| `document` | the text of a document, and the settings | what it saw, or None where the document may stay |
+
+Its name is the reason of the rejects. Another package adds rules by an entry point of the group `persona_assets.rules`
+that names a module; a user by a Python file in the folder `PERSONA_TASKS`.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from persona_assets.errors import UsageError
+from persona_assets.ids import digest
+
+Kind = Literal["sample", "persona", "document"]
+GROUP = "persona_assets.rules"  # of entry points
+_MODULES: Mapping[Kind, tuple[str, ...]] = {
+    "sample": tuple(f"persona_assets.rules.{name}" for name in ("sample_texts", "requests", "tools")),
+    "persona": (),
+    "document": ("persona_assets.crawl.quality",),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A rule. `version` is raised when it judges otherwise; `repairs`: whether a model is asked once more."""
+
+    name: str
+    of: Kind
+    see: Callable[..., Any]
+    version: int = 1
+    repairs: bool = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - by what it is a rule of
+        """What the rule sees."""
+        return self.see(*args, **kwargs)
+
+    @property
+    def description(self) -> str:
+        """The first line of its docstring."""
+        return (inspect.getdoc(self.see) or "").partition("\n")[0]
+
+    @property
+    def file(self) -> Path:
+        """The file that holds the function."""
+        return Path(inspect.getsourcefile(self.see) or "")
+
+    @property
+    def line(self) -> int:
+        """The line on which it begins."""
+        return self.see.__code__.co_firstlineno
+
+    @property
+    def recipe(self) -> int | str:
+        """What stands for it in the recipe of rows: its version, or the digest of its file where it is not ours."""
+        return self.version if self.see.__module__.startswith("persona_assets.") else digest(self.file.read_bytes())
+
+
+def rule(of: Kind = "sample", *, version: int = 1, repairs: bool = False) -> Callable[[Callable[..., Any]], Rule]:
+    """Declare a function as a rule of its name."""
+    return lambda see: Rule(see.__name__, of, see, version, repairs)
+
+
+@cache
+def rules(of: Kind) -> Mapping[str, Rule]:
+    """The rules of the package and of installed ones, by name, in the order in which they are declared.
+
+    Raises:
+        UsageError: an entry point cannot be loaded, or takes the name of another rule.
+    """
+    found: dict[str, Rule] = {}
+    for name in _MODULES[of]:
+        found |= {one.name: one for one in declared(import_module(name)) if one.of == of}
+    for point in entry_points(group=GROUP):
+        try:
+            module = point.load()
+        except Exception as error:  # another package's code: whatever it raises, its name belongs into the message
+            raise UsageError(f"entry point {point.name} of {GROUP}: {type(error).__name__}: {error}") from error
+        for one in declared(module):
+            if one.of == of:
+                _add(found, one, f"entry point {point.name} of {GROUP}")
+    return found
+
+
+def with_own(of: Kind, own: Mapping[str, Rule]) -> dict[str, Rule]:
+    """All rules by name, with a user's own.
+
+    Raises:
+        UsageError: a rule takes the name of another.
+    """
+    found = dict(rules(of))
+    for one in own.values():
+        if one.of == of:
+            _add(found, one, f"{one.file}:{one.line}")
+    return found
+
+
+def declared(module: ModuleType) -> list[Rule]:
+    """The rules that a module declares, in the order of its lines."""
+    own = [one for one in vars(module).values() if isinstance(one, Rule) and one.see.__module__ == module.__name__]
+    return sorted(own, key=lambda one: one.line)
+
+
+def _add(found: dict[str, Rule], one: Rule, where: str) -> None:
+    if one.name in found:
+        raise UsageError(f"{where}: the rule name {one.name} is taken by {found[one.name].file.name}; choose another")
+    found[one.name] = one

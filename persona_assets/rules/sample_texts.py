@@ -1,0 +1,192 @@
+"""Rules about any text of a sample: length, language, contact data, and what models say instead of doing their task."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Literal
+
+from persona_assets.rules.contact import contact_in
+from persona_assets.rules.patterns import pattern
+from persona_assets.rules.registry import rule
+from persona_assets.rules.sample import Sample
+from persona_assets.rules.texts import prose, sentences, size, unquoted, words
+from persona_assets.text.language import identify
+
+Names = Literal["instruction", "problem", "text"]
+
+_ECHO_GRAM = 4  # words in a row that two texts seldom share by chance
+_ECHO_SHARE = 0.6
+_MIN_CONFIDENCE = 0.8  # below it the identification of a few sentences is a guess
+_MIN_IDENTIFIED = 5  # words; fewer are too few to identify a language by
+_MIN_OWN_SCRIPT = 0.3  # share of words in the language's script; names, formulas and code are in another
+_MAX_RUN = 3  # times the same word may follow itself
+_MAX_RUN_OF_LETTERS = 6  # and the same letter or Chinese character
+_MAX_SAME = 2  # times a sentence of some length may stand in a text
+_SAME_WORDS = 3  # words from which a sentence is of some length
+_LOOP_WORDS = 24  # shorter texts repeat words by chance
+_MIN_DISTINCT_PAIRS = 0.4  # of neighbouring words; lists and refrains have 0.5 and more
+_SHOWN = 80
+_LETTER = re.compile(r"[^\W\d_]")
+_SCRIPTS = {
+    "zh": re.compile(r"[\u3400-\u9fff]"),
+    "ru": re.compile(r"[\u0400-\u04ff]"),
+    "en": re.compile(r"[A-Za-z]"),
+}
+
+
+def _texts(sample: Sample, field: str) -> Iterator[str]:
+    """The text of a field, or where none is named every text."""
+    return iter([sample.text(field)]) if field else sample.texts()
+
+
+@rule(version=2)
+def min_words(sample: Sample, field: str, words: int) -> str | None:
+    """At least so many words (Chinese and Japanese: characters); commands and operators of formulas count."""
+    found = size(sample.text(field))
+    return f"{field} has {found} words, fewer than {words}" if found < words else None
+
+
+@rule(version=2)
+def max_words(sample: Sample, field: str, words: int) -> str | None:
+    """At most so many words (Chinese and Japanese: characters)."""
+    found = _count(sample.text(field))
+    return f"{field} has {found} words, more than {words}" if found > words else None
+
+
+def _count(text: str) -> int:
+    return len(words(text))
+
+
+@rule(version=2)
+def no_meta_talk(sample: Sample, field: str = "", names: Names = "text") -> str | None:
+    """No text announces or names itself, or speaks of the persona behind it.
+
+    `names` says what the text is: `instruction`, `problem` or `text`. "Here is the problem:" announces a problem; in an
+    instruction "Here is my problem" is ordinary speech.
+    """
+    return next((said for text in _texts(sample, field) if (said := _meta(text, names))), None)
+
+
+def _meta(text: str, names: Names) -> str | None:
+    opening = text[:400]
+    if found := pattern("announces", names, start=True).match(opening):
+        return _seen(found)
+    if agreed := pattern("consent").match(opening):
+        rest = opening[agreed.end() :]
+        if re.match(r"\s*[!！]", rest) or pattern("announces", names, start=True).match(rest):
+            return _seen(agreed)
+    found = pattern("label").match(opening) or pattern("persona").search(text)
+    if not found and names == "problem":
+        found = pattern("about_itself").match(opening)
+    return _seen(found) if found else None
+
+
+@rule()
+def no_refusal(sample: Sample, field: str = "") -> str | None:
+    """No text declines where nothing else is said: "I can't help but ask: why ...?" asks all the same."""
+    for text in _texts(sample, field):
+        found = pattern("refuses").match(text)
+        if found and not pattern("request").search(text[found.end() :]):
+            return _seen(found)
+    return None
+
+
+@rule(version=2)
+def no_ai_self_reference(sample: Sample, field: str = "") -> str | None:
+    """Nobody calls themselves a language model."""
+    found = (match for text in _texts(sample, field) if (match := pattern("ai").search(text)))
+    return next(map(_seen, found), None)
+
+
+@rule(version=2)
+def no_placeholder(sample: Sample, field: str = "") -> str | None:
+    """No blank is left to be filled in, but where the text speaks of blanks."""
+    for text in _texts(sample, field):
+        found = pattern("placeholder").search(text)
+        if found and not pattern("template").search(text[: found.start()] + text[found.end() :]):
+            return _seen(found)
+    return None
+
+
+@rule()
+def no_missing_file(sample: Sample, field: str = "") -> str | None:
+    """No text points at a picture or file that nobody has; what is quoted may."""
+    found = (match for text in _texts(sample, field) if (match := pattern("missing").search(unquoted(text))))
+    return next(map(_seen, found), None)
+
+
+@rule()
+def no_contact_data(sample: Sample, field: str = "") -> str | None:
+    """No number, address or account leads to somebody; the detail names the kind and repeats nothing.
+
+    Reserved domains and numbers lead to nobody; a link that a text is about is part of the task.
+    """
+    return next((kind for text in _texts(sample, field) if (kind := contact_in(text))), None)
+
+
+@rule()
+def no_repetition(sample: Sample, field: str = "") -> str | None:
+    """No word, sentence or phrase stands there over and over."""
+    return next((said for text in _texts(sample, field) if (said := _loop(text))), None)
+
+
+def _loop(text: str) -> str | None:
+    tokens = words(prose(text))
+    run = 1
+    for before, token in pairwise(tokens):
+        run = run + 1 if token == before and token[0].isalpha() else 1
+        most = _MAX_RUN if len(token) > 1 else _MAX_RUN_OF_LETTERS
+        if run > most:
+            return f"one word over {most} times in a row: {token[:_SHOWN]}"
+    long = [one.lower() for one in sentences(text) if _count(one) >= _SAME_WORDS]
+    if long and (same := Counter(long).most_common(1)[0])[1] > _MAX_SAME and 2 * same[1] > len(long):
+        return f"one sentence {same[1]} times: {same[0][:_SHOWN]}"
+    tokens = [token for token in tokens if token[0].isalpha()]
+    share = len(set(pairwise(tokens))) / max(len(tokens) - 1, 1)
+    if len(tokens) >= _LOOP_WORDS and share < _MIN_DISTINCT_PAIRS:
+        return f"{share:.2f} of neighbouring pairs differ"
+    return None
+
+
+@rule()
+def no_persona_echo(sample: Sample, field: str) -> str | None:
+    """The text does not merely repeat the persona."""
+    persona, text = _grams(sample.persona), _grams(sample.text(field))
+    share = len(persona & text) / len(persona) if persona else 0.0
+    return f"{field} repeats {share:.0%} of the persona" if share > _ECHO_SHARE else None
+
+
+def _grams(text: str) -> set[tuple[str, ...]]:
+    tokens = words(text)
+    return {tuple(tokens[start : start + _ECHO_GRAM]) for start in range(len(tokens) - _ECHO_GRAM + 1)}
+
+
+@rule(version=2)
+def language_matches(sample: Sample, field: str) -> str | None:
+    """The text is in the language that was asked for, by script and, beside Chinese, by identification.
+
+    Formulas, code, addresses and quotations don't count, nor what follows a first sentence in the language.
+    """
+    text = prose(sample.text(field))
+    script = _SCRIPTS.get(sample.language)
+    if script:
+        own = max((_share(script, part) for part in [text, *sentences(text)[:1]]), default=0.0)
+        if own < _MIN_OWN_SCRIPT and _LETTER.search(text):
+            return f"{field} has {own:.0%} words in the script of {sample.language}"
+    if sample.language == "zh" or _count(text) < _MIN_IDENTIFIED:  # identification adds only mistakes there
+        return None
+    (found, confidence), *_ = identify([text])
+    if found != sample.language and confidence >= _MIN_CONFIDENCE:
+        return f"{field} is in {found} ({confidence:.2f}), asked for {sample.language}"
+    return None
+
+
+def _share(script: re.Pattern[str], text: str) -> float:
+    """The share of a text's words that are in a script; of Chinese, each character is one."""
+    found = [word for word in words(text) if _LETTER.search(word)]
+    return sum(script.search(word) is not None for word in found) / max(len(found), 1)
+
+
+def _seen(found: re.Match[str]) -> str:
+    return f"found: {found.group(0).strip()[:_SHOWN]}"

@@ -1,0 +1,52 @@
+"""The rule of tool definitions: a usable one."""
+
+import keyword
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+
+from persona_assets.rules.registry import rule
+from persona_assets.rules.sample import Sample
+
+_SHOWN = 80
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+@rule(version=2)
+def valid_tool(sample: Sample) -> str | None:
+    """`function_name` is an identifier, `parameters` a JSON Schema of an object with properties, `returns` a schema."""
+    name, parameters, returns = (sample.content.get(key) for key in ("function_name", "parameters", "returns"))
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or keyword.iskeyword(name):
+        return f"function_name {str(name)[:_SHOWN]!r} is not an identifier"
+    return _bad_parameters(parameters) or _bad_returns(returns)
+
+
+def _bad_parameters(parameters: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    if problem := _bad_schema("parameters", parameters):
+        return problem
+    properties = parameters.get("properties")
+    if parameters.get("type") != "object" or not isinstance(properties, Mapping):
+        return "parameters is no JSON Schema of type object with properties"
+    bad = [name for name in properties if not _IDENTIFIER.fullmatch(name)]
+    if bad:
+        return f"parameters: {bad[0][:_SHOWN]!r} is not an identifier"
+    missing = [name for name in parameters.get("required", []) if name not in properties]
+    return f"parameters: required names {missing[0][:_SHOWN]!r}, which is not a property" if missing else None
+
+
+def _bad_returns(returns: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    return "returns says nothing" if not returns else _bad_schema("returns", returns)
+
+
+def _bad_schema(name: str, schema: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    if not isinstance(schema, Mapping):
+        return f"{name} is not an object"
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        return f"{name} is no JSON Schema: {error.json_path}: {error.message[:_SHOWN]}"
+    except RecursionError:
+        return f"{name} is nested too deeply"
+    return None
