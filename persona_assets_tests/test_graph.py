@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from persona_assets.engines.select import make_engine
 from persona_assets.graph import Recipe, assets, changes, identity_of, recipe_digest
 from persona_assets.personas import taxonomy
+from persona_assets.rules.registry import rules
 from persona_assets.settings import Settings, shapes_of
-from persona_assets.tasks import validity
+from persona_assets.tasks import load, validity
 from persona_assets.tasks.load import FILES
 from persona_assets_tests.shaping import (
     ASKING,
@@ -130,8 +132,8 @@ def own(folder: Path, old: str = "", new: str = "") -> dict[str, Recipe]:
             "validity:\n  - {rule: max_words, args: {field: problem, words: 9}}\n",
             ["rule max_words: new"],
         ),
-        ("words: 12}", "words: 45}", ["rule min_words: field problem words 12, now field problem words 45"]),
-        ("  - {rule: no_meta_talk}\n", "", ["rule no_meta_talk: removed"]),
+        ("words: 4}", "words: 45}", ["rule min_words: field problem words 4, now field problem words 45"]),
+        ("  - {rule: no_refusal, args: {field: problem}}\n", "", ["rule no_refusal: removed"]),
         ("reads: persona", "reads: language", ["model revision"]),
         ("kind: task", "kind: task\ntarget: 5", ["target: none, now 5"]),
         ("kind: task", "kind: task\nsampling: {temperature: 0.1}", ["temperature: 0.7, now 0.1"]),
@@ -145,11 +147,17 @@ def test_a_task_file_shapes_its_own_rows_alone(old: str, new: str, said: list[st
 
 
 def test_the_version_of_a_rule_is_in_the_recipes_of_the_tasks_that_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = recipes()
-    monkeypatch.setattr(validity, "_LATER_VERSIONS", {"has_number": 2})
-    after = recipes()
+    before, rule = recipes(), rules("sample")["has_number"]
+    known = {**rules("sample"), "has_number": replace(rule, version=rule.version + 1)}
+    monkeypatch.setattr(validity, "rules", lambda of: known)
+    load._bundled.cache_clear()
+    try:
+        after = recipes()
+    finally:
+        load._bundled.cache_clear()
     assert differing(before, after) == {"math_problems"}
-    assert changes(before["math_problems"], after["math_problems"]) == ["rule has_number: version 1, now 2"]
+    said = f"rule has_number: version {rule.version}, now {rule.version + 1}"
+    assert changes(before["math_problems"], after["math_problems"]) == [said]
 
 
 def test_the_taxonomy_is_in_the_recipe_of_what_draws_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +216,7 @@ def test_recipes_need_no_heavy_library() -> None:
     heavy = "torch transformers openvino sentence_transformers vllm pyreqwest dagster".split()  # noqa: SIM905
     program = f"""
 import sys
+from dataclasses import replace
 from persona_assets.graph import assets
 from persona_assets.settings import Settings
 for settings in [Settings(), *(Settings(engine=engine, model="m") for engine in ("openai", "vllm", "transformers"))]:

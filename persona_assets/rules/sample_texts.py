@@ -27,6 +27,12 @@ _SAME_WORDS = 3  # words from which a sentence is of some length
 _LOOP_WORDS = 24  # shorter texts repeat words by chance
 _MIN_DISTINCT_PAIRS = 0.4  # of neighbouring words; lists and refrains have 0.5 and more
 _SHOWN = 80
+_ENGLISH = frozenset(
+    ("the", "of", "and", "to", "is", "that", "it", "for", "was", "with", "are", "this", "have", "from", "they")
+    + ("which", "what", "how", "many", "at", "by", "be", "if", "he", "she", "you")
+)
+_ENGLISH_SHARE = 0.15
+_ONLY_RUSSIAN, _NOT_RUSSIAN = re.compile("[ыэъ]", re.I), re.compile("[іїєўґ]", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
 _SCRIPTS = {
     "zh": re.compile(r"[\u3400-\u9fff]"),
@@ -111,8 +117,9 @@ def no_placeholder(sample: Sample, field: str = "") -> str | None:
 
 @rule()
 def no_missing_file(sample: Sample, field: str = "") -> str | None:
-    """No text points at a picture or file that nobody has; what is quoted may."""
-    found = (match for text in _texts(sample, field) if (match := pattern("missing").search(unquoted(text))))
+    """No text points at a picture or file that nobody has; what is quoted or drawn may."""
+    texts = (unquoted(text) for text in _texts(sample, field) if pattern("file").search(text) and "[asy]" not in text)
+    found = (match for text in texts if (match := pattern("missing").search(text)))
     return next(map(_seen, found), None)
 
 
@@ -174,12 +181,22 @@ def language_matches(sample: Sample, field: str) -> str | None:
         own = max((_share(script, part) for part in [text, *sentences(text)[:1]]), default=0.0)
         if own < _MIN_OWN_SCRIPT and _LETTER.search(text):
             return f"{field} has {own:.0%} words in the script of {sample.language}"
-    if sample.language == "zh" or _count(text) < _MIN_IDENTIFIED:  # identification adds only mistakes there
+    if (
+        sample.language == "zh" or _count(text) < _MIN_IDENTIFIED or _is_plainly(sample.language, text)
+    ):  # identification adds only mistakes there
         return None
     (found, confidence), *_ = identify([text])
     if found != sample.language and confidence >= _MIN_CONFIDENCE:
         return f"{field} is in {found} ({confidence:.2f}), asked for {sample.language}"
     return None
+
+
+def _is_plainly(language: str, text: str) -> bool:
+    """Whether words or letters that other languages lack tell it, at a hundredth of the time of identification."""
+    if language == "ru":
+        return _ONLY_RUSSIAN.search(text) is not None and _NOT_RUSSIAN.search(text) is None
+    found = words(text)
+    return language == "en" and sum(word in _ENGLISH for word in found) > _ENGLISH_SHARE * len(found)
 
 
 def _share(script: re.Pattern[str], text: str) -> float:

@@ -1,6 +1,7 @@
 """What rules of samples have in common: the words of a text, its sentences, and what it asks for."""
 
 import re
+from functools import lru_cache
 
 # Formulas, code and addresses are in no language; what is quoted may be in another.
 _FOREIGN = re.compile(
@@ -15,16 +16,18 @@ _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 _TEX = re.compile(r"\\[A-Za-z]+|[-+*/=^<>|]|\\.")
 
 
-def words(text: str) -> list[str]:
+@lru_cache(maxsize=64)  # the rules of a sample look at the same few texts in turn
+def words(text: str) -> tuple[str, ...]:
     """Words in lower case; Chinese and Japanese by character."""
-    return _WORD.findall(text.lower())
+    return tuple(_WORD.findall(text.lower()))
 
 
 def size(text: str) -> int:
     """How much a text says: its words, and the commands and operators of its formulas."""
-    return len(_WORD.findall(text)) + len(_TEX.findall(text))
+    return len(words(text)) + len(_TEX.findall(text))
 
 
+@lru_cache(maxsize=64)
 def prose(text: str) -> str:
     """A text without formulas, code and addresses, and without quotations where enough is left."""
     plain = _FOREIGN.sub(" ", text)

@@ -18,7 +18,7 @@ def sample(text: str = "", language: str = "en", **content: Any) -> Sample:
 
 
 def test_words_are_counted_by_character_in_chinese() -> None:
-    assert words("Two words, 三个字 и слово") == ["two", "words", "三", "个", "字", "и", "слово"]
+    assert words("Two words, 三个字 и слово") == ("two", "words", "三", "个", "字", "и", "слово")
 
 
 def test_min_and_max_words() -> None:
