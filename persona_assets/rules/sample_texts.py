@@ -28,8 +28,10 @@ _LOOP_WORDS = 24  # shorter texts repeat words by chance
 _MIN_DISTINCT_PAIRS = 0.4  # of neighbouring words; lists and refrains have 0.5 and more
 _SHOWN = 80
 _ENGLISH = frozenset(
-    ("the", "of", "and", "to", "is", "that", "it", "for", "was", "with", "are", "this", "have", "from", "they")
-    + ("which", "what", "how", "many", "at", "by", "be", "if", "he", "she", "you")
+    {
+        *("the", "of", "and", "to", "is", "that", "it", "for", "was", "with", "are", "this", "have", "from", "they"),
+        *("which", "what", "how", "many", "at", "by", "be", "if", "he", "she", "you"),
+    }
 )
 _ENGLISH_SHARE = 0.15
 _ONLY_RUSSIAN, _NOT_RUSSIAN = re.compile("[ыэъ]", re.I), re.compile("[іїєўґ]", re.I)
