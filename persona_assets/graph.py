@@ -44,7 +44,7 @@ from persona_assets.tasks.load import Dataset, datasets
 from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.table import row_schema
-from persona_assets.tasks.target import target_of
+from persona_assets.tasks.target import ORDER, target_of
 
 __all__ = ["Asset", "Recipe", "Run", "assets", "changes", "identity_of", "recipe_digest"]
 
@@ -184,6 +184,8 @@ class Asset:
                 for entry, check in zip(template.validity, step.checks, strict=True)
             ]
             asking["target"] = target_of(settings, template)
+            if asking["target"] is not None:
+                asking["order"] = ORDER
         return asking
 
     def _turn(self, turn: Template, settings: Settings) -> Json:

@@ -11,7 +11,7 @@ A part is there where it shapes something:
 | `model`, `sampling` | who answers, in which revision, and how it draws |
 | `rules` | validity rules in order, with arguments and versions |
 | `systems` | who answers, and how, where values of `over` do |
-| `target` | accepted rows to stop at |
+| `target`, `order` | accepted rows to stop at, and the version of the order in which rows are taken |
 | others | digests of packaged data, as `taxonomy` |
 
 Prices, addresses, keys, timeouts, limits of memory and the like shape no row and are not part of it.
@@ -42,6 +42,8 @@ def changes(old: Recipe, new: Recipe) -> list[str]:
             said += _rules(*([] if rules is _MISSING else rules for rules in (before, after)))
         elif part == "code":
             said.append(f"code: {_now(before, after, 'version ')}")
+        elif part == "order":
+            said += ["order in which rows are taken"] if old.get("target") == new.get("target") else []
         elif part == "target":
             said.append(f"target: {_now(before, after)}")
         elif isinstance(before, Mapping) or isinstance(after, Mapping):

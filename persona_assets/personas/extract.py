@@ -58,7 +58,7 @@ class ExtractStep:
         """One row per persona of the answer.
 
         Rejects: `empty`, `repeated` (the same text stands earlier in the answer), `relation_not_asked`, `too_many` (of
-        one relation).
+        one relation), `relation_missing` (asked, and not answered).
         """
         parsed = Parsed()
         seen: set[str] = set()
@@ -76,6 +76,11 @@ class ExtractStep:
             if reason in ("empty", "repeated"):  # could have the id of what is repeated: named by its place instead
                 row_id = make_id("rec", row["document_id"], position, relation, text)
             parsed.rejects.append(Reject(reason, f"{relation}: {text}", row_id))
+        answered = {item["relation"] for item in answer["personas"]}
+        for relation in ask.fill["relations"]:
+            if relation not in answered:
+                row_id = make_id("rec", ask.row["document_id"], "relation", relation)
+                parsed.rejects.append(Reject("relation_missing", f"{relation}: asked, and not answered", row_id))
         return parsed
 
 

@@ -9,6 +9,7 @@ from math import ceil
 
 import polars as pl
 
+from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.skipped import skipped_shards
 from persona_assets.prompts import Template
@@ -17,6 +18,7 @@ from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject, StepRunner
 from persona_assets.tasks.rows import Row, partition_of
 from persona_assets.tasks.step import TaskStep
 
+ORDER = 2  # version of the order in which rows are taken
 REACHED = "target_reached"  # reason under which a question that was not asked is set aside
 WAVE = 65_536  # most questions between two looks at how many rows are still missing
 ROWS = 8192  # rows read at once
@@ -46,7 +48,10 @@ def room_for(lake: Lake, table: Table, target: int, key: str) -> int:
 
 
 class Waves:
-    """The questions of a partition in the order of the ids of their rows, digests, as many at a time as are wanted."""
+    """The questions of a partition in an order drawn by task and row, as many at a time as are wanted.
+
+    So tasks with targets don't all take the same rows.
+    """
 
     def __init__(self, step: TaskStep, lake: Lake, shard: str) -> None:
         """Nothing is read yet."""
@@ -71,18 +76,19 @@ class Waves:
             yield from found
 
     def _in_order(self) -> Iterator[Row]:
-        table, last = self.step.read, ""
-        while True:
-            behind = self._lake.scan(table, [self._shard]).filter(pl.col(table.key) > last)
-            frame = behind.bottom_k(ROWS, by=table.key).sort(table.key).collect(engine="streaming")
-            if frame.is_empty():
-                return
+        table, name = self.step.read, self.step.template.name
+        there = self._lake.scan(table, [self._shard])
+        ids = there.select(table.key).collect()[table.key].to_list()
+        ids.sort(key=lambda row_id: digest(canonical_json([name, row_id])))
+        for start in range(0, len(ids), ROWS):
+            drawn = pl.LazyFrame({table.key: ids[start : start + ROWS]}, {table.key: pl.String})
+            frame = drawn.join(there, on=table.key, how="left", maintain_order="left").collect()
+            frame = frame.select(there.collect_schema().names())
             yield from self.step.reading.rows(partition_of(self._lake, table, self._shard), frame)
-            last = frame[table.key][-1]
 
 
 def outcomes_to_target(runner: StepRunner, step: TaskStep, target: int) -> Iterator[Outcome]:
-    """Outcomes of a shard's questions in the order of their rows' ids, until the table has `target` rows.
+    """Outcomes of a shard's questions in the order drawn, until the table has `target` rows.
 
     Each wave asks as many as are missing, so that no call is made for a row too many; where an answer holds `many`
     rows, as many as would give them, going by the answers so far. Questions that are left are set aside as

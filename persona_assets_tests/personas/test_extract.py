@@ -108,7 +108,17 @@ def test_a_relation_that_was_not_asked_for_is_refused() -> None:
     parsed = parse(("like", "A potter"), ("read", "A baker"))
     assert [row["text"] for row in parsed.rows] == ["A baker"]
     assert [(reject.reason, reject.row_id) for reject in parsed.rejects] == [
-        ("relation_not_asked", make_id("per", "doc_0", "", "like", "A potter"))
+        ("relation_not_asked", make_id("per", "doc_0", "", "like", "A potter")),
+        ("relation_missing", make_id("rec", "doc_0", "relation", "write")),
+    ]
+
+
+def test_a_relation_that_was_asked_and_not_answered_is_told() -> None:
+    assert not parse(("read", "A"), ("write", "")).rows[1:]
+    assert [reject.reason for reject in parse(("read", "A"), ("write", "")).rejects] == ["empty"]
+    missing = parse(("read", "A")).rejects
+    assert [(reject.reason, reject.detail) for reject in missing] == [
+        ("relation_missing", "write: asked, and not answered")
     ]
 
 

@@ -210,6 +210,16 @@ def test_the_rows_do_not_depend_on_the_order_of_the_personas(lake: Lake, tmp_pat
     assert found[0] == found[1]
 
 
+def test_two_tasks_with_targets_take_rows_of_their_own(lake: Lake) -> None:
+    people(lake, 50)
+    songs = POEM.model_copy(update={"name": "songs"})
+    for template in (POEM, songs):
+        run_task(context(lake, Poet(), targets={"poems": 10, "songs": 10}), TaskStep(template), "d.0000")
+    taken = [set(lake.read(task_table(one), "d.0000")["persona_ids"].explode()) for one in (POEM, songs)]
+    assert [len(ids) for ids in taken] == [10, 10]
+    assert len(taken[0] & taken[1]) < 10
+
+
 def test_a_task_file_can_name_its_target(lake: Lake) -> None:
     people(lake, 9)
     report = run_task(context(lake, Poet()), TaskStep(POEM.model_copy(update={"target": 4})), "d.0000")
