@@ -15,6 +15,9 @@ _RESERVED = regex.compile(
     regex.IGNORECASE,
 )
 _LIKE = re.compile(r"@|\d|://|www\.|\w/\w|\(at\)|\[at\]|微信|weixin|wechat", re.IGNORECASE)  # what none can do without
+_KNOWN_HOST = re.compile(
+    r"//[\w.-]*(?:wikipedia|wikimedia|github|gitlab|stackoverflow|arxiv|readthedocs)\.\w+", re.IGNORECASE
+)
 _SUBJECT_REACH = 160  # characters before a link within which a text says what it is about
 
 
@@ -36,9 +39,17 @@ def contact_in(text: str) -> str | None:
         for found in expression.finditer(text):
             if _RESERVED.search(found.group(0)):
                 continue
-            if kind == "url" and pattern("subject").search(
-                text[max(0, found.start() - _SUBJECT_REACH) : found.start()]
-            ):
+            if kind == "url" and _is_subject(text, found):
                 continue
             return kind
     return checked_number(text) if _checked().search(text) else None
+
+
+def _is_subject(text: str, link: "regex.Match[str]") -> bool:
+    """Whether a text is about a link that stands in it, and sells nothing."""
+    around = (
+        f"{text[max(0, link.start() - _SUBJECT_REACH) : link.start()]} {text[link.end() : link.end() + _SUBJECT_REACH]}"
+    )
+    if _KNOWN_HOST.search(link.group(0)):
+        return True
+    return pattern("subject").search(around) is not None and pattern("shop").search(around) is None

@@ -6,11 +6,18 @@ from functools import cache
 from persona_assets.rules.patterns import LANGUAGES, of_language, pattern
 from persona_assets.rules.registry import rule
 from persona_assets.rules.sample import Sample
-from persona_assets.rules.texts import prose, spans
+from persona_assets.rules.texts import prose, spans, words
 
 _SHOWN = 80
 _BLANK = re.compile(r"[?？]|_{2,}|（\s*）|\(\s*\)|\.{5,}|…{2,}|(?:^|\s|[。.])\(?A[.)、．:].*\(?B[.)、．:]", re.DOTALL)
-_LONGEST_ANSWER = 24  # characters; longer ones are phrases, which a problem may hold by chance
+_MARKS = tuple(re.compile(rf"(?:^|[\s(（])([{kind}])[.)、．）]") for kind in ("A-Z", "a-z", "А-Я", "а-я", "1-9"))
+_HAN = re.compile("[\u3400-\u9fff]")
+_NUMBER = re.compile(r"[-−]?\d[\d.,/]*\d|[-−]?\d")
+_ARTICLES = frozenset(("a", "an", "the"))
+_FEW_WORDS = 3  # an answer of more is a phrase, of which most words are looked for
+_MOST_SHARE = 0.7
+_COMMON = "a an the of to in is and or that it на и в не что это 的 是 了"
+_DIGITS = re.compile(r"\d{1,15}")
 _NEGATIVE = re.compile(r"\s*[-−–]\s*\d")
 
 
@@ -34,9 +41,20 @@ def no_person_description(sample: Sample, field: str) -> str | None:
 def is_question_or_task(sample: Sample, field: str) -> str | None:
     """The text sets a problem: a question mark, a blank, choices, or an imperative that begins a sentence."""
     text = sample.text(field)
-    if _BLANK.search(text) or pattern("asks").search(text):
+    if _BLANK.search(text) or has_choices(text) or pattern("asks").search(text):
         return None
     return f"{field} sets no problem: {text[:_SHOWN]}"
+
+
+def has_choices(text: str) -> bool:
+    """Whether three marks of a list stand there that follow on one another, as A) B) C) or 1. 2. 3. do."""
+    for kind in _MARKS:
+        marks = [ord(found) for found in kind.findall(text)]
+        if any(
+            (two - one, three - two) == (1, 1) for one, two, three in zip(marks, marks[1:], marks[2:], strict=False)
+        ):
+            return True
+    return False
 
 
 @rule(version=2)
@@ -59,16 +77,17 @@ def no_solution(sample: Sample, field: str, answer_field: str = "") -> str | Non
     first, last = asked(text)
     if found := _heading().search(text, first):
         return f"{field} holds a solution: {found.group(0).strip()[:_SHOWN]}"
-    after = prose(text[last:]).strip()
-    if not after or not last or pattern("form").match(after):
+    after = text[last:].strip()
+    if not after or not last or pattern("form").match(after) or has_choices(after):
         return None
     if found := pattern("concludes").search(after):
         return f"{field} concludes: {after[found.start() :][:_SHOWN]}"
-    if found := pattern("arithmetic").search(after):
+    plain = prose(after)
+    if found := pattern("arithmetic").search(plain):
         return f"{field} works out a sum: {found.group(0).strip()[:_SHOWN]}"
     answer = sample.text(answer_field).strip() if answer_field else ""
-    if answer and len(answer) <= _LONGEST_ANSWER and _says(after, answer):
-        return f"{field} concludes with its answer {answer}: {after[:_SHOWN]}"
+    if answer and _says(plain, answer):
+        return f"{field} concludes with its answer {answer[:_SHOWN]}: {after[:_SHOWN]}"
     return None
 
 
@@ -76,7 +95,10 @@ def asked(text: str) -> tuple[int, int]:
     """Where the first and the last sentence end that ask for something; 0 where none does."""
     first = last = 0
     for start, end in spans(text):
-        if "?" in text[start:end] or "\uff1f" in text[start:end] or pattern("asks").search(text[start:end]):
+        sentence = text[start:end]
+        marked = "?" in sentence or "\uff1f" in sentence
+        # In Chinese the words that ask are those that tell: after a question with its mark they ask no more.
+        if marked or (pattern("asks").search(sentence) and not (first and _HAN.search(sentence))):
             first, last = first or end, end
     return first, last
 
@@ -89,14 +111,27 @@ def _heading() -> re.Pattern[str]:
 
 
 def _says(after: str, answer: str) -> bool:
-    """Whether what follows the question says the answer, as a number or words of its own."""
-    return re.search(rf"(?<![\w.,]){re.escape(answer)}(?!\w|[.,]\d)", after, re.IGNORECASE) is not None
+    """Whether what follows the question says the answer: its number, its words, or most words of a longer one."""
+    if number := _NUMBER.match(answer):
+        return re.search(rf"(?<![\d.,]){re.escape(number.group(0))}(?![\d]|[.,]\d)", after) is not None
+    wanted, there = words(answer), words(after)
+    if len(wanted) > _FEW_WORDS:
+        own = {word for word in wanted if word not in words(_COMMON)}
+        return len(own & set(there)) >= _MOST_SHARE * len(own) > 0
+    said = f" {' '.join(there)} "
+    return len(answer) > 1 and f" {' '.join(word for word in wanted if word not in _ARTICLES)} " in said
 
 
 @rule()
-def no_impossible_answer(sample: Sample, field: str, answer_field: str) -> str | None:
-    """A question about how many has no answer below zero: the numbers of the problem contradict each other."""
-    answer = sample.text(answer_field)
-    if _NEGATIVE.match(answer) and (found := pattern("counts").search(sample.text(field))):
-        return f"{answer_field} {answer[:_SHOWN]} to a question of {found.group(0)}"
+def no_contradiction(sample: Sample, field: str, answer_field: str = "") -> str | None:
+    """The numbers agree: no part is larger than all that was named before, no answer to "how many" below zero."""
+    text = sample.text(field)
+    for found in pattern("part").finditer(text):
+        part = int(next(number for number in found.groups() if number))
+        before = [int(number) for number in _DIGITS.findall(text[: found.start()])]
+        if before and part > sum(before):
+            return f"{found.group(0)}, of {sum(before)} at most"
+    answer = sample.text(answer_field) if answer_field else ""
+    if _NEGATIVE.match(answer) and (counted := pattern("counts").search(text)):
+        return f"{answer_field} {answer[:_SHOWN]} to a question of {counted.group(0)}"
     return None

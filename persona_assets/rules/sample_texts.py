@@ -27,6 +27,7 @@ _SAME_WORDS = 3  # words from which a sentence is of some length
 _LOOP_WORDS = 24  # shorter texts repeat words by chance
 _MIN_DISTINCT_PAIRS = 0.4  # of neighbouring words; lists and refrains have 0.5 and more
 _SHOWN = 80
+_REFUSAL = 160  # characters in which one declines
 _ENGLISH = frozenset(
     {
         *("the", "of", "and", "to", "is", "that", "it", "for", "was", "with", "are", "this", "have", "from", "they"),
@@ -35,6 +36,8 @@ _ENGLISH = frozenset(
 )
 _ENGLISH_SHARE = 0.15
 _ONLY_RUSSIAN, _NOT_RUSSIAN = re.compile("[ыэъ]", re.I), re.compile("[іїєўґ]", re.I)
+_HAN = re.compile("[\u3400-\u9fff]")
+_DRAWN = re.compile(r"\[asy\]|\\begin\{|\|.*\|.*\|")  # a drawing or table that stands in the text
 _LETTER = re.compile(r"[^\W\d_]")
 _SCRIPTS = {
     "zh": re.compile(r"[\u3400-\u9fff]"),
@@ -86,7 +89,9 @@ def _meta(text: str, names: Names) -> str | None:
             return _seen(agreed)
     found = pattern("label").match(opening) or pattern("persona").search(text)
     if not found and names == "problem":
-        found = pattern("about_itself").match(opening)
+        found = pattern("about_itself").match(opening) or pattern("label_problem").match(opening)
+    if not found and names == "instruction":
+        found = pattern("reported").match(opening)
     return _seen(found) if found else None
 
 
@@ -95,8 +100,14 @@ def no_refusal(sample: Sample, field: str = "") -> str | None:
     """No text declines where nothing else is said: "I can't help but ask: why ...?" asks all the same."""
     for text in _texts(sample, field):
         found = pattern("refuses").match(text)
-        if found and not pattern("request").search(text[found.end() :]):
-            return _seen(found)
+        opening = text[:_REFUSAL]
+        words_of_one = [pattern(name).search(opening) for name in ("sorry", "unable", "assists")]
+        if not found and not (all(words_of_one) and len(text) < 2 * _REFUSAL):
+            continue
+        rest = pattern("offer").sub(" ", text[found.end() :] if found else text)
+        asks = pattern("request").search(rest) or (not _HAN.search(rest) and pattern("asks").search(rest))
+        if not asks:
+            return _seen(found) if found else f"found: {opening[:_SHOWN]}"
     return None
 
 
@@ -120,7 +131,9 @@ def no_placeholder(sample: Sample, field: str = "") -> str | None:
 @rule()
 def no_missing_file(sample: Sample, field: str = "") -> str | None:
     """No text points at a picture or file that nobody has; what is quoted or drawn may."""
-    texts = (unquoted(text) for text in _texts(sample, field) if pattern("file").search(text) and "[asy]" not in text)
+    texts = (
+        unquoted(text) for text in _texts(sample, field) if pattern("file").search(text) and not _DRAWN.search(text)
+    )
     found = (match for text in texts if (match := pattern("missing").search(text)))
     return next(map(_seen, found), None)
 
@@ -148,7 +161,7 @@ def _loop(text: str) -> str | None:
         most = _MAX_RUN if len(token) > 1 else _MAX_RUN_OF_LETTERS
         if run > most:
             return f"one word over {most} times in a row: {token[:_SHOWN]}"
-    long = [one.lower() for one in sentences(text) if _count(one) >= _SAME_WORDS]
+    long = [one.lower() for one in sentences(text) if _count(one) >= _SAME_WORDS and one[0] != "["]
     if long and (same := Counter(long).most_common(1)[0])[1] > _MAX_SAME and 2 * same[1] > len(long):
         return f"one sentence {same[1]} times: {same[0][:_SHOWN]}"
     tokens = [token for token in tokens if token[0].isalpha()]

@@ -14,6 +14,7 @@ from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.validity import verdict
 
 LINES = Path(__file__).with_name("task_lines.tsv")
+KINDS = Path(__file__).with_name("hard_lines.jsonl")  # of each kind of fault, in each language
 REAL = Path(__file__).parents[3] / "shared" / "data"
 STEPS = {name: step for name, step in datasets(Settings()).items() if isinstance(step, TaskStep)}
 TASKS = ("instructions", "math_problems", "logic_problems")
@@ -39,6 +40,21 @@ def test_hard_lines_are_told_apart(task: str, language: str) -> None:
     bad = {text: not keeps(task, language, text, answer) for text, answer in lines(task, language, "B")}
     assert sum(good.values()) >= GOOD * len(good) > 0, [text for text, kept in good.items() if not kept]
     assert sum(bad.values()) >= BAD * len(bad) - 1 > 0, [text for text, refused in bad.items() if not refused]
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ru"])
+@pytest.mark.parametrize("task", TASKS)
+def test_each_kind_is_told_apart_in_each_language(task: str, language: str) -> None:
+    rows = [json.loads(line) for line in KINDS.read_text(encoding="utf-8").splitlines()]
+    judged = [
+        ((row["mark"] == "G") == keeps(task, language, row["text"], row["answer"]), row)
+        for row in rows
+        if (row["task"], row["language"]) == (task, language)
+    ]
+    wrong = {mark: [row["text"] for right, row in judged if not right and row["mark"] == mark] for mark in "GB"}
+    assert len(judged) == 40
+    assert len(wrong["G"]) <= (1 - GOOD) * 24, wrong["G"]
+    assert len(wrong["B"]) <= (1 - BAD) * 16, wrong["B"]
 
 
 def real(name: str) -> Iterator[tuple[str, str, str]]:

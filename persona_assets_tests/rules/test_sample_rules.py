@@ -459,8 +459,22 @@ def test_a_deeply_nested_tool_is_refused_and_not_fatal() -> None:
 
 
 def test_how_many_there_are_is_not_below_zero() -> None:
-    cows = "A farmer has 12 cows and sells 20 of them. How many are left?"
-    assert requests.no_impossible_answer(sample(cows, answer="-8"), "text", "answer")
-    assert requests.no_impossible_answer(sample(cows, answer="8"), "text", "answer") is None
+    cows = "A farmer has 12 cows and sells 20. How many are left?"
+    assert requests.no_contradiction(sample(cows, answer="-8"), "text", "answer")
+    assert requests.no_contradiction(sample(cows, answer="8"), "text", "answer") is None
     cold = "At noon it is 3 °C, at night 9 °C less. What is the temperature at night?"
-    assert requests.no_impossible_answer(sample(cold, answer="-6"), "text", "answer") is None
+    assert requests.no_contradiction(sample(cold, answer="-6"), "text", "answer") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "agrees"),
+    [
+        ("A farmer has 12 cows and sells 20 of them. How many are left?", False),
+        ("Ann has 23 nuts, Bo gives her 42. She eats 44 of those. How many are left?", True),
+        ("Carla has 8 cats and feeds 3/4 of them. How many is that?", True),
+        ("车上有12人，其中20人下车，还剩几人？", False),
+        ("В вагоне 12 человек, 20 из них вышли. Сколько осталось?", False),
+    ],
+)
+def test_a_part_is_no_larger_than_all_that_was_named(text: str, agrees: bool) -> None:
+    assert (requests.no_contradiction(sample(text), "text") is None) == agrees
