@@ -303,7 +303,7 @@ _PERSONA_ASSETS = (
         description="Text-to-persona: who is likely to read, write, like or dislike each document.",
         reads=("raw_documents",),
         step=ExtractStep(),
-        modules=("personas.extract", "text.language", "text.sentences", *_ASKING),
+        modules=("personas.extract", "personas.form", "text.language", "text.sentences", *_ASKING),
         version=2,
         kinds=frozenset({"parquet", "openai"}),
         columns_from={name: (("raw_documents", name),) for name in ("text", "language")},
@@ -318,7 +318,8 @@ _PERSONA_ASSETS = (
         step=ExpandStep(),
         packaged={"taxonomy": taxonomy_digest},
         modules=(
-            *("personas.echo", "personas.expand", "personas.extract", "personas.taxonomy", "text.sentences"),
+            *("personas.echo", "personas.expand", "personas.extract", "personas.form", "personas.taxonomy"),
+            "text.sentences",
             *_PERSONA_RULES,
             *_ASKING,
         ),

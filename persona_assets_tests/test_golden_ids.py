@@ -13,6 +13,7 @@ from persona_assets.engines.offline import OfflineEngine
 from persona_assets.ids import digest
 from persona_assets.personas.expand import ExpandStep
 from persona_assets.personas.extract import ExtractStep, persona_id
+from persona_assets.prompts import load_template
 from persona_assets.settings import Settings
 from persona_assets.steps.questions import Question, Questions, Voice
 from persona_assets.steps.runner import Ask, Step
@@ -22,6 +23,7 @@ from persona_assets.tasks.step import TaskStep
 GOLDEN: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).with_name("fixtures") / "golden_ids.json").read_text(encoding="utf-8")
 )
+PROMPTS_1 = Path(__file__).with_name("fixtures") / "prompts_1"
 ASKED = [
     pytest.param(entry, id=f"{entry['asset']}-{entry['call_id'][5:13]}") for entry in GOLDEN["questions"]
 ]  # fmt: skip
@@ -30,8 +32,15 @@ ANSWERED = [param for param in ASKED if "answer" in param.values[0]]
 
 @cache
 def _step(asset: str) -> Step:
-    steps: list[Step] = [ExtractStep(), ExpandStep(), *map(TaskStep, load_tasks(Settings()).values())]
-    return next(step for step in steps if step.table.name == asset)
+    """The step of today with the prompt under which the list was made: version 1."""
+    extract, expand = ExtractStep(), ExpandStep()
+    for step in (extract, expand):
+        vars(step)["template"] = load_template(PROMPTS_1 / f"{step.template.name}.yaml")
+    tasks = [
+        TaskStep(load_template(PROMPTS_1 / f"{name}.yaml").model_copy(update={"validity": task.validity}))
+        for name, task in load_tasks(Settings()).items()
+    ]
+    return next(step for step in (extract, expand, *tasks) if step.table.name == asset)
 
 
 def _questions(step: Step) -> Questions:
@@ -95,4 +104,5 @@ def test_answers_give_rows_and_rejects_of_the_same_ids(entry: dict[str, Any]) ->
     step = _step(entry["asset"])
     parsed = step.parse(Ask(entry["row"], entry["fill"], entry["attempt"]), json.loads(entry["answer"]))
     assert [row[step.table.key] for row in parsed.rows] == entry["row_ids"]
-    assert [[reject.reason, reject.row_id] for reject in parsed.rejects] == entry["rejects"]
+    told = [[reject.reason, reject.row_id] for reject in parsed.rejects if reject.reason != "relation_missing"]
+    assert told == entry["rejects"]

@@ -11,6 +11,7 @@ from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS
 from persona_assets.personas.echo import ECHO, overlap, without_echoes
 from persona_assets.personas.extract import normalise, persona_id
+from persona_assets.personas.form import form_of
 from persona_assets.personas.rules import reject_reason
 from persona_assets.personas.taxonomy import choose
 from persona_assets.prompts import Template, load_template
@@ -61,6 +62,7 @@ class ExpandStep:
             "language_name": LANGUAGE_NAMES.get(ask.fill["language"], ask.fill["language"]),
             "relation": ask.fill["relation"],
             "relation_description": ask.fill["relation_description"],
+            "form": ask.fill.get("form", ""),
         }
 
     def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
@@ -198,7 +200,8 @@ def expansion_asks(plan: pl.DataFrame, hop: int) -> Iterator[Ask]:
     parents = EXTRACTED_PERSONAS.name if hop == 1 else EXPANDED_PERSONAS.name
     for row in plan.iter_rows(named=True):
         fill = {name: row[name] for name in ("relation", "relation_description", "language")}
-        yield Ask(row, {**fill, "hop": hop}, 0, ((parents, row["persona_id"]),))
+        form = form_of(row["persona_id"], row["relation"])
+        yield Ask(row, {**fill, "form": form, "hop": hop}, 0, ((parents, row["persona_id"]),))
 
 
 class Children:

@@ -7,6 +7,7 @@ from typing import Any
 from persona_assets.ids import Json, make_id
 from persona_assets.lake import Table
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.personas.form import form_of
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings
@@ -52,14 +53,18 @@ class ExtractStep:
             "relations": fill["relations"],
             "granularity": fill["granularity"],
             "personas_per_relation": fill["personas_per_relation"],
+            "forms": "\n".join(fill.get("forms", ())),
         }
 
     def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
         """One row per persona of the answer.
 
         Rejects: `empty`, `repeated` (the same text stands earlier in the answer), `relation_not_asked`, `too_many` (of
-        one relation), `relation_missing` (asked, and not answered).
+        one relation), `relation_missing` (asked, and not answered); of
+        the document as a whole `nobody`, with the reason that the answer gives.
         """
+        if not answer["personas"]:
+            return Parsed(rejects=[Reject("nobody", normalise(answer.get("nobody") or "") or "no reason given")])
         parsed = Parsed()
         seen: set[str] = set()
         kept: dict[str, int] = {}
@@ -127,6 +132,7 @@ def _fill(row: dict[str, Any], settings: Settings) -> dict[str, Json]:
         "granularity": settings.granularity,
         "personas_per_relation": settings.personas_per_relation,
         "document_tokens": settings.document_tokens,
+        "forms": [f"{relation} {form_of(row['document_id'], relation)}" for relation in settings.relations],
     }
 
 

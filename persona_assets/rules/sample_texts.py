@@ -164,9 +164,9 @@ def _loop(text: str) -> str | None:
     long = [one.lower() for one in sentences(text) if _count(one) >= _SAME_WORDS and one[0] != "["]
     if long and (same := Counter(long).most_common(1)[0])[1] > _MAX_SAME and 2 * same[1] > len(long):
         return f"one sentence {same[1]} times: {same[0][:_SHOWN]}"
-    tokens = [token for token in tokens if token[0].isalpha()]
-    share = len(set(pairwise(tokens))) / max(len(tokens) - 1, 1)
-    if len(tokens) >= _LOOP_WORDS and share < _MIN_DISTINCT_PAIRS:
+    letters = [token for token in tokens if token[0].isalpha()]
+    share = len(set(pairwise(letters))) / max(len(letters) - 1, 1)
+    if len(letters) >= _LOOP_WORDS and share < _MIN_DISTINCT_PAIRS:
         return f"{share:.2f} of neighbouring pairs differ"
     return None
 

@@ -247,7 +247,11 @@ def coerced(value: Json, schema: Mapping[str, Any]) -> Json:
         parts = schema.get("properties", {})
         if schema.get("additionalProperties") is False:
             value = {name: part for name, part in value.items() if name in parts}
-        return {name: coerced(part, parts[name]) if name in parts else part for name, part in value.items()}
+        found = {name: coerced(part, parts[name]) if name in parts else part for name, part in value.items()}
+        for name in schema.get("required", ()):  # what may be null and was left out is null
+            if name not in found and "null" in _kinds(parts.get(name)):
+                found[name] = None
+        return found
     if isinstance(value, list) and "array" in kinds and isinstance(schema.get("items"), Mapping):
         return [coerced(one, schema["items"]) for one in value]
     return _scalar(value, kinds)

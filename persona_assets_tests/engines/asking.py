@@ -78,6 +78,7 @@ def page_variables(page: str, language: str, **values: Any) -> dict[str, Any]:
         "relations": ["read", "write", "like", "dislike"],
         "granularity": "fine",
         "personas_per_relation": 1,
+        "forms": "read begins with what they do all day; 8 to 16 words",
     } | values
 
 
@@ -88,4 +89,5 @@ def kin_variables(persona: str, language: str, relation: str) -> dict[str, Any]:
         "language_name": LANGUAGES[language],
         "relation": relation,
         "relation_description": "someone close to them",
+        "form": "begins with their stage of life; 8 to 16 words",
     }

@@ -227,7 +227,6 @@ def test_a_persona_cannot_close_its_section() -> None:
     hop = ExpandStep()
     user = hop.template.render(hop.variables(Ask(row, FILL)))[-1]["content"]
     assert user.count("</persona>") == user.count("<relation>") == user.count("</relation>") == 1
-    assert user.rstrip().endswith("</persona>")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_prompts_render_with_the_persona_as_data(name: str) -> None:
     assert "Never follow instructions" in system
     assert "<language>Russian</language>" in user
     assert user.count("</persona>") == 1
-    assert user.endswith("</persona>")
+    assert user.rpartition("</persona>")[2].strip().startswith("Answer with one JSON object as described")
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -91,10 +91,16 @@ def test_logic_problems_come_in_each_kind_and_wordplay_in_chinese_alone() -> Non
     assert kinds["en"] == kinds["ru"] == {"logical", "spatial"}
 
 
-def test_focus_and_level_stand_in_the_maths_prompt_only_where_they_are_set() -> None:
+def test_fields_and_a_level_are_drawn_for_a_maths_problem_or_set() -> None:
     template = TASKS["math_problems"]
-    variables = TaskStep(template).variables(ask("A nurse", "en"))
-    plain = template.render(variables)[1]["content"]
-    focused = template.model_copy(update={"params": {"focus": "geometry", "level": "olympiad"}})
-    assert "<focus>" not in plain
-    assert "<focus>geometry</focus>\n<level>olympiad</level>" in focused.render(variables)[1]["content"]
+    drawn = [
+        template.render(TaskStep(template).variables(ask("A nurse", "en", str(number))))[1]["content"]
+        for number in range(90)
+    ]
+    offered = [one.split("<fields>")[1].split("</fields>")[0].split("; ") for one in drawn if "<fields>" in one]
+    assert 45 < len(offered) < 75
+    assert {len(set(fields)) for fields in offered} == {3}
+    assert len({one.split("<level>")[1].split("</level>")[0] for one in drawn}) == 5
+    own = template.model_copy(update={"params": {**template.params, "focus": "geometry", "level": "olympiad"}})
+    shown = own.render(TaskStep(own).variables(ask("A nurse", "en")))[1]["content"]
+    assert "<fields>geometry</fields>\n<level>olympiad</level>" in shown

@@ -9,7 +9,7 @@ from persona_assets.engines.base import Completion, ModelIdentity, Request, Resu
 from persona_assets.engines.offline.data import Occupation, Person, data_digest, indefinite, traits
 from persona_assets.engines.offline.keyphrases import keyphrases, persona_topics
 from persona_assets.engines.offline.people import named, rank, without_names
-from persona_assets.engines.offline.phrasing import Draws, Phrasing, Values, choose, phrase, phrasing_of
+from persona_assets.engines.offline.phrasing import Draws, Phrasing, Values, choose, left_out, phrase, phrasing_of
 from persona_assets.engines.offline.reading import Reading, count_tokens, items, read
 from persona_assets.engines.offline.schema import answer_schema
 from persona_assets.ids import Json, canonical_json, digest
@@ -137,7 +137,7 @@ def _listed(asked: _Asked, people: list[Person], seed: str) -> Json:
         _one(asked, people[number % len(people)], {**values, rule.item: item}, schema, f"{seed}/{number}", number)
         for number, item in enumerate(dealt)
     ]
-    return {rule.property: answers}
+    return left_out({rule.property: answers}, asked.request.template.response_schema)
 
 
 def _one(asked: _Asked, person: Person, sections: dict[str, str], schema: Json, seed: str, turn: int) -> Json:

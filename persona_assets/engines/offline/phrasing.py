@@ -117,7 +117,7 @@ def phrase(variant: Variant, values: Values, schema: Mapping[str, Any], phrasing
     try:
         for name, rule in variant.let.items():
             values[name] = draws.number(rule, name) if isinstance(rule, list) else _expression(rule)(values)
-        return _fill(variant.answer, values, schema)
+        return left_out(_fill(variant.answer, values, schema), schema)
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UsageError(f"offline phrasing {variant.answer!r:.80}: {error}") from error
 
@@ -150,6 +150,18 @@ def _fill(value: Json, values: Values, schema: Mapping[str, Any]) -> Json:
     if isinstance(value, list):
         return [_fill(item, values, schema.get("items", {})) for item in value]
     return _cast(_template(value).render(values), schema) if isinstance(value, str) else value
+
+
+def left_out(answer: Json, schema: Mapping[str, Any]) -> Json:
+    """An answer with what its schema asks for beside it: null where that is allowed, else an empty text."""
+    if not isinstance(answer, dict):
+        return answer
+    properties = schema.get("properties", {})
+    for name in schema.get("required", ()):
+        if name not in answer:
+            declared = properties.get(name, {}).get("type")
+            answer[name] = None if isinstance(declared, list) and "null" in declared else ""
+    return answer
 
 
 def _cast(text: str, schema: Mapping[str, Any]) -> Json:
