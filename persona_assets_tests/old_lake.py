@@ -1,7 +1,14 @@
 """The small lake that an earlier version made, unpacked for a test; fixtures/README.md says what is in it."""
 
 import tarfile
+from functools import cache
 from pathlib import Path
+
+import pytest
+
+from persona_assets.personas import expand, extract
+from persona_assets.prompts import Template, load_template
+from persona_assets.tasks import load
 
 ARCHIVE = Path(__file__).with_name("fixtures") / "old_lake.tar.gz"
 DUMPS = ("old-2026-09", "old-2026-10")
@@ -23,3 +30,20 @@ def unpack(folder: Path) -> Path:
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
     return folder / "old_lake"
+
+
+PROMPTS_1 = Path(__file__).with_name("fixtures") / "prompts_1"
+
+
+def under_first_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every step ask what it asked when the lake was made; the rules are those of today."""
+    today = load._load
+
+    def first(path: Path) -> Template:
+        template, known = today(path), PROMPTS_1 / path.name
+        return load_template(known).model_copy(update={"validity": template.validity}) if known.is_file() else template
+
+    monkeypatch.setattr(load, "_load", first)
+    monkeypatch.setattr(load, "_bundled", cache(load._bundled.__wrapped__))
+    for module in (extract, expand):
+        monkeypatch.setattr(module, "PROMPTS", PROMPTS_1)

@@ -28,7 +28,7 @@ from persona_assets.migrate import Migration, migrate
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState, State
 from persona_assets.steps.model import Context
-from persona_assets_tests.old_lake import SETTINGS, SHARDS, unpack
+from persona_assets_tests.old_lake import SETTINGS, SHARDS, under_first_prompts, unpack
 
 A, B, C, D = SHARDS
 
@@ -176,7 +176,10 @@ def test_a_second_migration_changes_nothing(new: Place) -> None:
 # What comes after it
 
 
-def test_a_page_that_comes_later_is_compared_with_the_migrated_survivors(new: Place, tmp_path: Path) -> None:
+def test_a_page_that_comes_later_is_compared_with_the_migrated_survivors(
+    new: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_first_prompts(monkeypatch)
     from persona_assets.crawl.arrival import plan_shards
     from persona_assets.dedup.seals import seals
 
@@ -264,7 +267,10 @@ def commit(place: Place, name: str) -> Path:
     return place.path(f"_commits/{name}/data.json")
 
 
-def test_what_did_not_stand_whole_is_named_and_made_again_from_the_ledger(copy: Place, new: Place) -> None:
+def test_what_did_not_stand_whole_is_named_and_made_again_from_the_ledger(
+    copy: Place, new: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_first_prompts(monkeypatch)
     commit(copy, f"game_npcs/shard={A}").unlink()
     path = data(copy, "math_problems", B)
     path.write_bytes(path.read_bytes()[:-9] + b"x" * 9)

@@ -200,7 +200,7 @@ def expansion_asks(plan: pl.DataFrame, hop: int) -> Iterator[Ask]:
     parents = EXTRACTED_PERSONAS.name if hop == 1 else EXPANDED_PERSONAS.name
     for row in plan.iter_rows(named=True):
         fill = {name: row[name] for name in ("relation", "relation_description", "language")}
-        form = form_of(row["persona_id"], row["relation"])
+        form = form_of(row["text"], row["relation"])
         yield Ask(row, {**fill, "form": form, "hop": hop}, 0, ((parents, row["persona_id"]),))
 
 

@@ -132,7 +132,7 @@ def _fill(row: dict[str, Any], settings: Settings) -> dict[str, Json]:
         "granularity": settings.granularity,
         "personas_per_relation": settings.personas_per_relation,
         "document_tokens": settings.document_tokens,
-        "forms": [f"{relation} {form_of(row['document_id'], relation)}" for relation in settings.relations],
+        "forms": [f"{relation} {form_of(row['text'], relation)}" for relation in settings.relations],
     }
 
 

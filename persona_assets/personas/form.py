@@ -13,8 +13,11 @@ OPENINGS = (
 LENGTHS = ("8 to 16 words", "14 to 26 words", "22 to 40 words")
 
 
-def form_of(row_id: str, relation: str) -> str:
-    """What a sentence begins with, and how long it is: the same for a row and a relation on any machine."""
-    drawn = int(digest(canonical_json(["form", row_id, relation])), 16)
+def form_of(text: str, relation: str) -> str:
+    """What a sentence begins with, and how long it is: the same for a text and a relation on any machine.
+
+    By the text and not by an id, so that a page that comes again under another address asks nothing new.
+    """
+    drawn = int(digest(canonical_json(["form", text, relation])), 16)
     opening, length = OPENINGS[drawn % len(OPENINGS)], LENGTHS[drawn // len(OPENINGS) % len(LENGTHS)]
     return f"begins with {opening}; {length}"

@@ -119,7 +119,7 @@ def test_a_document_of_which_nobody_can_be_told_says_why() -> None:
     assert (parsed.rows, [(one.reason, one.detail) for one in parsed.rejects]) == ([], [("nobody", "a menu")])
 
 
-def test_the_forms_of_personas_differ_by_document_and_relation() -> None:
+def test_the_forms_of_personas_differ_by_text_and_relation() -> None:
     drawn = {form_of(f"doc_{number}", relation) for number in range(100) for relation in ("read", "write")}
     assert len(drawn) == len(OPENINGS) * len(LENGTHS)
     assert form_of("doc_1", "read") == form_of("doc_1", "read")
