@@ -32,6 +32,7 @@ from persona_assets.lake.sqlfiles import sql_text
 from persona_assets.personas.expand import ExpandStep, expand_personas
 from persona_assets.personas.extract import ExtractStep, extract_personas
 from persona_assets.personas.filter import filter_personas
+from persona_assets.personas.given_names import names_digest
 from persona_assets.personas.taxonomy import taxonomy_digest
 from persona_assets.prompts import Template
 from persona_assets.recipes import Recipe, changes, recipe_digest
@@ -270,7 +271,10 @@ _ASKING = (
     *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.reading", "steps.runner"),
 )
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder")
-_PERSONA_RULES = ("rules.identifiers", "personas.patterns", "personas.rules", "text.language", "text.tokens")
+_PERSONA_RULES = (
+    *("personas.given_names", "rules.identifiers", "personas.names", "personas.names_en", "personas.names_ru"),
+    *("personas.names_zh", "personas.patterns", "personas.rules", "text.language", "text.tokens"),
+)
 
 _PERSONA_ASSETS = (
     Asset(
@@ -316,14 +320,14 @@ _PERSONA_ASSETS = (
         "the web rarely shows.",
         reads=("extracted_personas",),
         step=ExpandStep(),
-        packaged={"taxonomy": taxonomy_digest},
+        packaged={"taxonomy": taxonomy_digest, "given_names": names_digest},
         modules=(
             *("personas.echo", "personas.expand", "personas.extract", "personas.form", "personas.taxonomy"),
             "text.sentences",
             *_PERSONA_RULES,
             *_ASKING,
         ),
-        version=2,
+        version=3,
         kinds=frozenset({"parquet", "openai"}),
         columns_from={
             name: (("extracted_personas", name), ("expanded_personas", name))
@@ -337,7 +341,9 @@ _PERSONA_ASSETS = (
         description="Extracted and expanded personas that pass every rule; the rest is in the rejects with the rule's "
         "name.",
         reads=("extracted_personas", "expanded_personas"),
+        packaged={"given_names": names_digest},
         modules=("ids", "personas.filter", *_PERSONA_RULES, *_ENCODING),
+        version=2,
         kinds=frozenset({"parquet", "polars"}),
     ),
     Asset(

@@ -10,7 +10,7 @@ import pytest
 
 from persona_assets.engines.select import make_engine
 from persona_assets.graph import Recipe, assets, changes, identity_of, recipe_digest
-from persona_assets.personas import taxonomy
+from persona_assets.personas import given_names, taxonomy
 from persona_assets.rules.registry import rules
 from persona_assets.settings import Settings, shapes_of
 from persona_assets.tasks import load, validity
@@ -166,6 +166,14 @@ def test_the_taxonomy_is_in_the_recipe_of_what_draws_from_it(monkeypatch: pytest
     after = recipes()
     assert differing(before, after) == {"expanded_personas"}
     assert changes(before["expanded_personas"], after["expanded_personas"]) == ["taxonomy"]
+
+
+def test_the_given_names_are_in_the_recipes_of_what_the_persona_rules_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, names = recipes(), given_names.given_names()
+    monkeypatch.setattr(given_names, "given_names", lambda: names - {"jennifer"})
+    after = recipes()
+    assert differing(before, after) == {"expanded_personas", "filtered_personas"}
+    assert changes(before["filtered_personas"], after["filtered_personas"]) == ["given_names"]
 
 
 # Models

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from persona_assets.personas import patterns
+from persona_assets.personas.names import see_names
 from persona_assets.rules import identifiers
 from persona_assets.text.language import identify
 from persona_assets.text.tokens import token_lists
@@ -22,6 +23,8 @@ UNSPACED_WEIGHT = 0.5  # a character of a script without spaces, in words
 MIN_OWN_SCRIPT = 0.3  # share of words in the script of the language; names and products are often in another
 MIN_CONFIDENCE = 0.9  # below it the identification of one sentence is a guess
 MIN_IDENTIFIED_WORDS = 6.0  # fewer words are too few to identify a language by
+DOUBTED_CONFIDENCE = 0.6  # the same where nothing in the text speaks for its language
+DOUBTED_WORDS = 4.0
 KANA_WEIGHT = 5  # Japanese is half kana, Chinese quotes one at most: so many Han characters does one outweigh
 LOOP_TOKENS = 12  # shorter texts repeat words by chance
 MIN_DISTINCT_PAIRS = 0.6  # of neighbouring tokens; ordinary sentences have 0.9 and more
@@ -118,18 +121,29 @@ def wrong_language(frame: pl.DataFrame) -> pl.Series:
         pl.when(pl.col("language") == "zh").then(own.cast(pl.Int64) - KANA_WEIGHT * kana).otherwise(own.cast(pl.Int64))
     )
     share = own / _TEXT.str.count_matches(_ANY_SCRIPT)
-    other_script = pl.when(share < MIN_OWN_SCRIPT).then(
-        pl.format("{}% in the script of {}", (100 * share).round(), "language")
+    doubted = ~_TEXT.str.contains(patterns.FUNCTION_WORDS_EN) & (pl.col("language") == "en")
+    foreign = pl.coalesce(
+        pl.when(share < MIN_OWN_SCRIPT).then(pl.format("{}% in the script of {}", (100 * share).round(), "language")),
+        pl.when(pl.col("language") == "ru").then(_TEXT.str.extract(patterns.FOREIGN_LETTERS_RU, 0)),
+        pl.when(doubted).then(_TEXT.str.extract(patterns.FOREIGN_OPENING_EN, 0).str.strip_chars()),
     )
-    seen = frame.select(other_script).to_series().to_list()
-    known = frame.select(_WORDS >= MIN_IDENTIFIED_WORDS).to_series().to_list()
-    texts, expected = frame["text"].to_list(), frame["language"].to_list()
-    open_rows = [
-        row for row, detail in enumerate(seen) if detail is None and known[row] and expected[row] not in _TOLD_BY_SCRIPT
-    ]
-    for row, (code, confidence) in zip(open_rows, identify([texts[row] for row in open_rows]), strict=True):
-        if code != expected[row] and confidence >= MIN_CONFIDENCE:
-            seen[row] = f"{code} at {confidence:.2f}, expected {expected[row]}"
+    doubted = doubted | (pl.col("language") == "ru")
+    least_words = pl.when(doubted).then(DOUBTED_WORDS).otherwise(MIN_IDENTIFIED_WORDS)
+    least = pl.when(doubted).then(DOUBTED_CONFIDENCE).otherwise(MIN_CONFIDENCE)
+    judged = frame.select(
+        "text",
+        "language",
+        seen=foreign,
+        least=least,
+        open=foreign.is_null() & (least_words <= _WORDS) & ~pl.col("language").is_in(_TOLD_BY_SCRIPT),
+    ).with_row_index("row")
+    seen = judged["seen"].to_list()
+    left = judged.filter("open")
+    for (row, _, expected, _, at_least, _), (code, confidence) in zip(
+        left.iter_rows(), identify(left["text"].to_list()), strict=True
+    ):
+        if code != expected and confidence >= at_least:
+            seen[row] = f"{code} at {confidence:.2f}, expected {expected}"
     return pl.Series(seen, dtype=pl.String)
 
 
@@ -147,16 +161,25 @@ def contact_data(frame: pl.DataFrame) -> pl.Series:
 
 def personal_name(frame: pl.DataFrame) -> pl.Series:
     """The persona is introduced by a personal name; naming somebody else, as a fan does, is not a fault."""
-    first, last = _TEXT.str.extract(identifiers.LEADING_NAME, 1), _TEXT.str.extract(identifiers.LEADING_NAME, 2)
-    common = first.str.contains(identifiers.OCCUPATION) | last.str.contains(identifiers.OCCUPATION)
-    leading = pl.when(~common).then(pl.lit("a name in front"))
-    named = pl.when(pl.any_horizontal(_TEXT.str.contains(pattern) for pattern in identifiers.NAME_PATTERNS))
-    return frame.select(pl.coalesce(leading, named.then(pl.lit("introduced by name")))).to_series()
+    return see_names(frame["text"])
+
+
+def vague(frame: pl.DataFrame) -> pl.Series:
+    """Nothing that tells one person from another: "a person who likes things"."""
+    return _found(frame, patterns.VAGUE)
+
+
+def several_personas(frame: pl.DataFrame) -> pl.Series:
+    """A list of people, where one was asked for."""
+    return _found(frame, patterns.SEVERAL_PERSONAS)
 
 
 def unfinished(frame: pl.DataFrame) -> pl.Series:
     """Cut in the middle: a dangling comma, conjunction, article, bracket or ellipsis at the end."""
-    return _found(frame, patterns.UNFINISHED)
+    preposition = pl.when(~_TEXT.str.contains(patterns.STRANDED_EN)).then(_TEXT.str.extract(patterns.UNFINISHED_EN, 0))
+    return frame.select(
+        pl.coalesce(_TEXT.str.extract(patterns.UNFINISHED, 0), preposition).str.strip_chars()
+    ).to_series()
 
 
 def repetitive(frame: pl.DataFrame) -> pl.Series:
@@ -179,12 +202,14 @@ RULES = (
     Rule("broken_characters", broken_characters),
     Rule("refusal", refusal),
     Rule("meta_talk", meta_talk),
+    Rule("several_personas", several_personas),
     Rule("contact_data", contact_data),
     Rule("personal_name", personal_name),
     Rule("refers_to_text", refers_to_text),
     Rule("too_short", too_short),
     Rule("wrong_language", wrong_language),
     Rule("not_a_person", not_a_person),
+    Rule("vague", vague),
     Rule("repetitive", repetitive),
     Rule("unfinished", unfinished),
 )

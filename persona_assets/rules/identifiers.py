@@ -10,6 +10,7 @@ import re
 CONTACT_PATTERNS = (
     ("email", r"[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}"),
     ("email", r"(?i)[\w.+-]+\s*[\[(]\s*at\s*[\])]\s*[\w-]+\s*(?:[\[(]\s*dot\s*[\])]|\.)\s*\w{2,}"),
+    ("email", r"(?i)[\w.+-]+\s+at\s+[\w-]+\s+dot\s+(?:com|org|net|ru|cn|io|edu|de|uk|info)\b"),
     ("url", r"(?i)(?:https?://|www\.)\S+"),
     ("url", r"(?:t\.me|wa\.me|vk\.com|bit\.ly|linkedin\.com|facebook\.com|instagram\.com|github\.com|weibo\.com)/\S+"),
     ("url", r"(?:^|[^\w.@])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|ru|cn|de|info|edu|gov)/[\w~%-]{3,}"),
@@ -18,12 +19,16 @@ CONTACT_PATTERNS = (
     ("phone", r"(?:^|[^\d])1[3-9]\d[\s-]?\d{4}[\s-]?\d{4}(?:[^\d]|$)"),  # Chinese mobile
     ("phone", r"(?:^|[^\d])0\d{2,3}-\d{7,8}(?:[^\d]|$)"),  # Chinese land line
     ("phone", r"(?:^|[^\d])8[\s-]?\(?\d{3}\)?[\s-]?\d{3}[\s-]?\d{2}[\s-]?\d{2}(?:[^\d]|$)"),  # Russian, inland
-    ("phone", r"(?i)(?:tel|phone|call|mobile|fax|тел|телефон|电话|手机|致电)\.?\s*[:：]?\s*\(?\d[\d\s().-]{5,16}\d"),
+    ("phone", r"(?:^|[^\d])0\d{4}[\s-]\d{6}(?:[^\d]|$)"),  # British mobile
+    (
+        "phone",
+        r"(?i)(?:tel|phone|number is|call|mobile|fax|тел|телефон|电话|手机|致电)\.?\s*[:：]?\s*\(?\d[\d\s().-]{5,16}\d",
+    ),
     ("handle", r"(?i)(?:twitter|instagram|telegram|tiktok|weibo|handle|follow|телеграм|инстаграм|微博|抖音)\W*@\w{3,}"),
     ("handle", r"(?:^|[\s(（:：,，])@[A-Za-z]\w*[\d_]\w*"),
     (
         "handle",
-        r"(?i)(?:微信号?|wechat|weixin|qq号?|viber|whatsapp)\s*(?:id)?\s*(?:[:：是]\s*[a-z0-9_-]{5,}|\d{6,})",
+        r"(?i)(?:微信号?|wechat|weixin|qq号?|viber|whatsapp)\s*(?:id)?\s*(?:[:：是]\s*[a-z0-9_-]{5,}|\d{6,}|\s*[a-z][a-z_-]*\d[a-z0-9_-]{3,})",
     ),
     ("identity_number", r"(?:^|[^\d-])\d{3}-\d{2}-\d{4}(?:[^\d-]|$)"),  # US social security
     ("identity_number", r"(?:^|[^\d-])\d{3}-\d{3}-\d{3}[ -]\d{2}(?:[^\d]|$)"),  # Russian SNILS
@@ -48,32 +53,6 @@ _CARD = re.compile(r"\d(?:[ -]?\d){12,18}", re.ASCII)
 _CHINESE_ID = re.compile(r"(?<!\d)[1-9]\d{5}(?:19|20)\d{9}[\dXx](?![\dXx])", re.ASCII)
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", re.ASCII)
 CHECKED_LIKE = r"[0-9](?:[ -]?[0-9]){12}|[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4}"  # what any of the three needs to have
-
-_SURNAMES = (
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓韩冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾"
-    "夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤張劉陳楊黃趙吳孫馬許鄧韓馮葉蘇"
-)
-NAME_PATTERNS = (
-    r"^\W*(?:Dr|Mr|Mrs|Ms|Prof|Professor|Sir|"
-    r"Dame)\.?\s+\p{Lu}[\p{L}'’.-]*(?:\s+\p{Lu}[\p{L}'’.-]*){0,3}(?:\s*,|\s+(?:is|was)\b)",
-    r"(?i:\b(?:my name is|i am called)\s+)\p{Lu}\p{Ll}+",
-    r"^(?:(?:An?|The|I am an?|I'm an?)\s+)?(?:[\w'-]+\s+){0,5}(?:man|woman|person|boy|girl|lady|gentleman|"
-    r"student|teacher|nurse|"
-    r"doctor|engineer|mother|father|resident|character|widow|widower|pensioner|farmer)\s+(?:named|called|"
-    r"whose name is)\s+\p{Lu}\p{Ll}+",
-    r"^\W*I(?: am|['’]m)\s+\p{Lu}\p{Ll}+(?:\s+\p{Lu}\p{Ll}+)?,",
-    r"(?:名叫|名字叫|名为|我叫|他叫|她叫|姓名[:：]?)\s*[" + _SURNAMES + r"]\p{Han}{1,2}",
-    r"(?i:\bпо имени|меня зовут|её зовут|его зовут)\s+\p{Lu}\p{Ll}+",
-    r"^\W*\p{Lu}\p{Ll}+\s+\p{Lu}\p{Ll}+(?:вич|вна|ична)\b|\p{Lu}\p{Ll}+\s+\p{Lu}\p{Ll}+(?:ович|евич|овна|евна)\b",
-)
-# "First Last, a teacher ...": only where neither word is one that starts a description.
-LEADING_NAME = r"^\W*(\p{Lu}\p{Ll}+)\s+(?:\p{Lu}\.\s+)?(\p{Lu}\p{Ll}+),\s+(?:an?|the)\s"
-OCCUPATION = (
-    r"(?i)(?:er|or|ist|ian|ant|ent|ee|eur|man|woman|person|mate|chef|judge|nurse|cook|clerk|coach|pilot|"
-    r"analyst|architect|"
-    r"advocate|executive|representative|official|specialist|scholar|fan|expert|smith|wife|husband|mom|dad|boss|guard|"
-    r"head|chief|youth|elder|retiree|novice|veteran|native|citizen|master|founder|parent|child|kid|couple|duo|al)$"
-)
 
 
 def checked_number(text: str) -> str | None:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from persona_assets.personas.rules import RULES, reject_reason
 from persona_assets.rules.identifiers import checked_number
 
+JUDGED = Path(__file__).with_name("data") / "judged.tsv"
+
 HUB = Path(__file__).parents[2].parent / "shared" / "data" / "persona_hub" / "data" / "tool.jsonl"
 
 # Personas that no rule may touch: occupations that contain the names of things, names of public people, quotes, mixes.
@@ -34,6 +36,19 @@ GOOD = [
     ("en", "A fan of Booking.com who compares 10-15 offers before each trip"),
     ("en", "A translator of 周杰伦 lyrics who lives in Leeds"),
     ("en", "Vegetarian caterer for weddings, born in São Tomé, trained in a café in Orléans"),
+    ("en", "An editor of the author's unpublished letters who knows every coffee stain"),
+    ("en", "A film extra who has played 1. a corpse and 2. a sailor, never with a line"),
+    ("en", "A person who has never left the island"),
+    ("en", "A teenager with nobody to play chess with"),
+    ("en", "A community nurse who cycles between farms"),
+    ("en", "Data Scientist, who hates spreadsheets"),
+    ("en", "May is the busiest month for this wedding florist"),
+    ("en", "Hunter, trapper and guide who distrusts satellite maps"),
+    ("en", "Christian missionary, a former boxer, building wells"),
+    ("en", "A mother of a boy named Tyler who is allergic to nuts"),
+    ("en", "Elvis Presley impersonator, who works weddings in Reno"),
+    ("en", "A carer in Cork, Ireland, who sings to her patients"),
+    ("en", "Bruce Miller's colleague and friend, also a soil scientist"),
     ("en", "A collector of stamps from 1890 to 1914 who has 300 to 400 of them and wants vitamin A"),
     ("zh", "一位夜班护士，担心乡村产科病房人手不足"),
     ("zh", "篮球评论员"),
@@ -45,6 +60,21 @@ GOOD = [
     ("zh", "一名熱衷於追劇和東亞文化的退休書店老闆。"),
     ("zh", "一个性格随和、积极参与社区活动的老人"),
     ("zh", "热心的自行车社区志愿者和业余自行车赛事追随者"),
+    ("zh", "研究中国与日本文化交流的研究生"),
+    ("zh", "因此文件丢失而被处分的档案员"),
+    ("zh", "一名应该文武双全却偏科严重的特警"),
+    ("zh", "一家三口租住在城郊，父亲在工厂上夜班的中学生"),
+    ("zh", "部队转业后在银行当保安的中年人"),
+    ("zh", "高中生，课余在父母的面馆里跑堂"),
+    ("zh", "安静内向，喜欢收集火车票的会计"),
+    ("zh", "一位养了一只名叫豆豆的猫的独居老人"),
+    ("zh", "一位性格温和的狱警"),
+    ("ru", "Лев Толстой — его кумир: учитель, бросивший курить"),
+    ("ru", "Хозяин кота по имени Барсик, живущий без лифта на пятом этаже"),
+    ("ru", "Жительница Ростова, торгующая раками у дороги"),
+    ("ru", "Марка любой страны радует этого коллекционера-почтальона"),
+    ("ru", "Девушка, которая знает, чего хочет"),
+    ("ru", "Слесарь, которому всё равно, что о нём думают"),
     ("ru", "Ночная медсестра в сельском роддоме, которую тревожит нехватка персонала"),
     ("ru", "Бухгалтер компании, который ведёт отчётность трёх небольших фирм"),
     ("ru", "Автор статей о пчеловодстве, который каждое лето живёт на пасеке"),
@@ -92,8 +122,20 @@ BAD = [
     ("meta_talk", "zh", "好的，一位夜班护士，担心人手不足"),
     ("meta_talk", "ru", "Конечно! Медсестра, которая работает по ночам"),
     ("meta_talk", "ru", "Персона: медсестра, которая работает по ночам"),
+    ("meta_talk", "en", "**User profile:** a nurse who works at night"),
+    ("meta_talk", "en", "The protagonist's profile - none. Here is one persona: a nurse"),
+    ("meta_talk", "zh", "用户画像：夜班护士，担心人手不足"),
+    ("meta_talk", "zh", "【人物画像】夜班护士，担心人手不足"),
+    ("meta_talk", "ru", "Портрет читателя: медсестра, которая работает по ночам"),
+    ("several_personas", "en", "1. A nurse who works at night. 2. A priest who complains about the bells."),
+    ("several_personas", "en", "- A nurse who works at night\n- A priest who complains about the bells"),
+    ("several_personas", "zh", "1. 一位夜班护士。2. 一位敲钟的神父。"),
+    ("several_personas", "zh", "（1）夜班护士（2）敲钟的神父"),
+    ("several_personas", "ru", "1. Медсестра с ночной смены. 2. Священник из соседнего храма."),
     ("contact_data", "en", "A potter who takes orders at clay.works@example.org"),
     ("contact_data", "en", "A potter who takes orders at clay (at) example (dot) org"),
+    ("contact_data", "en", "A potter who takes orders at clay at example dot com"),
+    ("contact_data", "zh", "一位陶艺师，加微信 taoyi2008 预约"),
     ("contact_data", "en", "A potter who shows bowls on https://example.org/bowls"),
     ("contact_data", "en", "A potter who shows bowls on www.example.org"),
     ("contact_data", "en", "A potter to be called at (212) 555-0147 after six"),
@@ -120,6 +162,40 @@ BAD = [
     ("personal_name", "zh", "一位名叫张伟的出租车司机，喜欢象棋"),
     ("personal_name", "ru", "Таксист по имени Сергей, который любит шахматы"),
     ("personal_name", "ru", "Иван Петрович Сидоров, таксист и любитель шахмат"),
+    ("personal_name", "en", "Harriet Plumber, a retired teacher"),
+    ("personal_name", "en", "Rafał Nieborak, who coaches a rowing club"),
+    ("personal_name", "en", "Zhang Xiaoyu is a nurse who runs marathons"),
+    ("personal_name", "en", "Meet Adaeze, a barista with a notebook"),
+    ("personal_name", "en", "A nurse at a county hospital called Joan Thistlewood who cares about staffing"),
+    ("personal_name", "en", "A retired teacher, Mary Ellen Ashwater, who feeds stray cats"),
+    ("personal_name", "en", "A midwife in Cork (Siobhan Driver) who has delivered half the village"),
+    ("personal_name", "en", "Retired postman Troy Sergeant, who feeds stray cats"),
+    ("personal_name", "en", "Tom fixes bikes in a shed behind the pub"),
+    ("personal_name", "en", "Labukhe, a 45-year-old electrician"),
+    ("personal_name", "en", "Grace, a bricklayer who plays draughts"),
+    ("personal_name", "en", "J. R. Whitcombe, a notary who collects beetles"),
+    ("personal_name", "en", "Sean O'Driscoll, Head of Outreach at a shelter"),
+    ("personal_name", "zh", "王小明，一名热爱机器人的中学生"),
+    ("personal_name", "zh", "李静是一位产品经理"),
+    ("personal_name", "zh", "赵建国（出租车司机）"),
+    ("personal_name", "zh", "欧阳修远，退休教师，喜欢下棋"),
+    ("personal_name", "zh", "一位退休的外科医生，刘德海，如今在乡下义诊"),
+    ("personal_name", "zh", "退休教师王丽华，喜欢在公园唱戏"),
+    ("personal_name", "zh", "约翰·史密斯，一名退休邮递员"),
+    ("personal_name", "zh", "老王，小区门卫，爱管闲事"),
+    ("personal_name", "zh", "陈女士，一位热爱烘焙的主妇"),
+    ("personal_name", "ru", "Сергей Кузнецов, инженер по холодильным установкам"),
+    ("personal_name", "ru", "Кузнецова Елена, швея из пригорода"),
+    ("personal_name", "ru", "Ольга, 34 года, бухгалтер"),
+    ("personal_name", "ru", "А. П. Соколова, заведующая аптекой"),
+    ("personal_name", "ru", "Знакомьтесь: Павел, пекарь из Вологды"),
+    ("personal_name", "ru", "Отставной полковник, Геннадий Ручьёв, выращивающий тыквы"),
+    ("personal_name", "ru", "Врач-педиатр (Нина Сергеевна), которую знает весь район"),
+    ("personal_name", "ru", "Учительница Нина Павловна, которую боится вся школа"),
+    ("refers_to_text", "en", "An opponent of the ideas presented in this piece"),
+    ("refers_to_text", "zh", "一位对文章内容感兴趣的会计"),
+    ("refers_to_text", "ru", "Рыбак, упомянутый в этой статье"),
+    ("refers_to_text", "ru", "Учитель, которому близка тема статьи"),
     ("refers_to_text", "en", "A consumer who is worried by the concern raised in this article"),
     ("refers_to_text", "en", "A parishioner of the church mentioned in the text"),
     ("refers_to_text", "en", "A critic who disagrees with the author"),
@@ -130,6 +206,9 @@ BAD = [
     ("refers_to_text", "ru", "Критик, который спорит с тем, что пишет автор статьи."),
     ("wrong_language", "en", "一位夜班护士，担心乡村产科病房人手不足"),
     ("wrong_language", "en", "Soy un desarrollador de software con muchos años de experiencia en bases de datos"),
+    ("wrong_language", "en", "Una maestra jubilada"),
+    ("wrong_language", "en", "Emerytowany nauczyciel matematyki lubi góry"),
+    ("wrong_language", "ru", "Пенсіонерка з Києва"),
     ("wrong_language", "zh", "A night-shift nurse on a rural ward who worries about staffing"),
     ("wrong_language", "zh", "夜勤の看護師で、田舎の病院で人手不足を心配している"),
     ("wrong_language", "ru", "A night-shift nurse on a rural ward who worries about staffing"),
@@ -147,6 +226,20 @@ BAD = [
     ("not_a_person", "ru", "Крупная фармацевтическая компания, занимающаяся вакцинами"),
     ("not_a_person", "ru", "Сайт о рыбалке с большим форумом"),
     ("not_a_person", "ru", "Учебник по геологии для старших классов"),
+    ("not_a_person", "en", "A regional museum of textiles that lends looms to schools"),
+    ("not_a_person", "en", "A group of companies that builds wind farms"),
+    ("not_a_person", "en", "The local chamber of commerce, worried about parking"),
+    ("not_a_person", "zh", "某市图书馆，藏书三十万册"),
+    ("not_a_person", "zh", "中国登山协会，负责组织比赛"),
+    ("not_a_person", "ru", "Интернет-магазин детской одежды, ищущий поставщиков"),
+    ("not_a_person", "ru", "Сеть аптек, работающая по всему Уралу"),
+    ("vague", "en", "A person who likes many different things"),
+    ("vague", "en", "An individual with an interest in various subjects"),
+    ("vague", "en", "Anyone who is curious about this topic"),
+    ("vague", "zh", "对这个主题感兴趣的人"),
+    ("vague", "zh", "一个喜欢学习新知识的人"),
+    ("vague", "ru", "Человек, который любит узнавать новое"),
+    ("vague", "ru", "Читатель, интересующийся данной темой"),
     ("repetitive", "en", "A nurse nurse nurse nurse who works at night"),
     ("repetitive", "en", "A nurse who cares and who cares and who cares and who cares and who cares and who cares"),
     ("repetitive", "zh", "一位护士喜欢阅读喜欢阅读喜欢阅读喜欢阅读喜欢阅读喜欢阅读"),
@@ -158,6 +251,13 @@ BAD = [
     ("unfinished", "en", "A nurse who works at night (in a small"),
     ("unfinished", "zh", "一位夜班护士，担心人手不足，"),
     ("unfinished", "zh", "一位夜班护士，担心人手不足并且"),
+    ("unfinished", "en", "A nurse who is responsible for the design and upkeep of"),
+    ("unfinished", "en", "A nurse who wants to raise money for"),
+    ("unfinished", "zh", "一位夜班护士，每到周末就会去"),
+    ("unfinished", "zh", "一名关注教育公平的"),
+    ("unfinished", "zh", "一位夜班护士，她认为"),
+    ("unfinished", "ru", "Медсестра, увлечённая событиями, связанными с"),
+    ("unfinished", "ru", "Медсестра, которая учится, потому что её"),
     ("unfinished", "ru", "Медсестра, которая работает по ночам и"),
     ("unfinished", "ru", "Медсестра, которая работает по ночам,"),
 ]
@@ -186,6 +286,17 @@ def test_the_first_rule_in_order_gives_the_reason(rule: str, language: str, text
 def test_a_good_persona_is_seen_by_no_rule(language: str, text: str) -> None:
     seen = {rule.reason: rule.see(frame((language, text)))[0] for rule in RULES}
     assert {reason: detail for reason, detail in seen.items() if detail is not None} == {}
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ru"])
+def test_hard_personas_written_before_the_rules_are_judged_as_a_person_would(language: str) -> None:
+    """At least 95 % of the good kept and 85 % of the bad refused."""
+    judged = pl.read_csv(JUDGED, separator="\t", has_header=False, new_columns=["language", "verdict", "text"])
+    judged = reject_reason(judged.filter(language=language)).with_columns(kept=pl.col("reason").is_null())
+    share = dict(judged.group_by("verdict").agg(pl.col("kept").mean()).iter_rows())
+    assert judged.height == 50
+    assert share["G"] >= 0.95
+    assert share["B"] <= 0.15
 
 
 def test_every_rule_has_cases_in_three_languages() -> None:
@@ -245,12 +356,13 @@ def test_hostile_length_is_cut_off_before_the_slower_rules() -> None:
 
 @pytest.mark.skipif(not HUB.exists(), reason="the published personas are not on this machine")
 def test_real_personas_are_refused_for_good_reasons_only() -> None:
-    """Of these 5,000, a reading by eye found 56 organisations, 43 in another language than labelled here, 16 names."""
+    """Of these 5,000, a reading by eye found 59 organisations, 53 in another language than labelled here, 31 names."""
     personas = pl.read_ndjson(HUB).select(text="input persona")
     han, latin = pl.col("text").str.count_matches(r"\p{Han}"), pl.col("text").str.count_matches(r"\p{Latin}+")
     language = pl.when(han > latin).then(pl.lit("zh")).when(pl.col("text").str.contains(r"\p{Cyrillic}{3}"))
     judged = reject_reason(personas.with_columns(language=language.then(pl.lit("ru")).otherwise(pl.lit("en"))))
     counts = dict(judged["reason"].drop_nulls().value_counts().iter_rows())
     assert counts.pop("not_a_person") <= 60
-    assert counts.pop("wrong_language") <= 50
-    assert sum(counts.values()) < 0.01 * judged.height
+    assert counts.pop("wrong_language") <= 55
+    assert counts.pop("personal_name") <= 33
+    assert sum(counts.values()) < 0.005 * judged.height
