@@ -246,6 +246,13 @@ def dedup(
             "(default: PERSONA_SEMANTIC, yes).",
         ),
     ] = None,
+    across_languages: Annotated[
+        bool | None,
+        typer.Option(
+            "--across-languages/--within-languages",
+            help="Compare the embeddings of texts in different scripts too (default: PERSONA_ACROSS_LANGUAGES, no).",
+        ),
+    ] = None,
     strategy: Annotated[
         Literal["auto", "exact", "minhash", "paper"] | None,
         typer.Option(
@@ -278,6 +285,7 @@ def dedup(
         lexical_threshold=threshold,
         semantic_threshold=semantic_threshold,
         semantic=semantic,
+        across_languages=across_languages,
         dedup_strategy=strategy,
         memory_limit_mb=memory_mb,
     )
@@ -291,6 +299,7 @@ def dedup(
         column=column,
         semantic=settings.semantic_threshold if settings.semantic else None,
         encoder=settings.encoder,
+        across=settings.across_languages,
         max_unknown=settings.max_unknown_share,
         memory=settings.memory_limit_mb << 20,
         out=out,
