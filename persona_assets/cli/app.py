@@ -236,7 +236,11 @@ def dedup(
         float | None, typer.Option(help="Least Jaccard similarity of words (default: PERSONA_LEXICAL_THRESHOLD, 0.9).")
     ] = None,
     semantic_threshold: Annotated[
-        float | None, typer.Option(help="Least cosine of embeddings (default: PERSONA_SEMANTIC_THRESHOLD, 0.9).")
+        float | None,
+        typer.Option(
+            help="Least cosine of embeddings of English texts, and what means the same in other languages "
+            "(default: PERSONA_SEMANTIC_THRESHOLD, 0.9)."
+        ),
     ] = None,
     semantic: Annotated[
         bool | None,

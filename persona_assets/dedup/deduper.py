@@ -26,8 +26,9 @@ from persona_assets.text.scripts import scripts_of
 from persona_assets.text.token_hashes import Index
 
 # Memory of one part per row, measured on texts of 19 words: tokens, keys and what comparing them takes; with the
-# semantic stage also vectors and their index. The rest of the limit is the interpreter and its libraries.
-ROW_BYTES, SEMANTIC_ROW_BYTES, FIXED_BYTES = 1_500, 3_500, 600_000_000
+# semantic stage also vectors of up to 512 components and their index. The rest is for the interpreter and its
+# libraries.
+ROW_BYTES, SEMANTIC_ROW_BYTES, FIXED_BYTES = 1_500, 4_300, 600_000_000
 
 
 SEMANTIC = METHODS.index("semantic")

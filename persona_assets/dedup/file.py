@@ -332,7 +332,7 @@ def _settings(job: Job) -> dict[str, Any]:
         settings |= {
             "semantic_threshold": job.semantic,
             "across_languages": job.across,
-            "encoder": job.encoder,
+            "encoder": job.encoder or "packaged",
             "max_unknown_share": job.max_unknown,
         }
     return settings | {"memory_mb": job.memory >> 20}

@@ -5,6 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from persona_assets.dedup.file import Job, dedup_file
+from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.strands import CALIBRATIONS, Calibration, encoders_told, make_strands
 from persona_assets.lake import Lake
@@ -108,6 +110,23 @@ def test_a_named_encoder_reads_every_script(tmp_path: Path) -> None:
     assert {strand.limits.within for strand in strands} == {0.8}
     [strand] = make_strands(Lake(tmp_path), MULTILINGUAL, 0.9, 0.2, across=True)
     assert strand.limits.of(*pl.DataFrame({"a": [0, 1], "b": [0, 2]})).tolist() == pytest.approx([0.92, 0.74])
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_the_report_on_a_file_says_what_was_compared_by_what(tmp_path: Path, across: bool) -> None:
+    file, report = tmp_path / "in.parquet", tmp_path / "report.md"
+    pl.DataFrame({"text": [*TEACHERS, *CHINESE]}).write_parquet(file)
+    job = Job(file, Scheme("exact", 0.9), semantic=0.9, across=across, report=report, part=2)
+    outcome = dedup_file(job)
+    assert outcome.kept == (3 if across else 5)
+    assert outcome.removed["semantic"] == (3 if across else 1)
+    said = report.read_text(encoding="utf-8")
+    if across:
+        limits = "cosine 0.92, across scripts 0.74"
+        assert f"compared by meaning, in all scripts | 6 texts by {MULTILINGUAL}, {limits} |" in said
+    else:
+        assert f"compared by meaning, in Latin script | 1 texts by {PACKAGED}, cosine 0.9 |" in said
+        assert f"compared by meaning, in Chinese script | 4 texts by {MULTILINGUAL}, cosine 0.92 |" in said
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.7, 0.9, 1.0])
