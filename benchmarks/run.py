@@ -53,7 +53,8 @@ def main() -> None:
     sections = results.read_text(encoding="utf-8").partition("\n## ") if results.exists() else ("", "", "")
     results.write_text(text + sections[1] + sections[2], encoding="utf-8")
     print(text)
-    run("engines")  # these two replace their own sections of the file
+    run("encoders")  # these replace their own sections of the file
+    run("engines")
     run("dedup", *sys.argv[1:])
 
 

@@ -265,12 +265,13 @@ def _one(run: Callable[[Context, str], Report]) -> Run:
 
 
 # Modules by what they do. The offline engine is not among them: its own version is in the revision of its model.
-# Version 2 of what asks: answers are read as they were meant (steps.reading).
+# Version 2 of what asks: answers are read as they were meant (steps.reading). Version 2 of persona_survivors: texts in
+# other than Latin letters are compared by their meaning too.
 _ASKING = (
     *("ids", "engines.base", "prompts.parsers", "prompts.template", "prompts.renderer"),
     *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.reading", "steps.runner"),
 )
-_ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder")
+_ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder", "text.universal")
 _PERSONA_RULES = (
     *("personas.given_names", "rules.identifiers", "personas.names", "personas.names_en", "personas.names_ru"),
     *("personas.names_zh", "personas.patterns", "personas.rules", "text.language", "text.tokens"),
@@ -359,9 +360,11 @@ _PERSONA_ASSETS = (
         modules=(
             *("dedup.canonical_order", "dedup.compare", "dedup.deduper", "dedup.keys", "dedup.lexical"),
             *("dedup.minhash", "dedup.run", "dedup.seals", "dedup.segments", "dedup.semantic", "dedup.sets"),
-            *("dedup.stored", "dedup.survivors", "ids", "text.token_hashes", "text.tokens"),
+            *("dedup.stored", "dedup.strands", "dedup.survivors", "ids"),
+            *("text.scripts", "text.token_hashes", "text.tokens"),
             *_ENCODING,
         ),
+        version=2,
         kinds=frozenset({"parquet", "numpy"}),
     ),
     Asset(

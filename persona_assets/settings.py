@@ -290,12 +290,18 @@ class Settings(BaseSettings):
         0.9,
         gt=0,
         le=1,
-        description="Cosine of embeddings (paper section 2.3)",
+        description="Cosine of embeddings of English texts (paper section 2.3), and what means the same in other "
+        "languages",
         json_schema_extra=shapes("persona_survivors"),
     )
     semantic: bool = Field(
         True,
         description="Whether personas are also compared by their embeddings",
+        json_schema_extra=shapes("persona_survivors"),
+    )
+    across_languages: bool = Field(
+        False,
+        description="Whether that is done across languages too, told apart by their script: one encoder then reads all",
         json_schema_extra=shapes("persona_survivors"),
     )
     dedup_strategy: Literal["auto", "exact", "minhash", "paper"] = Field(
@@ -317,7 +323,8 @@ class Settings(BaseSettings):
     encoder: str = Field(
         "",
         description="sentence-transformers model, which the engine offline reads by too; empty: the packaged "
-        "all-MiniLM-L6-v2",
+        "all-MiniLM-L6-v2, and where dedup compares texts in other than Latin letters the packaged "
+        "universal-sentence-encoder-multilingual-3",
         json_schema_extra=shapes("filtered_personas", "persona_survivors", "asking"),
     )
     max_unknown_share: float = Field(

@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 from persona_assets.graph import Asset, assets
 from persona_assets.settings import Settings, shapes_of
 from persona_assets.tasks.load import FILES
+from persona_assets.text.encoder import PACKAGED
 
 SHAPING = [name for name in Settings.model_fields if shapes_of(name)]
 OTHERS = [name for name in Settings.model_fields if not shapes_of(name)]
@@ -53,10 +54,11 @@ _CHANGES = (
     Change("lexical_threshold", 0.1),
     Change("semantic_threshold", 0.3),
     Change("semantic", False),
+    Change("across_languages", True, {"semantic_threshold": 0.3}),
     Change("dedup_strategy", "paper", _NEAR),
     Change("minhash_recall", 0.01, {"dedup_strategy": "minhash", **_NEAR}),
     Change("encoder", "another", {"semantic_threshold": 0.3}),
-    Change("max_unknown_share", 1.0, {"min_relatedness": 0.95}),
+    Change("max_unknown_share", 1.0, {"min_relatedness": 0.95, "encoder": PACKAGED}),  # which does not know Chinese
 )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks import dedup_peers, dedup_report
+from benchmarks import dedup_peers, dedup_report, encoders
 from benchmarks.dedup_input import generate
 from benchmarks.dedup_quality import Mask, cosine_neighbours, draw_sample, lexical_neighbours, named_precision, score
 from benchmarks.measure import measured
@@ -140,3 +140,20 @@ def test_a_command_is_measured_apart_from_who_measures() -> None:
 def test_a_failing_contender_ends_the_benchmark_with_its_error() -> None:
     with pytest.raises(SystemExit, match="ZeroDivisionError"):
         measured([sys.executable, "-c", "1 / 0"])
+
+
+def test_the_people_are_the_same_in_each_language() -> None:
+    people = encoders.people()
+    assert set(people) == set(encoders.LANGUAGES)
+    for persons in people.values():
+        assert len(persons) == len(people["en"])
+        for one in persons:
+            assert set(one) == {"told", "anew", "one_word", "other", "same_world"}
+            assert len({*one["told"], *(one[way] for way in one if way != "told")}) == 7
+
+
+def test_the_area_under_the_curve_and_the_equal_limit_are_what_they_say() -> None:
+    same, others = np.array([0.9, 0.8, 0.5]), np.array([0.6, 0.5])
+    assert encoders.roc(same, others) == pytest.approx((2 + 2 + 0.5) / 6)
+    assert encoders.equal_limit(others, 0.5) == pytest.approx(0.505)
+    assert encoders.equal_limit(others, 0.0) == pytest.approx(0.605)

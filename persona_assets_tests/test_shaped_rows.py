@@ -90,7 +90,7 @@ def encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name: str = "") -> Any:
         return Scattered() if name == "another" else known(name)
 
-    for module in ("text.encoder", "personas.filter", "dedup.run"):
+    for module in ("text.encoder", "personas.filter", "dedup.strands"):
         monkeypatch.setattr(f"persona_assets.{module}.load_encoder", load)
 
 

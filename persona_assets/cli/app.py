@@ -280,7 +280,11 @@ def dedup(
         float | None, typer.Option(help="Least Jaccard similarity of words (default: PERSONA_LEXICAL_THRESHOLD, 0.9).")
     ] = None,
     semantic_threshold: Annotated[
-        float | None, typer.Option(help="Least cosine of embeddings (default: PERSONA_SEMANTIC_THRESHOLD, 0.9).")
+        float | None,
+        typer.Option(
+            help="Least cosine of embeddings of English texts, and what means the same in other languages "
+            "(default: PERSONA_SEMANTIC_THRESHOLD, 0.9)."
+        ),
     ] = None,
     semantic: Annotated[
         bool | None,
@@ -288,6 +292,13 @@ def dedup(
             "--semantic/--no-semantic",
             help="Compare embeddings too, a few hundred texts a second on a CPU; --no-semantic skips them "
             "(default: PERSONA_SEMANTIC, yes).",
+        ),
+    ] = None,
+    across_languages: Annotated[
+        bool | None,
+        typer.Option(
+            "--across-languages/--within-languages",
+            help="Compare the embeddings of texts in different scripts too (default: PERSONA_ACROSS_LANGUAGES, no).",
         ),
     ] = None,
     strategy: Annotated[
@@ -322,6 +333,7 @@ def dedup(
         lexical_threshold=threshold,
         semantic_threshold=semantic_threshold,
         semantic=semantic,
+        across_languages=across_languages,
         dedup_strategy=strategy,
         memory_limit_mb=memory_mb,
     )
@@ -335,6 +347,7 @@ def dedup(
         column=column,
         semantic=settings.semantic_threshold if settings.semantic else None,
         encoder=settings.encoder,
+        across=settings.across_languages,
         max_unknown=settings.max_unknown_share,
         memory=settings.memory_limit_mb << 20,
         out=out,

@@ -454,6 +454,8 @@ def _rate_line(done: int, total: int | None, seconds: float) -> str:
 
 def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
     """What `dedup` did with a file."""
+    from persona_assets.dedup.strands import encoders_told
+
     about = printable(f"{outcome.file}, column {outcome.column}")
     out.print(about, markup=False, highlight=False, soft_wrap=True)
     table = RichTable()
@@ -467,9 +469,10 @@ def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
     out.print(table)
     facts = [f"{count:,} {stage} pairs within the threshold" for stage, count in outcome.near_pairs.items()]
     facts += [f"{stage} recall {share:.2%} (estimated)" for stage, share in outcome.estimated_recall.items()]
+    facts += [f"{name}: {told}" for name, told in encoders_told(outcome.encoders)]
     if outcome.not_compared:
         facts.append(
-            f"{outcome.not_compared:,} kept rows not compared by meaning: in scripts that the encoder does not know "
+            f"{outcome.not_compared:,} kept rows not compared by meaning: in scripts that no encoder knows "
             "(PERSONA_ENCODER names another)"
         )
     facts.append(f"{outcome.seconds:,.1f} s, peak memory {outcome.peak_memory_mb:,} MiB")

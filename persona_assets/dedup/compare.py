@@ -6,8 +6,9 @@ one near it and before it, and no two kept nodes are near.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -15,20 +16,12 @@ from numpy.typing import NDArray
 
 from persona_assets.dedup.lexical import Found
 from persona_assets.dedup.segments import Segment, TextsOf
-from persona_assets.dedup.semantic import EXACT_PRODUCTS, Standing, Vectors, make_store, near_earlier
+from persona_assets.dedup.semantic import EXACT_PRODUCTS, Scripts, Standing, Vectors, make_store, near_earlier
 from persona_assets.dedup.sets import Pairs
+from persona_assets.dedup.strands import Semantic, Strand
 from persona_assets.dedup.survivors import METHODS, Graph, Hits, greedy
-from persona_assets.lake.vectors import Half, VectorCache
+from persona_assets.lake.vectors import Half
 from persona_assets.text.token_hashes import Index
-
-
-@dataclass(frozen=True)
-class Semantic:
-    """The semantic stage: its threshold, the vectors, and where to read the texts of earlier survivors again."""
-
-    threshold: float
-    cache: VectorCache
-    earlier_texts: TextsOf
 
 
 class Clock:
@@ -59,25 +52,28 @@ class Comparison:
         clock: Clock,
         progress: Callable[[int], None],
     ) -> None:
-        """Nodes (persona_id, shard, text) in canonical order, their graph so far, and what came before them."""
+        """Nodes (persona_id, shard, text, script) in canonical order, their graph so far, and what came before them."""
         self.nodes, self.graph, self.open = nodes, graph, found.open
-        self.segments, self.semantic, self.progress = segments, semantic, progress
-        self.clock = clock
-        self.row_of = np.full(len(nodes), -1)  # row in `vectors`
-        self.tried = np.zeros(len(nodes), bool)
-        self.vectors: Half = np.zeros((0, 0), np.float16)
-        self.standing: Standing | None = None
+        self.segments, self.clock, self.progress = segments, clock, progress
+        self.scripts: Scripts = nodes["script"].to_numpy()
+        self.texts: TextsOf | None = semantic.earlier_texts if semantic else None
+        present = set(np.unique(self.scripts).tolist())
+        strands = [strand for strand in semantic.strands if present & set(strand.scripts)] if semantic else []
+        self.readings = [_Reading(self, strand) for strand in strands]
 
     @property
     def compared(self) -> NDArray[np.bool_]:
         """Which nodes the semantic stage looked at."""
-        return self.row_of >= 0
+        compared = np.zeros(len(self.nodes), bool)
+        for reading in self.readings:
+            compared |= reading.compared
+        return compared
 
     def settle(self) -> NDArray[np.bool_]:
         """Which nodes are kept."""
         while True:
             kept = greedy(self.graph)
-            if not (self._open_groups(kept) or (self.semantic and self._semantic(self.semantic, kept))):
+            if not (self._open_groups(kept) or any(reading.compare(kept) for reading in self.readings)):
                 return kept
 
     def _open_groups(self, kept: NDArray[np.bool_]) -> bool:
@@ -92,56 +88,88 @@ class Comparison:
         self.clock.tick("lexical")
         return self.open.compared > before
 
-    def _semantic(self, stage: Semantic, kept: NDArray[np.bool_]) -> bool:
+    def recall(self) -> dict[str, float]:
+        """Estimated share of the near pairs that the semantic stage found, where it ran."""
+        found = [reading.recall() for reading in self.readings if reading.standing]
+        return {"semantic": min(found)} if found else {}
+
+    def encoded(self) -> Counter[str]:
+        """How many nodes have a vector, by strand."""
+        return Counter({reading.strand.name: len(reading.vectors) for reading in self.readings})
+
+
+class _Reading:
+    """What is known of the nodes of one strand."""
+
+    def __init__(self, whole: Comparison, strand: Strand) -> None:
+        self.whole, self.strand = whole, strand
+        self.row_of = np.full(len(whole.nodes), -1)  # row in `vectors`
+        self.tried = ~np.isin(whole.scripts, strand.scripts)  # the nodes of other strands are none of its
+        self.vectors: Half = np.zeros((0, 0), np.float16)
+        self.standing: Standing | None = None
+
+    @property
+    def compared(self) -> NDArray[np.bool_]:
+        """Which nodes have a vector."""
+        return self.row_of >= 0
+
+    def compare(self, kept: NDArray[np.bool_]) -> bool:
         """Compare the kept nodes that have not been compared; whether there were any."""
+        whole = self.whole
         untried = np.flatnonzero(kept & ~self.tried)
         if len(untried):
-            self._encode(stage, untried)
-            self.clock.tick("encode")
-            hits = self._hits(stage, untried[self.row_of[untried] >= 0])
-            self.clock.tick("semantic")
+            self._encode(untried)
+            whole.clock.tick("encode")
+            hits = self._hits(untried[self.row_of[untried] >= 0])
+            whole.clock.tick("semantic")
             if (hits.survivor < 0).any():
-                self.graph = replace(self.graph, hits=self.graph.hits.better(hits))
+                whole.graph = replace(whole.graph, hits=whole.graph.hits.better(hits))
                 return True
         if self.standing is None:
             store = make_store(int((kept & self.compared).sum()))
-            self.standing = Standing(len(self.nodes), stage.threshold, lambda places: self._alone(stage, places), store)
+            self.standing = Standing(whole.scripts, self.strand.limits, self._alone, store)
         fresh = np.flatnonzero(kept & self.compared & ~self.standing.stands)
         if len(fresh):
             pairs = self.standing.compare(fresh, self._stored, kept)
-            self.graph = replace(self.graph, semantic=Pairs.concat([self.graph.semantic, pairs]).unique())
-        self.clock.tick("semantic")
+            whole.graph = replace(whole.graph, semantic=Pairs.concat([whole.graph.semantic, pairs]).unique())
+        whole.clock.tick("semantic")
         return bool(len(fresh))
 
-    def _encode(self, stage: Semantic, nodes: Index) -> None:
+    def recall(self) -> float:
+        """Estimated share of the near pairs that were found."""
+        return self.standing.recall(self._stored) if self.standing else 1.0
+
+    def _encode(self, nodes: Index) -> None:
         self.tried[nodes] = True
-        scripts, vectors = stage.cache.vectors(self.nodes[nodes], self.progress)
+        known, vectors = self.strand.cache.vectors(self.whole.nodes[nodes], self.whole.progress)
         if len(vectors):
-            self.row_of[nodes[scripts]] = len(self.vectors) + np.arange(len(vectors))
+            self.row_of[nodes[known]] = len(self.vectors) + np.arange(len(vectors))
             self.vectors = np.concatenate([self.vectors, vectors]) if len(self.vectors) else vectors
 
-    def _hits(self, stage: Semantic, nodes: Index) -> Hits:
+    def _hits(self, nodes: Index) -> Hits:
         """By node the first survivor of the earlier segments whose vector is near; none but for `nodes`."""
-        hits, after = Hits.none(len(self.nodes)), 0
+        hits, after = Hits.none(len(self.whole.nodes)), 0
         vectors = self.vectors[self.row_of[nodes]] if len(nodes) else self.vectors
-        for segment in reversed(self.segments):
-            found = self._hits_of_segment(stage, segment, nodes, vectors, after)
+        for segment in reversed(self.whole.segments):
+            found = self._hits_of_segment(segment, nodes, vectors, after)
             hits, after = hits.better(found), after + len(segment)
         return hits
 
-    def _hits_of_segment(self, stage: Semantic, segment: Segment, nodes: Index, vectors: Half, after: int) -> Hits:
-        hits = Hits.none(len(self.nodes))
-        if not len(nodes) or not len(segment):
+    def _hits_of_segment(self, segment: Segment, nodes: Index, vectors: Half, after: int) -> Hits:
+        hits, strand, texts = Hits.none(len(self.whole.nodes)), self.strand, self.whole.texts
+        wanted = np.isin(segment.scripts, strand.scripts)
+        if texts is None or not len(nodes) or not wanted.any():
             return hits
-        indexed = len(nodes) * len(segment) > EXACT_PRODUCTS
+        indexed = len(nodes) * int(wanted.sum()) > EXACT_PRODUCTS
         row, place, cosine = near_earlier(
             vectors,
-            segment.vectors(stage.cache, stage.earlier_texts),
-            segment.index(stage.cache, stage.earlier_texts) if indexed else None,
-            stage.threshold,
+            segment.vectors(strand.cache, texts, wanted),
+            segment.index(strand.cache, texts, wanted, strand.name) if indexed else None,
+            strand.limits,
+            (self.whole.scripts[nodes], segment.scripts),
             (
-                lambda rows: self._alone(stage, nodes[rows]),
-                lambda places: _encoded_alone(stage, stage.earlier_texts(segment.survivors(places))),
+                lambda rows: self._alone(nodes[rows]),
+                lambda places: self._encoded_alone(texts(segment.survivors(places))),
             ),
         )
         order = np.lexsort((place, row))
@@ -152,17 +180,12 @@ class Comparison:
         hits.method[nodes[rows]] = METHODS.index("semantic")
         return hits
 
-    def recall(self) -> dict[str, float]:
-        """Estimated share of the near pairs that the semantic stage found, where it ran."""
-        return {"semantic": self.standing.recall(self._stored)} if self.standing else {}
-
     def _stored(self, nodes: Index) -> Half:
         stored: Half = self.vectors[self.row_of[nodes]]
         return stored
 
-    def _alone(self, stage: Semantic, nodes: Index) -> Vectors:
-        return _encoded_alone(stage, self.nodes["text"].gather(nodes))
+    def _alone(self, nodes: Index) -> Vectors:
+        return self._encoded_alone(self.whole.nodes["text"].gather(nodes))
 
-
-def _encoded_alone(stage: Semantic, texts: pl.Series) -> Vectors:
-    return np.concatenate([stage.cache.encoder.encode([text]) for text in texts])
+    def _encoded_alone(self, texts: pl.Series) -> Vectors:
+        return np.concatenate([self.strand.cache.encoder.encode([text]) for text in texts])

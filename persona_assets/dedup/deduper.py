@@ -15,17 +15,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from persona_assets.dedup.compare import Clock, Comparison, Semantic
+from persona_assets.dedup.compare import Clock, Comparison
 from persona_assets.dedup.keys import MOST_SETS, Scheme, rows_of
 from persona_assets.dedup.lexical import lexical_pairs
 from persona_assets.dedup.segments import Keyed, Segment
 from persona_assets.dedup.sets import Pairs, first_equal, token_sets
+from persona_assets.dedup.strands import Semantic
 from persona_assets.dedup.survivors import METHODS, Graph, Hits, explain
+from persona_assets.text.scripts import scripts_of
 from persona_assets.text.token_hashes import Index
 
 # Memory of one part per row, measured on texts of 19 words: tokens, keys and what comparing them takes; with the
-# semantic stage also vectors and their index. The rest of the limit is the interpreter and its libraries.
-ROW_BYTES, SEMANTIC_ROW_BYTES, FIXED_BYTES = 1_500, 3_500, 600_000_000
+# semantic stage also vectors of up to 512 components and their index. The rest is for the interpreter and its
+# libraries.
+ROW_BYTES, SEMANTIC_ROW_BYTES, FIXED_BYTES = 1_500, 4_300, 600_000_000
 
 
 SEMANTIC = METHODS.index("semantic")
@@ -41,6 +44,7 @@ class Decision:
 
     verdicts: pl.DataFrame
     pairs: Counter[str] = field(default_factory=Counter)  # near by stage; candidates compared; pairs skipped
+    encoded: Counter[str] = field(default_factory=Counter)  # texts that have a vector, by strand
     recall: dict[str, float] = field(default_factory=dict)  # by stage, estimated share of the near pairs found
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -81,6 +85,7 @@ class Deduper:
         clock = Clock()
         keyed, node_of, first_row, set_of = self._nodes(rows["text"])
         nodes = rows[first_row].select("persona_id", "shard", pl.col("text").str.strip_chars())
+        nodes = nodes.with_columns(script=scripts_of(nodes["text"]))
         clock.tick("tokens and keys")
         hits, candidates = self._lexical_hits(keyed)
         gone = hits.survivor < 0
@@ -104,6 +109,7 @@ class Deduper:
                 candidates=found.candidates + candidates + comparison.open.compared,
                 skipped=comparison.open.skipped,
             ),
+            comparison.encoded(),
             comparison.recall() | {"lexical": self.scheme.recall_of(comparison.graph.lexical.similarity)},
             clock.seconds,
         )

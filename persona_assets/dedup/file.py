@@ -24,14 +24,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from persona_assets.dedup.compare import Semantic
 from persona_assets.dedup.deduper import Decision, Deduper, part_rows
 from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.sources import REASONS, Source, Texts, open_source
+from persona_assets.dedup.strands import Semantic, make_strands
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake
-from persona_assets.lake.vectors import VectorCache
 from persona_assets.progress import Stages
 
 OUT_KINDS, REPORT_KINDS = (".parquet", ".jsonl"), (".html", ".md")
@@ -61,6 +60,7 @@ class Job:
     column: str | None = None  # None: see `sources`
     semantic: float | None = None  # least cosine; None: texts are compared by their words only
     encoder: str = ""
+    across: bool = False  # whether texts of several scripts are compared by their embeddings
     max_unknown: float = 0.2
     memory: int = 2048 << 20  # bytes
     out: Path | None = None
@@ -83,7 +83,8 @@ class Outcome:
     candidates: int = 0  # pairs compared by their words
     skipped: int = 0  # pairs of groups of near-copies that nothing depended on, not compared
     recall: dict[str, float] = field(default_factory=dict)  # by stage, estimated
-    not_compared: int | None = None  # kept rows in a script that the encoder does not know; None without encoder
+    not_compared: int | None = None  # kept rows in a script that no encoder knows; None where only words are compared
+    encoders: list[dict[str, Any]] = field(default_factory=list)  # by strand with texts, see `Semantic.used`
     similarity: dict[str, list[float] | list[int]] = field(default_factory=dict)  # bins, removed rows by method and bin
     parts: int = 0
     seconds: float = 0.0
@@ -197,13 +198,14 @@ class _Comparing:
     def __init__(self, job: Job, source: Source, scratch: Path, tell: Stages) -> None:
         self.job, self.source, self.scratch, self.tell = job, source, scratch, tell
         self.decided = self.encoded = 0  # rows of finished parts; of the part at hand
-        semantic = self._semantic(job.semantic) if job.semantic is not None else None
-        self.deduper = Deduper(job.scheme, semantic, scratch / "segments", progress=self._encoded)
+        self.semantic = self._semantic(job.semantic) if job.semantic is not None else None
+        self.texts_encoded = Counter[str]()  # by strand
+        self.deduper = Deduper(job.scheme, self.semantic, scratch / "segments", progress=self._encoded)
         self.outcome = Outcome(str(job.path), source.column, _settings(job))
-        if semantic:
-            self.outcome.settings["encoder"] = semantic.cache.encoder.name
+        if self.semantic:
             self.outcome.not_compared = 0
-        least = min(job.scheme.threshold, job.semantic or 1.0)
+        strands = self.semantic.strands if self.semantic else []
+        least = min([job.scheme.threshold, *(strand.limits.least for strand in strands)])
         self.edges = np.linspace(least, 1.0, BINS + 1)
         self.bins = {method: np.zeros(BINS, np.int64) for method in METHODS}
 
@@ -218,6 +220,7 @@ class _Comparing:
                 self.decided, self.encoded = self.decided + texts.height, 0
                 self._tell()
         outcome = self.outcome
+        outcome.encoders = self.semantic.used(self.texts_encoded) if self.semantic else []
         outcome.kept = outcome.rows - outcome.removed.total() - outcome.set_aside.total()
         outcome.similarity = {
             "bins": [round(float(edge), 4) for edge in self.edges],
@@ -292,6 +295,7 @@ class _Comparing:
             outcome.near_pairs["semantic"] += decision.pairs["semantic"]
             unknown = decision.verdicts.select((pl.col("kept") & ~pl.col("semantic_compared")).sum())
             outcome.not_compared += unknown.item()
+            self.texts_encoded += decision.encoded
         outcome.candidates += decision.pairs["candidates"]
         outcome.skipped += decision.pairs["skipped"]
         for stage, share in sorted(decision.recall.items()):
@@ -300,15 +304,14 @@ class _Comparing:
             outcome.seconds_by_step[step] = round(outcome.seconds_by_step.get(step, 0.0) + seconds, 3)
 
     def _semantic(self, threshold: float) -> Semantic:
-        from persona_assets.text.encoder import load_encoder
-
-        cache = VectorCache(Lake(self.scratch / "lake"), load_encoder(self.job.encoder), self.job.max_unknown)
+        job, lake = self.job, Lake(self.scratch / "lake")
+        strands = make_strands(lake, job.encoder, threshold, job.max_unknown, across=job.across)
 
         def texts(survivors: pl.DataFrame) -> pl.Series:
             rows = survivors["persona_id"].cast(pl.Int64).to_numpy()
             return self.source.texts_at(rows).str.strip_chars()
 
-        return Semantic(threshold, cache, texts)
+        return Semantic(strands, texts)
 
     def _encoded(self, rows: int) -> None:
         self.encoded += rows
@@ -326,7 +329,12 @@ def _settings(job: Job) -> dict[str, Any]:
         settings["minhash_recall"] = scheme.recall
     settings["semantic"] = job.semantic is not None
     if job.semantic is not None:
-        settings |= {"semantic_threshold": job.semantic, "encoder": job.encoder, "max_unknown_share": job.max_unknown}
+        settings |= {
+            "semantic_threshold": job.semantic,
+            "across_languages": job.across,
+            "encoder": job.encoder or "packaged",
+            "max_unknown_share": job.max_unknown,
+        }
     return settings | {"memory_mb": job.memory >> 20}
 
 

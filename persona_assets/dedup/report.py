@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from persona_assets.dedup.strands import encoders_told
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.text.page import page
 from persona_assets.text.tokens import token_lists
@@ -284,7 +285,8 @@ def _facts(outcome: "Outcome") -> list[tuple[str, str]]:
         facts.append(("pairs of near-copies that nothing depended on, skipped", f"{outcome.skipped:,}"))
     facts += [(f"estimated recall, {stage}", f"{share:.2%}") for stage, share in outcome.estimated_recall.items()]
     if outcome.not_compared is not None:
-        facts.append(("kept rows in scripts that the encoder does not know", f"{outcome.not_compared:,}"))
+        facts += encoders_told(outcome.encoders)
+        facts.append(("kept rows in scripts that no encoder knows", f"{outcome.not_compared:,}"))
     return [
         *facts,
         ("time", f"{outcome.seconds:,.1f} s"),

@@ -7,28 +7,27 @@ is decided part by part, in canonical order, within `PERSONA_MEMORY_LIMIT_MB`.
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
 from persona_assets.dedup.canonical_order import canonical_parts
-from persona_assets.dedup.compare import Semantic
 from persona_assets.dedup.deduper import Decision, Deduper, part_rows
 from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.seals import Seal, made_from, seal_waiting, seals
 from persona_assets.dedup.stored import load_segments, store_segments
+from persona_assets.dedup.strands import Semantic, make_strands
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake import Lake
 from persona_assets.lake.records import same_recipe
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
-from persona_assets.lake.vectors import VectorCache
 from persona_assets.settings import Settings
 from persona_assets.steps.model import AlreadyMade
 from persona_assets.steps.runner import Context, Report
-from persona_assets.text.encoder import load_encoder
 
 __all__ = ["dedup_dump", "publish_shard"]
 
@@ -106,7 +105,7 @@ def _write_survivors(context: Context, sequence: Sequence[Seal]) -> Report:
             for part in canonical_parts(lake, seal, rows, scratch / "parts"):
                 decision = deduper.add(part, seal.dump)
                 part_writer.rows.append(_rows(part, decision, seal, run_id))
-                decisions.append(Decision(decision.verdicts.clear(), decision.pairs, decision.recall, decision.seconds))
+                decisions.append(replace(decision, verdicts=decision.verdicts.clear()))
                 progress.reach(part.height)
             if made_from(lake, sequence) != given:
                 raise PersonaAssetsError(
@@ -114,7 +113,7 @@ def _write_survivors(context: Context, sequence: Sequence[Seal]) -> Report:
                     f"persona_survivors for {seal.dump} again"
                 )
         store_segments(lake, seal.dump, scheme, deduper.written)
-    return _report(lake, seal, decisions, time.monotonic() - started)
+    return _report(lake, seal, decisions, semantic, time.monotonic() - started)
 
 
 class _Progress:
@@ -135,7 +134,13 @@ class _Progress:
 
 
 def _semantic(lake: Lake, settings: Settings) -> Semantic:
-    cache = VectorCache(lake, load_encoder(settings.encoder), settings.max_unknown_share)
+    strands = make_strands(
+        lake,
+        settings.encoder,
+        settings.semantic_threshold,
+        settings.max_unknown_share,
+        across=settings.across_languages,
+    )
 
     def texts(survivors: pl.DataFrame) -> pl.Series:
         wanted = survivors.select("persona_id", "shard")
@@ -147,7 +152,7 @@ def _semantic(lake: Lake, settings: Settings) -> Semantic:
         )
         return wanted.join(found, on=["persona_id", "shard"], how="left", maintain_order="left")["text"]
 
-    return Semantic(settings.semantic_threshold, cache, texts)
+    return Semantic(strands, texts)
 
 
 def _rows(part: pl.DataFrame, decision: Decision, seal: Seal, run_id: str) -> pl.DataFrame:
@@ -164,7 +169,7 @@ def _rows(part: pl.DataFrame, decision: Decision, seal: Seal, run_id: str) -> pl
     )
 
 
-def _report(lake: Lake, seal: Seal, decisions: Sequence[Decision], seconds: float) -> Report:
+def _report(lake: Lake, seal: Seal, decisions: Sequence[Decision], semantic: Semantic | None, seconds: float) -> Report:
     rows = lake.scan(PERSONA_SURVIVORS, [seal.dump])
     removed = rows.filter(~pl.col("kept"))
     counts = rows.select(
@@ -175,11 +180,13 @@ def _report(lake: Lake, seal: Seal, decisions: Sequence[Decision], seconds: floa
     report = Report(inputs=total, kept=kept, seconds=seconds)
     report.rejected = Counter({method: methods[method] for method in METHODS if methods.get(method)})
     pairs = sum((decision.pairs for decision in decisions), Counter[str]())
+    encoded = sum((decision.encoded for decision in decisions), Counter[str]())
     report.extra = {
         "not_compared": kept - compared,
         "duplicate_rate": {method: round(methods.get(method, 0) / max(total, 1), 4) for method in METHODS},
         "pairs": {name: pairs[name] for name in ("lexical", "semantic", "candidates", "skipped")},
         "recall": {stage: round(min(d.recall.get(stage, 1.0) for d in decisions), 4) for stage in decisions[0].recall},
+        "encoders": semantic.used(encoded) if semantic else [],
         "parts": len(decisions),
         "similarity": _histogram(removed),
         "largest_groups": _groups(lake, seal, removed),

@@ -2,8 +2,8 @@
 
 A segment is a folder of Arrow files, memory-mapped, so that a look-up reads what it touches and no text:
 `keys.arrow` has the entries of the survivors' keys, ascending; `sets.arrow` has by place the survivor's persona id,
-shard and token hashes; `<model>-<digest>.usearch`, made when it is first worth it, is an index of their vectors. A
-segment is derived from the survivors and their texts and can be deleted.
+shard, script and token hashes; `<model>-<scripts>-<digest>.usearch`, made when it is first worth it, is an index of the
+vectors of those of some scripts. A segment is derived from the survivors and their texts and can be deleted.
 """
 
 import logging
@@ -29,7 +29,7 @@ from persona_assets.dedup.keys import (
     with_keys,
 )
 from persona_assets.dedup.lexical import jaccard, lexical_pairs
-from persona_assets.dedup.semantic import IndexStore, unit
+from persona_assets.dedup.semantic import IndexStore, Scripts, unit
 from persona_assets.dedup.sets import TokenSets, spans
 from persona_assets.dedup.survivors import Hits
 from persona_assets.errors import PersonaAssetsError
@@ -85,7 +85,7 @@ class Segment:
 
     @classmethod
     def write(cls, folder: Path, dump: str, survivors: pl.DataFrame, keyed: Keyed, chosen: Index) -> "Segment":
-        """Write the segment of the sets `chosen`, whose personas `survivors` has (persona_id, shard), in order."""
+        """Write the segment of the sets `chosen`; `survivors` has their persona_id, shard and script, in order."""
         folder.mkdir(parents=True)
         place = np.full(len(keyed.sets), -1)
         place[chosen] = np.arange(len(chosen))
@@ -97,7 +97,7 @@ class Segment:
         tokens = pa.LargeListArray.from_arrays(pa.array(sets.offsets), pa.array(sets.tokens))
         ids = {
             name: pa.array(survivors[name].to_arrow(compat_level=pl.CompatLevel.oldest()))
-            for name in ("persona_id", "shard")
+            for name in ("persona_id", "shard", "script")
         }
         _write(folder / FILES[1], pa.table({**ids, "tokens": tokens}))
         return cls(folder, dump)
@@ -129,6 +129,12 @@ class Segment:
         rows = batch if places is None else batch.take(pa.array(places))
         return pl.DataFrame(pl.from_arrow(pa.table(rows))).with_columns(dump=pl.lit(self.dump))
 
+    @property
+    def scripts(self) -> Scripts:
+        """The survivors' scripts, places in SCRIPTS, shape (n,)."""
+        scripts: Scripts = self._sets()["script"].to_numpy()
+        return scripts
+
     def near(self, keyed: Keyed, scheme: Scheme, waiting: NDArray[np.bool_]) -> tuple[Hits, int]:
         """The first survivor near each set that waits (mask), counted back from the segment's end; pairs compared."""
         hits = Hits.none(len(keyed.sets))
@@ -154,13 +160,13 @@ class Segment:
         hits.method[sets] = np.where(equal[best], EXACT, LEXICAL)
         return hits, found.candidates
 
-    def vectors(self, cache: VectorCache, texts: TextsOf) -> Iterator[tuple[Index, Half]]:
-        """The survivors' vectors in blocks, each place once, with the places that a block belongs to; no order.
+    def vectors(self, cache: VectorCache, texts: TextsOf, wanted: NDArray[np.bool_]) -> Iterator[tuple[Index, Half]]:
+        """The vectors of those survivors (mask) in blocks, each place once, with a block's places; no order.
 
         Those that the cache does not have, since the semantic stage was off or had another model, are encoded last.
         """
-        waiting = np.ones(len(self), bool)
-        ids = self.survivors().select("persona_id", "shard").with_row_index("place")
+        waiting = wanted.copy()
+        ids = self.survivors().select("persona_id", "shard").with_row_index("place").filter(pl.Series(wanted))
         for (shard,), mine in ids.group_by(["shard"], maintain_order=True):
             ends = mine["persona_id"].min(), mine["persona_id"].max()
             for block in cache.scan(str(shard), ends):
@@ -172,18 +178,21 @@ class Segment:
             known, vectors = cache.vectors(rows.with_columns(text=texts(rows)))
             yield missing[known], vectors
 
-    def index(self, cache: VectorCache, texts: TextsOf) -> IndexStore:
-        """The index of the survivors' vectors, made and kept where there is none; keys are places."""
-        for path in sorted(self.folder.glob(f"{cache.key}-*.usearch")):
+    def index(self, cache: VectorCache, texts: TextsOf, wanted: NDArray[np.bool_], name: str) -> IndexStore:
+        """The index of those survivors' vectors (mask), made and kept by its name where there is none.
+
+        Its keys are places.
+        """
+        for path in sorted(self.folder.glob(f"{cache.key}-{name}-*.usearch")):
             if is_sound(_LOCAL, str(path), path.stem.rsplit("-", 1)[1]):
                 return IndexStore.restore(path)
             path.unlink(missing_ok=True)
             logger.warning("%s was removed: its bytes do not fit its name; the index is made again", path)
-        index = _ordered_index(list(self.vectors(cache, texts)))
+        index = _ordered_index(list(self.vectors(cache, texts, wanted)))
         if index.index is not None:
             temporary = self.folder / f"{uuid.uuid4().hex}.tmp"
             index.save(temporary)
-            temporary.replace(self.folder / f"{cache.key}-{file_digest(_LOCAL, str(temporary))}.usearch")
+            temporary.replace(self.folder / f"{cache.key}-{name}-{file_digest(_LOCAL, str(temporary))}.usearch")
         return index
 
 

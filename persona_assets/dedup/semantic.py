@@ -1,7 +1,7 @@
 """Semantic near-duplicates: texts whose embeddings have a cosine at or above the threshold (paper section 2.3).
 
 Vectors are stored as float16, decisions are made on float32. Rounding to float16 changes a cosine by about 2e-5 (one
-standard deviation, 384 components), so every pair within `BAND` of the threshold is decided by encoding both texts
+standard deviation, 384 components), so every pair within `BAND` of its limit is decided by encoding both texts
 again, each one alone, in float32. What a pair's decision depends on is therefore the two texts and the model: neither
 the batch in which a vector was first computed, nor the run, nor the order of rows.
 
@@ -9,7 +9,9 @@ A node is compared only with nodes that *stand*, that is, that were kept as far 
 node before it decides nothing. So a mass of near-copies costs one comparison each, and not a pair for every two.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +35,27 @@ EXACT_PRODUCTS = 2_500_000_000  # cosines computed in full, 50,000 x 50,000; abo
 FIRST_PROBE = 16  # neighbours asked for at first; more until the farthest is below the threshold
 INDEX_SLACK = 0.01  # what the index's own i8 arithmetic may be off by
 RECALL_SAMPLE = 256  # queries on which an index's recall is measured
+
+
+Scripts = NDArray[np.uint8]  # places in SCRIPTS
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The least cosine of near texts: of one script, and of two; None where texts of two scripts are never near."""
+
+    within: float
+    across: float | None = None
+
+    @property
+    def least(self) -> float:
+        """The lower one of the limits that there are."""
+        return self.within if self.across is None else min(self.within, self.across)
+
+    def of(self, one: Scripts, other: Scripts) -> NDArray[np.float64]:
+        """The limit of each pair of texts, whose scripts these are."""
+        across = math.inf if self.across is None else self.across
+        return np.where(one == other, self.within, across)
 
 
 class Store(Protocol):
@@ -138,11 +161,11 @@ def products(queries: Vectors, base: Vectors, floor: float) -> Near:
 class Standing:
     """The nodes of one comparison that have been encoded and stand."""
 
-    def __init__(self, nodes: int, threshold: float, alone: Alone, store: Store) -> None:
-        """No node stands yet; `alone` encodes nodes again."""
-        self.threshold, self.alone, self.store = threshold, alone, store
+    def __init__(self, scripts: Scripts, limits: Limits, alone: Alone, store: Store) -> None:
+        """No node stands yet; `scripts` (nodes,) are theirs, `alone` encodes nodes again."""
+        self.scripts, self.limits, self.alone, self.store = scripts, limits, alone, store
         self.order: Index = np.zeros(0, np.int64)  # the standing nodes, in order of place
-        self.stands = np.zeros(nodes, bool)
+        self.stands = np.zeros(len(scripts), bool)
 
     def compare(self, nodes: Index, vectors: Stored, kept: NDArray[np.bool_]) -> Pairs:
         """Semantic pairs of some nodes (ascending, not standing) with those that stand and with each other.
@@ -153,7 +176,7 @@ class Standing:
         """
         found = [Pairs.empty()]
         upright = kept & self.stands
-        floor = self.threshold - 2 * BAND
+        floor = self.limits.least - 2 * BAND
         for start in range(0, len(nodes), BLOCK):
             block = nodes[start : start + BLOCK]
             stored = vectors(block)
@@ -175,7 +198,7 @@ class Standing:
         """Share of the near neighbours of a sample of standing nodes that the store finds; 1 where all are compared."""
         if isinstance(self.store, ExactStore) or not len(self.order):
             return 1.0
-        floor = self.threshold * 0.9  # standing nodes have none above the threshold, so those below it are looked for
+        floor = self.limits.least * 0.9  # standing nodes have none above the limit, so those below it are looked for
         places = np.arange(0, len(self.order), max(len(self.order) // RECALL_SAMPLE, 1))
         queries = unit(vectors(self.order[places]))
         row, place = self.store.near(queries, floor)
@@ -196,36 +219,44 @@ class Standing:
 
     def _verified(self, one: Index, other: Index, vectors: Half, others: Half) -> Pairs:
         """Those pairs of nodes that are within the threshold, in canonical order."""
-        similarity = decided(vectors, others, self.threshold, one, other, self.alone, self.alone)
-        near = similarity >= self.threshold
+        limits = self.limits.of(self.scripts[one], self.scripts[other])
+        similarity = decided(vectors, others, limits, one, other, self.alone, self.alone)
+        near = similarity >= limits
         return Pairs(np.minimum(one, other)[near], np.maximum(one, other)[near], similarity[near])
 
 
 def near_earlier(
-    vectors: Half, blocks: Iterable[tuple[Index, Half]], index: IndexStore | None, threshold: float, alone: Alones
+    vectors: Half,
+    blocks: Iterable[tuple[Index, Half]],
+    index: IndexStore | None,
+    limits: Limits,
+    scripts: tuple[Scripts, Scripts],
+    alone: Alones,
 ) -> tuple[Index, Index, NDArray[np.float64]]:
-    """Pairs of a row of `vectors` (n, d) and an earlier place within the threshold: rows, places, cosines.
+    """Pairs of a row of `vectors` (n, d) and an earlier place within the limits: rows, places, cosines.
 
     `blocks` gives the earlier vectors with their places, in any order. With an index of them only what it finds is
-    looked at, otherwise every cosine. `alone` encodes rows again, and places.
+    looked at, otherwise every cosine. `scripts` are those of the rows, and of all places; `alone` encodes rows again,
+    and places.
     """
-    guesses = list(_guesses(vectors, index, threshold)) if index else []
+    guesses = list(_guesses(vectors, index, limits.least)) if index else []
     found: list[tuple[Index, Index, NDArray[np.float64]]] = [
         (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     ]
     for places, base in blocks:
-        pairs = _within(guesses, places) if index else _all_pairs(vectors, base, threshold)
+        pairs = _within(guesses, places) if index else _all_pairs(vectors, base, limits.least)
         for row, at in pairs:
-            cosine = decided(vectors[row], base[at], threshold, row, places[at], *alone)
-            near = cosine >= threshold
+            limit = limits.of(scripts[0][row], scripts[1][places[at]])
+            cosine = decided(vectors[row], base[at], limit, row, places[at], *alone)
+            near = cosine >= limit
             found.append((row[near], places[at][near], cosine[near]))
     row, place, cosine = (np.concatenate(side) for side in zip(*found, strict=True))
     return row, place, cosine
 
 
-def _guesses(vectors: Half, index: IndexStore, threshold: float) -> Iterator[Near]:
+def _guesses(vectors: Half, index: IndexStore, least: float) -> Iterator[Near]:
     for start in range(0, len(vectors), BLOCK):
-        row, place = index.near(unit(vectors[start : start + BLOCK]), threshold - 2 * BAND)
+        row, place = index.near(unit(vectors[start : start + BLOCK]), least - 2 * BAND)
         yield row + start, place
 
 
@@ -238,23 +269,29 @@ def _within(guesses: list[Near], places: Index) -> Iterator[Near]:
         yield row[here], order[at[here]]
 
 
-def _all_pairs(vectors: Half, base: Half, threshold: float) -> Iterator[Near]:
+def _all_pairs(vectors: Half, base: Half, least: float) -> Iterator[Near]:
     for low in range(0, len(base), BASE_BLOCK):
         units = unit(base[low : low + BASE_BLOCK])
         for start in range(0, len(vectors), BLOCK):
-            row, at = products(unit(vectors[start : start + BLOCK]), units, threshold - 2 * BAND)
+            row, at = products(unit(vectors[start : start + BLOCK]), units, least - 2 * BAND)
             yield row + start, at + low
 
 
 def decided(
-    one: Half, other: Half, threshold: float, rows: Index, others: Index, alone: Alone, alone_other: Alone
+    one: Half,
+    other: Half,
+    limits: NDArray[np.float64],
+    rows: Index,
+    others: Index,
+    alone: Alone,
+    alone_other: Alone,
 ) -> NDArray[np.float64]:
-    """Cosines of pairs of stored vectors, (p, d) each, such that comparing them with the threshold is right.
+    """Cosines of pairs of stored vectors, (p, d) each, such that comparing them with their limits, (p,), is right.
 
     Where float16 leaves that open the cosine is that of the texts themselves, `rows` and `others` encoded again.
     """
     similarity = cosines(one, other)
-    open_ = np.flatnonzero(np.abs(similarity - threshold) <= BAND)
+    open_ = np.flatnonzero(np.abs(similarity - limits) <= BAND)
     if len(open_):
         first, at_first = np.unique(rows[open_], return_inverse=True)
         second, at_second = np.unique(others[open_], return_inverse=True)
@@ -291,7 +328,8 @@ def survivors_of_vectors(vectors: Vectors, threshold: float) -> NDArray[np.bool_
     Vectors of length 1; those within `BAND` of the threshold are compared in float32.
     """
     nodes = np.arange(len(vectors))
-    standing = Standing(len(vectors), threshold, lambda places: vectors[places], make_store(len(vectors)))
+    scripts, store = np.zeros(len(vectors), np.uint8), make_store(len(vectors))
+    standing = Standing(scripts, Limits(threshold), lambda places: vectors[places], store)
     stored = vectors.astype(np.float16)
     pairs = standing.compare(nodes, lambda places: stored[places], np.ones(len(vectors), bool))
     return greedy(Graph(nodes, Pairs.empty(), pairs, Hits.none(len(nodes))))

@@ -25,8 +25,9 @@ from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
 from persona_assets.lake.verified import file_digest, is_sound
+from persona_assets.text.scripts import scripts_of
 
-FORMAT = 1  # of the files, and of what a token and a key are; a change makes every segment anew
+FORMAT = 2  # of the files, and of what a token and a key are; a change makes every segment anew
 COMPLETE = "complete.json"
 _LOCAL = LocalFileSystem()
 logger = logging.getLogger(__name__)
@@ -159,5 +160,6 @@ def _make(lake: Lake, seal: Seal, scheme: Scheme, scratch: Path, rows: int) -> I
             .collect()
         )
         survivors = part.join(kept, on=list(IDENTITY[:2]), how="semi", maintain_order="left")
+        survivors = survivors.with_columns(script=scripts_of(survivors["text"].str.strip_chars()))
         keyed = Keyed.of(token_sets(survivors["text"]), scheme)
         yield Segment.write(scratch / _part(number), seal.dump, survivors, keyed, np.arange(survivors.height))

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from persona_assets.dedup.seals import sealed_dumps
+from persona_assets.dedup.strands import encoders_told
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.graph import Asset
 from persona_assets.lake import Lake, Table
@@ -145,7 +146,8 @@ def _dedup_metadata(lake: Lake, report: Report) -> dict[str, Any]:
             table_markdown({"removed": "r", "one of them": "l", "survivor": "l"}, groups)
         ),
         "pairs": dg.MetadataValue.md(table_markdown({"": "l", "pairs": "r"}, pairs)),
-        "not compared by the encoder": extra["not_compared"],
+        "not compared by an encoder": extra["not_compared"],
+        "encoders": dg.MetadataValue.md(table_markdown({"": "l", "by": "l"}, encoders_told(extra["encoders"]))),
         "parts": extra["parts"],
         "seconds by step": dg.MetadataValue.md(table_markdown({"": "l", "seconds": "r", " ": "l"}, seconds)),
     }

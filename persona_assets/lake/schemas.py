@@ -188,8 +188,7 @@ PERSONA_SURVIVORS = Table(
         Column(
             "semantic_compared",
             pl.Boolean(),
-            "False where the encoder does not know the script "
-            "(too many [UNK]) or the row was removed before the semantic stage",
+            "False where no encoder knows the script (too many [UNK]) or the row was removed before the semantic stage",
         ),
         _text("run_id", "Run that wrote the row"),
         Column("created_at", UTC, "When the row was written"),

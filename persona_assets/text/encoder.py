@@ -7,7 +7,7 @@ import hashlib
 import logging
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.text.bert import UnsupportedModel
-from persona_assets.text.fast_encoder import SLICE, FastEncoder, OpenVINOUnavailable
+from persona_assets.text.fast_encoder import SLICE, FastEncoder, GraphEncoder, OpenVINOUnavailable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"
+MULTILINGUAL = "google/universal-sentence-encoder-multilingual-3"  # packaged too, see `universal`
 # The upstream weights' sha256: the package that carries them must carry exactly these.
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH = 64  # sentences per forward pass of sentence-transformers; larger ones are not faster on a CPU
@@ -92,9 +93,9 @@ class Encoder:
         shares = np.ones(len(texts), dtype=np.float32)
         for start in range(0, len(texts), TOKENISE_BATCH):
             batch = list(texts[start : start + TOKENISE_BATCH])
-            encodings = self._tokenizer.encode_batch(batch, add_special_tokens=False)
-            lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
-            ids = np.fromiter((i for encoding in encodings for i in encoding.ids), np.int64, int(lengths.sum()))
+            tokens_of = self._ids(batch)
+            lengths = np.array([len(ids) for ids in tokens_of], dtype=np.int64)
+            ids = np.fromiter((i for ids in tokens_of for i in ids), np.int64, int(lengths.sum()))
             rows = np.repeat(np.arange(len(batch)), lengths)
             counted = self._counted[ids]
             tokens = np.bincount(rows[counted], minlength=len(batch))
@@ -102,6 +103,16 @@ class Encoder:
             share = np.divide(unknown, tokens, out=np.ones(len(batch)), where=tokens > 0)
             shares[start : start + len(batch)] = share
         return shares
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        """The tokens of each text, without special ones."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    @cached_property
+    def _vocabulary(self) -> Mapping[str, int]:
+        """Every token with its id."""
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
+        return vocabulary
 
     @cached_property
     def dimension(self) -> int:
@@ -120,7 +131,7 @@ class Encoder:
         return getattr(transformer.auto_model.config, "_commit_hash", None)
 
     @cached_property
-    def _fast(self) -> FastEncoder | None:
+    def _fast(self) -> GraphEncoder | None:
         """The model on OpenVINO; None on a GPU, and where it is not of the kind or does not agree."""
         if _has_cuda():
             return None
@@ -136,7 +147,7 @@ class Encoder:
             return None
         return fast
 
-    def _check(self, fast: FastEncoder) -> None:
+    def _check(self, fast: GraphEncoder) -> None:
         """Compare what a model's files were taken to mean with what sentence-transformers makes of them."""
         expected = self._slowly(list(PROBES))
         if fast.dimension != expected.shape[1]:
@@ -177,20 +188,15 @@ class Encoder:
         return tokenizer
 
     @cached_property
-    def _unknown_id(self) -> int:
-        for token in ("[UNK]", "<unk>"):
-            found = self._tokenizer.token_to_id(token)
-            if found is not None:
-                return int(found)
-        return -1  # a byte-level vocabulary knows every text
-
-    @cached_property
     def _scripts(self) -> list[str]:
         """By token id: the script of its first letter, "" where it has none, "[UNK]" for the unknown token."""
-        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
-        scripts = [""] * (max(vocabulary.values()) + 1)
-        for token, index in vocabulary.items():
-            scripts[index] = "[UNK]" if index == self._unknown_id else _script(token)
+        scripts = [""] * (max(self._vocabulary.values()) + 1)
+        for token, index in self._vocabulary.items():
+            scripts[index] = _script(token)
+        for token in ("[UNK]", "<unk>"):
+            if token in self._vocabulary:  # a byte-level vocabulary has neither: it knows every text
+                scripts[self._vocabulary[token]] = "[UNK]"
+                break
         return scripts
 
     @cached_property
@@ -220,13 +226,17 @@ def _script(token: str) -> str:
 
 @cache
 def load_encoder(name: str = "") -> Encoder:
-    """The packaged all-MiniLM-L6-v2, or another sentence-transformers model by name or folder. Cached.
+    """A packaged encoder (all-MiniLM-L6-v2 without a name), or a sentence-transformers model by name or folder. Cached.
 
     Raises:
         PersonaAssetsError: the packaged weights are not the upstream ones, or the model cannot be loaded.
     """
     if not name or name == PACKAGED:
         return _packaged()
+    if name == MULTILINGUAL:
+        from persona_assets.text.universal import load_universal
+
+        return load_universal()
     folder = Path(name)
     if folder.is_dir():
         weights = folder / "model.safetensors"

@@ -26,6 +26,7 @@ _SETTINGS = {
 
 Vectors = NDArray[np.float32]
 Tokens = list[NDArray[np.int32]]
+Tokenise = Callable[[list[str]], Tokens]
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
@@ -33,28 +34,19 @@ class OpenVINOUnavailable(Exception):
     """Why OpenVINO cannot be used on this machine, though the model is of a kind that it knows."""
 
 
-class FastEncoder:
-    """A BERT-like model that pools by the mean; `encode` may be called from several threads."""
+class GraphEncoder:
+    """A graph from token ids, (texts, tokens) int32, to unit vectors; `encode` may be called from several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load a sentence-transformers folder.
+    def __init__(self, tokenise: Tokenise, build_graph: Callable[[], Any]) -> None:
+        """Compile the graph that `build_graph` gives, once openvino can be imported.
 
         Raises:
-            UnsupportedModel: the model is of another kind.
             OpenVINOUnavailable: it cannot be imported, or refuses the graph.
         """
-        from tokenizers import Tokenizer
-
-        file = folder / "tokenizer.json"
-        if not file.is_file():
-            raise UnsupportedModel("it has no tokenizer.json")
-        shape = read_shape(folder)
-        self._tokenizer: Any = Tokenizer.from_file(str(file))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(shape.longest)
+        self._tokenise = tokenise
         ov = _openvino()
         try:
-            self._compiled = ov.Core().compile_model(build(shape, read_weights(folder)), "CPU", _SETTINGS)
+            self._compiled = ov.Core().compile_model(build_graph(), "CPU", _SETTINGS)
         except RuntimeError as error:  # the one type of error that OpenVINO has
             reason = str(error).strip().rpartition("\n")[2]
             raise OpenVINOUnavailable(f"OpenVINO refuses the graph: {reason}") from error
@@ -69,7 +61,7 @@ class FastEncoder:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for start in range(0, len(texts), SLICE):
             part = texts[start : start + SLICE]
-            tokens = [np.array(one.ids, np.int32) for one in self._tokenizer.encode_batch_fast(list(part))]
+            tokens = self._tokenise(list(part))
             self._run(tokens, vectors[start : start + len(part)], progress or (lambda texts: None))
         return vectors
 
@@ -90,6 +82,32 @@ class FastEncoder:
             if done - reported >= REPORT or (done > reported and done == len(tokens)):
                 progress(done - reported)
                 reported = done
+
+
+class FastEncoder(GraphEncoder):
+    """A BERT-like model that pools by the mean."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load a sentence-transformers folder.
+
+        Raises:
+            UnsupportedModel: the model is of another kind.
+            OpenVINOUnavailable: it cannot be imported, or refuses the graph.
+        """
+        from tokenizers import Tokenizer
+
+        file = folder / "tokenizer.json"
+        if not file.is_file():
+            raise UnsupportedModel("it has no tokenizer.json")
+        shape = read_shape(folder)
+        tokenizer: Any = Tokenizer.from_file(str(file))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(shape.longest)
+
+        def tokenise(texts: list[str]) -> Tokens:
+            return [np.array(one.ids, np.int32) for one in tokenizer.encode_batch_fast(texts)]
+
+        super().__init__(tokenise, lambda: build(shape, read_weights(folder)))
 
 
 def _batches(tokens: Tokens) -> Iterator[NDArray[np.int64]]:

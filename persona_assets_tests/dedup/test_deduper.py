@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_assets.dedup import lexical as lexical_module
-from persona_assets.dedup.compare import Semantic
 from persona_assets.dedup.deduper import Deduper, part_rows
 from persona_assets.dedup.keys import MOST_SETS, Scheme
+from persona_assets.dedup.semantic import Limits
+from persona_assets.dedup.strands import Semantic, Strand
 from persona_assets.lake import Lake
 from persona_assets.lake.vectors import VectorCache
+from persona_assets.text.scripts import SCRIPTS, scripts_of
 from persona_assets.text.tokens import word_tokens
 
 LEXICAL, SEMANTIC = 0.7, 0.9
@@ -48,7 +50,14 @@ class Chosen:
         return np.array([float("教" in text) for text in texts], np.float32)
 
 
-def dedup(texts: Sequence[str], clusters: dict[str, int], sizes: Sequence[int]) -> pl.DataFrame:
+ALL = tuple(range(len(SCRIPTS)))
+# How texts are compared: by scripts of a strand, and its least cosine across them.
+TOGETHER = ((ALL,), SEMANTIC)
+WAYS = [TOGETHER, ((ALL,), 0.8), ((ALL,), None), (tuple((script,) for script in ALL), None)]
+Way = tuple[tuple[tuple[int, ...], ...], float | None]
+
+
+def dedup(texts: Sequence[str], clusters: dict[str, int], sizes: Sequence[int], way: Way = TOGETHER) -> pl.DataFrame:
     """Verdicts on the texts, decided in parts of these sizes (the last size for the rest)."""
     ids = [f"{place:04d}" for place in range(len(texts))]
     rows = pl.DataFrame({"persona_id": ids, "shard": "s", "text": texts}, schema_overrides={"text": pl.String})
@@ -59,7 +68,8 @@ def dedup(texts: Sequence[str], clusters: dict[str, int], sizes: Sequence[int]) 
 
     with tempfile.TemporaryDirectory() as folder:
         cache = VectorCache(Lake(f"{folder}/lake"), Chosen(clusters), 0.5)  # type: ignore[arg-type]
-        deduper = Deduper(Scheme("exact", LEXICAL), Semantic(SEMANTIC, cache, earlier), Path(folder) / "segments")
+        strands = [Strand(scripts, cache, Limits(SEMANTIC, way[1])) for scripts in way[0]]
+        deduper = Deduper(Scheme("exact", LEXICAL), Semantic(strands, earlier), Path(folder) / "segments")
         parts, start, left = [], 0, list(sizes)
         while start < len(texts) or not parts:
             size = left.pop(0) if len(left) > 1 else left[0]
@@ -69,7 +79,7 @@ def dedup(texts: Sequence[str], clusters: dict[str, int], sizes: Sequence[int]) 
     return rows.hstack(pl.concat(parts))
 
 
-def near(one: str, other: str, encoder: Chosen) -> str | None:
+def near(one: str, other: str, encoder: Chosen, across: float | None = SEMANTIC) -> str | None:
     """The method that finds two texts near each other, if any."""
     one, other = one.strip(), other.strip()
     x, y = set(word_tokens(one)), set(word_tokens(other))
@@ -78,7 +88,9 @@ def near(one: str, other: str, encoder: Chosen) -> str | None:
     if x and y and len(x & y) / len(x | y) >= LEXICAL:
         return "lexical"
     vectors = encoder.encode([one, other])
-    if "教" in one + other or not vectors[0] @ vectors[1] >= SEMANTIC:
+    script, script_of_other = scripts_of(pl.Series([one, other]))
+    limit = SEMANTIC if script == script_of_other else across
+    if "教" in one + other or limit is None or not vectors[0] @ vectors[1] >= limit:
         return None
     return "semantic"
 
@@ -88,11 +100,11 @@ def near(one: str, other: str, encoder: Chosen) -> str | None:
 def test_any_parts_give_the_greedy_outcome_and_true_reasons(texts: list[str], data: st.DataObject) -> None:
     clusters = {text.strip(): data.draw(st.integers(0, 4)) for text in sorted(set(texts))}
     sizes = data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=4))
-    encoder = Chosen(clusters)
-    rows = dedup(texts, clusters, sizes)
+    encoder, way = Chosen(clusters), data.draw(st.sampled_from(WAYS))
+    rows = dedup(texts, clusters, sizes, way)
     kept: list[int] = []
     for place, row in enumerate(rows.to_dicts()):
-        reasons = {f"{i:04d}": near(texts[i], texts[place], encoder) for i in kept}
+        reasons = {f"{i:04d}": near(texts[i], texts[place], encoder, way[1]) for i in kept}
         reasons = {survivor: method for survivor, method in reasons.items() if method}
         assert row["kept"] == (not reasons)
         if row["kept"]:

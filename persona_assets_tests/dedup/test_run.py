@@ -16,6 +16,7 @@ from persona_assets.lake.schemas import PERSONA_SURVIVORS
 from persona_assets.state import LakeState
 from persona_assets.steps.model import Progress
 from persona_assets.steps.runner import Context, Report
+from persona_assets.text.encoder import PACKAGED
 from persona_assets_tests.dedup.lakes import add_shard, context, make_lake, verdicts
 
 TEACHER = "A retired mathematics teacher from a small mining town who now tutors evening classes for adult learners"
@@ -84,7 +85,7 @@ def test_another_strategy_makes_its_own_segments_of_earlier_dumps(tmp_path: Path
 def test_unrelated_chinese_personas_are_not_removed_by_the_english_encoder(tmp_path: Path) -> None:
     """It maps most of their characters to [UNK], which would make them look alike."""
     lake = make_lake(tmp_path, {"a.0000": [*CHINESE, OTHER, CHINESE[0] + "。"]})
-    [(_, report)] = dedup_dump(context(lake, semantic_threshold=0.4), "a")
+    [(_, report)] = dedup_dump(context(lake, semantic_threshold=0.4, encoder=PACKAGED), "a")
     rows = by_text(lake)
     assert all(rows[text][0]["kept"] != rows[text + "。"][0]["kept"] for text in CHINESE[:1])
     assert all(rows[text][0]["kept"] and not rows[text][0]["semantic_compared"] for text in CHINESE[1:])

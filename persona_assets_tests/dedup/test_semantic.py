@@ -10,6 +10,7 @@ from persona_assets.dedup.semantic import (
     BAND,
     ExactStore,
     IndexStore,
+    Limits,
     Standing,
     Store,
     near_earlier,
@@ -39,7 +40,7 @@ def naive(vectors: np.ndarray, threshold: float = 0.9) -> list[bool]:
 
 
 def standing(vectors: np.ndarray, store: Store, threshold: float = 0.9) -> Standing:
-    return Standing(len(vectors), threshold, lambda places: vectors[places], store)
+    return Standing(np.zeros(len(vectors), np.uint8), Limits(threshold), lambda places: vectors[places], store)
 
 
 @settings(max_examples=20, deadline=None)
@@ -115,7 +116,10 @@ def test_earlier_vectors_are_found_whatever_their_order(with_index: bool) -> Non
             yield places, earlier[places].astype(np.float16)
 
     alone = (lambda rows: new[rows], lambda places: earlier[places])
-    row, place, cosine = near_earlier(new.astype(np.float16), blocks(), index if with_index else None, 0.9, alone)
+    scripts = np.zeros(len(new), np.uint8), np.zeros(70, np.uint8)
+    row, place, cosine = near_earlier(
+        new.astype(np.float16), blocks(), index if with_index else None, Limits(0.9), scripts, alone
+    )
     true = {(i, j) for i, j in np.argwhere(np.einsum("id,jd->ij", new, earlier) >= 0.9).tolist()}
     assert len(true) > 20
     assert set(zip(row.tolist(), place.tolist(), strict=True)) == true
@@ -153,7 +157,7 @@ def test_pairs_that_float16_leaves_open_are_decided_by_encoding_again() -> None:
         asked.append(places.tolist())
         return below[places]
 
-    stands = Standing(2, 0.9, alone, ExactStore())
+    stands = Standing(np.zeros(2, np.uint8), Limits(0.9), alone, ExactStore())
     assert len(stands.compare(np.arange(2), lambda at: stored[at], np.ones(2, bool))) == 0
     assert asked == [[0], [1]]
 
@@ -164,9 +168,8 @@ def test_pairs_clear_of_the_band_are_not_encoded_again() -> None:
 
     angle = np.arccos(0.9 + 4 * BAND)
     stored = np.array([[1, 0], [np.cos(angle), np.sin(angle)]], dtype=np.float16)
-    assert (
-        len(Standing(2, 0.9, alone, ExactStore()).compare(np.arange(2), lambda at: stored[at], np.ones(2, bool))) == 1
-    )
+    stands = Standing(np.zeros(2, np.uint8), Limits(0.9), alone, ExactStore())
+    assert len(stands.compare(np.arange(2), lambda at: stored[at], np.ones(2, bool))) == 1
 
 
 @pytest.mark.parametrize("count", [0, 1])
