@@ -41,6 +41,7 @@ from persona_assets.steps.answers import (
     repair_template,
     repairable,
     set_aside,
+    settled,
 )
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.in_flight import Flight
@@ -281,7 +282,8 @@ class StepRunner:
         return Request(question.call_id, messages, template.asked_schema, sampling, template, template.scores)
 
     def _stream(self, engine: Engine, requests: Iterator[Request]) -> None:
-        for results in engine.stream(requests):
+        for given in engine.stream(requests):
+            results = [settled(result, self._template_of(result.call_id)) for result in given]
             answered: list[tuple[Question, Completion]] = []
             asked = 0
             for result in results:
@@ -302,12 +304,16 @@ class StepRunner:
             self._tick(asked)
             self.context.check_lease(self.step.table, self.shard)
 
+    def _template_of(self, call_id: str) -> Template:
+        """The template of the turn that a call on its way asks."""
+        return self.questions.voices[self.flight.asked[call_id].turn].template
+
     def _judge(self, question: Question, completion: Completion) -> None:
         """Have an answer that cannot be used repaired, and go on from one that can, while the engine is at it."""
         template = self.questions.voices[question.turn].template
         value, problem = read_answer(completion.text, template)
         if problem:
-            if not question.repairs and repairable(template, completion.finish_reason):
+            if not question.repairs and repairable(template, completion.finish_reason, problem):
                 self._follow(self.questions.repair_of(question, completion.text, problem))
             return
         if len(self._lanes) > 1:
@@ -352,6 +358,7 @@ class StepRunner:
             "fill": [orjson.dumps(question.fill(), option=orjson.OPT_SORT_KEYS).decode() for question in asked],
             "attempt": [question.ask.attempt for question in asked],
             "answer": [completion.text for completion in given],
+            "thought": [completion.thought for completion in given],
             "finish_reason": [completion.finish_reason for completion in given],
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
@@ -438,7 +445,7 @@ class StepRunner:
         for question in questions:
             call = answers.get(question.call_id)
             value, problem = read_answer(call.answer, template) if call else (None, "")
-            if call and problem and repairable(template, call.finish_reason):
+            if call and problem and repairable(template, call.finish_reason, problem):
                 repairs[question.call_id] = self.questions.repair_of(question, call.answer, problem)
             found.append((question, call, value, problem))
         mended = self._also(list(repairs.values())) if repairs else {}
