@@ -464,6 +464,8 @@ class Settings(BaseSettings):
             own["api_key"] = os.environ[str(variable)]
         elif "base_url" in own:
             own["api_key"] = ""  # the key of one server is not for another
+        if "base_url" in own:  # nor is what may be one
+            own = {"headers": {}, "query": {}, **own}
         try:
             return Settings(**{**self.model_dump(), **own})
         except ValidationError as error:

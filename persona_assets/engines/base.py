@@ -26,7 +26,8 @@ class ModelIdentity:
 class Sampling:
     """Sampling parameters; all of them are part of a call's key, but those that are not sent (`dropped`).
 
-    `extra_body` are further fields of a request.
+    `extra_body` are further fields of a request; `asking` counts how often the question was asked before, where its
+    answer was set aside and somebody wanted another one.
     """
 
     temperature: float
@@ -35,6 +36,7 @@ class Sampling:
     seed: int
     dropped: frozenset[str] = frozenset()
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    asking: int = 0
 
     @classmethod
     def of(cls, settings: Settings, template: Template) -> "Sampling":
@@ -80,7 +82,8 @@ class Sampling:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what is sent and nothing else, so that keys are those of before there were further fields."""
-        return self.fields | ({"extra_body": dict(self.extra_body)} if self.extra_body else {})
+        more = {"extra_body": dict(self.extra_body), "asking": self.asking}
+        return self.fields | {name: value for name, value in more.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ def call_key(
     | --- | --- |
     | rendered messages, response schema | template name and version, ids of the rows filled in |
     | model, revision | server address, key, timeouts, concurrency |
-    | temperature, top_p, max_tokens, seed, extra_body, attempt | run, shard, asset, time, prices |
+    | temperature, top_p, max_tokens, seed, extra_body, asking, attempt | run, shard, asset, time, prices |
     """
     return make_id(
         "call",

@@ -251,7 +251,10 @@ CALLS = Table(
         _text("fill", "JSON: ids of the rows and the plain values that filled the template"),
         _text("model", "Model that answered"),
         _text("model_revision", "Its revision"),
-        _text("sampling", "JSON: temperature, top_p, max_tokens, seed, extra_body, as far as they were sent"),
+        _text(
+            "sampling",
+            "JSON: temperature, top_p, max_tokens, seed, extra_body, and asking where it was asked again",
+        ),
         Column("attempt", pl.Int32(), "0, or the index of a further try"),
         _text("answer", "Raw text of the answer, without its thought"),
         Column("thought", pl.String(), "What the model thought before it, with the marks around it", default=""),

@@ -31,6 +31,7 @@ from persona_assets.engines.base import (
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import Json
 from persona_assets.lake.schemas import CALLS
+from persona_assets.ledger.asked_again import AskedAgain
 from persona_assets.prompts import Template
 from persona_assets.steps.answers import (
     REPAIR,
@@ -69,6 +70,7 @@ __all__ = [
 ]
 
 BATCH = 2048  # questions looked up, parsed and written at once: bounds memory, amortises look-ups
+ANOTHER = 1009  # by how much the seed of another asking differs; there are never so many attempts
 T = TypeVar("T")
 SPOOLED = 1 << 20  # bytes of notes kept in memory; the rest of a pass goes to a temporary file
 _NOTE = 24  # bytes noted of a question: its call's id and a hash of its parent's
@@ -93,12 +95,8 @@ class StepRunner:
         self._settings = [context.settings.for_asset(name, turn=turn.voice, by=turn.by) for turn in step.turns]
         # Turns that one engine answers share a lane, named by the first of them.
         self._lanes = [self._settings.index(settings) for settings in self._settings]
-        self.questions = Questions(step, self._voice)
+        self.questions = Questions(step, self._voice, lambda: AskedAgain(context.lake).of(name, shard))
         self.identity, self.sampling = self.questions.voices[0].identity, self.questions.voices[0].sampling
-        self._samplings = [
-            orjson.dumps(voice.sampling.as_dict(), option=orjson.OPT_SORT_KEYS).decode()
-            for voice in self.questions.voices
-        ]
         self.budget = context.budget()
         self.flight = Flight(len(step.turns))
         self.turns = Turns(context.lake, context.run_id, step.template.name, self.ledger, self.flight, self.budget)
@@ -273,9 +271,9 @@ class StepRunner:
         self.flight.asked[question.call_id] = question
         voice = self.questions.voices[question.turn]
         # A further try must be able to differ from the first one on a server that keeps to its seed.
-        attempt, sampling = question.ask.attempt, voice.sampling
-        if attempt:
-            sampling = replace(sampling, seed=sampling.seed + attempt)
+        sampling = self.questions.sampling(question)
+        if further := question.ask.attempt + ANOTHER * sampling.asking:
+            sampling = replace(sampling, seed=sampling.seed + further)
         if question.given is not None:
             self._followed.add(question.call_id)
         messages, template = self.questions.messages(question), voice.template
@@ -355,7 +353,8 @@ class StepRunner:
             "template": [template.name for template in templates],
             "template_version": [template.version for template in templates],
             "template_digest": [template.digest for template in templates],
-            "fill": [orjson.dumps(question.fill(), option=orjson.OPT_SORT_KEYS).decode() for question in asked],
+            "fill": [_sorted_json(question.fill()) for question in asked],
+            "sampling": [_sorted_json(self.questions.sampling(question).as_dict()) for question in asked],
             "attempt": [question.ask.attempt for question in asked],
             "answer": [completion.text for completion in given],
             "thought": [completion.thought for completion in given],
@@ -372,7 +371,6 @@ class StepRunner:
             "shard": self.shard,
             "model": voice.identity.model,
             "model_revision": voice.identity.revision,
-            "sampling": self._samplings[turn],
             "run_id": self.context.run_id,
             "created_at": datetime.now(UTC),
         }
@@ -510,6 +508,10 @@ def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def _sorted_json(value: Json) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _first(questions: Iterable[Question]) -> int:

@@ -213,7 +213,7 @@ class OpenAIEngine:
         except GiveUpRow as fault:
             template = request.template.digest
             if template not in server.forms and server.refused_alike(template, _complaint(request, form, body)):
-                raise EngineUnavailable(self._clean(f"{server.address}: {fault.detail}; {REMEDY}")) from None
+                raise EngineUnavailable(f"{self._clean(f'{server.address}: {fault.detail}')}; {REMEDY}") from None
             raise
         except Forbidden as error:
             raise Forbidden(self._clean(f"{server.address}: {error}")) from None

@@ -26,8 +26,8 @@ _REFUSED = re.compile(
     r"|(?:does|do)(?: not|n't) (?:support|accept|allow|recogni[sz]e|take|have)|不支持|不允许|无效|未知|只能|必须"
 )
 _RANGE = re.compile(
-    r"between|\brange\b|(?:less|greater|lower|higher|more) than|at (?:most|least)|[<>≤≥]|exceed|maximum|minimum"
-    r"|too (?:large|high|big|long|small|low)|超出|超过|范围"
+    r"between|\brange\b|(?:less|greater|lower|higher|more) than|at (?:most|least)|[≤≥]|[<>]=|\d\s*[<>]\s*\d|exceed"
+    r"|maximum|minimum|too (?:large|high|big|long|small|low)|超出|超过|范围"
 )
 _MAY_BE_UNSET = re.compile(r"\bunset\b|\bdefault\b|\bomit")
 _NOT_BOTH = re.compile(r"\bboth\b|only one|one of|either|mutually|together|at the same time|同时")

@@ -15,6 +15,7 @@ from persona_assets.engines.openai.limits import Bucket, Window
 
 LEAST_S = 0.001  # shorter waits are not worth an event
 FIRST_TRIES = 5  # refusals alike, before any answer, after which every request is taken to be refused
+ALONE_S = 1.0  # for how long a refused request waits for others to be sent beside it
 LOOK_S = 0.02
 IN_A_ROW = 8  # faults after which a server is left alone, as long as another one works
 
@@ -48,7 +49,8 @@ class Server:
     async def answers_others(self) -> bool:
         """Whether one of the requests in flight beside this one is answered, or any was before; waits to hear it."""
         self._blamed += 1
-        while not self.answered and self.in_flight > self._blamed:
+        alone_until = time.monotonic() + ALONE_S
+        while not self.answered and (self.in_flight > self._blamed or time.monotonic() < alone_until):
             await asyncio.sleep(LOOK_S)
         self._blamed -= self.answered
         return self.answered

@@ -39,6 +39,7 @@ def learned(form: Form, refusal: Refusal, *, structured: bool = False) -> dict[s
         ('Invalid JSON payload received. Unknown name "seed": Cannot find field.', {"seed": ""}),
         ("Unrecognized request argument supplied: seed", {"seed": ""}),
         ("extraneous key [seed] is not permitted", {"seed": ""}),
+        ("<code>seed</code> is not a valid field", {"seed": ""}),
         ("unknown field seed; use random_seed instead", {"seed": "random_seed"}),
         ("参数 temperature 无效，该模型只能使用默认值", {"temperature": ""}),
     ],
@@ -53,6 +54,7 @@ def test_a_refused_parameter_is_sent_otherwise_from_then_on(message: str, names:
         "the prompt is too long for the context",
         "max_tokens is too large: 32000. This model supports at most 16384 completion tokens",
         "temperature must be between 0 and 1",
+        "Invalid 'max_tokens': 32000 > 16384",
         "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens (7000 in the messages, "
         "2000 in max_tokens).",
         "Could not finish the message because max_tokens or model output limit was reached.",
