@@ -2,10 +2,12 @@
 
 import difflib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.config import JsonDict
@@ -14,12 +16,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from persona_assets.errors import UsageError
 
 PREFIX = "PERSONA_"
+SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
+# Fields of a request that are the program's own, so that `extra_body` may not hold them.
+OWN_FIELDS = SAMPLING | {"model", "messages", "response_format", "stream", "n"}
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 DocumentRelation = Literal["read", "write", "like", "dislike"]
+SamplingField = Literal["temperature", "top_p", "max_tokens", "seed"]
 # What a model of the file PERSONA_MODELS may set for the assets that it answers.
 OF_A_MODEL = frozenset(
     {
         *("engine", "model", "model_revision", "tokenizer", "price_in", "price_out"),
         *("temperature", "top_p", "max_tokens", "seed"),
+        *("extra_body", "drop_fields", "rename_fields", "headers", "query"),
         *("base_url", "concurrency", "timeout_s", "connect_timeout_s", "read_timeout_s", "max_retries"),
         *("requests_per_minute", "tokens_per_minute", "batch", "batch_poll_s", "batch_requests"),
         *("tensor_parallel", "data_parallel", "gpu_memory", "max_model_len", "vllm_options", "stall_s"),
@@ -113,6 +122,34 @@ class Settings(BaseSettings):
     )
     api_key: SecretStr = Field(
         SecretStr(""), description="Key for that server; never stored or logged", json_schema_extra=shapes()
+    )
+    extra_body: Annotated[dict[str, Any], NoDecode] = Field(
+        {},
+        description='Further fields of every request, as reasoning_effort=low or a JSON object, {"top_k": 20}',
+        json_schema_extra=shapes("asking"),
+    )
+    drop_fields: Annotated[tuple[SamplingField, ...], NoDecode] = Field(
+        (),
+        description="Fields that are not sent: temperature, top_p, max_tokens, seed",
+        json_schema_extra=shapes("asking"),
+    )
+    rename_fields: Annotated[dict[SamplingField, str], NoDecode] = Field(
+        {},
+        description="Fields that the server knows by another name, as max_tokens=max_completion_tokens",
+        json_schema_extra=shapes(),
+    )
+    headers: Annotated[dict[str, str], NoDecode] = Field(
+        {},
+        repr=False,
+        description="Headers of every request, as api-key={api_key}, which stands for the key; the key is then sent "
+        "in no other",
+        json_schema_extra=shapes(),
+    )
+    query: Annotated[dict[str, str], NoDecode] = Field(
+        {},
+        repr=False,
+        description="Query of the server's address, as api-version=2024-10-21",
+        json_schema_extra=shapes(),
     )
     concurrency: int = Field(
         256,
@@ -355,15 +392,44 @@ class Settings(BaseSettings):
         json_schema_extra=shapes(),
     )
 
-    @field_validator("targets", mode="before")
+    @field_validator("targets", "extra_body", "rename_fields", "headers", "query", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
+        if value.lstrip().startswith("{"):
+            try:
+                return orjson.loads(value)
+            except orjson.JSONDecodeError as error:
+                raise ValueError(f"not JSON: {error}") from error
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        if not all(equals for _, equals, _ in pairs):
+            raise ValueError("not of the form name=value,name=value")
         return {name.strip(): number.strip() for name, _, number in pairs}
 
-    @field_validator("relations", "languages", "fanout", mode="before")
+    @field_validator("extra_body")
+    @classmethod
+    def _none_of_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if own := sorted(OWN_FIELDS & value.keys()):
+            raise ValueError(f"{own[0]} is set by the program: leave it out of what is sent beside it")
+        return value
+
+    @field_validator("rename_fields")
+    @classmethod
+    def _names_of_fields(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(_FIELD_NAME.fullmatch(name) for name in value.values()):
+            raise ValueError("a field's name is made of letters, digits and underscores")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not (_HEADER_NAME.fullmatch(name) and text.isascii() and text.isprintable()):
+                raise ValueError("no HTTP header may hold such characters")
+        return value
+
+    @field_validator("relations", "languages", "fanout", "drop_fields", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -405,11 +471,12 @@ class Settings(BaseSettings):
             own["api_key"] = os.environ[str(variable)]
         elif "base_url" in own:
             own["api_key"] = ""  # the key of one server is not for another
+        if "base_url" in own:  # nor is what may be one
+            own = {"headers": {}, "query": {}, **own}
         try:
             return Settings(**{**self.model_dump(), **own})
         except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"{where}: {first['loc'][0]}: {first['msg']} (got {first['input']!r})") from error
+            raise UsageError(f"{where}: {_fault(error)}") from None
 
     @property
     def column_map(self) -> dict[str, str]:
@@ -468,6 +535,14 @@ def model_table(file: str) -> ModelTable:
     return table
 
 
+def _fault(error: ValidationError, named: Callable[[str], str] = str) -> str:
+    """What is wrong with a setting; the value is left out where it may hold a key."""
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    got = "" if name in ("api_key", "headers", "query") else f" (got {first['input']!r})"
+    return f"{named(name)}: {first['msg']}{got}"
+
+
 def _unknown_variables() -> list[str]:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
@@ -487,6 +562,4 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0]).upper()
-        raise UsageError(f"{name}: {first['msg']} (got {first['input']!r})") from error
+        raise UsageError(PREFIX + _fault(error, str.upper)) from None

@@ -23,6 +23,8 @@ from persona_assets.lake.records import AS_MADE_BY, DamagedRecord, Record, same_
 from persona_assets.lake.schemas import PERSONA_SURVIVORS, RAW_DOCUMENTS, SHARD_FILES
 from persona_assets.lake.skipped import Skipped, skipped_shards
 from persona_assets.lake.store import Making, Turn, dump_of
+from persona_assets.ledger.asked_again import FOLDER as ASKED_AGAIN
+from persona_assets.ledger.asked_again import AskedAgain, made_with
 from persona_assets.recipes import Recipe, changes
 from persona_assets.settings import Settings
 from persona_assets.tasks.data_files import GONE, Looked
@@ -41,7 +43,7 @@ class State(StrEnum):
     DAMAGED = "damaged"  # its record or a file is not what was written
     FAILED = "failed"  # it did not pass its gates
     STALE = "stale"  # made from something else, or otherwise, than it would be now
-    UNANSWERED = "unanswered"  # a passing fault of the model left questions open
+    UNANSWERED = "unanswered"  # a passing fault of the model left questions open, or some are to be asked again
     SHORT = "short"  # its task's target has room again
     WAITING = "waiting"  # for something upstream
     LEFT_OUT = "left out"
@@ -96,6 +98,7 @@ class LakeState:
         self._standings: dict[tuple[str, str], Standing] = {}
         self._one_by_one = False
         self._before: dict[str, str] = {}
+        self._again: dict[str, dict[str, int]] = {}  # by asset, how often partitions were asked again
         self._sums: dict[str, dict[str, int]] = {}  # by task with a target and partition, the rows before it
         for name in _SEEN:
             self.__dict__.pop(name, None)
@@ -104,6 +107,7 @@ class LakeState:
         """The same for a few partitions as they are at this moment: records are looked up one by one, not listed."""
         fresh = copy(self)
         fresh._records, fresh._standings, fresh._sums, fresh._one_by_one = {}, {}, {}, True
+        fresh._again = {}
         for name in ("seals", "dumps"):
             fresh.__dict__.pop(name, None)
         return fresh
@@ -240,11 +244,21 @@ class LakeState:
             return State.FAILED, "gates not passed: " + ", ".join(record.failed)
         if open_questions := sum(count for reason, count in record.reasons.items() if reason in PASSING_REJECTS):
             return State.UNANSWERED, f"{open_questions:,} questions without an answer"
+        if made_with(record.made_from) != self._asked_again(asset, key):
+            return State.UNANSWERED, "questions are to be asked again"
         return self._to_target(asset, key, record)
+
+    def _asked_again(self, asset: Asset, key: str) -> int:
+        """How often questions of a partition were asked again."""
+        if asset.step is None:
+            return 0
+        if asset.name not in self._again:
+            self._again[asset.name] = AskedAgain(self.lake).times(asset.name)
+        return self._again[asset.name].get(key, 0)
 
     @staticmethod
     def _inputs_differ(record: Record, now: Mapping[str, str]) -> str:
-        then = record.made_from
+        then = {name: content for name, content in record.made_from.items() if name != ASKED_AGAIN}
         different = [name for name in now if then.get(name) != now[name]] + [name for name in then if name not in now]
         if not different:
             return ""
@@ -305,7 +319,9 @@ class LakeState:
 
     def wish(self, asset: str, key: str) -> str:
         """A digest of all that a partition would be made from and shaped by: it differs where another try could too."""
-        return digest(canonical_json([self.inputs(asset, key), self.recipe(asset), self.judged_by(asset)]))
+        again = self._asked_again(self.assets[asset], key)
+        wanted = [self.inputs(asset, key), self.recipe(asset), self.judged_by(asset), *([again] if again else [])]
+        return digest(canonical_json(wanted))
 
     def _parents(self, asset: Asset, key: str) -> Iterator[tuple[str, str]]:
         """The partitions that a partition is made from, by asset and key; of a dump its shards and the dumps before.
@@ -390,8 +406,9 @@ class LakeState:
             PersonaAssetsError: something that it reads did not pass its gates.
         """
         asset = self.assets[table.name]
+        again = AskedAgain(self.lake).times(asset.name).get(key, 0) if asset.step else 0
         return Making(
-            made_from=self._inputs_now(asset, key),
+            made_from=self._inputs_now(asset, key) | ({ASKED_AGAIN: str(again)} if again else {}),
             recipe=self.recipe(asset.name),
             judged_by=self.judged_by(asset.name),
             judge=gates_of(self.lake, self.settings, self.around(asset.name)),

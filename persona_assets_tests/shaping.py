@@ -38,6 +38,8 @@ _CHANGES = (
     Change("top_p", 0.5),
     Change("max_tokens", 1000),
     Change("seed", 1),
+    Change("extra_body", {"top_k": 20}, _OPENAI),
+    Change("drop_fields", ("temperature",), _OPENAI),
     Change("targets", dict.fromkeys(TASKS, 1)),
     Change("min_characters", 400),
     Change("max_document_bytes", 1000),
@@ -92,6 +94,8 @@ def _candidates(default: Any) -> Iterator[Any]:
         yield from (default + 1, default / 2)
     elif isinstance(default, SecretStr | str):
         yield "another"
+    elif isinstance(default, dict):
+        yield {"seed": "another"}
     else:
         yield from (1_000_000, "another")
 

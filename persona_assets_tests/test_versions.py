@@ -23,7 +23,7 @@ CARRIERS = {"errors", "progress", "settings", "lake"} | {
 }
 HANDED_ON = {"dedup.publish"}  # by dedup.run, which does not use it
 OF_ASKING = {
-    *("engines.select", "ledger.ledger", "prompts"),
+    *("engines.select", "ledger.asked_again", "ledger.ledger", "prompts"),
     *("steps.budget", "steps.in_flight", "steps.latency", "steps.turns"),
 }
 OF_OTHERS = {"steps.model", "steps.runner"}  # for which they are no more than a context and a report

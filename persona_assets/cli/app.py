@@ -88,12 +88,24 @@ def run(
         bool,
         typer.Option("--stale", help="Make anew what is stale even where that takes new calls (PERSONA_STALE=calls)."),
     ] = False,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REASON",
+            help="Ask again whose answer was set aside as this, as truncated; may stand several times.",
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="With --again: the limit of the new answers in tokens.")
+    ] = None,
 ) -> None:
     """Take your own crawl files to samples, without the UI; what is done already is left alone.
 
     What is stale and takes new calls is kept, and named with its cost; at a terminal you are asked whether to make it.
 
     Example: persona-assets run --asset math_problems --dump 2026-10
+
+    Example: persona-assets run --again truncated --max-tokens 8192
     """
     from persona_assets.cli.run import show_run
     from persona_assets.defs.launch import Wanted
@@ -104,7 +116,10 @@ def run(
     settings = _settings(lake=lake, dumps=dumps)
     if not Path(settings.dumps).is_dir():
         raise UsageError(f"{settings.dumps}: no such folder of dumps; give one with --dumps or PERSONA_DUMPS")
-    show_run(settings, Wanted(tuple(dump or ()), tuple(asset or ()), everything))
+    if max_tokens and not again:
+        raise UsageError("--max-tokens is for --again; the limit of all answers is PERSONA_MAX_TOKENS")
+    wanted = Wanted(tuple(dump or ()), tuple(asset or ()), everything)
+    show_run(settings, wanted, again=again or (), max_tokens=max_tokens)
 
 
 @app.command()

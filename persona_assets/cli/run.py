@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,19 +122,24 @@ def _display(total: int) -> Iterator[Display]:
         bar.update(display.now, visible=False)
 
 
-def show_run(settings: Settings, wanted: "Wanted") -> None:
+def show_run(
+    settings: Settings, wanted: "Wanted", *, again: Collection[str] = (), max_tokens: int | None = None
+) -> None:
     """Register what has arrived, make what is wanted, print the funnel, and what waits or was kept though stale.
 
-    At a terminal it asks whether to make what is stale and takes calls, once all else is made.
+    At a terminal it asks whether to make what is stale and takes calls, once all else is made. What was set aside for
+    one of the reasons `again` is asked again before all else, with the limit `max_tokens` where that is given.
 
     Raises:
         PersonaAssetsError: there is no crawl file at all, or a step failed.
-        UsageError: a dump or an asset is unknown.
+        UsageError: a dump or an asset is unknown, or nothing was set aside for these reasons.
     """
     from persona_assets.defs.launch import RunOutcome
 
     lake = open_lake(settings.lake)
     _register(lake, settings)
+    if again:
+        _ask_again(lake, settings, wanted, again, max_tokens)
     outcome = RunOutcome()
     _make(lake, settings, wanted, outcome)
     if outcome.held:
@@ -143,6 +149,21 @@ def show_run(settings: Settings, wanted: "Wanted") -> None:
         outcome = RunOutcome(spent=outcome.spent)
         _make(lake, load_settings(), wanted, outcome)
     _show_left(outcome)
+
+
+def _ask_again(
+    lake: Lake, settings: Settings, wanted: "Wanted", reasons: Collection[str], max_tokens: int | None
+) -> None:
+    """Note what is asked again, and say of how many questions that is."""
+    from persona_assets.again import ask_again
+    from persona_assets.state import LakeState
+
+    state = LakeState(lake, settings)
+    _check_wanted(state, wanted)
+    for asset, marked in groupby(ask_again(state, reasons, wanted.covers, max_tokens), key=lambda one: one.asset):
+        partitions = list(marked)
+        questions = sum(one.questions for one in partitions)
+        _say(f"asked again: {questions:,} of {asset}, in {len(partitions):,} partitions")
 
 
 def _make(lake: Lake, settings: Settings, wanted: "Wanted", outcome: "RunOutcome") -> None:

@@ -1,7 +1,7 @@
 """The engine protocol: a stream of requests in, a stream of completions and typed failures out."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from persona_assets.errors import PersonaAssetsError
@@ -24,12 +24,19 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Sampling parameters; all of them are part of a call's key."""
+    """Sampling parameters; all of them are part of a call's key, but those that are not sent (`dropped`).
+
+    `extra_body` are further fields of a request; `asking` counts how often the question was asked before, where its
+    answer was set aside and somebody wanted another one.
+    """
 
     temperature: float
     top_p: float
     max_tokens: int
     seed: int
+    dropped: frozenset[str] = frozenset()
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    asking: int = 0
 
     @classmethod
     def of(cls, settings: Settings, template: Template) -> "Sampling":
@@ -41,21 +48,42 @@ class Sampling:
             "seed": settings.seed,
         }
         values.update(template.sampling)
-        return cls(
+        sampling = cls(
             float(values["temperature"]),
             float(values["top_p"]),
             int(values["max_tokens"]),
             int(values["seed"]),
         )
+        if settings.engine != "openai":  # only its requests have fields that can be left out or added
+            return sampling
+        return replace(sampling, dropped=frozenset(settings.drop_fields), extra_body=settings.extra_body)
 
-    def as_dict(self) -> dict[str, float | int]:
-        """For JSON."""
-        return {
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> "Sampling":
+        """The inverse of `as_dict`, where what was not sent is 0.
+
+        Raises:
+            TypeError: there are other values.
+        """
+        names = ("temperature", "top_p", "max_tokens", "seed")
+        lacking = frozenset(names).difference(values)
+        return cls(**{**dict.fromkeys(lacking, 0), **values}, dropped=lacking)
+
+    @property
+    def fields(self) -> dict[str, float | int]:
+        """The parameters that are sent, by name."""
+        values = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             "max_tokens": self.max_tokens,
             "seed": self.seed,
         }
+        return {name: value for name, value in values.items() if name not in self.dropped}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: what is sent and nothing else, so that keys are those of before there were further fields."""
+        more = {"extra_body": dict(self.extra_body), "asking": self.asking}
+        return self.fields | {name: value for name, value in more.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +104,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer, as the model gave it."""
+    """An answer, as the model gave it; `thought` is what it thought before, where the engine tells it apart."""
 
     call_id: str
     text: str
@@ -85,6 +113,7 @@ class Completion:
     tokens_out: int
     latency_s: float
     faults: tuple[str, ...] = ()  # reasons of the tries before, as in `Failure`
+    thought: str = ""
 
     @property
     def retries(self) -> int:
@@ -92,9 +121,10 @@ class Completion:
         return len(self.faults)
 
 
+EMPTY = "empty"  # an answer without any content
 NO_ANSWER = "no_answer"  # a request that an engine gave no result for, which only the runner can see
 PASSING_FAULTS = frozenset(
-    {"timeout", "rate_limited", "server_error", "connection", "protocol", "stalled", NO_ANSWER}
+    {"timeout", "rate_limited", "server_error", "connection", "protocol", "stalled", EMPTY, NO_ANSWER}
 )  # fmt: skip
 # Asked again, the request would end in the same way; `not_supported`: this engine has no such answers.
 FINAL_FAULTS = frozenset({"bad_request", "not_supported"})
@@ -179,7 +209,7 @@ def call_key(
     | --- | --- |
     | rendered messages, response schema | template name and version, ids of the rows filled in |
     | model, revision | server address, key, timeouts, concurrency |
-    | temperature, top_p, max_tokens, seed, attempt | run, shard, asset, time, prices |
+    | temperature, top_p, max_tokens, seed, extra_body, asking, attempt | run, shard, asset, time, prices |
     """
     return make_id(
         "call",

@@ -1,13 +1,16 @@
 """The engine that the settings name."""
 
+from pydantic import SecretStr
+
 from persona_assets.engines.base import Engine, ModelIdentity
 from persona_assets.engines.weights import local_revision
+from persona_assets.ids import canonical_json
 from persona_assets.lake import Lake
 from persona_assets.prompts import Template
-from persona_assets.settings import OF_A_MODEL, Settings
+from persona_assets.settings import OF_A_MODEL, SAMPLING, Settings
 
 # Settings that shape calls and not the engine: steps that differ in them alone share one.
-OF_A_CALL = frozenset({"tokenizer", "price_in", "price_out", "temperature", "top_p", "max_tokens", "seed"})
+OF_A_CALL = SAMPLING | {"tokenizer", "price_in", "price_out", "extra_body", "drop_fields"}
 
 LOCAL = frozenset({"vllm", "transformers"})  # engines that run the model themselves: a folder's digest is its revision
 
@@ -18,7 +21,7 @@ class Engines:
     def __init__(self, lake: Lake | None = None) -> None:
         """Nothing is imported, checked or connected yet; `lake` is where an engine may keep records of its own."""
         self.lake = lake
-        self._made: dict[tuple[object, ...], Engine] = {}
+        self._made: dict[tuple[SecretStr, bytes], Engine] = {}
 
     def of(self, settings: Settings) -> Engine:
         """The engine of a step's settings; the same one for the same settings of the model.
@@ -26,7 +29,8 @@ class Engines:
         Raises:
             UsageError: its settings are incomplete or malformed.
         """
-        key = (settings.api_key, *(getattr(settings, name) for name in sorted(OF_A_MODEL - OF_A_CALL)))
+        own = settings.model_dump(mode="json", include=set(OF_A_MODEL - OF_A_CALL))
+        key = (settings.api_key, canonical_json(own))
         if key not in self._made:
             if settings.engine == "vllm":
                 self.close()  # another model would find no room on the GPU

@@ -23,6 +23,7 @@ class Call:
     sampling: str
     attempt: int
     answer: str
+    thought: str
     finish_reason: str
     tokens_in: int
     tokens_out: int

@@ -22,7 +22,14 @@ ROW_GROUP_ROWS = 4096
 OPEN_PARTS = 16  # kept open by a reader
 DECODED_BYTES = 1 << 26  # of row groups that a reader keeps, as the next look-up goes on where the last one ended
 _COMPAT = pl.CompatLevel.oldest()  # plain Arrow strings, which every Parquet reader knows
-_UNLIKE = {"call_id", "fill", "answer", "latency_s", "created_at"}  # columns of which hardly two cells are alike
+_UNLIKE = {
+    "call_id",
+    "fill",
+    "answer",
+    "thought",
+    "latency_s",
+    "created_at",
+}  # columns of which hardly two cells are alike
 _ALIKE = [name for name in CALLS.polars if name not in _UNLIKE]
 Rows = NDArray[np.int64]
 _SCHEMA = pl.DataFrame(schema=CALLS.polars).to_arrow(compat_level=_COMPAT).schema

@@ -245,7 +245,7 @@ def _key(row: Mapping[str, Any], prompt: Prompt) -> Verification:
     """`call_key_recomputes`: prompt, schema, model and sampling give the call's id, which proves them byte for byte."""
     identity = ModelIdentity(row["model"], row["model_revision"])
     try:
-        sampling = Sampling(**json.loads(row["sampling"]))
+        sampling = Sampling.read(json.loads(row["sampling"]))
         key = call_key(prompt.messages, prompt.template.asked_schema, identity, sampling, row["attempt"])
     except MALFORMED as error:
         return failed("call_key_recomputes", f"sampling {row['sampling']!r}: {_said(error)}")

@@ -89,6 +89,7 @@ def _call_facts(call: CallRecord) -> str:
     while before.after:
         turns, before = turns + 1, before.after.repair_of or before.after
     repaired += f", turn {turns}" if turns > 1 else ""
+    repaired += f", after a thought of {len(row['thought']):,} characters" if row["thought"] else ""
     return f"{row['model']}, {row['tokens_in']}+{row['tokens_out']} tokens, {row['finish_reason']}{repaired}"
 
 

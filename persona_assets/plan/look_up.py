@@ -164,7 +164,7 @@ class Walk:
         """What becomes of a stored answer; of one that does not fit, of its repair."""
         template = self.step.turns[question.turn]
         value, problem = read_answer(call.answer, template)
-        if problem and repairable(template, call.finish_reason):
+        if problem and repairable(template, call.finish_reason, problem):
             repair = self.runner.questions.repair_of(question, call.answer, problem)
             found = self.runner.ledger.answers(self.step.template.name, [repair.call_id], Answered._fields)
             if found.is_empty():

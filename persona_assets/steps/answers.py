@@ -1,17 +1,20 @@
 """Reads answers: JSON that fits its schema, or words on what is wrong with it, for a repair call to show the model."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import orjson
 
+from persona_assets.engines import base
+from persona_assets.engines.base import Failure, Result
 from persona_assets.ids import Json
 from persona_assets.prompts import Message, Template, load_template
 from persona_assets.prompts.parsers import PARSERS
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.steps.model import Answered, Ask, Parsed, Reject, Step
-from persona_assets.steps.reading import TOO_DEEP, UNFIT, read_json, without_thought
+from persona_assets.steps.reading import TOO_DEEP, UNFIT, read_json, split_thought, without_thought
 
 REPAIR = load_template(PROMPTS / "repair.yaml")
 REPAIR_TURN = load_template(
@@ -19,6 +22,7 @@ REPAIR_TURN = load_template(
 )  # of a later turn, where the question is not the first message
 # Finish reasons under which an answer cannot be used unless it fits all the same; asking again would end as it did.
 UNUSABLE = {"length": "truncated", "content_filter": "refused", "refusal": "refused"}
+TRUNCATED_THOUGHT = "truncated_thought"
 _SHOWN = 200  # characters of what a problem quotes
 
 
@@ -30,6 +34,22 @@ def read_answer(text: str, template: Template) -> tuple[Json, str]:
     if problem == UNFIT:
         return None, _problem(template.validator.iter_errors(value))
     return (None, f"not JSON: {problem}") if problem else (value, "")
+
+
+def settled(result: Result, template: Template) -> Result:
+    """A result as the ledger keeps it: thought and answer told apart, and the answer taken from where it is.
+
+    Where a server gave a thought and no answer, that is the answer if one can be read out of it, unless it was cut off
+    or refused; else there is none, as where it gave nothing.
+    """
+    if isinstance(result, Failure) or template.scores:
+        return result
+    thought, text = split_thought(result.text)
+    if text.strip() or not result.thought or result.finish_reason in UNUSABLE:
+        return replace(result, text=text, thought=result.thought + thought) if thought else result
+    if template.answer is None and not read_answer(result.thought, template)[1]:
+        return replace(result, text=result.thought, thought="")
+    return Failure(result.call_id, base.EMPTY, "the answer is a thought and nothing else", result.faults)
 
 
 def _read_text(text: str, template: Template) -> tuple[Json, str]:
@@ -83,8 +103,14 @@ def parse_call(step: Step, ask: Ask, call: Answered, before: Sequence[Json] = ()
 
 
 def refused(template: Template, call: Answered, problem: str) -> Parsed:
-    """The reject of a question whose answer cannot be read: `truncated`, `refused`, `too_deep` or `parse_failure`."""
+    """The reject of a question whose answer cannot be read.
+
+    Its reason is `truncated`, `truncated_thought` (cut off before the answer began), `refused`, `too_deep` or
+    `parse_failure`.
+    """
     reason = "too_deep" if TOO_DEEP in problem else UNUSABLE.get(call.finish_reason, "parse_failure")
+    if reason == "truncated" and without_thought(call.answer)[1]:
+        return set_aside(template, TRUNCATED_THOUGHT, f"cut at {call.tokens_out} tokens, before the answer began")
     if reason == "truncated":
         return set_aside(template, reason, f"cut at {call.tokens_out} tokens; {problem}")
     if reason == "refused":

@@ -1,10 +1,12 @@
 """Questions: a step's asks with the id of their call and, where it has to be made, their prompt."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from persona_assets.engines.base import ModelIdentity, Sampling
 from persona_assets.ids import Json, canonical_json, digest
+from persona_assets.ledger.asked_again import Again
 from persona_assets.prompts import Message, Template
 from persona_assets.prompts.renderer import Prompt, Renderer
 from persona_assets.prompts.template import Talk
@@ -78,12 +80,16 @@ class Voice:
 class Questions:
     """Makes the questions of one step, for the model and sampling of each of its turns."""
 
-    def __init__(self, step: Step, voice: Callable[[Template], Voice]) -> None:
-        """Prepare; nothing is rendered yet."""
+    def __init__(
+        self, step: Step, voice: Callable[[Template], Voice], again: Callable[[], Mapping[str, Again]] = dict
+    ) -> None:
+        """Prepare; nothing is rendered yet. `again` reads what stands in the place of which call."""
         self.step = step
         self.voices = tuple(map(voice, step.turns))
         self._renderers = tuple(map(Renderer, step.turns))
         self._suffixes: dict[tuple[int, int], bytes] = {}  # by turn and attempt
+        self._read_again = again
+        self._samplings: dict[str, Sampling] = {}  # by call, of those that are asked again
 
     def of(self, ask: Ask) -> Question:
         """The first question of an ask; its id is that of `call_key`.
@@ -92,7 +98,11 @@ class Questions:
             UsageError: the template uses a variable that the step does not give.
         """
         prompt = self._renderers[0].prompt(self.step.variables(ask))
-        return Question(ask, prompt.key(self._suffix(0, ask.attempt)), prompt)
+        return Question(ask, self._latest(prompt.key, 0, ask.attempt), prompt)
+
+    def sampling(self, question: Question) -> Sampling:
+        """The parameters that a question is asked with."""
+        return self._samplings.get(question.call_id) or self.voices[question.turn].sampling
 
     def messages(self, question: Question) -> list[Message]:
         """The chat messages that a question is asked with."""
@@ -120,7 +130,7 @@ class Questions:
     def repair_of(self, question: Question, answer: str, problem: str) -> Question:
         """The follow-up that shows a model its answer and what is wrong with it."""
         messages = [*self.messages(question), *repair_messages(answer, problem, question.turn)]
-        repair = self._given(question.ask, messages, question.before)
+        repair = self._given(question.ask, messages, question.before, self._samplings.get(question.call_id))
         repair.repairs, repair.problem = question.call_id, problem
         return repair
 
@@ -129,22 +139,49 @@ class Questions:
         messages = self.messages(question)
         return messages[: -len(repair_messages("", ""))] if question.repairs else messages
 
-    def _given(self, ask: Ask, messages: list[Message], before: tuple[Answer, ...]) -> Question:
-        turn = len(before)
-        key = f"call_{digest(b'[' + canonical_json(messages) + self._suffix(turn, ask.attempt))}"
+    def _given(
+        self, ask: Ask, messages: list[Message], before: tuple[Answer, ...], sampling: Sampling | None = None
+    ) -> Question:
+        """A question that holds its messages; with `sampling` it follows from one that was asked again."""
+        turn, start = len(before), b"[" + canonical_json(messages)
+
+        def key_of(suffix: bytes) -> str:
+            return f"call_{digest(start + suffix)}"
+
+        if sampling is None:
+            key = self._latest(key_of, turn, ask.attempt)
+        else:
+            key = key_of(self._suffix_of(turn, ask.attempt, sampling))
+            self._samplings[key] = sampling
         return Question(ask, key, given=messages, before=before, turn=turn)
 
+    @cached_property
+    def _again(self) -> Mapping[str, Again]:
+        return self._read_again()
+
+    def _latest(self, key_of: Callable[[bytes], str], turn: int, attempt: int) -> str:
+        """The call of a question, or the one that stands in its place since it was asked again."""
+        key, sampling = key_of(self._suffix(turn, attempt)), self.voices[turn].sampling
+        while (again := self._again.get(key)) and again.asking > sampling.asking:
+            sampling = replace(sampling, asking=again.asking, max_tokens=again.max_tokens or sampling.max_tokens)
+            key = key_of(self._suffix_of(turn, attempt, sampling))
+            self._samplings[key] = sampling
+        return key
+
     def _suffix(self, turn: int, attempt: int) -> bytes:
-        """What follows the messages in the canonical JSON that a call's key is the digest of, as in `call_key`."""
         if suffix := self._suffixes.get((turn, attempt)):
             return suffix
+        suffix = self._suffixes[turn, attempt] = self._suffix_of(turn, attempt, self.voices[turn].sampling)
+        return suffix
+
+    def _suffix_of(self, turn: int, attempt: int, sampling: Sampling) -> bytes:
+        """What follows the messages in the canonical JSON that a call's key is the digest of, as in `call_key`."""
         voice = self.voices[turn]
         rest = [
             voice.template.asked_schema,
             voice.identity.model,
             voice.identity.revision,
-            voice.sampling.as_dict(),
+            sampling.as_dict(),
             attempt,
         ]
-        suffix = self._suffixes[turn, attempt] = b"," + canonical_json(rest)[1:]
-        return suffix
+        return b"," + canonical_json(rest)[1:]

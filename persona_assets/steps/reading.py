@@ -91,15 +91,24 @@ def read_json(text: str, template: Template) -> tuple[Json, str]:
     return (found[0], UNFIT) if found else (None, NO_VALUE)
 
 
+def split_thought(text: str) -> tuple[str, str]:
+    """The thought that an answer begins with, and the rest; together they are the text."""
+    begins = text.lstrip("\ufeff \t\r\n")
+    if begins[:1] != "{":  # what it says may be about such marks
+        for last in list(_THOUGHT_ENDS.finditer(text))[-1:]:
+            answer = text[last.end() :].lstrip()
+            return text[: len(text) - len(answer)], answer
+        if _THOUGHT.match(begins):
+            return text, ""
+    return "", text
+
+
 def without_thought(text: str) -> tuple[str, str]:
     """What follows a thought, without what closes an answer, and "", or why there is nothing."""
-    body = text.strip().lstrip("\ufeff")
-    ends = list(_THOUGHT_ENDS.finditer(body)) if body[:1] != "{" else []  # what it says may be about such marks
-    if ends:
-        body = body[ends[-1].end() :]
-    elif _THOUGHT.match(body):
+    thought, body = split_thought(text)
+    if thought and not body and not _THOUGHT_ENDS.search(thought):
         return "", ONLY_THOUGHT
-    body = body.strip()
+    body = body.strip().lstrip("\ufeff").strip()
     while end := _END.search(body, max(0, len(body) - LONGEST_END)):
         body = body[: end.start()].rstrip()
     return body, "" if body else EMPTY

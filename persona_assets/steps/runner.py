@@ -31,6 +31,7 @@ from persona_assets.engines.base import (
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import Json
 from persona_assets.lake.schemas import CALLS
+from persona_assets.ledger.asked_again import AskedAgain
 from persona_assets.prompts import Template
 from persona_assets.steps.answers import (
     REPAIR,
@@ -41,6 +42,7 @@ from persona_assets.steps.answers import (
     repair_template,
     repairable,
     set_aside,
+    settled,
 )
 from persona_assets.steps.budget import BudgetReached
 from persona_assets.steps.in_flight import Flight
@@ -68,6 +70,7 @@ __all__ = [
 ]
 
 BATCH = 2048  # questions looked up, parsed and written at once: bounds memory, amortises look-ups
+ANOTHER = 1009  # by how much the seed of another asking differs; there are never so many attempts
 T = TypeVar("T")
 SPOOLED = 1 << 20  # bytes of notes kept in memory; the rest of a pass goes to a temporary file
 _NOTE = 24  # bytes noted of a question: its call's id and a hash of its parent's
@@ -92,12 +95,8 @@ class StepRunner:
         self._settings = [context.settings.for_asset(name, turn=turn.voice, by=turn.by) for turn in step.turns]
         # Turns that one engine answers share a lane, named by the first of them.
         self._lanes = [self._settings.index(settings) for settings in self._settings]
-        self.questions = Questions(step, self._voice)
+        self.questions = Questions(step, self._voice, lambda: AskedAgain(context.lake).of(name, shard))
         self.identity, self.sampling = self.questions.voices[0].identity, self.questions.voices[0].sampling
-        self._samplings = [
-            orjson.dumps(voice.sampling.as_dict(), option=orjson.OPT_SORT_KEYS).decode()
-            for voice in self.questions.voices
-        ]
         self.budget = context.budget()
         self.flight = Flight(len(step.turns))
         self.turns = Turns(context.lake, context.run_id, step.template.name, self.ledger, self.flight, self.budget)
@@ -272,16 +271,17 @@ class StepRunner:
         self.flight.asked[question.call_id] = question
         voice = self.questions.voices[question.turn]
         # A further try must be able to differ from the first one on a server that keeps to its seed.
-        attempt, sampling = question.ask.attempt, voice.sampling
-        if attempt:
-            sampling = replace(sampling, seed=sampling.seed + attempt)
+        sampling = self.questions.sampling(question)
+        if further := question.ask.attempt + ANOTHER * sampling.asking:
+            sampling = replace(sampling, seed=sampling.seed + further)
         if question.given is not None:
             self._followed.add(question.call_id)
         messages, template = self.questions.messages(question), voice.template
         return Request(question.call_id, messages, template.asked_schema, sampling, template, template.scores)
 
     def _stream(self, engine: Engine, requests: Iterator[Request]) -> None:
-        for results in engine.stream(requests):
+        for given in engine.stream(requests):
+            results = [settled(result, self._template_of(result.call_id)) for result in given]
             answered: list[tuple[Question, Completion]] = []
             asked = 0
             for result in results:
@@ -302,12 +302,16 @@ class StepRunner:
             self._tick(asked)
             self.context.check_lease(self.step.table, self.shard)
 
+    def _template_of(self, call_id: str) -> Template:
+        """The template of the turn that a call on its way asks."""
+        return self.questions.voices[self.flight.asked[call_id].turn].template
+
     def _judge(self, question: Question, completion: Completion) -> None:
         """Have an answer that cannot be used repaired, and go on from one that can, while the engine is at it."""
         template = self.questions.voices[question.turn].template
         value, problem = read_answer(completion.text, template)
         if problem:
-            if not question.repairs and repairable(template, completion.finish_reason):
+            if not question.repairs and repairable(template, completion.finish_reason, problem):
                 self._follow(self.questions.repair_of(question, completion.text, problem))
             return
         if len(self._lanes) > 1:
@@ -349,9 +353,11 @@ class StepRunner:
             "template": [template.name for template in templates],
             "template_version": [template.version for template in templates],
             "template_digest": [template.digest for template in templates],
-            "fill": [orjson.dumps(question.fill(), option=orjson.OPT_SORT_KEYS).decode() for question in asked],
+            "fill": [_sorted_json(question.fill()) for question in asked],
+            "sampling": [_sorted_json(self.questions.sampling(question).as_dict()) for question in asked],
             "attempt": [question.ask.attempt for question in asked],
             "answer": [completion.text for completion in given],
+            "thought": [completion.thought for completion in given],
             "finish_reason": [completion.finish_reason for completion in given],
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
@@ -365,7 +371,6 @@ class StepRunner:
             "shard": self.shard,
             "model": voice.identity.model,
             "model_revision": voice.identity.revision,
-            "sampling": self._samplings[turn],
             "run_id": self.context.run_id,
             "created_at": datetime.now(UTC),
         }
@@ -438,7 +443,7 @@ class StepRunner:
         for question in questions:
             call = answers.get(question.call_id)
             value, problem = read_answer(call.answer, template) if call else (None, "")
-            if call and problem and repairable(template, call.finish_reason):
+            if call and problem and repairable(template, call.finish_reason, problem):
                 repairs[question.call_id] = self.questions.repair_of(question, call.answer, problem)
             found.append((question, call, value, problem))
         mended = self._also(list(repairs.values())) if repairs else {}
@@ -503,6 +508,10 @@ def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def _sorted_json(value: Json) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _first(questions: Iterable[Question]) -> int:

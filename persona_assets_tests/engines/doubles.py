@@ -32,6 +32,7 @@ def call(number: int, **values: object) -> Call:
         sampling="{}",
         attempt=0,
         answer=f"Ответ {number} 答案 \x00",
+        thought="",
         finish_reason="stop",
         tokens_in=5,
         tokens_out=3,

@@ -60,12 +60,14 @@ class Server:
     faults: list[Fault] = field(default_factory=list)
     shares: Mapping[Fault, float] = field(default_factory=dict)
     refuse: Callable[[Body], Fault] = lambda body: ""
+    own: Callable[[Body], tuple[int, Body] | None] = lambda body: None  # status and body of an answer instead
     delay_s: float = 0.0
     takes: int | None = None
     seed: int = 0
     url: str = ""
     bodies: list[Body] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0
     cancelled: int = 0
@@ -79,13 +81,19 @@ class Server:
         body = orjson.loads(await request.read())
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
+        self.queries.append(request.query_string)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             if self.takes is not None and self.in_flight > self.takes:
                 self.met["busy"] += 1
                 return FAULTS["busy"]()
+            own = self.own(body)
+            if own and own[0] != 200:
+                return web.json_response(own[1], status=own[0])
             await asyncio.sleep(self.delay_s)
+            if own:
+                return web.json_response(own[1])
             fault = self._next_fault(body)
             self.met[fault] += 1
             response = await self._respond(request, body, fault)

@@ -128,3 +128,16 @@ def test_the_steps_runner_takes_sampling_from_its_model(tmp_path: Path, lake: La
     settings = Settings(models=str(tmp_path / "models.yaml"))
     runner = StepRunner(TinyStep(), Context(lake, settings, Engines(lake), "run"), SHARD)
     assert runner.sampling.temperature == 0.1
+
+
+def test_headers_and_query_of_one_server_are_not_sent_to_another(tmp_path: Path) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(
+        "models:\n  one: {base_url: 'http://one.example/v1'}\n"
+        "  two: {base_url: 'http://two.example/v1', headers: {api-key: '{api_key}'}, query: {api-version: '1'}}\n"
+        "assets: {extracted_personas: one, expanded_personas: two}\n"
+    )
+    everyone = Settings(engine="openai", models=str(file), headers={"X-Key": "secret"}, query={"key": "secret"})
+    one, two = everyone.for_asset("extracted_personas"), everyone.for_asset("expanded_personas")
+    assert (one.headers, one.query) == ({}, {})
+    assert (two.headers, two.query) == ({"api-key": "{api_key}"}, {"api-version": "1"})

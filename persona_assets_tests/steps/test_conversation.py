@@ -17,6 +17,7 @@ from persona_assets.engines.openai import faults
 from persona_assets.engines.openai.engine import OpenAIEngine
 from persona_assets.engines.select import Engines, make_engine
 from persona_assets.lake import Lake, heartbeat
+from persona_assets.ledger.asked_again import Again, AskedAgain
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.settings import Settings
 from persona_assets.steps.budget import BudgetReached
@@ -354,3 +355,29 @@ def test_batches_hold_a_turn_of_many_talks(lake: Lake) -> None:
         chosen = batch_settings(server.url, lake=lake.root)
         run_talks(Context(lake, chosen, make_engine(chosen, lake), "run"), 20)
         assert len(server.batches) <= 8
+
+
+# Asked again
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_turn_that_is_asked_again_is_another_call_and_those_before_it_stay(turn: int, lake: Lake) -> None:
+    def other(body: Body) -> str:
+        return talker(body).replace("years", "winters").replace("Name", "Nickname") if body["seed"] else talker(body)
+
+    with serve(other) as server:
+        run_talks(over_http(lake, server), 2)
+        before = {row["call_ids"][0]: row["call_ids"] for row in rows(lake)}
+        [first, untouched] = before.values()
+        AskedAgain(lake).add(STEP.table.name, SHARD, ["parse_failure"], {first[turn]: Again(1)})
+        since = len(server.bodies)
+        report = run_talks(over_http(lake, server), 2)
+        assert next(turn_of(body) for body in server.bodies[since:]) == turn
+        assert next(body["seed"] for body in server.bodies[since:]) == 1009
+        assert run_talks(over_http(lake, server), 2).calls_made == 0
+    asked = [row["call_ids"] for row in rows(lake)]
+    assert untouched in asked
+    [again] = [calls for calls in asked if calls != untouched]
+    assert again[:turn] == first[:turn]
+    assert again[turn] != first[turn]
+    assert report.calls_made == sum(new != old for new, old in zip(again, first, strict=True))

@@ -17,7 +17,7 @@ from typing import IO, Any, NoReturn, TypeVar
 import orjson
 
 from persona_assets.engines.base import (
-    Completion,
+    EMPTY,
     EngineUnavailable,
     Failure,
     ModelIdentity,
@@ -28,8 +28,9 @@ from persona_assets.engines.base import (
 from persona_assets.engines.openai.batch_api import CHAT, Batch, BatchApi
 from persona_assets.engines.openai.batch_records import Record, Records
 from persona_assets.engines.openai.engine import OpenAIEngine
-from persona_assets.engines.openai.faults import GiveUpRow, NoStructuredOutput, TryAgain, raise_fault
-from persona_assets.engines.openai.wire import Structure, chat_body, read_completion
+from persona_assets.engines.openai.faults import GiveUpRow, OtherForm, TryAgain, raise_fault
+from persona_assets.engines.openai.form import Form
+from persona_assets.engines.openai.wire import ErrorWithin, NoContent, chat_body, read_completion
 from persona_assets.lake import Lake
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
@@ -66,7 +67,7 @@ class BatchEngine:
         self.settings, self.lake = settings, lake
         self.closed = threading.Event()
         self.api = BatchApi(settings, self.closed)
-        self.structures: dict[str, Structure] = {}  # template digest -> the form that the server takes its schema in
+        self.forms: dict[str, Form] = {}  # template digest -> the form that the server takes its questions in
 
     def identity(self, template: Template) -> ModelIdentity:
         """The model of the settings, whichever the template."""
@@ -145,11 +146,11 @@ class _Stream:
                     continue
                 if self._join(request.call_id):
                     continue
-                structure = self.engine.structures.get(request.template.digest)
-                if structure is None:
+                form = self.engine.forms.get(request.template.digest)
+                if form is None:
                     yield [self._ask_online(request)]
                     continue
-                line = self._line(request, structure)
+                line = self._line(request, form)
                 if call_ids and size + len(line) > MOST_BYTES:
                     self._carried = request
                     break
@@ -163,8 +164,8 @@ class _Stream:
         self.more = request is not None
         return request
 
-    def _line(self, request: Request, structure: Structure) -> bytes:
-        body = orjson.Fragment(chat_body(request, self.settings.model, structure))
+    def _line(self, request: Request, form: Form) -> bytes:
+        body = orjson.Fragment(chat_body(request, self.settings.model, form))
         line = {"custom_id": request.call_id, "method": "POST", "url": CHAT, "body": body}
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -210,10 +211,12 @@ class _Stream:
     def _ask_online(self, request: Request) -> Result:
         """Ask one question at once, to learn the form that the server takes the template's schema in."""
         faults: list[str] = []
-        for structure in Structure:
+        form = Form.of(self.settings)
+        while True:
             try:
-                completion = self.api.chat(request, structure, faults)
-            except NoStructuredOutput:
+                completion = self.api.chat(request, form, faults)
+            except OtherForm as fault:
+                form = fault.form
                 continue
             except (GiveUpRow, TryAgain) as fault:
                 self.untold += 1
@@ -223,9 +226,8 @@ class _Stream:
                     ) from None
                 return Failure(request.call_id, fault.reason, fault.detail, tuple(faults))
             self.untold = 0
-            self.engine.structures[request.template.digest] = structure
+            self.engine.forms[request.template.digest] = form
             return completion
-        raise AssertionError("a prompt without a form cannot lack one")
 
     # Waiting
 
@@ -345,7 +347,11 @@ class _Stream:
             status, body = response.get("status_code"), response.get("body")
             if status != 200:
                 self._raise(status if isinstance(status, int) else 500, body)
-            text, finish_reason, tokens_in, tokens_out = read_completion(orjson.dumps(body))
+            return read_completion(orjson.dumps(body)).completion(call_id, seconds)
+        except ErrorWithin as error:
+            return Failure(call_id, "server_error", self.api.clean(str(error)))
+        except NoContent as error:
+            return Failure(call_id, EMPTY, str(error))
         except ValueError as error:
             return Failure(call_id, "protocol", self.api.clean(str(error)))
         except (GiveUpRow, TryAgain) as fault:
@@ -353,7 +359,6 @@ class _Stream:
         except EngineUnavailable as error:
             self.unavailable = EngineUnavailable(self.api.clean(str(error)))
             return None
-        return Completion(call_id, text, finish_reason, tokens_in, tokens_out, seconds)
 
     def _unasked(self, call_id: str, error: object) -> Failure:
         values = error if isinstance(error, dict) else {}
@@ -364,8 +369,7 @@ class _Stream:
         return Failure(call_id, REASONS.get(code, "server_error"), self.api.clean(message.removeprefix(": ")))
 
     def _raise(self, status: int, body: object) -> NoReturn:
-        raise_fault(status, {}, orjson.dumps(body), answered=True, structured=False)
-        raise AssertionError("raise_fault always raises")
+        raise_fault(status, {}, orjson.dumps(body), answered=True)
 
 
 def _answer(line: bytes) -> dict[str, Any]:

@@ -11,14 +11,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import IO, Any, TypeVar, cast
-from urllib.parse import quote
+from typing import IO, Any, NoReturn, TypeVar, cast
+from urllib.parse import quote, urlencode
 
 import orjson
 
-from persona_assets.engines.base import Completion, EngineUnavailable, Request
-from persona_assets.engines.openai.faults import GiveUpRow, TryAgain, clean, delay_s, raise_fault
-from persona_assets.engines.openai.wire import Structure, chat_body, endpoint, read_completion
+from persona_assets.engines.base import EMPTY, Completion, EngineUnavailable, Request
+from persona_assets.engines.openai.faults import GiveUpRow, Sent, TryAgain, clean, delay_s, raise_fault
+from persona_assets.engines.openai.form import Form
+from persona_assets.engines.openai.wire import (
+    ErrorWithin,
+    NoContent,
+    chat_body,
+    endpoint,
+    headers,
+    read_completion,
+    secret_texts,
+)
 from persona_assets.settings import Settings
 
 CHAT = "/v1/chat/completions"  # what a batch's lines are sent to, whatever the path of the server's address
@@ -90,7 +99,7 @@ class BatchApi:
         self.reached_at = time.monotonic()  # when the server last did as it was asked
         self._closed = closed
         self._base = endpoint(settings.base_url).parent.parent
-        self._key = settings.api_key.get_secret_value().strip()
+        self._headers, self._secrets = headers(settings), secret_texts(settings)
         self._answered = False
 
     def upload(self, file: IO[bytes], size: int) -> str:
@@ -128,14 +137,14 @@ class BatchApi:
         """Write a file's content to `into`."""
         self.patiently(partial(self._download, file_id, into))
 
-    def chat(self, request: Request, structure: Structure, faults: list[str]) -> Completion:
+    def chat(self, request: Request, form: Form, faults: list[str]) -> Completion:
         """Ask one question at once, at the full price; `faults` takes the reasons of the tries before the last.
 
         Raises:
             GiveUpRow: the server refuses this request.
-            NoStructuredOutput: it does not take this form of the schema.
+            OtherForm: it does not take this form of it.
         """
-        return self.patiently(partial(self._chat, request, structure, faults), faults)
+        return self.patiently(partial(self._chat, request, form, faults), faults)
 
     def patiently(self, call: Callable[[], T], faults: list[str] | None = None) -> T:
         """Do `call`, again after passing faults, whose reasons go to `faults`."""
@@ -153,7 +162,7 @@ class BatchApi:
 
     def clean(self, text: str) -> str:
         """A detail fit to be kept: without the key, which some servers repeat, and cut after that."""
-        return clean(text, self._key)
+        return clean(text, self._secrets)
 
     # One try
 
@@ -215,22 +224,24 @@ class BatchApi:
             if response.length:  # `read` with a size ends in silence where a connection breaks off
                 raise TryAgain("connection", f"the connection broke off {response.length:,} bytes before the end")
 
-    def _chat(self, request: Request, structure: Structure, faults: list[str]) -> Completion:
-        sent = time.monotonic()
-        body = chat_body(request, self.settings.model, structure)
-        with self._sent("POST", "/chat/completions", body) as response:
+    def _chat(self, request: Request, form: Form, faults: list[str]) -> Completion:
+        began = time.monotonic()
+        sent = Sent.of(request, form)
+        with self._sent("POST", "/chat/completions", chat_body(request, self.settings.model, form)) as response:
             with self._network():
-                answer = response.read()
+                body = response.read()
             if response.status != 200:
-                structured = bool(request.response_schema) and structure is not Structure.PROMPT
-                self._raise_fault(response, answer, answered=self._answered, structured=structured)
+                self._raise_fault(response, response.status, body, answered=self._answered, sent=sent)
         try:
-            text, finish_reason, tokens_in, tokens_out = read_completion(answer)
+            answer = read_completion(body)
+        except ErrorWithin as error:
+            self._raise_fault(response, error.status, error.body, answered=self._answered, sent=sent)
+        except NoContent as error:
+            raise TryAgain(EMPTY, str(error)) from error
         except ValueError as error:
             raise TryAgain("protocol", str(error)) from error
         self._answered = True
-        seconds = time.monotonic() - sent
-        return Completion(request.call_id, text, finish_reason, tokens_in, tokens_out, seconds, tuple(faults))
+        return answer.completion(request.call_id, time.monotonic() - began, tuple(faults))
 
     # HTTP
 
@@ -266,13 +277,13 @@ class BatchApi:
         headers: dict[str, str] | None = None,
     ) -> Iterator[HTTPResponse]:
         """The answer to one HTTP request, to be read; redirects are not followed, so the key goes nowhere else."""
-        every = {"Accept": "*/*", "User-Agent": "persona-assets", "Connection": "close"}
-        if self._key:
-            every["Authorization"] = f"Bearer {self._key}"
+        every = {"Accept": "*/*", "User-Agent": "persona-assets", "Connection": "close", **self._headers}
         if headers is None and body is not None:
             headers = {"Content-Type": "application/json"}
         connection = self._connection()
         target = f"{self._base.raw_path.rstrip('/')}{path}"
+        if self.settings.query:
+            target += f"{'&' if '?' in path else '?'}{urlencode(self.settings.query)}"
         try:
             with self._network(unreachable=True):
                 connection.connect()
@@ -308,14 +319,16 @@ class BatchApi:
         with self._network():
             body = response.read()
         try:
-            self._raise_fault(response, body, answered=True, structured=False)
+            self._raise_fault(response, response.status, body, answered=True)
         except GiveUpRow as refused:
             raise EngineUnavailable(f"{self._base}: {refused.detail}; {REMEDY}") from None
 
-    def _raise_fault(self, response: HTTPResponse, body: bytes, *, answered: bool, structured: bool) -> None:
+    def _raise_fault(
+        self, response: HTTPResponse, status: int, body: bytes, *, answered: bool, sent: Sent | None = None
+    ) -> NoReturn:
         headers = cast(Mapping[str, str], response.headers)  # blind to case, which a dictionary would not be
         try:
-            raise_fault(response.status, headers, body, answered=answered, structured=structured)
+            raise_fault(status, headers, body, answered=answered, sent=sent)
         except EngineUnavailable as error:
             raise EngineUnavailable(self.clean(f"{self._base}: {error}")) from None
         except (TryAgain, GiveUpRow) as fault:

@@ -4,6 +4,7 @@ pyreqwest asks three times as many requests a second of a core as the clients th
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
@@ -35,12 +36,10 @@ class Client:
     request would show them the key, and this machine needs none.
     """
 
-    def __init__(self, address: URL, key: str, settings: Settings) -> None:
-        """No connection is made yet. `key` is sent in one header."""
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
-        self._address = str(address)
+    def __init__(self, address: URL, headers: Mapping[str, str], settings: Settings) -> None:
+        """No connection is made yet. `headers` are sent with every request, as is the query of the settings."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
+        self._address = str(address.with_query(settings.query))
         self._connect_s = min(settings.connect_timeout_s, settings.timeout_s)
         self._read_s, self._total_s = settings.read_timeout_s, settings.timeout_s
         builder = (

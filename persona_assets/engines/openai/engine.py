@@ -5,8 +5,10 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import NoReturn
 
 from persona_assets.engines.base import (
+    EMPTY,
     Completion,
     EngineUnavailable,
     Failure,
@@ -16,15 +18,38 @@ from persona_assets.engines.base import (
     not_supported,
 )
 from persona_assets.engines.openai.client import Client
-from persona_assets.engines.openai.faults import GiveUpRow, NoStructuredOutput, TryAgain, clean, delay_s, raise_fault
+from persona_assets.engines.openai.faults import (
+    Forbidden,
+    GiveUpRow,
+    OtherForm,
+    Sent,
+    TryAgain,
+    clean,
+    delay_s,
+    error_of,
+    raise_fault,
+)
+from persona_assets.engines.openai.form import Form
 from persona_assets.engines.openai.limits import Bucket, TokenEstimate
 from persona_assets.engines.openai.servers import Pool, Server
-from persona_assets.engines.openai.wire import Structure, chat_body, endpoints, read_completion
+from persona_assets.engines.openai.wire import (
+    ErrorWithin,
+    NoContent,
+    chat_body,
+    endpoints,
+    headers,
+    read_completion,
+    secret_texts,
+)
 from persona_assets.engines.pump import Answer, Pump
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 
+REMEDY = (
+    "the first requests were all refused so: check PERSONA_MAX_TOKENS, PERSONA_TEMPERATURE, PERSONA_TOP_P and "
+    "PERSONA_EXTRA_BODY, or leave the field out with PERSONA_DROP_FIELDS"
+)
 logger = logging.getLogger(__name__)
 
 
@@ -47,11 +72,8 @@ class OpenAIEngine:
             )
         self.settings = settings
         self._endpoints = endpoints(settings.base_url)
-        self._key = settings.api_key.get_secret_value().strip()
-        if not (self._key.isascii() and self._key.isprintable()):
-            raise UsageError("PERSONA_API_KEY holds characters that no HTTP header may hold")
-        self._structured: dict[tuple[str, str], Structure] = {}  # server and template digest -> form of an answer
-        self._structures: dict[str, Structure] = {}  # template digest -> the form that its schema is sent in
+        self._headers, self._secrets = headers(settings), secret_texts(settings)
+        self._forms: dict[str, Form] = {}  # template digest -> the form that its questions are sent in
         self._requests = Bucket(settings.requests_per_minute) if settings.requests_per_minute else None
         self._tokens = Bucket(settings.tokens_per_minute) if settings.tokens_per_minute else None
         self._estimate = TokenEstimate()
@@ -92,7 +114,7 @@ class OpenAIEngine:
     def _new_pool(self) -> Pool:
         settings = self.settings
         servers = [
-            Server(str(address), Client(address, self._key, settings), settings.concurrency)
+            Server(str(address), Client(address, self._headers, settings), settings.concurrency)
             for address in self._endpoints
         ]
         return Pool(servers, settings.concurrency, settings.max_retries, self._requests, self._tokens)
@@ -121,7 +143,8 @@ class OpenAIEngine:
                     pool.release(slot, fault)
                     if fault.reason != "timeout":  # then the server may have worked all the same
                         self._spent(tokens, 0)
-                    if len(faults) == self.settings.max_retries:
+                    # A model that says nothing is paid for each time: it is asked once more and not over and over.
+                    if len(faults) == self.settings.max_retries or (fault.reason == EMPTY and EMPTY in faults):
                         return Failure(request.call_id, fault.reason, self._clean(fault.detail), faults)
                     faults += (fault.reason,)
                     if not fault.unreachable:  # the pool knows when that server is tried again, others may be free
@@ -135,45 +158,67 @@ class OpenAIEngine:
             raise
 
     async def _ask(self, server: Server, request: Request, faults: tuple[str, ...]) -> Completion:
+        template = request.template.digest
         while True:
-            structure = self._structures.get(request.template.digest, Structure.JSON_SCHEMA)
+            form = self._form(template)
             try:
-                return await self._post(server, request, structure, faults)
-            except NoStructuredOutput as fault:
-                if self._structured.get((server.address, request.template.digest)) == structure:  # it answered others
-                    raise GiveUpRow("bad_request", str(fault)) from fault
-                logger.warning("%s: no %s: %s", server.address, structure.name.lower(), self._clean(str(fault)))
-                # Other requests in flight may have met it too: the form goes down by one, however many say so.
-                known = self._structures.get(request.template.digest, Structure.JSON_SCHEMA)
-                self._structures[request.template.digest] = max(known, Structure(structure + 1))
+                return await self._post(server, request, form, faults)
+            except OtherForm as fault:
+                if server.forms.get(template) == form:  # it answered others in this one
+                    raise GiveUpRow("bad_request", fault.detail) from fault
+                if self._form(template) == form:  # else another one in flight met it before, and it is sent so already
+                    logger.warning("%s: %s; now sent %s", server.address, self._clean(fault.detail), fault.form)
+                    self._forms[template] = fault.form
+            except Forbidden as error:
+                if not await server.answers_others():
+                    raise
+                raise GiveUpRow("bad_request", str(error)) from error
 
-    async def _post(
-        self, server: Server, request: Request, structure: Structure, faults: tuple[str, ...]
-    ) -> Completion:
+    def _form(self, template: str) -> Form:
+        """The form that the questions of a template, by its digest, are sent in."""
+        return self._forms.get(template) or Form.of(self.settings)
+
+    async def _post(self, server: Server, request: Request, form: Form, faults: tuple[str, ...]) -> Completion:
         """One HTTP request.
 
         Raises:
-            TryAgain, GiveUpRow, NoStructuredOutput, EngineUnavailable: see `faults`.
+            TryAgain, GiveUpRow, OtherForm, EngineUnavailable: see `faults`.
 
         """
-        body = chat_body(request, self.settings.model, structure)
+        body = chat_body(request, self.settings.model, form)
         sent = time.monotonic()
         reply = await server.client.post(body)
         if reply.status != 200:
-            structured = bool(request.response_schema) and structure is not Structure.PROMPT
-            headers = {"Retry-After": reply.retry_after}
-            try:
-                raise_fault(reply.status, headers, reply.body, answered=server.answered, structured=structured)
-            except EngineUnavailable as error:
-                raise EngineUnavailable(self._clean(f"{server.address}: {error}")) from None
+            self._refuse(server, request, form, reply.status, reply.body, reply.retry_after)
         try:
-            text, finish_reason, tokens_in, tokens_out = read_completion(reply.body)
+            answer = read_completion(reply.body)
+        except ErrorWithin as error:
+            self._refuse(server, request, form, error.status, error.body, reply.retry_after)
+        except NoContent as error:
+            raise TryAgain(EMPTY, str(error)) from error
         except ValueError as error:
             raise TryAgain("protocol", str(error)) from error
         server.answered = True
-        self._structured[server.address, request.template.digest] = structure
-        latency_s = time.monotonic() - sent
-        return Completion(request.call_id, text, finish_reason, tokens_in, tokens_out, latency_s, faults)
+        server.forms[request.template.digest] = form
+        return answer.completion(request.call_id, time.monotonic() - sent, faults)
+
+    def _refuse(
+        self, server: Server, request: Request, form: Form, status: int, body: bytes, retry_after: str
+    ) -> NoReturn:
+        """Raise what a refusal means; the run stops where the first ones all say the same of a parameter."""
+        try:
+            raise_fault(
+                status, {"Retry-After": retry_after}, body, answered=server.answered, sent=Sent.of(request, form)
+            )
+        except GiveUpRow as fault:
+            template = request.template.digest
+            if template not in server.forms and server.refused_alike(template, _complaint(request, form, body)):
+                raise EngineUnavailable(f"{self._clean(f'{server.address}: {fault.detail}')}; {REMEDY}") from None
+            raise
+        except Forbidden as error:
+            raise Forbidden(self._clean(f"{server.address}: {error}")) from None
+        except EngineUnavailable as error:
+            raise EngineUnavailable(self._clean(f"{server.address}: {error}")) from None
 
     # Tokens per minute
 
@@ -194,7 +239,12 @@ class OpenAIEngine:
             self._tokens.give(tokens - used)
 
     def _clean(self, text: str) -> str:
-        return clean(text, self._key)
+        return clean(text, self._secrets)
+
+
+def _complaint(request: Request, form: Form, body: bytes) -> str:
+    """What a refusal says of a field of the request that is set, by the name that it was sent by; "" for others."""
+    return error_of(body).complaint([*map(form.name, request.sampling.fields), *request.sampling.extra_body])
 
 
 def _backoff(server: Server, faults: tuple[str, ...]) -> int:

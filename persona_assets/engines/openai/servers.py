@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -10,9 +10,13 @@ from math import inf
 from persona_assets.engines.base import EngineUnavailable
 from persona_assets.engines.openai.client import Client
 from persona_assets.engines.openai.faults import LONGEST_RETRY_AFTER_S, TryAgain, delay_s
+from persona_assets.engines.openai.form import Form
 from persona_assets.engines.openai.limits import Bucket, Window
 
 LEAST_S = 0.001  # shorter waits are not worth an event
+FIRST_TRIES = 5  # refusals alike, before any answer, after which every request is taken to be refused
+ALONE_S = 1.0  # for how long a refused request waits for others to be sent beside it
+LOOK_S = 0.02
 IN_A_ROW = 8  # faults after which a server is left alone, as long as another one works
 
 
@@ -25,6 +29,9 @@ class Server:
         self.window = Window(ceiling)
         self.in_flight = 0
         self.answered = False
+        self.forms: dict[str, Form] = {}  # by digest of the template: the form in which its questions are answered
+        self._blamed = 0  # requests in flight that wait to hear whether others are answered
+        self._complaints: Counter[tuple[str, str]] = Counter()
         self.resting = False
         self.refused = 0  # times in a row that no connection could be made
         self.in_a_row = 0  # faults since its last answer
@@ -38,6 +45,20 @@ class Server:
             return self._until
         # After a rest, one request finds out whether it works again.
         return None if self.in_flight >= (1 if self.resting else self.window.room) else 0.0
+
+    async def answers_others(self) -> bool:
+        """Whether one of the requests in flight beside this one is answered, or any was before; waits to hear it."""
+        self._blamed += 1
+        alone_until = time.monotonic() + ALONE_S
+        while not self.answered and (self.in_flight > self._blamed or time.monotonic() < alone_until):
+            await asyncio.sleep(LOOK_S)
+        self._blamed -= self.answered
+        return self.answered
+
+    def refused_alike(self, template: str, complaint: str) -> bool:
+        """Note what a refusal before a template's first answer says; whether all that is asked is refused so."""
+        self._complaints[template, complaint] += bool(complaint)
+        return self._complaints[template, complaint] >= FIRST_TRIES
 
     def pause(self, seconds: float) -> None:
         """Ask it nothing for some seconds, as it wished."""

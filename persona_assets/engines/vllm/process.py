@@ -87,7 +87,7 @@ class Process:
                 "number": number,
                 "messages": request.messages,
                 "schema": request.response_schema,
-                "sampling": request.sampling.as_dict(),
+                "sampling": request.sampling.fields,
                 "scores": request.scores,
             }
         )

@@ -25,8 +25,8 @@ from persona_assets.settings import Settings
 from persona_assets.steps.model import Report
 from persona_assets.steps.runner import Context
 from persona_assets_tests.engines import tiny
-from persona_assets_tests.engines.openai.batch_server import BatchServer, good, refused, unasked
-from persona_assets_tests.engines.server import Body
+from persona_assets_tests.engines.openai.batch_server import BatchServer, Line, good, refused, unasked
+from persona_assets_tests.engines.server import Body, completion
 from persona_assets_tests.engines.tiny import MODEL, TEMPLATE, mixed_reader, page, reader, table_of
 
 SAMPLING = Sampling(0.7, 0.95, 100, 3)
@@ -601,3 +601,50 @@ if __name__ == "__main__":
         progress=lambda done, total=None, note="": time.sleep(0.1 if done else 0),
     )
     tiny.run_step(slow, int(sys.argv[3]))
+
+
+# What servers refuse, and where they put answers
+
+
+def test_a_batch_is_sent_in_the_form_that_the_first_question_taught(server: BatchServer, lake: Lake) -> None:
+    def own(body: Body) -> tuple[int, Body] | None:
+        if "max_tokens" in body:
+            return 400, {"error": {"message": "max_tokens is not supported, use max_completion_tokens instead"}}
+        return (400, {"error": {"message": "seed: Extra inputs are not permitted"}}) if "seed" in body else None
+
+    server.own = own
+    assert completed(answers(server, lake, range(5))) == set(range(5))
+    [file] = [data for data in server.files.values() if b"custom_id" in data and b"method" in data]
+    bodies = [orjson.loads(line)["body"] for line in file.splitlines()]
+    assert len(bodies) == 4
+    assert all("max_completion_tokens" in body and not {"max_tokens", "seed"} & set(body) for body in bodies)
+
+
+def test_headers_and_query_go_to_every_address_of_a_batch(server: BatchServer, lake: Lake) -> None:
+    answers(server, lake, range(5), query="api-version=2024-10-21", headers="api-key={api_key}", api_key=KEY)
+    assert server.queries == {"2024-10-21"}
+    assert all(headers["api-key"] == KEY and "Authorization" not in headers for headers in server.headers)
+
+
+def test_lines_hold_thoughts_tool_calls_and_nothing_at_all(server: BatchServer, lake: Lake) -> None:
+    bodies = [
+        completion('{"persona": "A baker"}', reasoning_content="Think."),
+        completion(None, "tool_calls", tool_calls=[{"function": {"arguments": '{"persona": "A baker"}'}}]),
+        completion(""),
+        completion("", "error"),
+    ]
+
+    def line(custom_id: str, body: Body) -> Line:
+        number = int(custom_id.removeprefix("call_")) - 1
+        return good(custom_id, "") | {"response": {"status_code": 200, "body": bodies[number]}}
+
+    server.line = line
+    results = answers(server, lake, range(5))
+    thought, called = results[1], results[2]
+    assert isinstance(thought, Completion) and isinstance(called, Completion)
+    assert (thought.thought, thought.text, called.text) == (
+        "Think.",
+        '{"persona": "A baker"}',
+        '{"persona": "A baker"}',
+    )
+    assert {number: reason for number, (reason, _) in failures(results).items()} == {3: "empty", 4: "server_error"}

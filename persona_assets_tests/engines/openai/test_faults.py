@@ -9,13 +9,16 @@ from persona_assets.engines.base import EngineUnavailable
 from persona_assets.engines.openai.faults import (
     LONGEST_DELAY_S,
     GiveUpRow,
-    NoStructuredOutput,
+    OtherForm,
+    Sent,
     TryAgain,
     delay_s,
     raise_fault,
     retry_after_s,
 )
+from persona_assets.engines.openai.form import Form
 
+SENT = Sent(Form(), ("temperature", "top_p", "max_tokens", "seed"), structured=True)
 NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -52,7 +55,7 @@ def test_a_delay_is_never_shorter_than_asked_for_nor_without_bound(retry: int, a
         (404, b"Not Found", False, EngineUnavailable),
         (413, b"too large", False, GiveUpRow),
         (422, b'{"detail": [{"msg": "bad"}]}', False, GiveUpRow),
-        (400, b'{"error": "response_format is unknown"}', False, NoStructuredOutput),
+        (400, b'{"error": "response_format is unknown"}', False, OtherForm),
         (400, b"\xff\xfe", False, GiveUpRow),
         (529, b"", True, TryAgain),
         (408, b"", True, TryAgain),
@@ -62,11 +65,11 @@ def test_a_delay_is_never_shorter_than_asked_for_nor_without_bound(retry: int, a
 )
 def test_a_status_means(status: int, body: bytes, answered: bool, raised: type[Exception]) -> None:
     with pytest.raises(raised):
-        raise_fault(status, {}, body, answered=answered, structured=True)
+        raise_fault(status, {}, body, answered=answered, sent=SENT)
 
 
 @pytest.mark.parametrize(("status", "overload"), [(429, True), (503, True), (529, True), (500, False), (409, False)])
 def test_what_may_be_a_sign_of_too_much_at_once(status: int, overload: bool) -> None:
     with pytest.raises(TryAgain) as caught:
-        raise_fault(status, {}, b"", answered=True, structured=False)
+        raise_fault(status, {}, b"", answered=True)
     assert caught.value.overload is overload
