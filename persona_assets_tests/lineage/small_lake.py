@@ -145,7 +145,7 @@ def _own_task() -> str:
     text = (
         (FILES / "math_problems.yaml").read_text(encoding="utf-8").replace("name: math_problems", "name: own_problems")
     )
-    return text.replace("args: {field: problem, words: 4}", "args: {field: problem, words: 45}")
+    return text.replace("args: {field: problem, words: 4}", "args: {field: problem, words: 40}")
 
 
 def settings_for(folder: Path) -> Settings:
