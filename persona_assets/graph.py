@@ -274,7 +274,7 @@ _ASKING = (
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder", "text.universal")
 _PERSONA_RULES = (
     *("personas.given_names", "rules.identifiers", "personas.names", "personas.names_en", "personas.names_ru"),
-    *("personas.names_zh", "personas.patterns", "personas.rules", "text.language", "text.tokens"),
+    *("personas.names_zh", "personas.patterns", "personas.rules", "rules.registry", "text.language", "text.tokens"),
 )
 
 _PERSONA_ASSETS = (

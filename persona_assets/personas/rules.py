@@ -2,17 +2,15 @@
 
 Persona Hub filters by heuristics too (section 2.3), but has not published them. A rule looks at a frame with `text` and
 `language` and answers, per row, what it saw: a string where the persona must go, null where it may stay. Rules run in
-the order of `RULES`; the first that sees something names the reason.
+the order in which they stand here; the first that sees something names the reason.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import polars as pl
 
 from persona_assets.personas import patterns
 from persona_assets.personas.names import see_names
 from persona_assets.rules import identifiers
+from persona_assets.rules.registry import rule, rules
 from persona_assets.text.language import identify
 from persona_assets.text.tokens import token_lists
 
@@ -56,24 +54,13 @@ _TEXT = pl.col("text")
 _WORDS = _TEXT.str.count_matches(_SPACED) + UNSPACED_WEIGHT * _TEXT.str.count_matches(_UNSPACED)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A reason code and the test behind it: a string (what was seen) or null per row."""
-
-    reason: str
-    see: Callable[[pl.DataFrame], pl.Series]
-
-
+@rule("persona")
 def empty(frame: pl.DataFrame) -> pl.Series:
     """No letter and no digit."""
     return _where(frame, ~_TEXT.str.contains(r"[\p{L}\p{N}]"), pl.lit("no letter or digit"))
 
 
-def too_short(frame: pl.DataFrame) -> pl.Series:
-    """Fewer than `MIN_WORDS` words."""
-    return _where(frame, _WORDS < MIN_WORDS, pl.format("{} words", _WORDS))
-
-
+@rule("persona")
 def too_long(frame: pl.DataFrame) -> pl.Series:
     """More than `MAX_WORDS` words or `MAX_CHARACTERS` characters."""
     characters = _TEXT.str.len_chars()
@@ -81,36 +68,62 @@ def too_long(frame: pl.DataFrame) -> pl.Series:
     return _where(frame, is_long, pl.format("{} words, {} characters", _WORDS, characters))
 
 
+@rule("persona")
 def broken_characters(frame: pl.DataFrame) -> pl.Series:
     """Replacement or control characters, text decoded by the wrong code page, escapes left over."""
     return _found(frame, patterns.BROKEN)
 
 
+@rule("persona")
 def refusal(frame: pl.DataFrame) -> pl.Series:
     """The model declines or excuses itself."""
     return _found(frame, patterns.REFUSAL)
 
 
+@rule("persona")
 def meta_talk(frame: pl.DataFrame) -> pl.Series:
     """The model talks about its answer or about "the persona" instead of describing a person."""
     return _found(frame, patterns.META_TALK)
 
 
+@rule("persona")
+def several_personas(frame: pl.DataFrame) -> pl.Series:
+    """A list of people, where one was asked for."""
+    return _found(frame, patterns.SEVERAL_PERSONAS)
+
+
+@rule("persona")
+def contact_data(frame: pl.DataFrame) -> pl.Series:
+    """A number, link, handle or address that leads to somebody; the detail names the kind and repeats nothing."""
+    kinds = [pl.when(_TEXT.str.contains(pattern)).then(pl.lit(kind)) for kind, pattern in identifiers.CONTACT_PATTERNS]
+    found = frame.select(pl.coalesce(kinds)).to_series().to_list()
+    candidates = frame.select(_TEXT.str.contains(identifiers.CHECKED_LIKE)).to_series().to_list()
+    texts = frame["text"].to_list()
+    for row, candidate in enumerate(candidates):
+        if found[row] is None and candidate:
+            found[row] = identifiers.checked_number(texts[row])
+    return pl.Series(found, dtype=pl.String)
+
+
+@rule("persona")
+def personal_name(frame: pl.DataFrame) -> pl.Series:
+    """The persona is introduced by a personal name; naming somebody else, as a fan does, is not a fault."""
+    return see_names(frame["text"])
+
+
+@rule("persona")
 def refers_to_text(frame: pl.DataFrame) -> pl.Series:
     """Points at a text or an author that the reader of the persona does not have."""
     return _found(frame, patterns.REFERS_TO_TEXT)
 
 
-def not_a_person(frame: pl.DataFrame) -> pl.Series:
-    """The head noun is an organisation, a text, a product or a place."""
-    modifiers = _TEXT.str.extract(patterns.THING_EN, 1)
-    in_english = pl.when(~modifiers.str.contains(patterns.NOT_MODIFIERS)).then(_TEXT.str.extract(patterns.THING_EN, 0))
-    in_chinese = _TEXT.str.extract(r"^([^，。；,;！!]+)", 1).str.extract(patterns.THING_ZH, 0)
-    in_russian = _TEXT.str.extract(patterns.THING_RU, 0)
-    heading = _TEXT.str.extract(patterns.HEADING, 0)
-    return frame.select(pl.coalesce(in_english, in_chinese, in_russian, heading).str.strip_chars()).to_series()
+@rule("persona")
+def too_short(frame: pl.DataFrame) -> pl.Series:
+    """Fewer than `MIN_WORDS` words."""
+    return _where(frame, _WORDS < MIN_WORDS, pl.format("{} words", _WORDS))
 
 
+@rule("persona")
 def wrong_language(frame: pl.DataFrame) -> pl.Series:
     """Not in the script of its language, or identified with confidence as another language."""
     own = _TEXT.str.count_matches(r"\p{Latin}+")
@@ -147,41 +160,24 @@ def wrong_language(frame: pl.DataFrame) -> pl.Series:
     return pl.Series(seen, dtype=pl.String)
 
 
-def contact_data(frame: pl.DataFrame) -> pl.Series:
-    """A number, link, handle or address that leads to somebody; the detail names the kind and repeats nothing."""
-    kinds = [pl.when(_TEXT.str.contains(pattern)).then(pl.lit(kind)) for kind, pattern in identifiers.CONTACT_PATTERNS]
-    found = frame.select(pl.coalesce(kinds)).to_series().to_list()
-    candidates = frame.select(_TEXT.str.contains(identifiers.CHECKED_LIKE)).to_series().to_list()
-    texts = frame["text"].to_list()
-    for row, candidate in enumerate(candidates):
-        if found[row] is None and candidate:
-            found[row] = identifiers.checked_number(texts[row])
-    return pl.Series(found, dtype=pl.String)
+@rule("persona")
+def not_a_person(frame: pl.DataFrame) -> pl.Series:
+    """The head noun is an organisation, a text, a product or a place."""
+    modifiers = _TEXT.str.extract(patterns.THING_EN, 1)
+    in_english = pl.when(~modifiers.str.contains(patterns.NOT_MODIFIERS)).then(_TEXT.str.extract(patterns.THING_EN, 0))
+    in_chinese = _TEXT.str.extract(r"^([^，。；,;！!]+)", 1).str.extract(patterns.THING_ZH, 0)
+    in_russian = _TEXT.str.extract(patterns.THING_RU, 0)
+    heading = _TEXT.str.extract(patterns.HEADING, 0)
+    return frame.select(pl.coalesce(in_english, in_chinese, in_russian, heading).str.strip_chars()).to_series()
 
 
-def personal_name(frame: pl.DataFrame) -> pl.Series:
-    """The persona is introduced by a personal name; naming somebody else, as a fan does, is not a fault."""
-    return see_names(frame["text"])
-
-
+@rule("persona")
 def vague(frame: pl.DataFrame) -> pl.Series:
     """Nothing that tells one person from another: "a person who likes things"."""
     return _found(frame, patterns.VAGUE)
 
 
-def several_personas(frame: pl.DataFrame) -> pl.Series:
-    """A list of people, where one was asked for."""
-    return _found(frame, patterns.SEVERAL_PERSONAS)
-
-
-def unfinished(frame: pl.DataFrame) -> pl.Series:
-    """Cut in the middle: a dangling comma, conjunction, article, bracket or ellipsis at the end."""
-    preposition = pl.when(~_TEXT.str.contains(patterns.STRANDED_EN)).then(_TEXT.str.extract(patterns.UNFINISHED_EN, 0))
-    return frame.select(
-        pl.coalesce(_TEXT.str.extract(patterns.UNFINISHED, 0), preposition).str.strip_chars()
-    ).to_series()
-
-
+@rule("persona")
 def repetitive(frame: pl.DataFrame) -> pl.Series:
     """The same word over and over, or a phrase in a loop."""
     tokens = pl.col("tokens")
@@ -196,36 +192,26 @@ def repetitive(frame: pl.DataFrame) -> pl.Series:
     return frame.select(token_lists(frame["text"]).alias("tokens")).select(seen).to_series()
 
 
-RULES = (
-    Rule("empty", empty),
-    Rule("too_long", too_long),  # early: it bounds the work of the others
-    Rule("broken_characters", broken_characters),
-    Rule("refusal", refusal),
-    Rule("meta_talk", meta_talk),
-    Rule("several_personas", several_personas),
-    Rule("contact_data", contact_data),
-    Rule("personal_name", personal_name),
-    Rule("refers_to_text", refers_to_text),
-    Rule("too_short", too_short),
-    Rule("wrong_language", wrong_language),
-    Rule("not_a_person", not_a_person),
-    Rule("vague", vague),
-    Rule("repetitive", repetitive),
-    Rule("unfinished", unfinished),
-)
+@rule("persona")
+def unfinished(frame: pl.DataFrame) -> pl.Series:
+    """Cut in the middle: a dangling comma, conjunction, article, bracket or ellipsis at the end."""
+    preposition = pl.when(~_TEXT.str.contains(patterns.STRANDED_EN)).then(_TEXT.str.extract(patterns.UNFINISHED_EN, 0))
+    return frame.select(
+        pl.coalesce(_TEXT.str.extract(patterns.UNFINISHED, 0), preposition).str.strip_chars()
+    ).to_series()
 
 
-def reject_reason(frame: pl.DataFrame, rules: tuple[Rule, ...] = RULES) -> pl.DataFrame:
+def reject_reason(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` (with `text`, `language`) plus `reason` and `detail` of the first rule that sees something, or null."""
     reason: list[str | None] = [None] * frame.height
     detail: list[str | None] = [None] * frame.height
     left = frame.select("text", "language").with_row_index("row")
-    for rule in rules:
+    for one in rules("persona").values():
         if left.is_empty():
             break
-        seen = rule.see(left)
+        seen = one.see(left)
         for row, what in zip(left["row"].filter(seen.is_not_null()), seen.drop_nulls(), strict=True):
-            reason[row], detail[row] = rule.reason, what
+            reason[row], detail[row] = one.name, what
         left = left.filter(seen.is_null())
     return frame.with_columns(
         pl.Series("reason", reason, dtype=pl.String), pl.Series("detail", detail, dtype=pl.String)

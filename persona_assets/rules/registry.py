@@ -29,7 +29,7 @@ Kind = Literal["sample", "persona", "document"]
 GROUP = "persona_assets.rules"  # of entry points
 _MODULES: Mapping[Kind, tuple[str, ...]] = {
     "sample": tuple(f"persona_assets.rules.{name}" for name in ("sample_texts", "requests", "tools")),
-    "persona": (),
+    "persona": ("persona_assets.personas.rules",),
     "document": ("persona_assets.crawl.quality",),
 }
 

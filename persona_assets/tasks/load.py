@@ -250,6 +250,9 @@ def _own_rules(folder: Path) -> dict[str, Rule]:
         for one in _module(path, path.stat().st_mtime_ns):
             if not isinstance(one, Rule):
                 continue
+            if one.of != "sample":
+                said = "a folder of tasks declares rules of samples; others come with an installed package"
+                raise UsageError(f"{path}:{one.line}: {one.name} is a rule of a {one.of}: {said}")
             if one.name in found:
                 raise UsageError(f"{path}:{one.line}: the rule name {one.name} is taken by {found[one.name].file.name}")
             found[one.name] = one

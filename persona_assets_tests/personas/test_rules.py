@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.personas.rules import RULES, reject_reason
+from persona_assets.personas.rules import reject_reason
 from persona_assets.rules.identifiers import checked_number
+from persona_assets.rules.registry import rules
 
 JUDGED = Path(__file__).with_name("data") / "judged.tsv"
 
@@ -268,7 +269,7 @@ def frame(*rows: tuple[str, str]) -> pl.DataFrame:
 
 
 def seen_by(rule: str, language: str, text: str) -> str | None:
-    see = next(found.see for found in RULES if found.reason == rule)
+    see = rules("persona")[rule].see
     return see(frame((language, text)))[0]
 
 
@@ -284,7 +285,7 @@ def test_the_first_rule_in_order_gives_the_reason(rule: str, language: str, text
 
 @pytest.mark.parametrize(("language", "text"), GOOD)
 def test_a_good_persona_is_seen_by_no_rule(language: str, text: str) -> None:
-    seen = {rule.reason: rule.see(frame((language, text)))[0] for rule in RULES}
+    seen = {name: one.see(frame((language, text)))[0] for name, one in rules("persona").items()}
     assert {reason: detail for reason, detail in seen.items() if detail is not None} == {}
 
 
@@ -302,9 +303,9 @@ def test_hard_personas_written_before_the_rules_are_judged_as_a_person_would(lan
 def test_every_rule_has_cases_in_three_languages() -> None:
     cases = {(rule, language) for rule, language, _ in BAD}
     exempt = {"empty", "contact_data"}  # empty has no language
-    for rule in RULES:
-        if rule.reason not in exempt:
-            assert {language for reason, language in cases if reason == rule.reason} == {"en", "zh", "ru"}, rule.reason
+    for rule in rules("persona").values():
+        if rule.name not in exempt:
+            assert {language for reason, language in cases if reason == rule.name} == {"en", "zh", "ru"}, rule.name
 
 
 def test_a_column_gives_the_same_as_its_rows_one_by_one() -> None:
@@ -346,12 +347,12 @@ def test_no_text_makes_a_rule_fail_and_every_row_is_judged(texts: list[str]) -> 
     judged = reject_reason(frame(*(("en", text) for text in texts)))
     assert judged.height == len(texts)
     assert (judged["reason"].is_null() == judged["detail"].is_null()).all()
-    assert set(judged["reason"].drop_nulls()) <= {rule.reason for rule in RULES}
+    assert set(judged["reason"].drop_nulls()) <= set(rules("persona"))
 
 
 def test_hostile_length_is_cut_off_before_the_slower_rules() -> None:
     assert reject_reason(frame(("en", "ab " * 200_000)))["reason"][0] == "too_long"
-    assert [rule.reason for rule in RULES].index("too_long") == 1
+    assert list(rules("persona")).index("too_long") == 1
 
 
 @pytest.mark.skipif(not HUB.exists(), reason="the published personas are not on this machine")
