@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from persona_assets.errors import UsageError
+from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.plugins import installed
 
 PREFIX = "PERSONA_"
+ENGINES = ("offline", "openai", "transformers", "vllm")  # those of this package
 SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
 # Fields of a request that are the program's own, so that `extra_body` may not hold them.
 OWN_FIELDS = SAMPLING | {"model", "messages", "response_format", "stream", "n"}
@@ -71,8 +73,10 @@ class Settings(BaseSettings):
     )
 
     # Who answers
-    engine: Literal["offline", "openai", "transformers", "vllm"] = Field(
-        "offline", description="Who answers the prompts", json_schema_extra=shapes("asking")
+    engine: str = Field(
+        "offline",
+        description="Who answers the prompts: offline, openai, transformers, vllm, or that of another package",
+        json_schema_extra=shapes("asking"),
     )
     models: str | None = Field(
         None,
@@ -391,6 +395,13 @@ class Settings(BaseSettings):
         description="Share of input in these languages below which a shard is blocked",
         json_schema_extra=shapes(),
     )
+
+    @field_validator("engine")
+    @classmethod
+    def _is_engine(cls, value: str) -> str:
+        if value not in ENGINES and value not in installed("engines"):
+            raise ValueError(f"there is no engine {value}; {did_you_mean(value, [*ENGINES, *installed('engines')])}")
+        return value
 
     @field_validator("targets", "extra_body", "rename_fields", "headers", "query", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from persona_assets_tests.versions import (
 )
 
 # What carries rows and shapes none of their values, or is in a recipe by itself (the schemas).
-CARRIERS = {"errors", "progress", "settings", "lake"} | {
+CARRIERS = {"plugins", "errors", "progress", "settings", "lake"} | {
     f"lake.{path.stem}" for path in path_of("lake").parent.glob("*.py")
 }
 HANDED_ON = {"dedup.publish"}  # by dedup.run, which does not use it
@@ -27,7 +27,7 @@ OF_ASKING = {
     *("steps.budget", "steps.in_flight", "steps.latency", "steps.turns"),
 }
 OF_OTHERS = {"steps.model", "steps.runner"}  # for which they are no more than a context and a report
-OF_TASKS = {"tasks.load", "tasks.rules_content", "tasks.rules_text", "tasks.set_checks"}  # not in rows, or versioned
+OF_TASKS = {"tasks.load", "tasks.set_checks"}  # not in rows, or versioned
 
 
 def test_source_is_as_its_version_says() -> None:

@@ -6,6 +6,7 @@ from persona_assets.engines.base import Engine, ModelIdentity
 from persona_assets.engines.weights import local_revision
 from persona_assets.ids import canonical_json
 from persona_assets.lake import Lake
+from persona_assets.plugins import installed, loaded
 from persona_assets.prompts import Template
 from persona_assets.settings import OF_A_MODEL, SAMPLING, Settings
 
@@ -50,6 +51,8 @@ def identity_of(settings: Settings, template: Template) -> ModelIdentity:
         from persona_assets.engines.offline import OfflineEngine
 
         return OfflineEngine(settings).identity(template)
+    if settings.engine in installed("engines"):
+        return make_engine(settings).identity(template)
     revision = local_revision(settings) if settings.engine in LOCAL else settings.model_revision
     return ModelIdentity(settings.model, revision)
 
@@ -57,9 +60,14 @@ def identity_of(settings: Settings, template: Template) -> ModelIdentity:
 def make_engine(settings: Settings, lake: Lake | None = None) -> Engine:
     """The engine of `settings.engine`; only its own dependencies are imported.
 
+    That of another package is what its entry point names, called with the settings.
+
     Raises:
-        UsageError: its settings are incomplete or malformed.
+        UsageError: its settings are incomplete or malformed, or its package cannot be imported.
     """
+    if settings.engine in installed("engines"):
+        engine: Engine = loaded("engines", settings.engine)(settings)
+        return engine
     if settings.engine == "openai" and settings.batch:
         from persona_assets.engines.openai.batch import BatchEngine
 

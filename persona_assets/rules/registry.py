@@ -17,16 +17,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from persona_assets.errors import UsageError
 from persona_assets.ids import digest
+from persona_assets.plugins import installed, loaded
 
 Kind = Literal["sample", "persona", "document"]
-GROUP = "persona_assets.rules"  # of entry points
 _MODULES: Mapping[Kind, tuple[str, ...]] = {
     "sample": tuple(f"persona_assets.rules.{name}" for name in ("sample_texts", "requests", "tools")),
     "persona": ("persona_assets.personas.rules",),
@@ -84,14 +83,10 @@ def rules(of: Kind) -> Mapping[str, Rule]:
     found: dict[str, Rule] = {}
     for name in _MODULES[of]:
         found |= {one.name: one for one in declared(import_module(name)) if one.of == of}
-    for point in entry_points(group=GROUP):
-        try:
-            module = point.load()
-        except Exception as error:  # another package's code: whatever it raises, its name belongs into the message
-            raise UsageError(f"entry point {point.name} of {GROUP}: {type(error).__name__}: {error}") from error
-        for one in declared(module):
+    for name in installed("rules"):
+        for one in declared(loaded("rules", name)):
             if one.of == of:
-                _add(found, one, f"entry point {point.name} of {GROUP}")
+                _add(found, one, f"entry point {name} of persona_assets.rules")
     return found
 
 

@@ -185,7 +185,7 @@ def test_a_plan_looks_every_system_up_and_an_audit_asks_again(lake: Lake, tmp_pa
             {},
             "system small: no key belongs into a file; name the variable that holds it in api_key_env",
         ),
-        ({"engine": "opnai"}, {}, "system small: engine: Input should be"),
+        ({"engine": "opnai"}, {}, "system small: engine: Value error, there is no engine opnai; did you mean openai"),
         ({}, {"answers": "guest"}, "over.system.answers: (known: all, turn1)"),
         ({}, {"answer": "all"}, "over.system.answer: unknown key; did you mean answers?"),
         ({}, {"file": "system/*.yaml"}, "over.system.file: there is no YAML file"),
