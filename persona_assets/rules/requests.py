@@ -124,13 +124,17 @@ def _says(after: str, answer: str) -> bool:
 
 @rule()
 def no_contradiction(sample: Sample, field: str, answer_field: str = "") -> str | None:
-    """The numbers agree: no part is larger than all that was named before, no answer to "how many" below zero."""
+    """The numbers agree: no part, and no two parts, are more than the whole, no answer to "how many" below zero."""
     text = sample.text(field)
     for found in pattern("part").finditer(text):
         part = int(next(number for number in found.groups() if number))
         before = [int(number) for number in _DIGITS.findall(text[: found.start()])]
         if before and part > sum(before):
             return f"{found.group(0)}, of {sum(before)} at most"
+    for found in pattern("parts").finditer(text):
+        whole, one, two = (int(number) for number in found.groups() if number)
+        if one + two > whole:
+            return f"{one} and {two} of {whole}"
     answer = sample.text(answer_field) if answer_field else ""
     if _NEGATIVE.match(answer) and (counted := pattern("counts").search(text)):
         return f"{answer_field} {answer[:_SHOWN]} to a question of {counted.group(0)}"

@@ -3,8 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal
+
+import orjson
 
 from persona_assets.rules.contact import contact_in
 from persona_assets.rules.patterns import pattern
@@ -27,6 +29,7 @@ _SAME_WORDS = 3  # words from which a sentence is of some length
 _LOOP_WORDS = 24  # shorter texts repeat words by chance
 _MIN_DISTINCT_PAIRS = 0.4  # of neighbouring words; lists and refrains have 0.5 and more
 _SHOWN = 80
+_SHOWS = re.compile(r"[:：\n\"“”«»「」《》‘’`]|…|\.\.\.")  # what introduces or holds the text that is spoken of
 _REFUSAL = 160  # characters in which one declines
 _ENGLISH = frozenset(
     {
@@ -81,6 +84,8 @@ def no_meta_talk(sample: Sample, field: str = "", names: Names = "text") -> str 
 
 def _meta(text: str, names: Names) -> str | None:
     opening = text[:400]
+    if _is_json(text):
+        return f"found: JSON, {opening[:_SHOWN]}"
     if found := pattern("announces", names, start=True).match(opening):
         return _seen(found)
     if agreed := pattern("consent").match(opening):
@@ -95,6 +100,17 @@ def _meta(text: str, names: Names) -> str | None:
     return _seen(found) if found else None
 
 
+def _is_json(text: str) -> bool:
+    """Whether a whole text is an object, or a list of some: an answer within an answer."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
+
+
 @rule()
 def no_refusal(sample: Sample, field: str = "") -> str | None:
     """No text declines where nothing else is said: "I can't help but ask: why ...?" asks all the same."""
@@ -105,7 +121,7 @@ def no_refusal(sample: Sample, field: str = "") -> str | None:
         if not found and not (all(words_of_one) and len(text) < 2 * _REFUSAL):
             continue
         rest = pattern("offer").sub(" ", text[found.end() :] if found else text)
-        asks = pattern("request").search(rest) or (not _HAN.search(rest) and pattern("asks").search(rest))
+        asks = pattern("request").search(rest) or (found and not _HAN.search(rest) and pattern("asks").search(rest))
         if not asks:
             return _seen(found) if found else f"found: {opening[:_SHOWN]}"
     return None
@@ -130,12 +146,25 @@ def no_placeholder(sample: Sample, field: str = "") -> str | None:
 
 @rule()
 def no_missing_file(sample: Sample, field: str = "") -> str | None:
-    """No text points at a picture or file that nobody has; what is quoted or drawn may."""
+    """No text points at a picture, file or text that nobody has; what is quoted or drawn may."""
     texts = (
         unquoted(text) for text in _texts(sample, field) if pattern("file").search(text) and not _DRAWN.search(text)
     )
     found = (match for text in texts if (match := pattern("missing").search(text)))
-    return next(map(_seen, found), None)
+    absent = (
+        match for text in _texts(sample, field) if not _SHOWS.search(text) and (match := pattern("absent").search(text))
+    )
+    return next(map(_seen, chain(found, absent)), None)
+
+
+@rule()
+def no_unfinished(sample: Sample, field: str = "") -> str | None:
+    """No text breaks off, but where it asks for the rest."""
+    for text in _texts(sample, field):
+        found = pattern("unfinished").search(text)
+        if found and not _SHOWS.search(text) and not pattern("goes_on").search(text):
+            return f"found: {text[-_SHOWN:]}"
+    return None
 
 
 @rule()

@@ -203,6 +203,50 @@ def test_files_that_are_spoken_of_are_fine(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Correct the paragraph below.",
+        "把下面这首诗翻译成英文。",
+        "Исправь ошибки в приведённом ниже абзаце.",
+    ],
+)
+def test_a_text_that_is_spoken_of_has_to_be_there(text: str) -> None:
+    assert sample_texts.no_missing_file(sample(text), "text")
+    assert sample_texts.no_missing_file(sample(f"{text}\nThe hen sat on the gate."), "text") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Explain why the tides rise higher along the",
+        "After selling 22 of them, how many",
+        "请解释为什么钱塘江的潮水更加",
+        "Объясни, почему приливы выше, чем на",
+    ],
+)
+def test_a_text_that_breaks_off_is_seen(text: str) -> None:
+    assert sample_texts.no_unfinished(sample(text), "text")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Complete the sentence: The hen sat on the", "续写：雨下得更加", "Продолжи: мы пошли на", "What is it for?"],
+)
+def test_a_text_that_asks_for_the_rest_is_whole(text: str) -> None:
+    assert sample_texts.no_unfinished(sample(text), "text") is None
+
+
+@pytest.mark.parametrize("text", ['{"problem": "How many?", "answer": "3"}', '[{"инструкция": "Сравни"}]'])
+def test_an_answer_within_an_answer_is_meta_talk(text: str) -> None:
+    assert sample_texts.no_meta_talk(sample(text), "text", "problem")
+
+
+@pytest.mark.parametrize("text", ["[1, 2, 3]", "{blue, green}: rank them", "{}: what is it in Python?"])
+def test_lists_and_braces_are_no_answer_within_an_answer(text: str) -> None:
+    assert sample_texts.no_meta_talk(sample(text), "text", "instruction") is None
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("Call me at +44 7911 923 456 about the bike.", "phone"),
@@ -472,6 +516,9 @@ def test_how_many_there_are_is_not_below_zero() -> None:
         ("A farmer has 12 cows and sells 20 of them. How many are left?", False),
         ("Ann has 23 nuts, Bo gives her 42. She eats 44 of those. How many are left?", True),
         ("Carla has 8 cats and feeds 3/4 of them. How many is that?", True),
+        ("A class has 30 pupils: 18 girls and 17 boys. How many girls walk?", False),
+        ("A class has 35 pupils: 18 girls and 17 boys. How many girls walk?", True),
+        ("В классе 30 учеников: 18 девочек и 17 мальчиков. Сколько девочек?", False),
         ("车上有12人，其中20人下车，还剩几人？", False),
         ("В вагоне 12 человек, 20 из них вышли. Сколько осталось?", False),
     ],
