@@ -148,7 +148,7 @@ def test_changed_call_ids_are_told(own: Small) -> None:
     tamper(
         own.lake, path, setting("call_ids", [*other["call_ids"][:3], first["call_id"]], "sample_id", first["sample_id"])
     )
-    assert failed(own, first["sample_id"]) == {"call_key_recomputes"}
+    assert "call_key_recomputes" in failed(own, first["sample_id"])
 
 
 @pytest.mark.parametrize(("column", "new"), [("level", "strict"), ("attempt", 1), ("question_id", "qst_" + "0" * 32)])

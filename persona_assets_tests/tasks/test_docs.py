@@ -49,7 +49,7 @@ def test_each_example_is_an_asset(folder: Path) -> None:
 
 
 def test_the_example_of_a_score_is_an_asset(tmp_path: Path) -> None:
-    [task] = re.findall(r"```yaml\n(.*?)```", (DOCS / "engines.md").read_text(encoding="utf-8"), re.DOTALL)
+    [task] = re.findall(r"```yaml\n(name:.*?)```", (DOCS / "engines.md").read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "favourite_tools.yaml").write_text(task, encoding="utf-8")
     columns = datasets(Settings(tasks=str(tmp_path)))["favourite_tools"].table.polars
     assert {"tool", "logprob", "tokens"} <= set(columns)

@@ -58,7 +58,7 @@ def test_lineage_columns_stand_around_the_answer_and_parents_are_named() -> None
     table = task_table(TASKS["math_problems"])
     assert table.polars.names() == [
         *("sample_id", "task", "persona_ids", "document_id", "language"),
-        *("problem", "answer"),
+        *("field", "level", "problem", "working", "answer"),
         *("call_id", "template", "template_version", "model", "shard", "run_id", "created_at"),
     ]
     assert [(parent.column, parent.tables, parent.key) for parent in table.parents] == [
