@@ -9,7 +9,9 @@ from persona_assets.rules.sample import Sample
 from persona_assets.rules.texts import prose, spans, words
 
 _SHOWN = 80
-_BLANK = re.compile(r"[?？]|_{2,}|（\s*）|\(\s*\)|\.{5,}|…{2,}|(?:^|\s|[。.])\(?A[.)、．:].*\(?B[.)、．:]", re.DOTALL)
+_BLANK = re.compile(
+    r"[?？]|_{2,}|（\s*）|\(\s*\)|\.{5,}|…{2,}|(?:^|\s|[。.])\(?A[.)、．:].{0,400}\(?B[.)、．:]", re.DOTALL
+)
 _MARKS = tuple(re.compile(rf"(?:^|[\s(（])([{kind}])[.)、．）]") for kind in ("A-Z", "a-z", "А-Я", "а-я", "1-9"))
 _HAN = re.compile("[\u3400-\u9fff]")
 _NUMBER = re.compile(r"[-−]?\d[\d.,/]*\d|[-−]?\d")

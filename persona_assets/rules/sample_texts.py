@@ -29,6 +29,7 @@ _SAME_WORDS = 3  # words from which a sentence is of some length
 _LOOP_WORDS = 24  # shorter texts repeat words by chance
 _MIN_DISTINCT_PAIRS = 0.4  # of neighbouring words; lists and refrains have 0.5 and more
 _SHOWN = 80
+_LONG = 25  # characters: longer than any word on average, formulas and code included
 _SHOWS = re.compile(r"[:：\n\"“”«»「」《》‘’`]|…|\.\.\.")  # what introduces or holds the text that is spoken of
 _REFUSAL = 160  # characters in which one declines
 _ENGLISH = frozenset(
@@ -63,8 +64,11 @@ def min_words(sample: Sample, field: str, words: int) -> str | None:
 
 @rule(version=2)
 def max_words(sample: Sample, field: str, words: int) -> str | None:
-    """At most so many words (Chinese and Japanese: characters)."""
-    found = _count(sample.text(field))
+    """At most so many words (Chinese and Japanese: characters), and characters as of words of `_LONG` each."""
+    text = sample.text(field)
+    if len(text) > _LONG * words:
+        return f"{field} has {len(text)} characters, more than {_LONG * words}"
+    found = _count(text)
     return f"{field} has {found} words, more than {words}" if found > words else None
 
 

@@ -4,11 +4,15 @@ import re
 from functools import lru_cache
 
 # Formulas, code and addresses are in no language; what is quoted may be in another.
+# Every repeat is bounded, so that a long text without the closing mark takes no time squared.
 _FOREIGN = re.compile(
-    r"```.*?```|`[^`\n]*`|\[asy\].*?\[/asy\]|\\begin\{(\w+\*?)\}.*?\\end\{\1\}|\$\$.*?\$\$|\$[^$\n]{1,400}\$|\\\[.*?\\\]|\\\(.*?\\\)|https?://\S+|www\.\S+|\\[A-Za-z]+|[{}]",
+    r"```.{0,9999}?```|`[^`\n]{0,999}`"
+    r"|\[asy\].{0,9999}?\[/asy\]|\\begin\{(\w+\*?)\}.{0,4999}?\\end\{\1\}"
+    r"|\$\$.{0,999}?\$\$|\$[^$\n]{1,400}\$|\\\[.{0,999}?\\\]|\\\(.{0,400}?\\\)"
+    r"|https?://\S+|www\.\S+|\\[A-Za-z]+|[{}]",
     re.DOTALL,
 )
-_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|「[^」]*」|《[^》]*》|„[^“]*“")
+_QUOTED = re.compile(r"\"[^\"]{0,999}\"|“[^”]{0,999}”|«[^»]{0,999}»|「[^」]{0,999}」|《[^》]{0,99}》|„[^“]{0,999}“")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n\s*\n")
 _LINE_END = re.compile(r"(?<=[.!?;:。！？；：])(?:\s+|(?<=[。！？；：]))|\n+")
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"

@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import pytest
@@ -525,3 +526,42 @@ def test_how_many_there_are_is_not_below_zero() -> None:
 )
 def test_a_part_is_no_larger_than_all_that_was_named(text: str, agrees: bool) -> None:
     assert (requests.no_contradiction(sample(text), "text") is None) == agrees
+
+
+HOSTILE = [
+    ". ",
+    "\n",
+    "“",
+    "\\[",
+    "```",
+    "$",
+    "a",
+    "a1",
+    "A. ",
+    "( ",
+    "он ",
+    "一",
+    "「",
+    "@",
+    "1-",
+    "http://",
+    "[",
+    "{{",
+    "|",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE, ids=repr)
+def test_rules_take_time_with_the_length_of_a_text_and_no_more(piece: str) -> None:
+    """No model can hold a run up: this takes a second, and minutes where a rule goes over a text squared."""
+    rules_of_all = [
+        partial(sample_texts.no_meta_talk.see, names="problem"),
+        *(sample_texts.no_refusal.see, sample_texts.no_ai_self_reference.see, sample_texts.no_placeholder.see),
+        *(sample_texts.no_missing_file.see, sample_texts.no_unfinished.see, sample_texts.no_repetition.see),
+        *(requests.no_person_description.see, requests.is_question_or_task.see, requests.has_number.see),
+        *(requests.no_solution.see, requests.no_contradiction.see, sample_texts.language_matches.see),
+    ]
+    text = piece * (60_000 // len(piece))
+    for rule in rules_of_all:
+        seen = rule(sample(f"How many? {text}"), field="text")
+        assert seen is None or 0 < len(seen) < 200
