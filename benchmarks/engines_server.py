@@ -50,7 +50,7 @@ def answer(number: int) -> str:
         {"relation": "read", "persona": f"A beekeeper who reads page {number} in the evening"},
         {"relation": "write", "persona": f"A retired teacher who wrote page {number} for her neighbours"},
     ]
-    return json.dumps({"personas": personas})
+    return json.dumps({"nobody": None, "personas": personas})
 
 
 def quoted(text: str) -> bytes:

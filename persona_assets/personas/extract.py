@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from persona_assets.ids import Json, make_id
+from persona_assets.ids import Json, digest, make_id
 from persona_assets.lake import Table
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.personas.form import form_of
@@ -126,13 +126,14 @@ def extraction_asks(context: Context, shard: str) -> Iterator[Ask]:
 
 def _fill(row: dict[str, Any], settings: Settings) -> dict[str, Json]:
     """All that shapes the prompt beside the document, so that it renders again under whatever settings."""
+    text = digest(row["text"].encode())
     return {
         "language": row["language"],
         "relations": list(settings.relations),
         "granularity": settings.granularity,
         "personas_per_relation": settings.personas_per_relation,
         "document_tokens": settings.document_tokens,
-        "forms": [f"{relation} {form_of(row['text'], relation)}" for relation in settings.relations],
+        "forms": [f"{relation} {form_of(text, relation)}" for relation in settings.relations],
     }
 
 
