@@ -1,8 +1,9 @@
 """Runs the rules on the rows of anybody's file: what is refused, by which rule, and what it saw."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +27,6 @@ DOCUMENT_COLUMNS = ("text", "content", "raw_content")
 _SHOWN = 160
 
 Verdict = tuple[str, str] | None  # reason and detail, or None where the row is kept
-Progress = Callable[[int], None]  # rows so far
 
 
 class Judge(Protocol):
@@ -41,7 +41,10 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class SampleJudge:
-    """The rules of a task. A row's columns are the task's fields; else Alpaca's, or `text` for its first field."""
+    """The rules of a task. A row's columns are the task's fields; else Alpaca's, or `text` for the main one.
+
+    The main field is the one that most rules look at: `problem` of a maths problem, though others stand before it.
+    """
 
     template: Template
     checks: tuple[Check, ...]
@@ -52,10 +55,16 @@ class SampleJudge:
         """The properties of a row."""
         return list(row_schema(self.template)["properties"])
 
+    @cached_property
+    def looked_at(self) -> list[str]:
+        """The fields that rules look at, the main one first."""
+        named = Counter(name for check in self.checks for name in _looks_at(check) if name in self.fields)
+        return [name for name, _ in named.most_common()] or self.fields
+
     def content(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What the rules look at."""
         found = {name: _plain(row[name]) for name in self.fields if name in row}
-        main = self.fields[0]
+        main = self.looked_at[0]
         if self.column:
             found[main] = _plain(row.get(self.column))
         if main not in found and "text" in row:
@@ -65,8 +74,9 @@ class SampleJudge:
         return found
 
     def text(self, row: Mapping[str, Any]) -> str:
-        """The texts of its fields."""
-        return "\n".join(value for value in self.content(row).values() if isinstance(value, str))
+        """The texts of the fields that rules look at."""
+        content = self.content(row)
+        return "\n".join(content[name] for name in self.looked_at if isinstance(content.get(name), str))
 
     def judge(self, rows: Sequence[tuple[Mapping[str, Any], str]]) -> list[Verdict]:
         """The first rule that each breaks. A rule about a field that the row lacks is passed over."""

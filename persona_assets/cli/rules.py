@@ -49,7 +49,7 @@ class _Writer:
         self._names: list[str] = []
 
     def __call__(self, one: Judged) -> None:
-        values = dict(one.row.values) if one.row.values is not None else {"raw": one.row.problem}
+        values = dict(one.row.values or {})
         taken = [name for name in ADDED[1:] if name in values]
         if taken:
             raise UsageError(
@@ -63,6 +63,8 @@ class _Writer:
             self._names = list(values)
             self._csv = csv.writer(self._file)
             self._csv.writerow(self._names)
+        if beside := [name for name in values if name not in self._names]:
+            raise UsageError(f"row {one.row.number} has a column {beside[0]!r} that the first row lacks: write .jsonl")
         self._csv.writerow([_cell(values.get(name)) for name in self._names])
 
 
@@ -132,7 +134,7 @@ def show_rules(settings: Settings, as_json: bool) -> None:
     """All rules, by what they judge."""
     own = own_rules(settings)
     found: list[Mapping[str, Any]] = [
-        {"rule": one.name, "of": one.of, "says": one.description, "version": one.version, "repairs": one.repairs}
+        {"rule": one.name, "of": one.of, "says": one.description, "version": one.version}
         for of in _KINDS
         for one in with_own(of, own).values()
     ]

@@ -131,8 +131,8 @@ def _delimited(
     csv.field_size_limit(_FIELD_CHARACTERS)
     texts = (line.decode("utf-8-sig", "replace") + "\n" for line in _lines(path, stream))
     reader = csv.reader(texts, delimiter=delimiter, quoting=quoting, strict=False)
-    names = next(reader, [])
     try:
+        names = next(reader, [])
         for row in reader:
             if not row:
                 continue

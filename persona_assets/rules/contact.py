@@ -8,10 +8,10 @@ import regex  # the patterns use classes of letters that the standard library la
 from persona_assets.rules.identifiers import CHECKED_LIKE, CONTACT_PATTERNS, checked_number
 from persona_assets.rules.patterns import pattern
 
-# RFC 2606 and 6761; 555-01xx is kept free for fiction, as are +7 495 000... and 400 numbers of the demo kind.
+# Hosts that RFC 2606 and 6761 reserve, as the whole end of a host, and 555-01xx, which is kept free for fiction.
 _RESERVED = regex.compile(
-    r"@?(?:[\w-]+\.)*(?:example(?:\.(?:com|org|net|edu))?|test|invalid|localhost|local)(?![\w-]|\.\w)"
-    r"|555[\s.-]?01\d\d|(\d)\1{6,}|12345\d*",
+    r"(?:@|//|^\W*(?:www\.)?)(?:[\w-]+\.)*(?:example\.(?:com|org|net|edu)|example|test|invalid|localhost)"
+    r"(?=[/:?#\s,;)\]]|\.?$)|555[\s.-]?01\d\d",
     regex.IGNORECASE,
 )
 _LIKE = re.compile(r"@|\d|://|www\.|\w/\w|\(at\)|\[at\]|微信|weixin|wechat", re.IGNORECASE)  # what none can do without

@@ -65,6 +65,26 @@ def test_a_column_of_its_own_name_can_be_judged(tmp_path: Path, judged: Judged) 
     assert judged(str(path), "--task", "instructions", "--column", "prompt")["kept"] == 1
 
 
+@pytest.mark.parametrize("task", ["math_problems", "logic_problems"])
+@pytest.mark.parametrize("column", ["problem", "text", "own"])
+def test_the_main_field_of_a_problem_is_judged(task: str, column: str, tmp_path: Path, judged: Judged) -> None:
+    path = tmp_path / "rows.jsonl"
+    texts = ["Which of 3 doors is it?", "Which of 3 doors is it? Answer: the red one."]
+    path.write_text("".join(json.dumps({column: text}) + "\n" for text in texts))
+    own = ("--column", column) if column == "own" else ()
+    assert judged(str(path), "--task", task, *own) == {"rows": 2, "kept": 1, "rejected": {"no_solution": 1}}
+
+
+def test_columns_that_come_later_are_not_lost_in_csv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "rows.jsonl", tmp_path / "out.csv"
+    path.write_text(json.dumps({"instruction": GOOD}) + "\n" + json.dumps({"instruction": GOOD, "more": 1}) + "\n")
+    assert run(monkeypatch, str(path), "--task", "instructions", "--out", str(out)) == 2
+    assert "row 2 has a column 'more' that the first row lacks" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_the_language_is_told_from_each_row_or_given(tmp_path: Path, judged: Judged) -> None:
     path = tmp_path / "rows.jsonl"
     texts = ["写一首关于末班车的短诗。", "Стих о последней электричке, восемь строк.", GOOD]

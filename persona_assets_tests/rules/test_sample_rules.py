@@ -252,6 +252,8 @@ def test_lists_and_braces_are_no_answer_within_an_answer(text: str) -> None:
     [
         ("Call me at +44 7911 923 456 about the bike.", "phone"),
         ("Write to anna.berg@posteo.net for the seeds.", "email"),
+        ("Write to anna.test@posteo.net for the seeds.", "email"),
+        ("Order at https://seedshop.net/test now.", "url"),
         ("Buy the seeds at https://seedshop.net/deal/77 now.", "url"),
         ("打电话13912765430预约。", "phone"),
         ("Звони +7 916 123-45-67 до обеда.", "phone"),
