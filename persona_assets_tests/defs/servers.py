@@ -137,11 +137,11 @@ class Servers:
 
     # The crawl
 
-    def drop(self, dump: str, name: str, *pages: int, text: str = "") -> Path:
-        """A crawl file of these pages, or of one text."""
+    def drop(self, dump: str, name: str, *pages: int | str) -> Path:
+        """A crawl file of these pages: a number is a page of `PAGE`, all much alike; a text is a page of its own."""
         folder = Path(self.settings.dumps) / dump
         folder.mkdir(parents=True, exist_ok=True)
-        texts = [text] if text else [PAGE.format(n=n) for n in pages]
+        texts = [page if isinstance(page, str) else PAGE.format(n=page) for page in pages]
         rows = [{"text": one, "url": f"https://bees{n}.example/"} for n, one in enumerate(texts)]
         path = folder / name
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -42,7 +42,7 @@ def new_runs(servers: Servers, before: list[Run]) -> list[Run]:
 def test_dumps_of_one_and_three_shards_that_arrive_together_flow_to_samples(servers: Servers) -> None:
     servers.drop(ONE, "a.jsonl", 1)
     for page, name in enumerate("abc"):
-        servers.drop(THREE, f"{name}.jsonl", text=PAGES[page])
+        servers.drop(THREE, f"{name}.jsonl", PAGES[page])
     servers.start(*SENSORS)
     servers.wait(lambda: servers.done(ONE, THREE), "the dumps flow")
     runs = servers.settled()
@@ -66,7 +66,7 @@ def test_other_content_of_a_shard_flows_to_the_samples(servers: Servers) -> None
     before, shard = servers.runs(), f"{THREE}.0002"
     Path(servers.settings.dumps, THREE, "c.jsonl").unlink()
     # As a manifest of the version before: size alone tells whether a file is as it was registered.
-    coming = servers.drop(THREE, "other.jsonl.part", text=PAGES[3])
+    coming = servers.drop(THREE, "other.jsonl.part", PAGES[3])
     now = {"file": pl.lit("other.jsonl"), "bytes": pl.lit(coming.stat().st_size, pl.Int64)}
     unknown = {name: pl.lit(None, SHARD_FILES.polars[name]) for name in ("mtime_ns", "fingerprint")}
     manifest = servers.lake.read(SHARD_FILES, shard).with_columns(**now, **unknown)
@@ -88,7 +88,7 @@ def test_a_shard_that_fails_its_gate_leaves_the_others_and_frees_its_dump_when_i
 ) -> None:
     before = servers.runs()
     servers.drop(BAD, "a.jsonl", 11)
-    servers.drop(BAD, "b.jsonl", text="too short")
+    servers.drop(BAD, "b.jsonl", "too short")
     servers.drop(BAD, "c.jsonl", 12)
     good, bad = [f"{BAD}.0000", f"{BAD}.0002"], f"{BAD}.0001"
     servers.wait(

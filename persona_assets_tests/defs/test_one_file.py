@@ -53,6 +53,12 @@ def longest_hints(hints: pl.LazyFrame) -> pl.LazyFrame:
         .select("parent_ids", "longest")
     )
 """
+# Far from the other page, so that the personas of both stay apart whatever form each is given.
+LIGHTHOUSE = (
+    "The lighthouse at the end of the pier was built of grey granite in 1871. Its keeper climbs ninety steps twice a day "
+    "to wind the clockwork, trim the lamp and polish the lens. In fog a horn sounds every forty seconds. Ships' captains "
+    "write the hour of each flash into their logs, and the coast guard compares them with the tide tables in winter."
+)
 NEW = ("hints", "longest_hints")
 ABOVE = (
     *("raw_documents", "extracted_personas", "expanded_personas", "filtered_personas"),
@@ -75,7 +81,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     (tasks / "hints.yaml").write_text(TASK, encoding="utf-8")
     (tasks / "longest.py").write_text(FUNCTION, encoding="utf-8")
     with running(place, tasks=tasks) as servers:
-        servers.drop("crawl-1", "a.jsonl", 1, 2)
+        servers.drop("crawl-1", "a.jsonl", 1, LIGHTHOUSE)
         for asset in ABOVE:
             command(servers, "run", "--asset", asset)
         assert planned(servers) == {"hints": (1, 4), "longest_hints": (1, 0)}
