@@ -37,7 +37,7 @@ from persona_assets.personas.taxonomy import taxonomy_digest
 from persona_assets.prompts import Template
 from persona_assets.recipes import Recipe, changes, recipe_digest
 from persona_assets.settings import Settings, shapes_of
-from persona_assets.steps.answers import REPAIR, REPAIR_TURN
+from persona_assets.steps.answers import REPAIR, REPAIR_FORM, REPAIR_TURN
 from persona_assets.steps.model import Context, Report, Step
 from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.derived import DerivedStep
@@ -171,17 +171,18 @@ class Asset:
         own = self._settings(settings, template)
         asking: Recipe = {
             "prompt": template.digest,
-            "repair": REPAIR.digest,
+            "repair": [REPAIR.digest, REPAIR_FORM.digest],
             "model": {"model": identity.model, "revision": identity.revision},
             "sampling": Sampling.of(own, template).as_dict(),
         }
         if len(step.turns) > 1:
-            asking["repair"] = [REPAIR.digest, REPAIR_TURN.digest]
+            asking["repair"].append(REPAIR_TURN.digest)
             asking["turns"] = {turn.voice: self._turn(turn, settings) for turn in step.turns[1:]}
         if self.is_task and isinstance(step, TaskStep):
             asking["rules"] = [
                 {"rule": entry.rule, "args": entry.args, "version": check.rule.recipe}
                 | ({"of": entry.of} if entry.of == "answer" else {})
+                | ({"repairs": True} if check.rule.repairs else {})
                 for entry, check in zip(template.validity, step.checks, strict=True)
             ]
             asking["target"] = target_of(settings, template)
@@ -268,7 +269,7 @@ def _one(run: Callable[[Context, str], Report]) -> Run:
 # Version 2 of what asks: answers are read as they were meant (steps.reading). Version 2 of persona_survivors: texts in
 # other than Latin letters are compared by their meaning too.
 _ASKING = (
-    *("ids", "engines.base", "prompts.parsers", "prompts.template", "prompts.renderer"),
+    *("ids", "engines.base", "prompts.fields", "prompts.parsers", "prompts.template", "prompts.renderer"),
     *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.reading", "steps.runner"),
 )
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder", "text.universal")

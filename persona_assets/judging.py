@@ -86,7 +86,8 @@ class SampleJudge:
         content = self.content(row)
         persona = _plain(row.get("persona")) or ""
         checks = tuple(check for check in self.checks if _looks_at(check) <= content.keys())
-        return verdict(checks, Sample(content, persona if isinstance(persona, str) else "", language))
+        found = verdict(checks, Sample(content, persona if isinstance(persona, str) else "", language))
+        return (found.reason, found.detail) if found else None
 
 
 def _looks_at(check: Check) -> set[str]:

@@ -95,7 +95,7 @@ def test_the_plain_form_of_a_key_gives_the_same_ids(entry: dict[str, Any]) -> No
 @pytest.mark.parametrize("entry", ASKED)
 def test_repairs_keep_their_ids(entry: dict[str, Any]) -> None:
     questions, question = _asked(entry)
-    repair = questions.repair_of(question, "Gladly! 好的。", "not JSON: unexpected character")
+    repair = questions.repair_of(question, "Gladly! 好的。", "stop", None, "not JSON: unexpected character")
     assert repair.call_id == entry["repair_call_id"]
 
 

@@ -134,16 +134,16 @@ def show_rules(settings: Settings, as_json: bool) -> None:
     """All rules, by what they judge."""
     own = own_rules(settings)
     found: list[Mapping[str, Any]] = [
-        {"rule": one.name, "of": one.of, "says": one.description, "version": one.version}
+        {"rule": one.name, "of": one.of, "says": one.description, "version": one.version, "repairs": one.repairs}
         for of in _KINDS
         for one in with_own(of, own).values()
     ]
     if as_json:
         out.file.write(orjson.dumps(found).decode() + "\n")
         return
-    table = RichTable("of", "rule", "what it says")
+    table = RichTable("of", "rule", "what it says", "repaired")
     for one in found:
-        table.add_row(one["of"], one["rule"], Text(one["says"]))
+        table.add_row(one["of"], one["rule"], Text(one["says"]), "once" if one["repairs"] else "")
     out.print(table)
     err.print("A file is judged by: persona-assets rules FILE --task NAME, --persona or --document")
 

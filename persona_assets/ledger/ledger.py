@@ -189,6 +189,20 @@ class Ledger:
         """All calls, as stored; a raced id may stand twice until its shard is compacted."""
         return self.lake.scan_paths(self.paths(), CALLS)
 
+    def query(self, ask: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        """What a query over all calls gives, streamed; a raced id may stand twice until its shard is compacted.
+
+        Raises:
+            PersonaAssetsError: a part cannot be read.
+        """
+        try:
+            return ask(self.scan()).collect(engine="streaming")
+        except pl.exceptions.PolarsError as error:
+            said = str(error).splitlines()[0]
+            raise PersonaAssetsError(
+                f"{self.root}: a part cannot be read ({said}); a run sets damaged parts aside"
+            ) from error
+
     def _read(self, template: str, call_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
         with self._lock:
             index = self._index(template)

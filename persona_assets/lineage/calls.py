@@ -14,6 +14,7 @@ from persona_assets.lineage.model import CallRecord, Status, Verification, faile
 from persona_assets.lineage.steps import Asked, Steps, ask_again, asked_alike, asked_row, asked_together
 from persona_assets.lineage.verify import Seals, differences
 from persona_assets.prompts import Message, Template
+from persona_assets.steps.answers import repair_messages
 from persona_assets.steps.model import Step, refs_of
 from persona_assets.steps.questions import Answer, talked
 from persona_assets.steps.runner import Answered, Ask, Outcome, outcome_frames, parse_call, read_answer
@@ -174,8 +175,9 @@ class CallAuditor:
         record.repair_of, first = self._record(original, about)
         if first is None:
             return None
-        added = template.render({"answer": original.row["answer"], "problem": fill["problem"]})
-        return replace(first, messages=[*first.messages, *added])
+        answer, problem = original.row["answer"], fill["problem"]
+        messages = repair_messages(template, first.template, record.repair_of.call_id, first.messages, answer, problem)
+        return replace(first, messages=messages)
 
     def row_parses(self, found: Found, record: CallRecord, prompt: Prompt) -> list[Verification]:
         """`row_parses_again`: the stored answer gives this row, equal in every column but the run's.

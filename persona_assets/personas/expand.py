@@ -51,6 +51,11 @@ class ExpandStep:
         return load_template(PROMPTS / "persona_to_persona.yaml")
 
     @property
+    def mends(self) -> bool:
+        """No rule looks at an answer: those of personas judge the rows."""
+        return False
+
+    @property
     def turns(self) -> tuple[Template, ...]:
         """The one turn."""
         return (self.template,)

@@ -48,9 +48,10 @@ def total(amounts: Iterable[Amount]) -> Amount:
 class PartitionPlan:
     """What one partition of an asset would take.
 
-    `questions`, all of them, are `reused`, answered in the ledger, or `new`; `repairs` are calls beside them. Of the
-    new ones `known` were rendered, to `known_bytes` in all. `rows` are those that the partition then has, `stored`
-    those that it has now. `done`: it stands already, and stays as it is. `why`: of a stale one, what has changed.
+    `questions`, all of them, are `reused`, answered in the ledger, or `new`; `repairs` are calls beside them, of which
+    those that stored answers ask for have `repair_bytes` in all. Of the new ones `known` were rendered, to
+    `known_bytes` in all. `rows` are those that the partition then has, `stored` those that it has now. `done`: it
+    stands already, and stays as it is. `why`: of a stale one, what has changed.
     """
 
     asset: str
@@ -64,6 +65,7 @@ class PartitionPlan:
     known: int = 0
     known_bytes: int = 0
     repairs: Amount = field(default_factory=Amount)
+    repair_bytes: int = 0
     tokens_in: float = 0.0
     tokens_out: float = 0.0
     cost: float = 0.0

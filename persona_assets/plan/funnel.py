@@ -111,13 +111,13 @@ class Funnel:
     def _asked_so_far(self) -> float | None:
         """Personas asked for per document by the calls that the extracted personas came from."""
         cited = self.lake.scan(EXTRACTED_PERSONAS).select("call_id").unique()
-        fills = (
-            self.ledger.scan()
-            .filter(pl.col("asset") == EXTRACTED_PERSONAS.name)
-            .select("call_id", fill=pl.col("fill").str.json_decode(_FILL))
-            .join(cited, on="call_id", how="semi")
-            .unnest("fill")
-            .select((pl.col("relations").list.len() * pl.col("personas_per_relation")).mean())
-        )
-        found = fills.collect(engine="streaming").item()
+        found = self.ledger.query(
+            lambda calls: (
+                calls.filter(pl.col("asset") == EXTRACTED_PERSONAS.name)
+                .select("call_id", fill=pl.col("fill").str.json_decode(_FILL))
+                .join(cited, on="call_id", how="semi")
+                .unnest("fill")
+                .select((pl.col("relations").list.len() * pl.col("personas_per_relation")).mean())
+            )
+        ).item()
         return None if found is None else float(found)

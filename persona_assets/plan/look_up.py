@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from persona_assets.plan.figures import Amount, Basis, PartitionPlan
 from persona_assets.plan.tokens import prompt_bytes
 from persona_assets.prompts import Message
-from persona_assets.steps.answers import read_answer, repairable
+from persona_assets.steps.answers import mended, read_answer
 from persona_assets.steps.questions import Answer, Question
 from persona_assets.steps.runner import BATCH, Answered, Ask, Context, Outcome, Parsed, Step, StepRunner, parse_call
 
@@ -161,16 +161,17 @@ class Walk:
     def _answered(
         self, question: Question, call: Answered, plan: PartitionPlan, judged: dict[str, int] | None
     ) -> Outcome | Question:
-        """What becomes of a stored answer; of one that does not fit, of its repair."""
+        """What becomes of a stored answer; of one that has to be repaired, of its repair."""
         template = self.step.turns[question.turn]
         value, problem = read_answer(call.answer, template)
-        if problem and repairable(template, call.finish_reason, problem):
-            repair = self.runner.questions.repair_of(question, call.answer, problem)
+        repair = self.runner.questions.repair_of(question, call.answer, call.finish_reason, value, problem)
+        if repair:
             found = self.runner.ledger.answers(self.step.template.name, [repair.call_id], Answered._fields)
             if found.is_empty():
                 plan.repairs += Amount(1)
+                plan.repair_bytes += prompt_bytes(self.runner.questions.messages(repair))
                 return Outcome(question.ask, None, Parsed())
-            call = Answered._make(found.row(0))
+            call = mended(call, problem, Answered._make(found.row(0)), template)
             value, problem = read_answer(call.answer, template)
         if not problem and (further := self.runner.questions.next(question, Answer(call, value))):
             return further

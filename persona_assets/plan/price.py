@@ -77,11 +77,12 @@ class Prices:
         per_call = self._bytes_per_call(asset.asset, walk)
         speed, gpus = self._speed(settings, asset.model), self._gpus(settings)
         for plan in asset.todo:
-            plan.repairs += plan.new * repairs
-            mended = plan.repairs.value
+            expected = plan.new * repairs
+            plan.repairs += expected
             projected = plan.new.value - plan.known
-            plan.tokens_in = plan.known_bytes * rate.per_byte + projected * rate.per_prompt + mended * repair_in
-            plan.tokens_out = plan.new.value * answer + mended * repair_out
+            known = (plan.known_bytes + plan.repair_bytes) * rate.per_byte
+            plan.tokens_in = known + projected * rate.per_prompt + expected.value * repair_in
+            plan.tokens_out = plan.new.value * answer + plan.repairs.value * repair_out
             plan.cost = _cost(settings, plan)
             plan.disk += plan.calls.value * per_call
             plan.gpu_hours = plan.tokens_out / speed / 3600 * gpus if speed and answer else None

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from persona_assets.errors import PersonaAssetsError
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.plan.figures import Amount, Basis
-from persona_assets.steps.answers import REPAIR
+from persona_assets.steps.answers import REPAIRS
 
 FROM_CALLS, FROM_OTHERS = "from calls", "from other models"
 
@@ -32,17 +31,12 @@ class Usage:
             PersonaAssetsError: a part cannot be read.
         """
         self._ledger = ledger
-        sums = (
-            ledger.scan()
-            .group_by("asset", "model", repair=pl.col("template") == REPAIR.name)
-            .agg(pl.len().alias("calls"), pl.sum("tokens_in"), pl.sum("tokens_out"))
+        repair = pl.col("template").is_in([one.name for one in REPAIRS])
+        self._sums = ledger.query(
+            lambda calls: calls.group_by("asset", "model", repair=repair).agg(
+                pl.len().alias("calls"), pl.sum("tokens_in"), pl.sum("tokens_out")
+            )
         )
-        try:
-            self._sums = sums.collect(engine="streaming")
-        except pl.exceptions.PolarsError as error:
-            raise PersonaAssetsError(
-                f"{ledger.root}: a part cannot be read ({str(error).splitlines()[0]}); a run sets damaged parts aside"
-            ) from error
 
     def means(self, asset: str, model: str, *, repair: bool = False) -> Means | None:
         """Of an asset's calls, to this model where there are any, else to all others."""
@@ -70,20 +64,21 @@ class Usage:
 
         The time is from a partition's first answer to its last one, and one answer's latency.
         """
-        calls = self._ledger.scan().filter(pl.col("model").is_in(list(models)))
-        last = calls.select(pl.col("created_at").max()).collect(engine="streaming").item()
+        of_models = pl.col("model").is_in(list(models))
+        last = self._ledger.query(lambda calls: calls.filter(of_models).select(pl.col("created_at").max())).item()
         if last is None:
             return None
-        stretches = (
-            calls.filter(pl.col("created_at").dt.date() == last.date())
-            .group_by("run_id", "asset", "shard")
-            .agg(
-                pl.sum("tokens_out"),
-                seconds=(pl.col("created_at").max() - pl.col("created_at").min()).dt.total_microseconds() / 1e6
-                + pl.mean("latency_s"),
+        stretches = self._ledger.query(
+            lambda calls: (
+                calls.filter(of_models, pl.col("created_at").dt.date() == last.date())
+                .group_by("run_id", "asset", "shard")
+                .agg(
+                    pl.sum("tokens_out"),
+                    seconds=(pl.col("created_at").max() - pl.col("created_at").min()).dt.total_microseconds() / 1e6
+                    + pl.mean("latency_s"),
+                )
+                .select(pl.sum("tokens_out"), pl.sum("seconds"))
             )
-            .select(pl.sum("tokens_out"), pl.sum("seconds"))
-            .collect(engine="streaming")
         )
         tokens, seconds = stretches.row(0)
         return float(tokens / seconds) if tokens and seconds > 0 else None

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
+from persona_assets.prompts.fields import asked_for
 from persona_assets.prompts.parsers import SCORE, continuation_fault, fault_of
 from persona_assets.settings import OF_A_MODEL
 
@@ -28,7 +29,20 @@ SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
 # Stands in a score's key for the schema that others ask for, so that it differs from that of a text to these messages.
 _SCORE_ASKED = {"answer": SCORE}
 # Keys that only tasks have and that shape prompts or rows; a template without them has the digest that it always had.
-_TASK_KEYS = ("reads", "over", "attempts", "many", "keep_if", "answer", "turns", "group", "with_", "cites", "talk")
+_TASK_KEYS = (
+    "reads",
+    "over",
+    "attempts",
+    "many",
+    "keep_if",
+    "answer",
+    "turns",
+    "group",
+    "with_",
+    "cites",
+    "talk",
+    "schemas",
+)
 Value = str | int | dict[str, Any]  # of `over`: itself, or a row with an `id`
 _TAG = re.compile(r"</?([a-z_]+)>")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{1,60}")
@@ -401,6 +415,10 @@ class Template(BaseModel):
     talk: Talk | None = Field(
         None, description="Speakers in turn, each with a prompt of its own, in place of `messages`"
     )
+    schemas: tuple[str, ...] = Field(
+        (),
+        description="Properties that are JSON Schemas of objects, for each of which the model gives a list of fields",
+    )
     system: str | int | None = Field(None, exclude=True, description="Value of `over` that answers; set by `of_system`")
     turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
@@ -408,13 +426,24 @@ class Template(BaseModel):
     _answer_fits = field_validator("answer")(_answer)
     _sampling_is_known = field_validator("sampling")(_sampling)
 
+    @field_validator("schemas")
+    @classmethod
+    def _schemas_are_properties(cls, schemas: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        properties = (info.data.get("response_schema") or {}).get("properties", {})
+        for name in schemas:
+            if name not in properties:
+                raise ValueError(f"{name!r} is no property of response_schema; {did_you_mean(name, properties)}")
+            if properties[name].get("type") != "object":
+                raise ValueError(f"a JSON Schema is an object: declare {name} so in response_schema")
+        return schemas
+
     @model_validator(mode="before")
     @classmethod
     def _talk_as_turns(cls, given: Any) -> Any:  # noqa: ANN401 - any YAML
         """A talk is told as the turns that it can have."""
         if not isinstance(given, dict) or given.get("talk") is None:
             return given
-        for key in ("messages", "response_schema", "turns", "answer", "many", "cites"):
+        for key in ("messages", "response_schema", "turns", "answer", "many", "cites", "schemas"):
             if key in given:
                 raise ValueError(f"with `talk` there is no `{key}`: that of its speakers counts")
         try:
@@ -626,12 +655,14 @@ class Template(BaseModel):
         told = {key: value for key, value in part.items() if key != "turn"}
         return cls(**told, title=told["name"], description="").at(part.get("turn", 0))
 
-    @property
+    @cached_property
     def asked_schema(self) -> dict[str, Any]:
         """The schema that the model is to keep to: none where its answer is plain text, a mark where it is a score."""
         if self.scores:
             return _SCORE_ASKED
-        return {} if self.answer else self.response_schema
+        if self.answer or not self.schemas:
+            return {} if self.answer else self.response_schema
+        return asked_for(self.response_schema, self.schemas)
 
     @property
     def scores(self) -> bool:

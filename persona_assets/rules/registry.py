@@ -35,12 +35,13 @@ _MODULES: Mapping[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """A rule. `version` is raised when it judges otherwise."""
+    """A rule. `version` is raised when it judges otherwise; `repairs` says that a repair may mend what it sees."""
 
     name: str
     of: Kind
     see: Callable[..., Any]
     version: int = 1
+    repairs: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - by what it is a rule of
         """What the rule sees."""
@@ -67,9 +68,12 @@ class Rule:
         return self.version if self.see.__module__.startswith("persona_assets.") else digest(self.file.read_bytes())
 
 
-def rule(of: Kind = "sample", *, version: int = 1) -> Callable[[Callable[..., Any]], Rule]:
-    """Declare a function as a rule of its name."""
-    return lambda see: Rule(see.__name__, of, see, version)
+def rule(of: Kind = "sample", *, version: int = 1, repairs: bool = False) -> Callable[[Callable[..., Any]], Rule]:
+    """Declare a function as a rule of its name.
+
+    With `repairs`, a model whose answer it refuses is shown once what was seen, and asked again; of samples alone.
+    """
+    return lambda see: Rule(see.__name__, of, see, version, repairs)
 
 
 @cache

@@ -68,7 +68,7 @@ def has_number(sample: Sample, field: str) -> str | None:
     return f"{field} holds no number"
 
 
-@rule(version=2)
+@rule(version=2, repairs=True)
 def no_solution(sample: Sample, field: str, answer_field: str = "") -> str | None:
     """The problem holds no worked solution and does not conclude with its answer.
 

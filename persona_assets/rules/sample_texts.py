@@ -62,7 +62,7 @@ def min_words(sample: Sample, field: str, words: int) -> str | None:
     return f"{field} has {found} words, fewer than {words}" if found < words else None
 
 
-@rule(version=2)
+@rule(version=2, repairs=True)
 def max_words(sample: Sample, field: str, words: int) -> str | None:
     """At most so many words (Chinese and Japanese: characters), and characters as of words of `_LONG` each."""
     text = sample.text(field)
@@ -217,7 +217,7 @@ def _grams(text: str) -> set[tuple[str, ...]]:
     return {tuple(tokens[start : start + _ECHO_GRAM]) for start in range(len(tokens) - _ECHO_GRAM + 1)}
 
 
-@rule(version=2)
+@rule(version=2, repairs=True)
 def language_matches(sample: Sample, field: str) -> str | None:
     """The text is in the language that was asked for, by script and, beside Chinese, by identification.
 

@@ -1,15 +1,23 @@
-"""Reads answers: JSON that fits its schema, or words on what is wrong with it, for a repair call to show the model."""
+"""Reads answers: JSON that fits its schema, or words on what is wrong with it, for a repair call to show the model.
 
+| what is wrong | the repair shows |
+| --- | --- |
+| the form alone | the schema, the answer and the problem |
+| something is missing | the question again, the same bytes, then the answer and the problem |
+| a rule refuses it that a repair may mend | the same |
+"""
+
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema
 import orjson
 
 from persona_assets.engines import base
 from persona_assets.engines.base import Failure, Result
-from persona_assets.ids import Json
+from persona_assets.ids import Json, canonical_json
 from persona_assets.prompts import Message, Template, load_template
 from persona_assets.prompts.parsers import PARSERS
 from persona_assets.prompts.template import PROMPTS
@@ -17,23 +25,44 @@ from persona_assets.steps.model import Answered, Ask, Parsed, Reject, Step
 from persona_assets.steps.reading import TOO_DEEP, UNFIT, read_json, split_thought, without_thought
 
 REPAIR = load_template(PROMPTS / "repair.yaml")
-REPAIR_TURN = load_template(
-    PROMPTS / "repair_turn.yaml"
-)  # of a later turn, where the question is not the first message
+# Of a later turn, where the question is not the first message.
+REPAIR_TURN = load_template(PROMPTS / "repair_turn.yaml")
+REPAIR_FORM = load_template(PROMPTS / "repair_form.yaml")
+REPAIRS = (REPAIR, REPAIR_TURN, REPAIR_FORM)
+# What a schema asks for beyond what the answer holds: to give it, a model has to see the question again.
+_OF_CONTENT = frozenset({"required", "dependentRequired", "minItems", "minLength", "minProperties", "contains"})
 # Finish reasons under which an answer cannot be used unless it fits all the same; asking again would end as it did.
 UNUSABLE = {"length": "truncated", "content_filter": "refused", "refusal": "refused"}
 TRUNCATED_THOUGHT = "truncated_thought"
 _SHOWN = 200  # characters of what a problem quotes
+_BRACKET = re.compile(r"[{\[]")
+
+
+class Read(NamedTuple):
+    """The JSON value in an answer and "", or None and what is wrong with it, in words of our own.
+
+    `coerced` says that the value is not what stands there, but what was meant; see `reading`.
+    """
+
+    value: Json
+    problem: str = ""
+    coerced: bool = False
+
+
+def read(text: str, template: Template) -> Read:
+    """What an answer holds."""
+    if template.answer and not template.scores:
+        return _read_text(text, template)
+    value, problem, coerced = read_json(text, template)
+    if problem == UNFIT:
+        return Read(None, _problem(template.validator.iter_errors(value)))
+    return Read(None, f"not JSON: {problem}") if problem else Read(value, coerced=coerced)
 
 
 def read_answer(text: str, template: Template) -> tuple[Json, str]:
-    """The JSON value in an answer and "", or None and what is wrong with it, in words of our own; see `reading`."""
-    if template.answer and not template.scores:
-        return _read_text(text, template)
-    value, problem = read_json(text, template)
-    if problem == UNFIT:
-        return None, _problem(template.validator.iter_errors(value))
-    return (None, f"not JSON: {problem}") if problem else (value, "")
+    """The value of an answer, and what is wrong with it; see `Read`."""
+    value, problem, _ = read(text, template)
+    return value, problem
 
 
 def settled(result: Result, template: Template) -> Result:
@@ -52,16 +81,16 @@ def settled(result: Result, template: Template) -> Result:
     return Failure(result.call_id, base.EMPTY, "the answer is a thought and nothing else", result.faults)
 
 
-def _read_text(text: str, template: Template) -> tuple[Json, str]:
+def _read_text(text: str, template: Template) -> Read:
     assert template.answer
     [name] = template.response_schema["properties"]
     body, problem = without_thought(text)
     value = None if problem else PARSERS[template.answer.parser](body)
     if not value:
-        return None, f"nothing can be read out of it by the parser {template.answer.parser}"
+        return Read(None, f"nothing can be read out of it by the parser {template.answer.parser}")
     if template.fits({name: value}):
-        return {name: value}, ""
-    return None, _problem(template.validator.iter_errors({name: value}))
+        return Read({name: value})
+    return Read(None, _problem(template.validator.iter_errors({name: value})))
 
 
 def repairable(template: Template, finish_reason: str, problem: str = "") -> bool:
@@ -127,11 +156,33 @@ def _name(template: Template) -> str:
     return f"{template.turn + 1} ({template.voice})" if template.talk else template.turn_name
 
 
-def repair_template(turn: int) -> Template:
-    """The template of a repair of a turn's answer."""
-    return REPAIR_TURN if turn else REPAIR
+def repair_templates(turn: int) -> tuple[Template, Template]:
+    """The templates of repairs of a turn's answer: with the question, and of form alone."""
+    return (REPAIR_TURN if turn else REPAIR), REPAIR_FORM
 
 
-def repair_messages(answer: str, problem: str, turn: int = 0) -> list[Message]:
-    """The two messages that a repair call adds to those of the question, of whichever turn."""
-    return repair_template(turn).render({"answer": answer, "problem": problem})
+def repair_template(answer: str, template: Template) -> Template:
+    """The template of the repair of an answer: of form where the answer holds what was asked for."""
+    with_question, of_form = repair_templates(template.turn)
+    value, problem, _ = read_json(answer, template)
+    if problem == UNFIT:
+        lacks = any(error.validator in _OF_CONTENT for error in template.validator.iter_errors(value))
+        return with_question if lacks else of_form
+    return of_form if problem and _BRACKET.search(without_thought(answer)[0]) else with_question
+
+
+def repair_messages(
+    repair: Template, template: Template, call_id: str, asked: Sequence[Message], answer: str, problem: str
+) -> list[Message]:
+    """The messages of a repair call of a question: its call, its messages, and `template`, that of its turn."""
+    schema = canonical_json(template.asked_schema).decode()
+    messages = repair.render({"call": call_id, "answer": answer, "problem": problem, "schema": schema})
+    return [*asked, *messages] if messages[0]["role"] == "assistant" else messages
+
+
+def mended(call: Answered, problem: str, repair: Answered, template: Template) -> Answered:
+    """The call that counts of a question whose answer was repaired, where `problem` is why it could not be read.
+
+    That is the repair, but for one that cannot be read after an answer that could: a rule has refused that one.
+    """
+    return call if not problem and read_answer(repair.answer, template)[1] else repair

@@ -89,6 +89,7 @@ class Reject:
     detail: str
     row_id: str | None = None
     parent_id: str | None = None
+    may_mend: bool = False  # whether a repair may mend what was seen
 
 
 @dataclass(slots=True)
@@ -97,6 +98,13 @@ class Parsed:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def mends(self) -> str:
+        """What a repair is to mend, in words: "" where a row was kept, or nothing that a repair may mend was seen."""
+        if self.rows:
+            return ""
+        return next((f"{one.reason}: {one.detail}" for one in self.rejects if one.may_mend), "")
 
 
 class Step(Protocol):
@@ -119,6 +127,11 @@ class Step(Protocol):
     @property
     def turns(self) -> tuple[Template, ...]:
         """The prompts of all turns; the first is `template`."""
+        ...
+
+    @property
+    def mends(self) -> bool:
+        """Whether it has rules whose faults a repair may mend."""
         ...
 
     def variables(self, ask: Ask, before: Sequence[Json] = ()) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from persona_assets.ledger.asked_again import Again
 from persona_assets.prompts import Message, Template
 from persona_assets.prompts.renderer import Prompt, Renderer
 from persona_assets.prompts.template import Talk
-from persona_assets.steps.answers import repair_messages
+from persona_assets.steps.answers import repair_messages, repair_template, repairable
 from persona_assets.steps.model import Answered, Ask, Step
 
 
@@ -37,13 +37,14 @@ class Question:
     claim: int = 0  # number of the claim that it is asked under
     before: tuple[Answer, ...] = ()  # the turns before
     turn: int = 0  # which turn, from 0: as many as there are before it
-    repairs: str = ""  # the call that it repairs
-    problem: str = ""  # what was wrong with its answer
+    repairs: "Question | None" = None  # the one whose answer it repairs
+    problem: str = ""  # what was wrong with that answer
+    repair: Template | None = None  # what it repairs it by
 
     def fill(self) -> dict[str, Json]:
         """What its call keeps beside the template, enough to render it again."""
         if self.repairs:
-            return {"repair_of": self.repairs, "problem": self.problem}
+            return {"repair_of": self.repairs.call_id, "problem": self.problem}
         if self.before:
             return self.ask.stored_fill() | {"turn": self.turn, "after": self.before[-1].call.call_id}
         return self.ask.stored_fill()
@@ -124,20 +125,32 @@ class Questions:
             messages = talked(self.step.template.talk, turn, messages, before)
         elif self.voices[turn].template.history:
             said = Message(role="assistant", content=answer.call.answer)
-            messages = [*self._asked(question), said, *messages]
+            messages = [*self.messages(question.repairs or question), said, *messages]
         return self._given(question.ask, messages, before)
 
-    def repair_of(self, question: Question, answer: str, problem: str) -> Question:
-        """The follow-up that shows a model its answer and what is wrong with it."""
-        messages = [*self.messages(question), *repair_messages(answer, problem, question.turn)]
-        repair = self._given(question.ask, messages, question.before, self._samplings.get(question.call_id))
-        repair.repairs, repair.problem = question.call_id, problem
-        return repair
+    def repair_of(
+        self, question: Question, answer: str, finish_reason: str, value: Json, problem: str
+    ) -> Question | None:
+        """The follow-up that shows a model its answer and what is wrong with it; None where there is none to be asked.
 
-    def _asked(self, question: Question) -> list[Message]:
-        """The messages of a question without the answer that a repair showed: what the next turn goes on from."""
-        messages = self.messages(question)
-        return messages[: -len(repair_messages("", ""))] if question.repairs else messages
+        An answer is repaired once: where it cannot be read, for its `problem`, or where it gives no row and a rule
+        refuses it whose faults a repair may mend. In a task of several turns the fault may stand in any of them, so
+        there rules have no repair.
+        """
+        template = self.voices[question.turn].template
+        if question.repairs:
+            return None
+        if problem and not repairable(template, finish_reason, problem):
+            return None
+        if not problem and self.step.mends and len(self.voices) == 1:
+            problem = self.step.parse(question.ask, value).mends
+        if not problem:
+            return None
+        by = repair_template(answer, template)
+        messages = repair_messages(by, template, question.call_id, self.messages(question), answer, problem)
+        repair = self._given(question.ask, messages, question.before, self._samplings.get(question.call_id))
+        repair.repairs, repair.problem, repair.repair = question, problem, by
+        return repair
 
     def _given(
         self, ask: Ask, messages: list[Message], before: tuple[Answer, ...], sampling: Sampling | None = None

@@ -19,6 +19,7 @@ import orjson
 
 from persona_assets.ids import Json
 from persona_assets.prompts import Template
+from persona_assets.prompts.fields import with_schemas
 
 EMPTY = "it is empty"
 NO_VALUE = "there is no JSON value in it"
@@ -65,30 +66,31 @@ _UNESCAPED_TEX = re.compile(
 )
 
 
-def read_json(text: str, template: Template) -> tuple[Json, str]:
+def read_json(text: str, template: Template) -> tuple[Json, str, bool]:
     """The value in an answer that fits the template's schema and "", or what there is instead and what is wrong.
 
-    The value is None where there is none at all.
+    The value is None where there is none at all. Last, whether the answer was taken otherwise than it stands there.
     """
     if text[:1] == "{" and not _may_be_deep(text) and not _is_suspect(text):
         try:
-            value = orjson.loads(text)
+            value = with_schemas(orjson.loads(text), template.schemas) if template.schemas else orjson.loads(text)
             if template.fits(value):
-                return value, ""
+                return value, "", False
         except ValueError:
             pass
     body, problem = without_thought(text)
     if problem:
-        return None, problem
+        return None, problem, False
     found = []
     values = _values(body)
     if any(_depth(value) > MOST_DEPTH for value in values):
-        return None, TOO_DEEP
+        return None, TOO_DEEP, False
     for value in reversed(values):
-        found.append(coerced(_clean(value), template.response_schema))
+        clean = with_schemas(_clean(value), template.schemas) if template.schemas else _clean(value)
+        found.append(coerced(clean, template.response_schema))
         if template.fits(found[-1]):
-            return found[-1], ""
-    return (found[0], UNFIT) if found else (None, NO_VALUE)
+            return found[-1], "", True
+    return (found[0], UNFIT, False) if found else (None, NO_VALUE, False)
 
 
 def split_thought(text: str) -> tuple[str, str]:

@@ -2,8 +2,8 @@
 
 As far as the ledger answers them, questions are parsed as they are read. From the first one on that it lacks there
 are two passes: one makes the missing calls, without a pause, with the turns that follow from an answer and a repair
-call for each answer that does not fit its schema; the other parses. Rows are made of nothing but the ledger, so a crash
-costs the calls in flight, a second run makes none, and a mended parser costs nothing.
+call for each answer that cannot be used and may be mended; the other parses. Rows are made of nothing but the ledger,
+so a crash costs the calls in flight, a second run makes none, and a mended parser costs nothing.
 """
 
 import time
@@ -35,12 +35,13 @@ from persona_assets.ledger.asked_again import AskedAgain
 from persona_assets.prompts import Template
 from persona_assets.steps.answers import (
     REPAIR,
+    Read,
+    mended,
     parse_call,
+    read,
     read_answer,
     refused,
-    repair_messages,
-    repair_template,
-    repairable,
+    repair_templates,
     set_aside,
     settled,
 )
@@ -65,10 +66,10 @@ __all__ = [
     "outcome_frames",
     "parse_call",
     "read_answer",
-    "repair_messages",
     "write_outcomes",
 ]
 
+COERCED = "answers read as meant"  # of a report: those whose JSON was not quite what was asked for
 BATCH = 2048  # questions looked up, parsed and written at once: bounds memory, amortises look-ups
 ANOTHER = 1009  # by how much the seed of another asking differs; there are never so many attempts
 T = TypeVar("T")
@@ -120,8 +121,8 @@ class StepRunner:
         if self.context.progress and expected is not None:
             self.context.progress(0, total=expected)
         for turn, template in enumerate(self.step.turns):
-            self.ledger.keep_template(template)
-            self.ledger.keep_template(repair_template(turn))
+            for each in (template, *repair_templates(turn)):
+                self.ledger.keep_template(each)
         batches = _batched(map(self.questions.of, asks()), BATCH)
         done = 0
         for batch in batches:
@@ -310,11 +311,9 @@ class StepRunner:
         """Have an answer that cannot be used repaired, and go on from one that can, while the engine is at it."""
         template = self.questions.voices[question.turn].template
         value, problem = read_answer(completion.text, template)
-        if problem:
-            if not question.repairs and repairable(template, completion.finish_reason, problem):
-                self._follow(self.questions.repair_of(question, completion.text, problem))
-            return
-        if len(self._lanes) > 1:
+        if repair := self.questions.repair_of(question, completion.text, completion.finish_reason, value, problem):
+            self._follow(repair)
+        elif not problem and len(self._lanes) > 1:
             call = Answered(
                 question.call_id,
                 completion.text,
@@ -344,8 +343,8 @@ class StepRunner:
         """Answers of one turn as the ledger keeps them."""
         asked = [question for question, _ in answered]
         given = [completion for _, completion in answered]
-        voice, settings, repair = self.questions.voices[turn], self._settings[turn], repair_template(turn)
-        templates = [repair if question.repairs else voice.template for question in asked]
+        voice, settings = self.questions.voices[turn], self._settings[turn]
+        templates = [question.repair or voice.template for question in asked]
         tokens_in = pl.Series([completion.tokens_in for completion in given], dtype=pl.Int64)
         tokens_out = pl.Series([completion.tokens_out for completion in given], dtype=pl.Int64)
         cells: dict[str, Any] = {
@@ -436,21 +435,23 @@ class StepRunner:
         return Outcome(question.ask, read.call, self.step.parse(question.ask, read.value, values), before)
 
     def _read(self, questions: Sequence[Question], answers: Mapping[str, Answered]) -> "Iterator[Answer | _Unread]":
-        """The answer to each question of one turn that fits its schema, maybe repaired, or why there is none."""
+        """The answer to each question of one turn that can be read, maybe repaired, or why there is none."""
         template = self.questions.voices[questions[0].turn].template
         found: list[tuple[Question, Answered | None, Json, str]] = []
         repairs: dict[str, Question] = {}
         for question in questions:
             call = answers.get(question.call_id)
-            value, problem = read_answer(call.answer, template) if call else (None, "")
-            if call and problem and repairable(template, call.finish_reason, problem):
-                repairs[question.call_id] = self.questions.repair_of(question, call.answer, problem)
+            value, problem, coerced = read(call.answer, template) if call else Read(None)
+            if coerced:
+                self.report.extra[COERCED] = self.report.extra.get(COERCED, 0) + 1
+            if call and (repair := self.questions.repair_of(question, call.answer, call.finish_reason, value, problem)):
+                repairs[question.call_id] = repair
             found.append((question, call, value, problem))
-        mended = self._also(list(repairs.values())) if repairs else {}
+        repaired = self._also(list(repairs.values())) if repairs else {}
         for question, call, value, problem in found:
             repair = repairs.get(question.call_id)
-            if repair and (better := mended.get(repair.call_id)):
-                call = better
+            if call and repair and (better := repaired.get(repair.call_id)):
+                call = mended(call, problem, better, template)
                 value, problem = read_answer(call.answer, template)
             elif repair and self._may_pass(repair):
                 yield _Unread(call, self._unanswered(repair))

@@ -48,7 +48,7 @@ class Answers:
         if not many:
             return self._row(ask, content, None, self._rows_of(ask))
         if self._of_answer and (found := verdict(self._of_answer, self._sample(ask, content))):
-            return Parsed(rejects=[Reject(*found)])
+            return Parsed(rejects=[Reject(found.reason, found.detail, may_mend=found.may_mend)])
         shared = {name: content[name] for name in self._kinds if name in content and name not in self._of_items}
         if ask.items:
             return self._one_each(ask, content[many], shared)
@@ -171,7 +171,7 @@ class Answers:
             return Parsed(rejects=[Reject(error.reason, str(error), row_id)])
         persona = self._persona(rows[0])
         if found := verdict(self._of_item, Sample(content, persona, language)):
-            return Parsed(rejects=[Reject(*found, row_id)])
+            return Parsed(rejects=[Reject(found.reason, found.detail, row_id, may_mend=found.may_mend)])
         lineage: dict[str, Json] = {"sample_id": sample_id, "task": template.name, "language": language}
         lineage["persona_ids"] = own if key == "persona_id" else _union(row.get("persona_ids") or () for row in rows)
         lineage["document_id"] = rows[0].get("document_id")

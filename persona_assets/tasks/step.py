@@ -108,6 +108,11 @@ class TaskStep:
         """The task's validity rules."""
         return bind(self._template, self._rules)
 
+    @property
+    def mends(self) -> bool:
+        """Whether it has rules whose faults a repair may mend."""
+        return any(check.rule.repairs for check in self.checks)
+
     @cached_property
     def reading(self) -> Reading:
         """The columns of the rows, and of their ancestors, that prompts, `keep_if`, rules and lineage need.

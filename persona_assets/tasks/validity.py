@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from persona_assets.errors import WrongKey, did_you_mean
 from persona_assets.prompts import Template
@@ -73,10 +73,18 @@ def _first(each: Sequence[Callable[[Sample], str | None]], sample: Sample) -> st
     return next((said for apply in each if (said := apply(sample)) is not None), None)
 
 
-def verdict(checks: tuple[Check, ...], sample: Sample) -> tuple[str, str] | None:
-    """The first rule that refuses a sample and what it saw, or None."""
+class Verdict(NamedTuple):
+    """Why a sample is refused: the rule, what it saw, and whether a repair may mend that."""
+
+    reason: str
+    detail: str
+    may_mend: bool
+
+
+def verdict(checks: tuple[Check, ...], sample: Sample) -> Verdict | None:
+    """The first rule that refuses a sample, or None."""
     for check in checks:
         detail = check.apply(sample)
         if detail is not None:
-            return check.name, detail
+            return Verdict(check.name, detail, check.rule.repairs)
     return None

@@ -55,8 +55,8 @@ def longest_hints(hints: pl.LazyFrame) -> pl.LazyFrame:
 """
 # Far from the other page, so that the personas of both stay apart whatever form each is given.
 LIGHTHOUSE = (
-    "The lighthouse at the end of the pier was built of grey granite in 1871. Its keeper climbs ninety steps twice a day "
-    "to wind the clockwork, trim the lamp and polish the lens. In fog a horn sounds every forty seconds. Ships' captains "
+    "The lighthouse at the end of the pier was built of grey granite in 1871. Its keeper climbs ninety steps twice a "
+    "day to wind the clockwork, trim the lamp and polish the lens. In fog a horn sounds every forty seconds. Captains "
     "write the hour of each flash into their logs, and the coast guard compares them with the tide tables in winter."
 )
 NEW = ("hints", "longest_hints")

@@ -45,6 +45,7 @@ class TinyStep:
     template: Template = TEMPLATE
 
     turns: tuple[Template, ...] = (TEMPLATE,)
+    mends = False
 
     def variables(self, ask: Ask, before: Sequence[Any] = ()) -> dict[str, Any]:
         return {"text": ask.row["text"]}

@@ -140,4 +140,4 @@ def test_the_id_of_a_question_is_the_key_of_its_call(text: str, language: str, a
     messages = hop.template.render(hop.variables(ask))
     for question in (questions.of(ask), questions.of(ask)):
         assert questions.messages(question) == messages
-        assert question.call_id == call_key(messages, hop.template.response_schema, identity, sampling, attempt)
+        assert question.call_id == call_key(messages, hop.template.asked_schema, identity, sampling, attempt)

@@ -9,7 +9,11 @@ from persona_assets.rules.texts import words
 PERSONA = "A night-shift nurse who compares fever charts and explains the dosage by weight to tired parents"
 TOOL: dict[str, Any] = {
     "function_name": "check_dosage",
-    "parameters": {"type": "object", "properties": {"weight": {"type": "number"}}, "required": ["weight"]},
+    "parameters": {
+        "type": "object",
+        "properties": {"weight": {"type": "number", "description": "In kilograms"}},
+        "required": ["weight"],
+    },
     "returns": {"type": "number"},
 }
 
@@ -489,7 +493,13 @@ def test_a_usable_tool_passes() -> None:
         ({"parameters": {"type": "object", "properties": {"a b": {}}}}, "not an identifier"),
         ({"parameters": {"type": "object", "properties": {}, "required": ["x"]}}, "not a property"),
         ({"parameters": "weight: number"}, "not an object"),
+        ({"parameters": {"type": "object", "properties": {"x": {"type": "float"}}}}, "no JSON Schema"),
+        ({"parameters": {"x": {"type": "number", "description": "Weight"}}}, "with properties"),
+        ({"parameters": {"type": "object", "properties": {"x": {"description": "Weight"}}}}, "'x' has no type"),
+        ({"parameters": {"type": "object", "properties": {"x": {"type": "number"}}}}, "'x' has no description"),
+        ({"parameters": {"type": "object", "properties": {"x": True}}}, "'x' has no type"),
         ({"returns": {}}, "says nothing"),
+        ({"returns": {"type": "object", "properties": {}}}, "says nothing"),
         ({"returns": "a number"}, "not an object"),
         ({"returns": {"type": "numbr"}}, "no JSON Schema"),
     ],

@@ -45,8 +45,8 @@ def task(*validity: dict[str, Any]) -> Template:
 
 def test_checks_run_in_order_and_the_first_names_the_reason() -> None:
     checks = bind(task({"rule": "has_number", "args": {"field": "text"}}, {"rule": "no_meta_talk"}))
-    assert verdict(checks, sample("The persona counts")) == ("has_number", "text holds no number")
-    assert verdict(checks, sample("The persona counts 12")) == ("no_meta_talk", "found: The persona")
+    assert verdict(checks, sample("The persona counts")) == ("has_number", "text holds no number", False)
+    assert verdict(checks, sample("The persona counts 12")) == ("no_meta_talk", "found: The persona", False)
     assert verdict(checks, sample("12 charts")) is None
 
 
@@ -94,7 +94,7 @@ def own_task(place: Path) -> Settings:
 def test_a_rule_of_the_users_own_is_named_like_any_other(tmp_path: Path) -> None:
     step = datasets(own_task(tmp_path))["calm"]
     assert isinstance(step, TaskStep)
-    assert verdict(step.checks, sample("GO AWAY")) == ("no_shouting", "it shouts")
+    assert verdict(step.checks, sample("GO AWAY")) == ("no_shouting", "it shouts", False)
     assert verdict(step.checks, sample("go away")) is None
 
 

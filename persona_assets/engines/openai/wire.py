@@ -93,13 +93,29 @@ def chat_body(request: Request, model: str, form: Form) -> bytes:
     body: dict[str, Any] = {**request.sampling.extra_body, "model": model, "messages": messages, **parameters}
     if request.response_schema:
         if form.structure is Structure.JSON_SCHEMA:
-            schema = {"name": request.template.name, "schema": request.response_schema, "strict": True}
+            strict = is_strict(request.response_schema)
+            schema = {"name": request.template.name, "schema": request.response_schema, "strict": strict}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         else:
             body["messages"] = with_schema(messages, request.response_schema)
         if form.structure is Structure.JSON_OBJECT:
             body["response_format"] = {"type": "json_object"}
     return orjson.dumps(body)
+
+
+def is_strict(schema: Any) -> bool:  # noqa: ANN401 - any JSON Schema
+    """Whether a server that holds a model to the letter takes a schema: objects are closed and lack nothing."""
+    if isinstance(schema, list):
+        return all(map(is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    kinds = schema.get("type")
+    if kinds == "object" or (isinstance(kinds, list) and "object" in kinds):
+        whole = set(schema.get("required", ())) == set(schema.get("properties", ()))
+        if schema.get("additionalProperties") is not False or not whole:
+            return False
+    parts = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    return is_strict([*parts, *(schema[name] for name in ("items", "anyOf", "oneOf", "allOf") if name in schema)])
 
 
 def with_schema(messages: list[Message], schema: dict[str, Any]) -> list[Message]:
