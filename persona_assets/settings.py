@@ -305,6 +305,13 @@ class Settings(BaseSettings):
         description="Relations followed per persona at hop 1, 2, ...; the last value holds for the rest",
         json_schema_extra=shapes("expanded_personas"),
     )
+    relation_candidates: int = Field(
+        3,
+        ge=1,
+        le=8,
+        description="Relations offered with a persona: the drawn one, and others to take where it does not fit",
+        json_schema_extra=shapes("expanded_personas"),
+    )
     max_expanded_per_seed: int = Field(
         12,
         ge=0,

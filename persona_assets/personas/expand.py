@@ -13,7 +13,7 @@ from persona_assets.personas.echo import ECHO, overlap, without_echoes
 from persona_assets.personas.extract import normalise, persona_id
 from persona_assets.personas.form import form_of
 from persona_assets.personas.rules import reject_reason
-from persona_assets.personas.taxonomy import choose
+from persona_assets.personas.taxonomy import offer
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings
@@ -67,12 +67,19 @@ class ExpandStep:
             "language_name": LANGUAGE_NAMES.get(ask.fill["language"], ask.fill["language"]),
             "relation": ask.fill["relation"],
             "relation_description": ask.fill["relation_description"],
+            "with_others": "others" in ask.fill,
+            "other_relations": "\n".join(f"{name}: {text}" for name, text in ask.fill.get("others", ())),
             "form": ask.fill.get("form", ""),
         }
 
     def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
-        """The persona of the answer, or a reject: `empty`, `echo_of_parent`."""
-        relation, text = ask.fill["relation"], normalise(answer["persona"])
+        """The persona of the answer, or a reject: `relation_not_asked`, `empty`, `echo_of_parent`.
+
+        It stands in the relation that the answer names: the one asked for, or one of the others that were offered.
+        """
+        relation, text = _relation(answer.get("relation")) or ask.fill["relation"], normalise(answer["persona"])
+        if relation not in (ask.fill["relation"], *(name for name, _ in ask.fill.get("others", ()))):
+            return Parsed(rejects=[Reject("relation_not_asked", f"{relation}: {text}")])
         if not text:
             return Parsed(rejects=[Reject("empty", f"{relation}: only white space")])
         similarity = overlap(text, ask.row["text"])
@@ -90,6 +97,11 @@ class ExpandStep:
             "granularity": ask.row["granularity"],
         }
         return Parsed(rows=[row])
+
+
+def _relation(name: str | None) -> str:
+    """A relation's name as a model may write it."""
+    return "_".join((name or "").lower().replace("-", " ").split())
 
 
 def expand_personas(context: Context, shard: str) -> Report:
@@ -137,7 +149,7 @@ def plan_questions(parents: pl.DataFrame, hop: int, settings: Settings, left: pl
     """
     fanout = settings.fanout[min(hop, len(settings.fanout)) - 1]
     asked = (
-        _choices(parents["persona_id"], hop, fanout)
+        _choices(parents["persona_id"], hop, fanout, settings.relation_candidates)
         .join(parents, on="persona_id")
         .join(left, on="seed_id")
         .sort("rank", "persona_id")
@@ -147,20 +159,24 @@ def plan_questions(parents: pl.DataFrame, hop: int, settings: Settings, left: pl
     return kept.drop("place", "left").sort("persona_id", "rank"), asked.height - kept.height
 
 
-def _choices(persona_ids: pl.Series, hop: int, fanout: int) -> pl.DataFrame:
-    """`persona_id`, `rank` (from 0), `relation`, `relation_description`: what each persona is asked for."""
+def _choices(persona_ids: pl.Series, hop: int, fanout: int, candidates: int) -> pl.DataFrame:
+    """What each persona is asked for: `persona_id`, `rank` (from 0), `relation`, `relation_description`, `others`.
+
+    The others are offered where the relation does not fit, each by name and description.
+    """
     flat = [
-        (key, rank, relation.slug, relation.description)
+        (key, rank, drawn.slug, drawn.description, [[other.slug, other.description] for other in others])
         for key in persona_ids
-        for rank, relation in enumerate(choose(key, hop, fanout))
+        for rank, (drawn, *others) in enumerate(offer(key, hop, fanout, candidates))
     ]
-    keys, ranks, slugs, descriptions = zip(*flat, strict=True) if flat else ((), (), (), ())
+    keys, ranks, slugs, descriptions, offered = zip(*flat, strict=True) if flat else ((), (), (), (), ())
     return pl.DataFrame(
         {
             "persona_id": pl.Series(keys, dtype=pl.String),
             "rank": pl.Series(ranks, dtype=pl.Int64),
             "relation": pl.Series(slugs, dtype=pl.String),
             "relation_description": pl.Series(descriptions, dtype=pl.String),
+            "others": pl.Series(offered, dtype=pl.List(pl.List(pl.String))),
         }
     )
 
@@ -204,7 +220,7 @@ def expansion_asks(plan: pl.DataFrame, hop: int) -> Iterator[Ask]:
     """The questions of a hop's plan, those about one persona together and in the order of choice."""
     parents = EXTRACTED_PERSONAS.name if hop == 1 else EXPANDED_PERSONAS.name
     for row in plan.iter_rows(named=True):
-        fill = {name: row[name] for name in ("relation", "relation_description", "language")}
+        fill = {name: row[name] for name in ("relation", "relation_description", "language", "others") if row[name]}
         form = form_of(row["text"], row["relation"])
         yield Ask(row, {**fill, "form": form, "hop": hop}, 0, ((parents, row["persona_id"]),))
 

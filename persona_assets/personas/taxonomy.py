@@ -82,13 +82,14 @@ class Relations:
         families = {family: code for code, family in enumerate(dict.fromkeys(one.family for one in relations))}
         self._families = np.array([families[relation.family] for relation in relations])
         low = np.array([relation.visibility == "low" for relation in relations])
+        self._low = low.tolist()
         self._visible = {"low": np.flatnonzero(low), "ordinary": np.flatnonzero(~low)}
 
     def choose(self, persona_id: str, hop: int, fanout: int) -> list[Relation]:
         """As the function of that name."""
-        if fanout <= 0:
-            return []
-        ranks, coin = self._ranks(persona_id, hop)
+        return [relation for relation, *_ in self.offer(persona_id, hop, fanout, 1)]
+
+    def _chosen(self, ranks: NDArray[np.float64], coin: float, fanout: int) -> list[int]:
         group = self._visible["low" if fanout > 1 or coin < LOW_VISIBILITY_SHARE else "ordinary"]
         chosen = [int(group[ranks[group].argmax()])]
         fresh = ranks.copy()  # without those of a family that came up; _TAKEN, too, is what was chosen
@@ -100,7 +101,24 @@ class Relations:
                 fresh = ranks.copy()
                 best = int(fresh.argmax())
             chosen.append(best)
-        return [self._relations[index] for index in chosen]
+        return chosen
+
+    def offer(self, persona_id: str, hop: int, fanout: int, candidates: int) -> list[list[Relation]]:
+        """As the function of that name."""
+        if fanout <= 0:
+            return []
+        ranks, coin = self._ranks(persona_id, hop)
+        chosen = self._chosen(ranks.copy(), coin, fanout)
+        offers = [[index] for index in chosen]
+        if candidates > 1:
+            ranks[chosen] = _TAKEN
+            for like in (False, True):
+                alike = [offer for offer in offers if self._low[offer[0]] == like]
+                group = self._visible["low" if like else "ordinary"]
+                best = group[np.argsort(-ranks[group])[: len(alike) * (candidates - 1)]].tolist()
+                for place, index in enumerate(index for index in best if ranks[index] > _TAKEN):
+                    alike[place % len(alike)].append(index)
+        return [[self._relations[index] for index in offer] for offer in offers]
 
     def _ranks(self, persona_id: str, hop: int) -> tuple[NDArray[np.float64], float]:
         """A number per relation, greatest first a draw by weight without replacement, and one uniform number.
@@ -121,6 +139,14 @@ def choose(persona_id: str, hop: int, fanout: int) -> list[Relation]:
     `LOW_VISIBILITY_SHARE` where there is one.
     """
     return _relations().choose(persona_id, hop, fanout)
+
+
+def offer(persona_id: str, hop: int, fanout: int, candidates: int) -> list[list[Relation]]:
+    """For each relation that `choose` gives, that one and others to take where it does not fit, in their order.
+
+    They are of the same visibility, `candidates` together at most, and none is offered twice.
+    """
+    return _relations().offer(persona_id, hop, fanout, candidates)
 
 
 @cache

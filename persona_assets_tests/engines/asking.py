@@ -89,5 +89,7 @@ def kin_variables(persona: str, language: str, relation: str) -> dict[str, Any]:
         "language_name": LANGUAGES[language],
         "relation": relation,
         "relation_description": "someone close to them",
+        "with_others": False,
+        "other_relations": "",
         "form": "begins with their stage of life; 8 to 16 words",
     }

@@ -51,7 +51,7 @@ def from_document(asked: dict[str, str]) -> Any:
 
 def from_persona(asked: dict[str, str]) -> Any:
     """One persona that depends on the parent and the relation."""
-    return {"persona": invented(asked["relation"] + asked["persona"][-30:])}
+    return {"relation": asked["relation"], "persona": invented(asked["relation"] + asked["persona"][-30:])}
 
 
 class ScriptedEngine:

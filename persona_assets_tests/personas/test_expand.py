@@ -13,7 +13,7 @@ from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.personas.echo import overlap
 from persona_assets.personas.expand import ExpandStep, expand_personas
-from persona_assets.personas.taxonomy import choose
+from persona_assets.personas.taxonomy import choose, offer
 from persona_assets.steps.runner import Ask
 from persona_assets_tests.personas.scripted import content, context, from_persona, invented, put_seeds, rejects, seed
 from persona_assets_tests.rows import SHARD, document, draft, put
@@ -149,6 +149,48 @@ def test_junk_of_a_later_hop_is_kept_for_the_filter_but_not_expanded(tmp_path: P
     junk = rows.filter(pl.col("text").str.starts_with("A company"))["persona_id"]
     assert refused.rows() == [(key, "parent_not_eligible") for key in sorted(junk)]
     assert len(engine.asked) == 8
+
+
+OFFERED = {**FILL, "others": [["night_worker", "someone who works at night"], ["tutor", "a tutor"]]}
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"), [("sibling", "sibling"), ("Night worker", "night_worker"), (None, "sibling"), ("tutor", "tutor")]
+)
+def test_the_persona_stands_in_the_relation_that_the_model_took(said: str | None, taken: str) -> None:
+    row = {"persona_id": "per_a", "document_id": "doc_a", "text": "A potter in the city", "granularity": "fine"}
+    text = "A nurse who reads the news at four in the morning"
+    parsed = ExpandStep().parse(Ask(row, OFFERED), {"relation": said, "persona": text})
+    [child] = parsed.rows
+    assert child["relation"] == taken
+    assert child["persona_id"] == make_id("per", "doc_a", "per_a", taken, text)
+
+
+def test_a_relation_that_was_not_offered_is_refused() -> None:
+    row = {"persona_id": "per_a", "document_id": "doc_a", "text": "A potter in the city", "granularity": "fine"}
+    parsed = ExpandStep().parse(Ask(row, OFFERED), {"relation": "friend", "persona": "A nurse who works at night"})
+    assert [(reject.reason, reject.detail) for reject in parsed.rejects] == [
+        ("relation_not_asked", "friend: A nurse who works at night")
+    ]
+
+
+def test_each_question_offers_other_relations_as_the_setting_says(tmp_path: Path) -> None:
+    here, engine = context(tmp_path, from_persona, hops=1, fanout=(2,), relation_candidates=3, **FREE)
+    put_seeds(here.lake, "a")
+    expand_personas(here, SHARD)
+    asked = [request.messages[-1]["content"] for request in engine.asked]
+    drawn = [[relation.slug for relation in one] for one in offer("per_a", 1, 2, 3)]
+    for prompt, (first, *others) in zip(asked, drawn, strict=True):
+        assert f"<relation>{first}</relation>" in prompt
+        told = prompt.split("<other_relations>\n")[1].split("\n</other_relations>")[0]
+        assert [line.split(":")[0] for line in told.splitlines()] == others
+
+
+def test_with_one_candidate_none_is_offered(tmp_path: Path) -> None:
+    here, engine = context(tmp_path, from_persona, hops=1, fanout=(2,), relation_candidates=1, **FREE)
+    put_seeds(here.lake, "a")
+    expand_personas(here, SHARD)
+    assert all("other_relations" not in request.messages[-1]["content"] for request in engine.asked)
 
 
 def test_an_echo_of_the_parent_is_refused_on_parsing() -> None:

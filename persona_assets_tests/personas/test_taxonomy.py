@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_assets.errors import UsageError
-from persona_assets.personas.taxonomy import Relation, Relations, choose, load_taxonomy, taxonomy
+from persona_assets.personas.taxonomy import Relation, Relations, choose, load_taxonomy, offer, taxonomy
 
 IDS = st.text(min_size=1, max_size=40)
 
@@ -44,6 +44,17 @@ def test_relations_do_not_repeat_and_families_are_spread(persona_id: str, hop: i
 @settings(max_examples=100, deadline=None)
 def test_two_or_more_relations_always_reach_low_visibility_people(persona_id: str, hop: int, fanout: int) -> None:
     assert choose(persona_id, hop, fanout)[0].visibility == "low"
+
+
+@given(st.text(min_size=1), st.integers(1, 6), st.integers(1, 6), st.integers(1, 5))
+def test_others_are_offered_once_each_and_are_as_visible_as_what_was_drawn(
+    persona_id: str, hop: int, fanout: int, candidates: int
+) -> None:
+    offers = offer(persona_id, hop, fanout, candidates)
+    assert [drawn for drawn, *_ in offers] == choose(persona_id, hop, fanout)
+    flat = [relation.slug for one in offers for relation in one]
+    assert len(set(flat)) == len(flat) == fanout * candidates
+    assert all(len({relation.visibility for relation in one}) == 1 for one in offers)
 
 
 def test_single_relations_reach_them_about_half_of_the_time() -> None:

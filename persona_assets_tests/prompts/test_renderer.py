@@ -102,7 +102,7 @@ def test_a_template_or_a_value_may_hold_the_marks_of_the_renderer(word: str, man
 def test_what_is_only_printed_is_filled_in_and_the_rest_makes_the_form() -> None:
     assert variables_of(ODD) == (("word",), ("document", "many", "size"))
     assert variables_of(ExtractStep().template)[1] == ("relations",)
-    assert variables_of(ExpandStep().template)[1] == ()
+    assert variables_of(ExpandStep().template)[1] == ("with_others",)
 
 
 def test_a_form_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ EXPAND = {
     "language_name": "Russian",
     "relation": "young_child",
     "relation_description": "a child who asks questions",
+    "with_others": True,
+    "other_relations": "sibling: a brother or sister",
     "form": "begins with their stage of life; 8 to 16 words",
 }
 HOPS = [("text_to_persona", EXTRACT), ("persona_to_persona", EXPAND)]
