@@ -293,6 +293,13 @@ class Settings(BaseSettings):
         description="Tokens (of four bytes) of a document in a prompt",
         json_schema_extra=shapes("extracted_personas"),
     )
+    windows: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Parts of a longer document that are asked about, drawn by its id; 1: its beginning",
+        json_schema_extra=shapes("extracted_personas"),
+    )
     hops: int = Field(
         2,
         ge=0,

@@ -117,7 +117,7 @@ def put(lake: Lake, table: Table, *rows: dict[str, Any], shard: str = SHARD) -> 
     """Write a partition with these rows and the rejects that it has."""
     aside = lake.rejects(table, shard).collect()
     with lake.partition(table, shard, "run") as part:
-        part.rows.append(pl.DataFrame(list(rows), schema=table.polars))
+        part.rows.append(pl.DataFrame([table.later | row for row in rows], schema=table.polars))
         part.rejects.append(aside)
 
 

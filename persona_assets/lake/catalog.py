@@ -99,7 +99,8 @@ def _typed(table: Table, name: str, kind: str) -> str:
     """A column as declared now; where an older file has another type for it, as far as its values are of this one."""
     column = f"TRY_CAST({identifier(name)} AS {kind})"
     if name in table.later:
-        column = f"coalesce({column}, {literal(table.later[name])})"
+        default = table.later[name]
+        column = f"coalesce({column}, {default if isinstance(default, int) else literal(default)})"
     return f"{column} AS {identifier(name)}"
 
 

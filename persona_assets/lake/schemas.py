@@ -21,7 +21,7 @@ class Column:
     dtype: pl.DataType
     description: str
     nullable: bool = False
-    default: str | None = None
+    default: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Table:
         return [column.name for column in self.columns if not column.nullable]
 
     @property
-    def later(self) -> dict[str, str]:
+    def later(self) -> dict[str, str | int]:
         """Columns that were added later, with their defaults; what reads stored files adds them where they lack."""
         return {column.name: column.default for column in self.columns if column.default is not None}
 
@@ -162,7 +162,9 @@ def _personas(name: str, accounts_for: str | None, *parents: Parent, gates: tupl
     return Table(name, "persona_id", PERSONA_COLUMNS, parents, accounts_for=accounts_for, gates=gates)
 
 
-EXTRACTED_PERSONAS = _personas("extracted_personas", "document_id", replace(_DOCUMENT, direct=True))
+_WINDOW = Column("window", pl.Int32(), "Part of the document that it was asked of, from 0", default=0)
+_EXTRACTED = _personas("extracted_personas", "document_id", replace(_DOCUMENT, direct=True))
+EXTRACTED_PERSONAS = replace(_EXTRACTED, columns=(*PERSONA_COLUMNS, _WINDOW))
 EXPANDED_PERSONAS = _personas("expanded_personas", None, _DOCUMENT, replace(_PERSONA, direct=True))
 FILTERED_PERSONAS = _personas(
     "filtered_personas",

@@ -11,7 +11,7 @@ from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.personas.expand import ExpandStep
-from persona_assets.personas.extract import ExtractStep
+from persona_assets.personas.extract import ExtractStep, question_of
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.steps.model import refs_of
@@ -117,7 +117,8 @@ def ask_again(step: Step, row: Mapping[str, Any], fill: Mapping[str, Any], attem
     if not isinstance(step, TaskStep):
         if "hop" in values:
             values["hop"] = row["hop"] + 1
-        return Ask(row, values, attempt, about)
+        question = question_of(asked.row_id, values) if isinstance(step, ExtractStep) else ""
+        return Ask(row, values, attempt, about, question)
     known = [ask for ask in step.asks_of(dict(row)) if ask.attempt == attempt] if step.template.several else []
     same = [ask for ask in known if ask.question_id == asked.question_id]
     same = same or [ask for ask in known if ask.fill.get("over", {}) == values.get("over", {})]

@@ -53,11 +53,11 @@ class Seals:
 
 
 def differences(stored: Mapping[str, Any], expected: Mapping[str, Any], table: Table) -> str:
-    """How `stored` differs from `expected` in the columns that `expected` has; "" where it does not."""
-    types = {name: table.polars[name] for name in expected}
+    """How `stored` differs from `expected` in the columns of the table that `expected` has; "" where it does not."""
+    types = {name: dtype for name, dtype in table.polars.items() if name in expected}
     try:
         # Through the declared types, so that a float32 column compares with what was stored, not with what was parsed.
-        typed = pl.DataFrame([dict(expected)], schema=types).to_dicts()[0]
+        typed = pl.DataFrame([{name: expected[name] for name in types}], schema=types).to_dicts()[0]
     except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
         return f"does not fit the table: {error}"
     return "; ".join(
@@ -90,7 +90,8 @@ def document_id_recomputes(row: Mapping[str, Any]) -> Verification:
 
 def persona_id_recomputes(row: Mapping[str, Any]) -> Verification:
     """`id_recomputes` of a persona."""
-    found = persona_id(row["document_id"], row["parent_persona_id"], row["relation"], row["text"])
+    window = row.get("window", 0)
+    found = persona_id(row["document_id"], row["parent_persona_id"], row["relation"], row["text"], window)
     return _id("persona_id", row["persona_id"], found)
 
 

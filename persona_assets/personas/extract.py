@@ -1,7 +1,8 @@
 """Text-to-persona: who would read, write, like or dislike a document (Persona Hub, section 2.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from persona_assets.ids import Json, digest, make_id
@@ -11,14 +12,22 @@ from persona_assets.personas.form import form_of
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.settings import Settings
-from persona_assets.steps.runner import Ask, Context, Parsed, Reject, Report, StepRunner, write_outcomes
+from persona_assets.steps.runner import Ask, Context, Outcome, Parsed, Reject, Report, StepRunner, write_outcomes
 from persona_assets.text.language import LANGUAGE_NAMES
-from persona_assets.text.sentences import cut
+from persona_assets.text.sentences import BYTES_PER_TOKEN, cut, windows
 
 
-def persona_id(document_id: str, parent_persona_id: str | None, relation: str, text: str) -> str:
-    """The id of a persona: its root document, its parent (None at hop 0), the relation and the text."""
-    return make_id("per", document_id, parent_persona_id or "", relation, text)
+def persona_id(document_id: str, parent_persona_id: str | None, relation: str, text: str, window: int = 0) -> str:
+    """The id of a persona: its root document, its parent (None at hop 0), the relation and the text.
+
+    Of a document that is asked about in several parts, also the part, unless that is the first.
+    """
+    return make_id("per", document_id, parent_persona_id or "", relation, text, *([window] if window else ()))
+
+
+def question_of(document_id: str, fill: Mapping[str, Json]) -> str:
+    """The id of the question about a part of a document; "" where the document is asked about once."""
+    return make_id("qst", document_id, fill["window"]) if "window" in fill else ""
 
 
 def normalise(text: str) -> str:
@@ -27,7 +36,7 @@ def normalise(text: str) -> str:
 
 
 class ExtractStep:
-    """Asks one question per document; its answer holds one or several personas per relation."""
+    """Asks a document, or parts of it, one question each; an answer holds one or several personas per relation."""
 
     @property
     def table(self) -> Table:
@@ -53,7 +62,7 @@ class ExtractStep:
         """The template's variables; the document is cut at a sentence end by the budget that stands in the fill."""
         fill = ask.fill
         return {
-            "document": cut(ask.row["text"], fill["document_tokens"]),
+            "document": cut(ask.row["text"][fill.get("start", 0) :], fill["document_tokens"]),
             "language_name": LANGUAGE_NAMES.get(fill["language"], fill["language"]),
             "relations": fill["relations"],
             "granularity": fill["granularity"],
@@ -65,8 +74,8 @@ class ExtractStep:
         """One row per persona of the answer.
 
         Rejects: `empty`, `repeated` (the same text stands earlier in the answer), `relation_not_asked`, `too_many` (of
-        one relation), `relation_missing` (asked, and not answered); of
-        the document as a whole `nobody`, with the reason that the answer gives.
+        one relation), `relation_missing` (asked, and not answered); of the question as a whole `nobody`, with the
+        reason that the answer gives.
         """
         if not answer["personas"]:
             return Parsed(rejects=[Reject("nobody", normalise(answer.get("nobody") or "") or "no reason given")])
@@ -84,12 +93,12 @@ class ExtractStep:
                 continue
             row_id = row["persona_id"]
             if reason in ("empty", "repeated"):  # could have the id of what is repeated: named by its place instead
-                row_id = make_id("rec", row["document_id"], position, relation, text)
+                row_id = make_id("rec", ask.question_id, position, relation, text)
             parsed.rejects.append(Reject(reason, f"{relation}: {text}", row_id))
         answered = {item["relation"] for item in answer["personas"]}
         for relation in ask.fill["relations"]:
             if relation not in answered:
-                row_id = make_id("rec", ask.row["document_id"], "relation", relation)
+                row_id = make_id("rec", ask.question_id, "relation", relation)
                 parsed.rejects.append(Reject("relation_missing", f"{relation}: asked, and not answered", row_id))
         return parsed
 
@@ -108,9 +117,10 @@ def _refusal(ask: Ask, relation: str, text: str, seen: set[str], kept: dict[str,
 
 
 def _row(ask: Ask, relation: str, text: str) -> dict[str, Any]:
-    document_id = ask.row["document_id"]
+    document_id, window = ask.row["document_id"], ask.fill.get("window", 0)
     return {
-        "persona_id": persona_id(document_id, None, relation, text),
+        "persona_id": persona_id(document_id, None, relation, text, window),
+        "window": window,
         "document_id": document_id,
         "parent_persona_id": None,
         "relation": relation,
@@ -122,16 +132,39 @@ def _row(ask: Ask, relation: str, text: str) -> dict[str, Any]:
 
 
 def extraction_asks(context: Context, shard: str) -> Iterator[Ask]:
-    """One question per document of a shard, in the order of the partition; the documents are streamed."""
+    """The questions about the documents of a shard, in the order of the partition; the documents are streamed."""
     columns = ["document_id", "language", "text"]
     for batch in context.lake.batches(RAW_DOCUMENTS, shard):
         for row in batch.select(columns).iter_rows(named=True):
-            yield Ask(row, _fill(row, context.settings), 0, ((RAW_DOCUMENTS.name, row["document_id"]),))
+            for fill in _fills(row, context.settings):
+                question = question_of(row["document_id"], fill)
+                yield Ask(row, fill, 0, ((RAW_DOCUMENTS.name, row["document_id"]),), question)
 
 
-def _fill(row: dict[str, Any], settings: Settings) -> dict[str, Json]:
+def _fills(row: dict[str, Any], settings: Settings) -> Iterator[dict[str, Json]]:
+    """The fill of each question about a document."""
+    text = row["text"]
+    if settings.windows == 1 or len(text) * 4 <= settings.document_tokens * BYTES_PER_TOKEN:
+        yield _fill(row, text, settings)
+        return
+    parts = windows(text, settings.document_tokens)
+    if len(parts) < 2:
+        yield _fill(row, text, settings)
+        return
+    for window in drawn(row["document_id"], len(parts), settings.windows):
+        start, end = parts[window]
+        yield _fill(row, text[start:end] if window else text, settings) | {"window": window, "start": start}
+
+
+def drawn(document_id: str, parts: int, most: int) -> list[int]:
+    """Which of a document's parts are asked about, `most` of them, in their order; it hangs on the id alone."""
+    ranked = sorted(range(parts), key=lambda part: make_id("qst", document_id, part))
+    return sorted(ranked[:most])
+
+
+def _fill(row: dict[str, Any], shown: str, settings: Settings) -> dict[str, Json]:
     """All that shapes the prompt beside the document, so that it renders again under whatever settings."""
-    text = digest(row["text"].encode())
+    text = digest(shown.encode())
     return {
         "language": row["language"],
         "relations": list(settings.relations),
@@ -143,7 +176,7 @@ def _fill(row: dict[str, Any], settings: Settings) -> dict[str, Json]:
 
 
 def extract_personas(context: Context, shard: str) -> Report:
-    """Write a shard's `extracted_personas` and what was set aside; `inputs` are documents.
+    """Write a shard's `extracted_personas` and what was set aside; `inputs` are questions.
 
     Raises:
         PersonaAssetsError: the shard's documents are not there.
@@ -151,4 +184,21 @@ def extract_personas(context: Context, shard: str) -> Report:
     """
     expected = context.lake.row_count(RAW_DOCUMENTS, shard)
     runner = StepRunner(ExtractStep(), context, shard)
-    return write_outcomes(runner, runner.run(lambda: extraction_asks(context, shard), expected))
+    asked = runner.run(lambda: extraction_asks(context, shard), expected if context.settings.windows == 1 else None)
+    return write_outcomes(runner, with_documents(asked))
+
+
+def with_documents(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """The outcomes, and one more for each document that was asked about in parts of which none gave a persona.
+
+    So a document that gives nothing is set aside as such, once. The questions about one document stand together.
+    """
+    for _, parts in groupby(outcomes, key=lambda outcome: outcome.ask.parent_id):
+        kept, count = False, 0
+        for outcome in parts:
+            kept, count = kept or bool(outcome.parsed.rows), count + 1
+            yield outcome
+        if not kept and outcome.ask.question:
+            whole = Ask(outcome.ask.row, {}, 0, outcome.ask.about)
+            reject = Reject("no_persona", f"none of the {count} parts that were asked about gave one")
+            yield Outcome(whole, None, Parsed(rejects=[reject]))

@@ -101,7 +101,8 @@ def relatedness(related: pl.DataFrame, cache: VectorCache) -> np.ndarray[tuple[i
 
 def _batches(lake: Lake, shard: str) -> Iterator[pl.DataFrame]:
     for table in SOURCES:
-        yield from lake.batches(table, shard)
+        for batch in lake.batches(table, shard):
+            yield batch.drop("window", strict=False)  # of what was asked, as other columns of the call are
 
 
 def _parent_texts(lake: Lake, shard: str, batch: pl.DataFrame) -> pl.DataFrame:

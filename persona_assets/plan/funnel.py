@@ -11,15 +11,20 @@ from persona_assets.lake.schemas import (
     EXPANDED_PERSONAS,
     EXTRACTED_PERSONAS,
     FILTERED_PERSONAS,
+    RAW_DOCUMENTS,
 )
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.plan.figures import Amount, Basis
 from persona_assets.settings import Settings
 from persona_assets.tasks.step import NOT_SELECTED
 from persona_assets.tasks.target import REACHED
+from persona_assets.text.sentences import BYTES_PER_TOKEN
 
 REFUSED_PARENT = "parent_not_eligible"
 _FILL = pl.Struct({"relations": pl.List(pl.String()), "personas_per_relation": pl.Int64()})
+
+
+_BYTES = {"zh": 3.0, "ru": 1.8}  # of a character, about
 
 
 class Funnel:
@@ -37,6 +42,17 @@ class Funnel:
     def asked_per_document(self) -> int:
         """Personas that one question about a document asks for."""
         return len(self.settings.relations) * self.settings.personas_per_relation
+
+    @cached_property
+    def questions_per_document(self) -> Amount:
+        """Parts of a document that are asked about, by the lengths of the documents so far."""
+        most, tokens = self.settings.windows, self.settings.document_tokens
+        if most == 1:
+            return Amount(1)
+        width = pl.col("language").replace_strict(_BYTES, default=1.0, return_dtype=pl.Float64)
+        parts = (pl.col("characters") * width / (tokens * BYTES_PER_TOKEN)).ceil().clip(1, most)
+        mean = self.lake.scan(RAW_DOCUMENTS).select(parts.mean()).collect(engine="streaming").item()
+        return Amount(1, Basis.ASSUMED) if mean is None else Amount(float(mean), Basis.FUNNEL)
 
     @cached_property
     def personas_per_document(self) -> Amount:

@@ -92,9 +92,11 @@ class Walks:
                 known.add(outcome)
                 open_questions += outcome.call is None
         beyond = flow.beyond(RAW_DOCUMENTS)
-        _project(plan, beyond)
+        parts = self.funnel.questions_per_document
+        _project(plan, beyond * parts)
         flow.seeds = known.frame()
-        plan.rows = Amount(flow.seeds.height) + (Amount(open_questions) + beyond) * self.funnel.personas_per_document
+        unknown = Amount(open_questions / parts.value, parts.basis) + beyond
+        plan.rows = Amount(flow.seeds.height) + unknown * self.funnel.personas_per_document
 
     def _expand(self, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about personas, hop by hop: those whose parents are known, and how many more there will be."""

@@ -53,6 +53,23 @@ def cut(text: str, tokens: int) -> str:
     return _whole_words(text, end).rstrip()
 
 
+def windows(text: str, tokens: int) -> list[tuple[int, int]]:
+    """Start and end of the parts that `cut` makes of a text, one after the other; the first one is `cut` itself.
+
+    A rest of less than a quarter of `tokens` is no part of its own.
+    """
+    found: list[tuple[int, int]] = []
+    start = 0
+    while start < len(text):
+        end = start + len(cut(text[start : start + tokens * BYTES_PER_TOKEN + LOOK_AHEAD], tokens))
+        is_rest = bool(found) and end == len(text) and len(text[start:end].encode()) * 4 < tokens * BYTES_PER_TOKEN
+        if end == start or is_rest:
+            break
+        found.append((start, end))
+        start = end + len(text[end:]) - len(text[end:].lstrip())
+    return found
+
+
 def _fitting(text: str, budget: int) -> int:
     """How many characters of a text have at most `budget` bytes of UTF-8."""
     if text.isascii():

@@ -149,7 +149,7 @@ def test_a_survivor_may_be_in_an_earlier_dump_and_has_to_be_kept_in_the_one_that
 def test_the_gates_stand_in_the_record_where_the_catalogue_shows_them(lake: Lake) -> None:
     making = Making(judge=gates_of(lake, load_settings()))
     with lake.partition(EXTRACTED_PERSONAS, SHARD, "run-7", making) as part:
-        part.rows.append(pl.DataFrame([persona("1", "a")], schema=EXTRACTED_PERSONAS.polars))
+        part.rows.append(pl.DataFrame([persona("1", "a", window=0)], schema=EXTRACTED_PERSONAS.polars))
     assert part.record is not None
     assert part.record.failed == ["accounted"]
     shown = query(lake, "SELECT asset, partition, gate, failing, run_id FROM gates WHERE NOT passed")
@@ -159,7 +159,9 @@ def test_the_gates_stand_in_the_record_where_the_catalogue_shows_them(lake: Lake
 def test_gates_see_what_is_about_to_be_committed_and_not_what_stands(lake: Lake) -> None:
     put(lake, EXTRACTED_PERSONAS, persona("1", "a"), persona("1", "a"), persona("2", "b"))
     with lake.partition(EXTRACTED_PERSONAS, SHARD, "run", Making(judge=gates_of(lake, load_settings()))) as part:
-        part.rows.append(pl.DataFrame([persona("1", "a"), persona("2", "b")], schema=EXTRACTED_PERSONAS.polars))
+        part.rows.append(
+            pl.DataFrame([persona("1", "a", window=0), persona("2", "b", window=0)], schema=EXTRACTED_PERSONAS.polars)
+        )
     assert part.record is not None
     assert part.record.failed == []
 

@@ -1,7 +1,9 @@
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from persona_assets.checks.gates import run_gates
@@ -10,10 +12,11 @@ from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import make_id
 from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
-from persona_assets.personas.extract import ExtractStep, extract_personas
+from persona_assets.personas.extract import ExtractStep, drawn, extract_personas
 from persona_assets.personas.form import LENGTHS, OPENINGS, form_of
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask
+from persona_assets.text.sentences import windows
 from persona_assets_tests.personas.scripted import content, context, from_document, put_documents, rejects
 from persona_assets_tests.rows import SHARD, document, draft, put
 
@@ -47,6 +50,66 @@ def test_each_document_gives_the_personas_that_are_asked_for(tmp_path: Path) -> 
 def test_ids_follow_from_document_relation_and_text() -> None:
     (row,) = parse(("read", "A potter")).rows
     assert row["persona_id"] == make_id("per", "doc_0", "", "read", "A potter")
+
+
+LONG = "\n".join(f"Chapter {n}. The keeper of hive {n} writes down what the bees did on that day." for n in range(40))
+
+
+def long_and_short(tmp_path: Path, answer: Any = from_document, **values: Any) -> tuple[Any, Any]:
+    """A long document and a short one, about which is asked."""
+    here, engine = context(tmp_path, answer, document_tokens=50, **values)
+    put(here.lake, RAW_DOCUMENTS, document("long") | {"text": LONG}, document("short"))
+    return here, engine
+
+
+def test_parts_of_a_long_document_are_asked_about_and_a_row_names_its_part(tmp_path: Path) -> None:
+    here, engine = long_and_short(tmp_path, windows=3)
+    report = extract_personas(here, SHARD)
+    shown = [request.messages[-1]["content"] for request in engine.asked]
+    assert (report.inputs, len(engine.asked), len(set(shown))) == (4, 4, 4)
+    rows = content(here.lake, EXTRACTED_PERSONAS)
+    parts = drawn("doc_long", len(windows(LONG, 50)), 3)
+    assert dict(rows.group_by("document_id").agg(pl.col("window").unique().sort()).sort("document_id").iter_rows()) == {
+        "doc_long": parts,
+        "doc_short": [0],
+    }
+    for part in parts:
+        start, end = windows(LONG, 50)[part]
+        assert any(f"\n{LONG[start:end]}\n" in prompt for prompt in shown)
+    gates = run_gates(here.lake, draft(here.lake, EXTRACTED_PERSONAS, SHARD), here.settings)
+    assert {gate.name: gate.passed for gate in gates} == {gate.name: True for gate in gates}
+
+
+def test_one_part_is_the_beginning_and_keeps_its_ids(tmp_path: Path) -> None:
+    here, engine = long_and_short(tmp_path)
+    extract_personas(here, SHARD)
+    rows = content(here.lake, EXTRACTED_PERSONAS)
+    assert (len(engine.asked), set(rows["window"])) == (2, {0})
+    for row in rows.to_dicts():
+        assert row["persona_id"] == make_id("per", row["document_id"], "", row["relation"], row["text"])
+
+
+def test_the_same_text_of_two_parts_is_two_rows(tmp_path: Path) -> None:
+    here, _ = long_and_short(
+        tmp_path, lambda asked: {"personas": [{"relation": "read", "persona": "A beekeeper"}]}, windows=2
+    )
+    extract_personas(here, SHARD)
+    rows = content(here.lake, EXTRACTED_PERSONAS).filter(pl.col("document_id") == "doc_long")
+    assert rows["persona_id"].n_unique() == rows.height == 2
+
+
+def nobody_here(asked: dict[str, str]) -> Any:
+    return {"nobody": "a list", "personas": []} if "hive" in asked["document"] else from_document(asked)
+
+
+def test_a_document_whose_parts_give_nobody_is_set_aside_once(tmp_path: Path) -> None:
+    here, _ = long_and_short(tmp_path, nobody_here, windows=3)
+    extract_personas(here, SHARD)
+    found = rejects(here.lake, EXTRACTED_PERSONAS)
+    assert Counter(found["reason"]) == {"nobody": 3, "no_persona": 1}
+    assert found.filter(pl.col("reason") == "no_persona")["row_id"].to_list() == ["doc_long"]
+    gates = run_gates(here.lake, draft(here.lake, EXTRACTED_PERSONAS, SHARD), here.settings)
+    assert next(gate for gate in gates if gate.name == "accounted").passed
 
 
 def test_a_second_run_makes_no_call_and_gives_the_same_rows(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.text.sentences import BYTES_PER_TOKEN, cut, split_sentences
+from persona_assets.text.sentences import BYTES_PER_TOKEN, cut, split_sentences, windows
 
 PROSE = (
     "The kiln is cold. ",
@@ -109,6 +110,18 @@ def test_an_over_long_word_is_cut_inside() -> None:
 
 def test_an_end_far_before_the_cut_is_found() -> None:
     assert cut("The kiln is cold. " + "Word " * 5000, 2000) == "The kiln is cold."
+
+
+@given(TEXTS, st.integers(1, 20))
+def test_windows_are_cuts_that_follow_each_other_and_lose_no_more_than_a_short_rest(text: str, tokens: int) -> None:
+    text = text.strip() or "a"
+    found = windows(text, tokens)
+    assert text[: found[0][1]] == cut(text, tokens)
+    for start, end in found:
+        assert text[start:end] == cut(text[start:], tokens)
+    for (_, end), (start, _) in pairwise(found):
+        assert not text[end:start].strip()
+    assert len(text[found[-1][1] :].strip().encode()) * 4 < tokens * 4
 
 
 def test_the_module_needs_no_torch() -> None:
