@@ -32,6 +32,7 @@ from persona_assets.lake.format import open_lake
 from persona_assets.lake.schemas import CALLS
 from persona_assets.settings import Settings, load_settings
 from persona_assets.steps.latency import Latency
+from persona_assets.view.numbers import money
 
 if TYPE_CHECKING:
     from persona_assets.dedup.file import Outcome
@@ -191,7 +192,7 @@ def _says_yes(lake: Lake, settings: Settings, wanted: "Wanted", partitions: int)
     """Whether somebody at a terminal wants so many stale partitions to be made, told what that takes in all."""
     from persona_assets.engines.select import Engines
     from persona_assets.plan.plan import Scope, make_plan
-    from persona_assets.plan.report import amount, money
+    from persona_assets.plan.report import amount
     from persona_assets.steps.model import Context
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
