@@ -55,6 +55,12 @@ def test_only_the_edge_imports_dagster(path: Path) -> None:
         assert not [name for name in imported(path) if name.split(".")[0] == "dagster"]
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_view_the_audits_tree_and_the_command_line_import_rich(path: Path) -> None:
+    if part_of(path) not in {"view", "lineage", "cli"}:
+        assert not [name for name in imported(path) if name.split(".")[0] == "rich"]
+
+
 @pytest.mark.parametrize("part", ["cli", "defs"])
 def test_programs_open_lakes_with_a_look_at_their_format(part: str) -> None:
     for path in (PACKAGE / part).glob("*.py"):
