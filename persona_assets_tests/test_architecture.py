@@ -11,7 +11,7 @@ import persona_assets
 PACKAGE = Path(persona_assets.__file__).parent
 LAYERS = {
     "ids": 0, "settings": 0, "errors": 0, "progress": 0, "plugins": 0,
-    "text": 1, "prompts": 1, "files": 1, "recipes": 1,
+    "text": 1, "prompts": 1, "files": 1, "view": 1, "recipes": 1,
     "lake": 2,
     "ledger": 3, "engines": 4, "checks": 4,
     "steps": 5, "rules": 5,
@@ -53,6 +53,12 @@ def test_imports_run_one_way(path: Path) -> None:
 def test_only_the_edge_imports_dagster(path: Path) -> None:
     if part_of(path) not in EDGE:
         assert not [name for name in imported(path) if name.split(".")[0] == "dagster"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_view_the_audits_tree_and_the_command_line_import_rich(path: Path) -> None:
+    if part_of(path) not in {"view", "lineage", "cli"}:
+        assert not [name for name in imported(path) if name.split(".")[0] == "rich"]
 
 
 @pytest.mark.parametrize("part", ["cli", "defs"])

@@ -1,6 +1,5 @@
 """`persona-assets`: the command line."""
 
-import json
 import os
 import signal
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Literal
 
-import orjson
 import typer
 from rich.console import Console
 
@@ -18,6 +16,8 @@ from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Table
 from persona_assets.lake.format import open_lake
 from persona_assets.settings import Settings, load_settings
+from persona_assets.view.json import to_json
+from persona_assets.view.terminal import say, show
 
 app = typer.Typer(
     add_completion=False,
@@ -229,16 +229,16 @@ def inspect(
 ) -> None:
     """Say what the readers make of a file: documents, and rejects by reason."""
     from persona_assets.cli.run import out
-    from persona_assets.crawl.inspect import inspect_files, render
+    from persona_assets.crawl.inspect import blocks, inspect_files
 
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise UsageError(f"no such file: {', '.join(missing)}")
     report = inspect_files(files, load_settings())
     if as_json:
-        typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, default=str))
+        typer.echo(to_json(report.as_dict()))
     else:
-        out.print(render(report))
+        show(out, *blocks(report))
 
 
 @app.command()
@@ -268,7 +268,8 @@ def rules(
 
     Example: persona-assets rules instructions.jsonl --task instructions --out judged.jsonl
     """
-    from persona_assets.cli.rules import judge_of, run_rules, show_report, show_rules
+    from persona_assets.cli.rules import judge_of, report_blocks, run_rules, show_rules
+    from persona_assets.cli.run import out as console
     from persona_assets.rules.registry import Kind
 
     settings = load_settings()
@@ -280,9 +281,9 @@ def rules(
     kind: Kind = "persona" if persona else "document" if document else "sample"
     report = run_rules(file, judge_of(settings, kind, task, column), language, out)
     if as_json:
-        typer.echo(orjson.dumps(report.as_dict()))
+        typer.echo(to_json(report.as_dict()))
     else:
-        show_report(report)
+        show(console, *report_blocks(report))
 
 
 @app.command()
@@ -371,7 +372,7 @@ def dedup(
     with _ended_by_sigterm(), row_progress(encoding=job.semantic is not None) as progress:
         outcome = dedup_file(job, progress)
     if as_json:
-        typer.echo(orjson.dumps(outcome.as_dict()))
+        typer.echo(to_json(outcome.as_dict()))
     else:
         show_outcome(outcome, [place for place in (out, report) if place])
 
@@ -428,7 +429,7 @@ def sql(
     settings = _settings(lake=lake)
     frame = run_query(open_lake(settings.lake), query, _task_tables(settings))
     if as_json:
-        typer.echo(orjson.dumps(frame.to_dicts(), default=str))
+        typer.echo(to_json(frame.to_dicts()))
     else:
         show_frame(frame)
 
@@ -481,10 +482,7 @@ def run_cli() -> int:
         app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except (UsageError, PersonaAssetsError) as error:
-        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+    except (PersonaAssetsError, OSError) as error:  # the operating system's words name the path
+        say(err, f"error: {error}")
         return 2 if isinstance(error, UsageError) else 1
-    except OSError as error:  # no space, no permission, no such folder: the operating system's words name the path
-        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return 1
     return 0

@@ -1,6 +1,5 @@
 """What `persona-assets migrate` prints."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from persona_assets.cli.run import LIVE, LOG_EVERY_S, err, out
@@ -17,6 +17,8 @@ from persona_assets.lake.alone import alone
 from persona_assets.lake.format import open_lake
 from persona_assets.lake.heartbeat import Holder
 from persona_assets.settings import Settings
+from persona_assets.view.json import to_json
+from persona_assets.view.terminal import say
 
 if TYPE_CHECKING:
     from persona_assets.defs.report import Reported
@@ -40,11 +42,11 @@ def show_migration(settings: Settings, *, only_report: bool, as_json: bool) -> N
         reported = _report(settings, told)
     if as_json:
         value = {"lake": settings.lake, "was_old": was_old, **asdict(done), "dagster": asdict(reported)}
-        print(json.dumps(value, ensure_ascii=False))  # noqa: T201 - JSON on stdout and nothing else
+        typer.echo(to_json(value))
         return
     if not only_report:
         _show(settings, done, was_old)
-    _say(f"Dagster was told of {reported.told:,} partitions; {reported.known:,} it knew.")
+    say(out, f"Dagster was told of {reported.told:,} partitions; {reported.known:,} it knew.")
 
 
 def _report(settings: Settings, told: "Stages") -> "Reported":
@@ -59,29 +61,26 @@ def _report(settings: Settings, told: "Stages") -> "Reported":
 
 def _show(settings: Settings, done: "Migration", was_old: bool) -> None:
     if not was_old and not done.parts:
-        _say(f"{settings.lake} is up to date; nothing was changed.")
+        say(out, f"{settings.lake} is up to date; nothing was changed.")
     else:
-        _say(
+        say(
+            out,
             f"{sum(done.partitions.values()):,} partitions and {done.calls:,} calls brought up to date "
-            f"in {done.seconds:,.1f} s."
+            f"in {done.seconds:,.1f} s.",
         )
     for note in done.notes:
-        _say(f"note: {note}")
+        say(out, f"note: {note}")
     if done.not_done:
-        _say(f"{len(done.not_done):,} partitions were not whole; `persona-assets run` makes them again:")
+        say(out, f"{len(done.not_done):,} partitions were not whole; `persona-assets run` makes them again:")
     for one in done.not_done[:SHOWN]:
-        _say(f"  {one.asset} {one.partition}: {one.why}")
+        say(out, f"  {one.asset} {one.partition}: {one.why}")
     if len(done.not_done) > SHOWN:
-        _say(f"  {len(done.not_done) - SHOWN:,} more; --json names them all")
+        say(out, f"  {len(done.not_done) - SHOWN:,} more; --json names them all")
 
 
 def _tell(holder: Holder, seconds: float) -> None:
     if seconds < 1:
-        err.print(f"waiting for another migration: {holder}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(err, f"waiting for another migration: {holder}")
 
 
 @contextmanager
@@ -96,6 +95,6 @@ def _progress() -> "Iterator[Stages]":
             bar.update(task, description=stage, completed=done, total=total)
             if not LIVE and time.monotonic() - state["logged"] > LOG_EVERY_S:
                 state["logged"] = time.monotonic()
-                err.print(f"{stage}: {done:,} of {total or 0:,}", markup=False, highlight=False, soft_wrap=True)
+                say(err, f"{stage}: {done:,} of {total or 0:,}")
 
         yield told

@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
-from rich.table import Table as RichTable
-from rich.text import Text
+import typer
 
-from persona_assets.cli.run import err, out, printable, row_progress
+from persona_assets.cli.run import err, out, row_progress
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.judging import DocumentJudge, Judge, Judged, PersonaJudge, Report, SampleJudge, judge_rows
 from persona_assets.rules.registry import Kind, with_own
 from persona_assets.settings import Settings
 from persona_assets.tasks.load import datasets, own_rules
 from persona_assets.tasks.step import TaskStep
+from persona_assets.view import blocks as view
+from persona_assets.view.json import to_json
+from persona_assets.view.numbers import percent
+from persona_assets.view.safe import one_line
+from persona_assets.view.terminal import say, show
 
 ADDED = ("language", "keep", "reason", "detail")  # columns that written rows gain; their own `language` is kept
-_BAR = 24
 
 
 def run_rules(path: Path, judge: Judge, language: str | None, written: Path | None) -> Report:
@@ -111,23 +114,24 @@ def judge_of(settings: Settings, kind: Kind, task: str | None, column: str | Non
     return SampleJudge(steps[task].template, steps[task].checks, column)
 
 
-def show_report(report: Report) -> None:
-    """What is refused and why, with examples. Text of the file is shown as text, never as markup or control."""
-    table = RichTable(title=None)
-    for name, justify in (("reason", "left"), ("rows", "right"), ("share", "right"), ("", "left"), ("seen", "left")):
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    rows = [("kept", report.kept), *report.rejected.most_common()]
-    for reason, count in rows:
-        share = count / report.rows if report.rows else 0.0
-        examples = report.examples.get(reason, [])
-        bar = "█" * round(_BAR * share)
-        seen = Text(
-            "\n".join(f"{printable(one.detail)} — row {one.row.number}: {printable(one.text)}" for one in examples)
+def report_blocks(report: Report) -> list[view.Block]:
+    """What is refused and why, with examples."""
+    rows = [
+        (
+            reason,
+            f"{count:,}",
+            percent(count, report.rows),
+            view.bar(report.rows, (view.PLAIN, count)),
+            "\n".join(
+                f"{one_line(one.detail)} — row {one.row.number}: {one_line(one.text)}"
+                for one in report.examples.get(reason, [])
+            ),
         )
-        table.add_row(Text(printable(reason)), f"{count:,}", f"{share:.2%}", bar, seen)
+        for reason, count in (("kept", report.kept), *report.rejected.most_common())
+    ]
     languages = ", ".join(f"{code or 'none'} {count:,}" for code, count in report.languages.most_common(6))
-    out.print(Text(printable(f"{report.file}: {report.rows:,} rows ({languages})")))
-    out.print(table)
+    heads = [*view.left("reason"), *view.right("rows", "share"), *view.whole(""), *view.left("seen")]
+    return [view.Lines([f"{report.file}: {report.rows:,} rows ({languages})"]), view.Table(heads, rows)]
 
 
 def show_rules(settings: Settings, as_json: bool) -> None:
@@ -139,13 +143,11 @@ def show_rules(settings: Settings, as_json: bool) -> None:
         for one in with_own(of, own).values()
     ]
     if as_json:
-        out.file.write(orjson.dumps(found).decode() + "\n")
+        typer.echo(to_json(found))
         return
-    table = RichTable("of", "rule", "what it says", "repaired")
-    for one in found:
-        table.add_row(one["of"], one["rule"], Text(one["says"]), "once" if one["repairs"] else "")
-    out.print(table)
-    err.print("A file is judged by: persona-assets rules FILE --task NAME, --persona or --document")
+    rows = [(one["of"], one["rule"], one["says"], "once" if one["repairs"] else "") for one in found]
+    show(out, view.Table(view.left("of", "rule", "what it says", "repaired"), rows))
+    say(err, "A file is judged by: persona-assets rules FILE --task NAME, --persona or --document")
 
 
 _KINDS: tuple[Kind, ...] = ("document", "persona", "sample")

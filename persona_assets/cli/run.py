@@ -1,6 +1,5 @@
 """What the command line prints: progress, funnels, audits, tables."""
 
-import json
 import os
 import sys
 import time
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,7 +23,6 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table as RichTable
 
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake import Lake, Table
@@ -32,6 +30,10 @@ from persona_assets.lake.format import open_lake
 from persona_assets.lake.schemas import CALLS
 from persona_assets.settings import Settings, load_settings
 from persona_assets.steps.latency import Latency
+from persona_assets.view import blocks as view
+from persona_assets.view.json import to_json
+from persona_assets.view.numbers import duration, money
+from persona_assets.view.terminal import say, show
 
 if TYPE_CHECKING:
     from persona_assets.dedup.file import Outcome
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from persona_assets.state import LakeState
 
 LOG_EVERY_S = 10.0
-OUTCOME_BAR = 24  # characters of the longest bar of the funnel
 WAITING_SHOWN = 10  # partitions that wait, named at the end of a run
 MANY_TO_ENCODE = 20_000  # texts that take minutes
 WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own
@@ -83,7 +84,7 @@ class Display:
                 state["logged"] = time.monotonic()
                 seconds = time.monotonic() - state["started"]
                 line = progress_line(int(state["done"]), int(state["total"]), seconds, note)
-                err.print(f"{asset} {partition}: {line}")
+                say(err, f"{asset} {partition}: {line}")
 
         return told
 
@@ -97,12 +98,10 @@ class Display:
                 if step.calls_made or step.calls_reused
                 else ""
             )
-            err.print(
+            say(
+                err,
                 f"[{seconds:6.1f} s] {step.asset} {step.partition}: {step.given:,} in, {step.kept:,} kept, "
                 f"{step.rejected:,} rejected{made}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
             )
 
 
@@ -163,7 +162,7 @@ def _ask_again(
     for asset, marked in groupby(ask_again(state, reasons, wanted.covers, max_tokens), key=lambda one: one.asset):
         partitions = list(marked)
         questions = sum(one.questions for one in partitions)
-        _say(f"asked again: {questions:,} of {asset}, in {len(partitions):,} partitions")
+        say(err, f"asked again: {questions:,} of {asset}, in {len(partitions):,} partitions")
 
 
 def _make(lake: Lake, settings: Settings, wanted: "Wanted", outcome: "RunOutcome") -> None:
@@ -175,8 +174,7 @@ def _make(lake: Lake, settings: Settings, wanted: "Wanted", outcome: "RunOutcome
     state = LakeState(lake, settings)
     _check_wanted(state, wanted)
     for looked in state.sets.values():
-        for warning in looked.warnings:
-            _say(f"warning: {warning}")
+        say(err, *(f"warning: {warning}" for warning in looked.warnings))
     total, began = count(state, wanted), datetime.now(UTC)
     with project_instance(Path.cwd()) as instance, _display(total) as display:
         for step in materialise(instance, defs, wanted, display.listen, outcome, state):
@@ -191,7 +189,7 @@ def _says_yes(lake: Lake, settings: Settings, wanted: "Wanted", partitions: int)
     """Whether somebody at a terminal wants so many stale partitions to be made, told what that takes in all."""
     from persona_assets.engines.select import Engines
     from persona_assets.plan.plan import Scope, make_plan
-    from persona_assets.plan.report import amount, money
+    from persona_assets.plan.report import amount
     from persona_assets.steps.model import Context
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -205,7 +203,7 @@ def _says_yes(lake: Lake, settings: Settings, wanted: "Wanted", partitions: int)
     which = "1 partition is stale and needs" if partitions == 1 else f"{partitions:,} partitions are stale and need"
     cost = f", about {money(plan.sum('cost'))} of money" if plan.priced else ""
     question = f"{which} {amount(plan.total('calls'))} calls, with what is made from them{cost}; make them now? [y/N] "
-    out.print(question, end="", markup=False, highlight=False, soft_wrap=True)
+    say(out, question, end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -215,7 +213,7 @@ def _register(lake: Lake, settings: Settings) -> None:
 
     every = settings.model_copy(update={"max_shards_per_tick": 10**9})
     for warning in plan_shards(lake, every, time.time(), sealed_shards(lake)).warnings:
-        _say(f"warning: {warning}")
+        say(err, f"warning: {warning}")
 
 
 def _check_wanted(state: "LakeState", wanted: "Wanted") -> None:
@@ -230,11 +228,11 @@ def _check_wanted(state: "LakeState", wanted: "Wanted") -> None:
 
 
 def _show_steps(lake: Lake, display: Display, runs: int, began: datetime) -> None:
-    out.print(funnel(display.steps))
+    show(out, funnel(display.steps))
     made, reused = (sum(getattr(step, name) for step in display.steps) for name in ("calls_made", "calls_reused"))
     seconds = time.monotonic() - display.started
     if made:
-        out.print(calls_table(lake, began, {step.run_id for step in display.steps}))
+        show(out, calls_table(lake, began, {step.run_id for step in display.steps}))
     out.print(f"{runs} runs in {seconds:.1f} s; {made:,} calls made, {reused:,} answered from the ledger.")
 
 
@@ -249,8 +247,7 @@ def _show_held(lake: Lake, settings: Settings, outcome: "RunOutcome") -> None:
     engines = Engines(lake)
     try:
         context = Context(lake, settings, engines, "run")
-        for line in held_lines(Needs(context, LakeState(lake, settings)).priced(outcome.held)):
-            _say(line)
+        say(err, *held_lines(Needs(context, LakeState(lake, settings)).priced(outcome.held)))
     finally:
         engines.close()
 
@@ -261,23 +258,18 @@ def _show_left(outcome: "RunOutcome") -> None:
     Raises:
         PersonaAssetsError: a run failed.
     """
-    for one in outcome.waiting[:WAITING_SHOWN]:
-        _say(f"waiting: {one.asset} {one.key}: {one.why}")
+    say(err, *(f"waiting: {one.asset} {one.key}: {one.why}" for one in outcome.waiting[:WAITING_SHOWN]))
     if len(outcome.waiting) > WAITING_SHOWN:
-        _say(f"waiting: {len(outcome.waiting) - WAITING_SHOWN:,} more partitions; `persona-assets status` names them")
+        more = len(outcome.waiting) - WAITING_SHOWN
+        say(err, f"waiting: {more:,} more partitions; `persona-assets status` names them")
     if outcome.failures:
-        for failure in outcome.failures[:-1]:
-            _say(f"failed: {failure}")
+        say(err, *(f"failed: {failure}" for failure in outcome.failures[:-1]))
         raise PersonaAssetsError(
             f"{outcome.failures[-1]} ({len(outcome.failures)} of {outcome.runs} runs failed; the others are done)"
         )
 
 
-def _say(line: str) -> None:
-    err.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def calls_table(lake: Lake, since: datetime, runs: Collection[str]) -> RichTable:
+def calls_table(lake: Lake, since: datetime, runs: Collection[str]) -> view.Section:
     """The calls of these runs, stored since a moment, per asset: latency with a plot, and use."""
     from persona_assets.ledger.ledger import Ledger
     from persona_assets.steps.budget import parts_since
@@ -290,14 +282,8 @@ def calls_table(lake: Lake, since: datetime, runs: Collection[str]) -> RichTable
             calls = lake.scan_paths([path], CALLS).filter(pl.col("run_id").is_in(list(runs))).select(columns).collect()
             for (asset,), part in calls.group_by("asset"):
                 assets.setdefault(str(asset), _Calls()).add(part)
-    table = RichTable(title="Calls", title_justify="left")
-    table.add_column("asset", no_wrap=True)
-    for heading in ("calls", "p50 s", "p95 s", "tokens in", "tokens out", "cost"):
-        table.add_column(heading, justify="right")
-    table.add_column("latency, by doublings", no_wrap=True)
-    table.add_column("failed tries")
-    for asset, sums in sorted(assets.items()):
-        table.add_row(
+    rows = [
+        (
             asset,
             f"{sums.latency.count:,}",
             *(f"{sums.latency.quantile(share):,.3g}" for share in (0.5, 0.95)),
@@ -307,7 +293,11 @@ def calls_table(lake: Lake, since: datetime, runs: Collection[str]) -> RichTable
             _spark(sums.latency.rows()),
             ", ".join(f"{reason} {count:,}" for reason, count in sums.faults.most_common()),
         )
-    return table
+        for asset, sums in sorted(assets.items())
+    ]
+    figures = view.right("calls", "p50 s", "p95 s", "tokens in", "tokens out", "cost")
+    heads = [*view.whole("asset"), *figures, *view.whole("latency, by doublings"), *view.left("failed tries")]
+    return view.Section("Calls", [view.Table(heads, rows)])
 
 
 @dataclass
@@ -334,30 +324,26 @@ def _spark(rows: list[tuple[float, int]]) -> str:
         return ""
     most = max(count for _, count in rows)
     bars = "".join(" ▁▂▃▄▅▆▇█"[-(-8 * count // most)] for _, count in rows)
-    return f"{_duration(rows[0][0] / 2)} {bars} {_duration(rows[-1][0])}"
+    return f"{duration(rows[0][0] / 2)} {bars} {duration(rows[-1][0])}"
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds * 1000:,.3g} ms" if seconds < 1 else f"{seconds:,.3g} s"
-
-
-def funnel(steps: "list[Materialised]") -> RichTable:
+def funnel(steps: "list[Materialised]") -> view.Section:
     """Rows in, kept and rejected per asset, over all partitions of a run."""
     totals: dict[str, list[int]] = {}
     for step in steps:
         sums = totals.setdefault(step.asset, [0] * 6)
         for index, value in enumerate((1, step.given, step.kept, step.rejected, step.calls_made, step.calls_reused)):
             sums[index] += value
-    table = RichTable(title="Funnel", title_justify="left")
-    table.add_column("asset", no_wrap=True)
-    for heading in ("partitions", "in", "kept", "rejected", "calls made", "reused"):
-        table.add_column(heading, justify="right")
-    table.add_column("kept and rejected", no_wrap=True)
     most = max((sums[2] + sums[3] for sums in totals.values()), default=0)
-    for asset, sums in totals.items():
-        kept, both = (round(OUTCOME_BAR * count / max(most, 1)) for count in (sums[2], sums[2] + sums[3]))
-        table.add_row(asset, *(f"{value:,}" for value in sums), "█" * kept + "░" * (both - kept))
-    return table
+    rows: list[list[view.Cell]] = [
+        [asset, *(f"{value:,}" for value in sums), view.bar(most, (_KEPT, sums[2]), (_REJECTED, sums[3]))]
+        for asset, sums in totals.items()
+    ]
+    counts = view.right("partitions", "in", "kept", "rejected", "calls made", "reused")
+    return view.Section("Funnel", [view.Table([*view.whole("asset"), *counts, *view.whole("kept and rejected")], rows)])
+
+
+_KEPT, _REJECTED = view.Kind("kept", "green"), view.Kind("rejected", "red", "░")
 
 
 def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
@@ -416,13 +402,12 @@ def show_audit(settings: Settings, row_id: str, *, as_json: bool, html: Path | N
         html.write_text(to_html(result), encoding="utf-8")
     if as_json:
         value = as_dict(result) | ({"descendants": [list(row) for row in below]} if with_descendants else {})
-        print(json.dumps(value, ensure_ascii=False, default=str))  # noqa: T201 - JSON on stdout and nothing else
+        typer.echo(to_json(value))
     else:
         out.print(tree(result))
-        for row in below:
-            out.print("  ".join(escape(str(part)) for part in row), highlight=False)
+        say(out, *("  ".join(map(str, row)) for row in below))
         if html:
-            out.print(f"written to {html}")
+            say(out, f"written to {html}")
     return result.ok
 
 
@@ -460,7 +445,7 @@ def row_progress(*, encoding: bool = False) -> Iterator["Stages"]:
             bar.update(rows, description=f"{stage} rows", completed=done, total=total, left=line.partition(", ")[2])
             if not LIVE and now - state["logged"] > LOG_EVERY_S:
                 state["logged"] = now
-                err.print(f"{stage}: {line}", markup=False, highlight=False, soft_wrap=True)
+                say(err, f"{stage}: {line}")
 
         yield told
 
@@ -475,44 +460,15 @@ def _rate_line(done: int, total: int | None, seconds: float) -> str:
 
 def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
     """What `dedup` did with a file."""
-    from persona_assets.dedup.strands import encoders_told
+    from persona_assets.dedup.report import facts, summary
 
-    about = printable(f"{outcome.file}, column {outcome.column}")
-    out.print(about, markup=False, highlight=False, soft_wrap=True)
-    table = RichTable()
-    table.add_column("")
-    table.add_column("rows", justify="right")
-    table.add_column("share", justify="right")
-    removed = {f"removed, {method}": count for method, count in outcome.removed.items() if count}
-    aside = {f"set aside, {reason.replace('_', ' ')}": count for reason, count in outcome.set_aside.items()}
-    for name, count in {"rows": outcome.rows, "kept": outcome.kept, **removed, **aside}.items():
-        table.add_row(name, f"{count:,}", f"{count / outcome.rows:.2%}" if outcome.rows else "")
-    out.print(table)
-    facts = [f"{count:,} {stage} pairs within the threshold" for stage, count in outcome.near_pairs.items()]
-    facts += [f"{stage} recall {share:.2%} (estimated)" for stage, share in outcome.estimated_recall.items()]
-    facts += [f"{name}: {told}" for name, told in encoders_told(outcome.encoders)]
-    if outcome.not_compared:
-        facts.append(
-            f"{outcome.not_compared:,} kept rows not compared by meaning: in scripts that no encoder knows "
-            "(PERSONA_ENCODER names another)"
-        )
-    facts.append(f"{outcome.seconds:,.1f} s, peak memory {outcome.peak_memory_mb:,} MiB")
-    out.print("; ".join(facts), highlight=False, soft_wrap=True)
-    for place in written:
-        out.print(f"written to {printable(str(place))}", markup=False, highlight=False, soft_wrap=True)
+    about = f"{outcome.file}, column {outcome.column}"
+    places = view.Lines([f"written to {place}" for place in written])
+    show(out, view.Lines([about]), *summary(outcome), view.facts(facts(outcome)), places)
 
 
 def show_frame(frame: pl.DataFrame, title: str = "") -> None:
-    """A frame as a table of the terminal's width; text from the web is printed, never interpreted."""
-    table = RichTable(title=title or None, title_justify="left")
-    for name in frame.columns:
-        table.add_column(escape(name), overflow="fold", justify="right" if frame.schema[name].is_numeric() else "left")
-    for row in frame.iter_rows():
-        table.add_row(*(escape(printable(value)) for value in row))
-    out.print(table)
-
-
-def printable(value: object) -> str:
-    """A value as a text that a terminal shows as it is."""
-    text = "" if value is None else str(value)
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
+    """A frame as a table of the terminal's width."""
+    heads = [view.Head(name, right=frame.schema[name].is_numeric()) for name in frame.columns]
+    rows = [["" if value is None else str(value) for value in row] for row in frame.iter_rows()]
+    show(out, view.Section(title, [view.Table(heads, rows)]))

@@ -1,11 +1,9 @@
 """What `persona-assets skip` does: leaves shards out, lets them in again, lists them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.markup import escape
-from rich.table import Table as RichTable
+import typer
 
 from persona_assets.cli.run import out
 from persona_assets.crawl.arrival import move_to_late
@@ -17,6 +15,9 @@ from persona_assets.lake.schemas import SHARD_FILES
 from persona_assets.lake.skipped import let_in, skip_shard, skipped_shards
 from persona_assets.lake.store import dump_of
 from persona_assets.settings import Settings
+from persona_assets.view.blocks import Table, left
+from persona_assets.view.json import to_json
+from persona_assets.view.terminal import say, show
 
 KNOWN_SHOWN = 5
 
@@ -39,8 +40,8 @@ def leave_out(settings: Settings, shards: Sequence[str], reason: str) -> None:
             )
     for shard in shards:
         skip_shard(lake, shard, reason)
-        _say(f"shard {shard} is left out: {reason}")
-    _say("`persona-assets run` goes on without it" if len(shards) == 1 else "`persona-assets run` goes on without them")
+        say(out, f"shard {shard} is left out: {reason}")
+    say(out, f"`persona-assets run` goes on without {'it' if len(shards) == 1 else 'them'}")
 
 
 def let_in_again(settings: Settings, shards: Sequence[str]) -> None:
@@ -59,27 +60,23 @@ def let_in_again(settings: Settings, shards: Sequence[str]) -> None:
     for shard in shards:
         if dump_of(shard) in sealed:
             late = move_to_late(lake, settings, shard, sealed)
-            _say(f"dump {dump_of(shard)} is sealed without shard {shard}: its files are in shard {late.shard} now")
+            say(out, f"dump {dump_of(shard)} is sealed without shard {shard}: its files are in shard {late.shard} now")
         else:
             let_in(lake, shard)
-            _say(f"shard {shard} is let in again")
-    _say("`persona-assets run` makes what is missing")
+            say(out, f"shard {shard} is let in again")
+    say(out, "`persona-assets run` makes what is missing")
 
 
 def show_skipped(settings: Settings, *, as_json: bool) -> None:
     """List what is left out, why, and since when."""
     found = skipped_shards(open_lake(settings.lake)).values()
     if as_json:
-        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))  # noqa: T201 - JSON and nothing else
+        typer.echo(to_json([asdict(one) for one in found]))
     elif not found:
-        _say("no shard is left out")
+        say(out, "no shard is left out")
     else:
-        table = RichTable()
-        for name in ("shard", "reason", "since"):
-            table.add_column(name, overflow="fold")
-        for one in found:
-            table.add_row(escape(one.shard), escape(one.reason), one.created_at[:19].replace("T", " "))
-        out.print(table)
+        rows = [(one.shard, one.reason, one.created_at[:19].replace("T", " ")) for one in found]
+        show(out, Table(left("shard", "reason", "since"), rows))
 
 
 def _check_known(lake: Lake, shards: Sequence[str]) -> None:
@@ -89,7 +86,3 @@ def _check_known(lake: Lake, shards: Sequence[str]) -> None:
             some = [*known][:KNOWN_SHOWN]
             more = ", ..." if len(known) > len(some) else ""
             raise UsageError(f"shard {shard} is unknown (known: {', '.join(some) or 'none'}{more})")
-
-
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,5 @@
 """What `persona-assets status` prints and writes: how every partition stands, and what to do next."""
 
-import json
 import re
 import time
 from collections import Counter
@@ -9,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table as RichTable
+import typer
 
 from persona_assets.cli.run import out
 from persona_assets.crawl.arrival import look
@@ -24,14 +22,25 @@ from persona_assets.plan.report import held_lines
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState, Standing, State
 from persona_assets.steps.model import Context
-from persona_assets.text.page import page
+from persona_assets.view import blocks as view
+from persona_assets.view.html import render_page
+from persona_assets.view.json import to_json
+from persona_assets.view.terminal import say, show
 
 FEW_DUMPS = 4  # with a table each; more share one
 KEYS_SHOWN = 3  # of a group
 GROUPS_SHOWN = 40
 DUMPS_SHOWN = 20  # that are not done, where there are many
-BAR = 24  # characters of the bar of shares
-_BARS = {State.DONE: "█", State.STALE: "▓", State.LEFT_OUT: " ", State.WAITING: "·"}  # any other: ░
+_LOOKS: dict[State, view.Kind] = {  # in the order of a bar
+    State.DONE: view.Kind("done", "green"),
+    State.STALE: view.Kind("stale", "amber", "▓"),
+    **{one: view.Kind(str(one), "blue", "░") for one in (State.MISSING, State.UNANSWERED, State.SHORT)},
+    **{one: view.Kind(str(one), "red", "×") for one in (State.DAMAGED, State.FAILED)},
+    State.WAITING: view.Kind("waiting", "grey", "·"),
+    State.LEFT_OUT: view.Kind("left out", "none", " "),
+}
+_MADE = view.Kind("to be made", "blue", "░")
+_SHOWN = (_LOOKS[State.DONE], _LOOKS[State.STALE], _MADE, _LOOKS[State.FAILED], _LOOKS[State.WAITING])
 
 
 @dataclass
@@ -211,43 +220,53 @@ def show_status(
     """
     status = read_status(open_lake(settings.lake), settings, dumps, names, cost=cost)
     if html:
-        html.write_text(_html(status, settings), encoding="utf-8")
+        html.write_text(render_page(page(status, settings.lake)), encoding="utf-8")
     if as_json:
-        print(json.dumps(as_dict(status), ensure_ascii=False))  # noqa: T201 - JSON on stdout and nothing else
+        typer.echo(to_json(as_dict(status)))
         return
-    if status.counts:
-        for title, total in _parts(status):
-            out.print(_table(title, total))
-        if not status.is_done:
-            _say("█ done  ▓ stale  ░ to be made  · waiting")
-        if len(status.counts) > FEW_DUMPS:
-            _say(*_dump_lines(status))
-    _say(*group_lines(status))
-    _say(*(f"warning: {warning}" for warning in status.warnings), *(status.costs or ()))
-    if status.as_made_before:
-        _say(f"{status.as_made_before:,} partitions are kept as an earlier version made them.")
+    show(out, *blocks(status, view.Lines(group_lines(status))))
     if status.counts and status.is_done and not status.arrived:
-        _say("everything is done")
-    if status.next:
-        _say("", "Next:", *(f"  {line}" for line in status.next))
+        say(out, "everything is done")
     if html:
-        _say(f"written to {html}")
+        say(out, f"written to {html}")
+
+
+def page(status: Status, lake: str) -> view.Page:
+    """The same as a page, with more of the groups."""
+    rows = [
+        (str(group.state), group.asset, f"{len(group.keys):,}", group.named, group.why)
+        for group in status.groups[: 10 * GROUPS_SHOWN]
+    ]
+    groups = view.Table([*view.whole("state", "asset"), *view.right("partitions"), *view.left("which", "why")], rows)
+    done = "Everything is done." if status.is_done and not status.arrived else "Not everything is done."
+    note = f"{done} Nothing was asked or written for this."
+    return view.Page(("How the lake ", view.Code(lake), " stands"), note, blocks(status, groups))
+
+
+def blocks(status: Status, groups: view.Block) -> list[view.Block]:
+    """How the partitions stand, those that are not done (`groups`), and what to do."""
+    found: list[view.Block] = [view.Section(title, [_table(total)]) for title, total in _parts(status)]
+    if status.counts and not status.is_done:
+        found.append(view.Legend(_SHOWN))
+    if len(status.counts) > FEW_DUMPS:
+        found.append(view.Lines(_dump_lines(status)))
+    if status.groups:
+        found.append(view.Section("Not done", [groups]))
+    told = {
+        "To know": [*(f"warning: {warning}" for warning in status.warnings), *(status.costs or ())],
+        "Next": status.next,
+    }
+    if status.as_made_before:
+        told["To know"].append(f"{status.as_made_before:,} partitions are kept as an earlier version made them.")
+    return found + [view.Section(title, [view.Lines(lines)]) for title, lines in told.items() if lines]
 
 
 def as_dict(status: Status) -> dict[str, Any]:
     """The same as JSON values."""
     return {
         "done": status.is_done and not status.arrived,
-        "dumps": {
-            dump: {asset: {str(state): count for state, count in states.items()} for asset, states in assets.items()}
-            for dump, assets in status.counts.items()
-            if dump not in status.sets
-        },
-        "sets": {
-            name: {asset: {str(state): count for state, count in states.items()} for asset, states in assets.items()}
-            for name, assets in status.counts.items()
-            if name in status.sets
-        },
+        "dumps": {name: counts for name, counts in status.counts.items() if name not in status.sets},
+        "sets": {name: counts for name, counts in status.counts.items() if name in status.sets},
         "groups": [
             {
                 "asset": group.asset,
@@ -302,55 +321,15 @@ def _columns(total: dict[str, Counter[State]]) -> list[State]:
     return [one for one in State if one is State.DONE or any(states[one] for states in total.values())]
 
 
-def _table(title: str, total: dict[str, Counter[State]]) -> RichTable:
-    table = RichTable(title=escape(title), title_justify="left")
-    table.add_column("asset", no_wrap=True)
+def _table(total: dict[str, Counter[State]]) -> view.Table:
     columns = _columns(total)
-    for state in columns:
-        table.add_column(str(state), justify="right")
-    table.add_column("shares", no_wrap=True)
-    for asset, states in total.items():
-        table.add_row(asset, *(f"{states[one]:,}" if states[one] else "" for one in columns), bar(states))
-    return table
-
-
-def bar(states: Counter[State], width: int = BAR) -> str:
-    """Shares of the states: done, stale, to be made, waiting, left out; what is there at all has a character."""
-    shown = {one: count for one, count in states.items() if count}
-    drawn = {one: max(1, round(width * count / sum(shown.values()))) for one, count in shown.items()}
-    while sum(drawn.values()) > width and (largest := max(drawn, key=lambda one: drawn[one])) and drawn[largest] > 1:
-        drawn[largest] -= 1
-    return "".join(_BARS.get(one, "░") * drawn.get(one, 0) for one in _ORDER)
-
-
-_ORDER = sorted(State, key=lambda one: (State.DONE, State.STALE).index(one) if one in (State.DONE, State.STALE) else 2)
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _html(status: Status, settings: Settings) -> str:
-    tables = [
-        {
-            "title": title,
-            "columns": [str(one) for one in _columns(total)],
-            "rows": [
-                {
-                    "asset": asset,
-                    "counts": [f"{states[one]:,}" if states[one] else "" for one in _columns(total)],
-                    "shares": [
-                        (str(one).replace(" ", "_"), 100 * states[one] / max(sum(states.values()), 1))
-                        for one in _ORDER
-                        if states[one]
-                    ],
-                }
-                for asset, states in total.items()
-            ],
-        }
-        for title, total in _parts(status)
+    rows: list[list[view.Cell]] = [
+        [asset, *(f"{states[one]:,}" if states[one] else "" for one in columns), shares(states)]
+        for asset, states in total.items()
     ]
-    return page(Path(__file__).parent / "status.html.j2").render(
-        lake=settings.lake, status=status, tables=tables, groups=status.groups[: 10 * GROUPS_SHOWN]
-    )
+    return view.Table([*view.whole("asset"), *view.right(*map(str, columns)), *view.whole("shares")], rows)
+
+
+def shares(states: Counter[State]) -> view.Bar:
+    """Shares of the states: done, stale, to be made, waiting, left out."""
+    return view.bar(states.total(), *((look, states[one]) for one, look in _LOOKS.items()))

@@ -5,15 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from persona_assets.crawl.documents import Batch, read_documents
 from persona_assets.crawl.items import CrawlFile
 from persona_assets.crawl.readers import reading
 from persona_assets.settings import Settings
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from persona_assets.view import blocks as view
 
 EXAMPLES = 3  # rejects shown per reason
 SAMPLES = 3  # documents shown per file
@@ -115,48 +113,37 @@ def _add(report: FileReport, batch: Batch) -> None:
         )
 
 
-def render(report: InspectReport) -> "RenderableType":
-    """The report for a terminal. Text of the files is shown as text, never as markup or terminal control."""
-    from rich.console import Group
-
-    return Group(*(part for file in report.files for part in _render_file(file)))
+def blocks(report: InspectReport) -> list[view.Block]:
+    """The report as a section for each file."""
+    return [_section(file) for file in report.files]
 
 
-def _render_file(report: FileReport) -> "list[RenderableType]":
-    from rich.table import Table
-    from rich.text import Text
-
+def _section(report: FileReport) -> view.Section:
     kind = f"{report.format}, {report.compression}" if report.compression else report.format
-    lines = Text()
-    lines.append(_plain(report.file).plain, style="bold")
-    lines.append(f"  {kind}\n")
     languages = ", ".join(f"{code} {count:,}" for code, count in report.languages.most_common(8))
-    lines.append(
+    counts = (
         f"{report.documents:,} documents, {report.characters:,} characters"
         f"{f' ({languages})' if languages else ''}; {report.rejects.total():,} rejects; "
-        f"{report.skipped:,} other records; {report.seconds:.1f} s\n"
+        f"{report.skipped:,} other records; {report.seconds:.1f} s"
     )
-    parts: list[RenderableType] = [lines]
+    found: list[view.Block] = [view.Lines([counts])]
     if report.samples:
-        table = Table("language", "characters", "url", "begins", title="Documents", title_justify="left")
-        for sample in report.samples:
-            table.add_row(
-                sample["language"], f"{sample['characters']:,}", _plain(sample["url"][:60]), _plain(sample["text"])
-            )
-        parts.append(table)
+        documents = [
+            (one["language"], f"{one['characters']:,}", view.Code(one["url"][:60]), view.Code(one["text"]))
+            for one in report.samples
+        ]
+        heads = [*view.left("language"), *view.right("characters"), *view.left("url", "begins")]
+        found.append(view.Section("Documents", [view.Table(heads, documents)]))
     if report.rejects:
-        table = Table("reason", "records", "offset", "detail", title="Rejects", title_justify="left")
-        for reason, count in report.rejects.most_common():
-            for number, example in enumerate(report.examples[reason]):
-                offset = "" if example["offset"] is None else f"{example['offset']:,}"
-                shown = (reason, f"{count:,}") if number == 0 else ("", "")
-                table.add_row(*shown, offset, _plain(example["detail"]))
-        parts.append(table)
-    return parts
-
-
-def _plain(value: str) -> Any:  # noqa: ANN401 - rich is imported late
-    """Text that a terminal shows as it is: no markup, no escape sequences."""
-    from rich.text import Text
-
-    return Text("".join(character if character.isprintable() else "\ufffd" for character in value))
+        rejects = [
+            (
+                *((reason, f"{count:,}") if number == 0 else ("", "")),
+                "" if example["offset"] is None else f"{example['offset']:,}",
+                view.Code(example["detail"]),
+            )
+            for reason, count in report.rejects.most_common()
+            for number, example in enumerate(report.examples[reason])
+        ]
+        heads = [*view.left("reason"), *view.right("records", "offset"), *view.left("detail")]
+        found.append(view.Section("Rejects", [view.Table(heads, rejects)]))
+    return view.Section((view.Code(report.file), f"  {kind}"), found)

@@ -134,9 +134,11 @@ def dedup_file(job: Job, progress: Stages | None = None) -> Outcome:
         outcome.peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         with ExitStack() as stack:
             if job.report:
-                from persona_assets.dedup.report import render_report
+                from persona_assets.dedup.report import report_page
+                from persona_assets.view import html, markdown
 
-                text = render_report(outcome, source.texts_at, verdicts, job.report.suffix)
+                renderer = html if job.report.suffix == ".html" else markdown
+                text = renderer.render_page(report_page(outcome, source.texts_at, verdicts))
                 with _blaming(f"--report {job.report}", job.path):
                     page = stack.enter_context(_beside(job.report))
                     page.write_text(text, encoding="utf-8")

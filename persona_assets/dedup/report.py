@@ -1,13 +1,8 @@
-"""A report on a deduplicated file, as one HTML page or as Markdown, with example texts read from the file again.
-
-The texts are whatever the file holds: the page escapes them, Markdown gets them in code spans that they cannot leave.
-"""
+"""A report on a deduplicated file as a page, with example texts read from the file again."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +11,10 @@ import pyarrow as pa
 
 from persona_assets.dedup.strands import encoders_told
 from persona_assets.dedup.survivors import METHODS
-from persona_assets.text.page import page
 from persona_assets.text.tokens import token_lists
+from persona_assets.view import blocks as view
+from persona_assets.view.numbers import percent
+from persona_assets.view.safe import one_line
 
 if TYPE_CHECKING:
     from persona_assets.dedup.file import Outcome
@@ -25,68 +22,56 @@ if TYPE_CHECKING:
 GROUPS, GROUP_EXAMPLES, PAIRS = 10, 3, 20
 SHOWN = 300  # characters of a text
 LEAD = 80  # characters before the first difference, where that lies beyond what is shown
-BAR = 40  # characters of the longest bar in Markdown
-_JOINERS = "\u200c\u200d"  # hold emoji and words of some scripts together, and do nothing else
+KINDS = {
+    "exact": view.Kind("exact", "grey", "░"),
+    "lexical": view.Kind("lexical"),
+    "semantic": view.Kind("semantic", "green", "▓"),
+}
 # Letters that stand next to each other without a space between words, and all else that is not space.
 _UNSPACED = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _CHUNK = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+|\s+")
 
-Segments = list[tuple[str, bool]]  # pieces of a text, and whether a piece is marked
 TextsAt = Callable[[np.ndarray[Any, np.dtype[np.int64]]], pl.Series]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A removed row and the one that stands for it."""
-
-    row: int
-    survivor: int
-    similarity: float
-    method: str
-    removed_text: Segments
-    survivor_text: Segments
-
-
-@dataclass(frozen=True)
-class Group:
-    """A kept row, how many rows it stands for besides itself, and some of those."""
-
-    survivor: int
-    size: int
-    text: str
-    examples: list[tuple[int, float, str]]  # row, similarity, text
-
-
-@dataclass(frozen=True)
-class Bin:
-    """A bin of the similarity histogram with its removed rows by method."""
-
-    label: str
-    counts: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        """Rows of all methods."""
-        return sum(self.counts.values())
-
-
-def render_report(outcome: "Outcome", texts_at: TextsAt, verdicts: pa.Table, suffix: str) -> str:
-    """The report of a file: HTML where `suffix` is `.html`, else Markdown. `texts_at` gives the texts of rows."""
+def report_page(outcome: "Outcome", texts_at: TextsAt, verdicts: pa.Table) -> view.Page:
+    """The report of a file; `texts_at` gives the texts of rows."""
     removed = _removed(verdicts)
-    content = {
-        "outcome": outcome,
-        "facts": _facts(outcome),
-        "bins": _bins(outcome),
-        "groups": _groups(removed, texts_at),
-        "pairs": _pairs(removed, texts_at),
-        "methods": METHODS,
-        "removed": {
-            method: outcome.removed[method]
-            for method in METHODS
-            if method != "semantic" or outcome.settings["semantic"]
-        },
+    said = "exact: the same set of words. lexical: sets of words whose Jaccard similarity reaches the threshold."
+    said += " semantic: embeddings whose cosine does." if outcome.settings["semantic"] else ""
+    marks = view.Lines(["Words that the other text does not have are marked, or in [brackets] (lexical pairs)."])
+    pairs = _pairs(removed, texts_at)
+    settings = [(name.replace("_", " "), view.Code(str(value))) for name, value in outcome.settings.items()]
+    sections: dict[str, list[view.Block]] = {
+        "Similarity of the removed rows to their survivors": _histogram(outcome),
+        "Largest groups": [*_groups(removed, texts_at)],
+        "Examples": [marks, *pairs] if pairs else [],
+        "Settings and figures": [view.facts(settings), view.facts(facts(outcome))],
     }
-    return _html(content) if suffix == ".html" else _markdown(content)
+    found = [view.Section(title, blocks) for title, blocks in sections.items() if blocks]
+    about = ". Of near-duplicates the first row of the file is kept; rows are numbered from 0."
+    return view.Page(
+        ("Near-duplicates in ", view.Code(outcome.file)),
+        ("Column ", view.Code(outcome.column), about),
+        [*summary(outcome), view.Lines([said]), *found],
+    )
+
+
+def summary(outcome: "Outcome") -> list[view.Block]:
+    """How many rows were kept, removed and set aside, and why."""
+    kept = {"kept": outcome.kept, "removed": outcome.removed.total(), "set aside": outcome.set_aside.total()}
+    figures = [(name, f"{count:,}", percent(count, outcome.rows)) for name, count in kept.items()]
+    methods = [method for method in METHODS if method != "semantic" or outcome.settings["semantic"]]
+    tables = [_counts("removed by", ((KINDS[method], outcome.removed[method]) for method in methods), outcome.rows)]
+    if outcome.set_aside:
+        aside = ((reason.replace("_", " "), count) for reason, count in outcome.set_aside.most_common())
+        tables.append(_counts("set aside as", aside, outcome.rows))
+    return [view.Figures([("rows", f"{outcome.rows:,}", ""), *figures]), view.Section("", tables)]
+
+
+def _counts(title: str, counts: Iterable[tuple[view.Line, int]], rows: int) -> view.Table:
+    cells = [(name, f"{count:,}", percent(count, rows)) for name, count in counts]
+    return view.Table([*view.left(title), *view.right("rows", "share")], cells)
 
 
 # What is shown
@@ -103,7 +88,7 @@ def _removed(verdicts: pa.Table) -> pl.LazyFrame:
     )
 
 
-def _groups(removed: pl.LazyFrame, texts_at: TextsAt) -> list[Group]:
+def _groups(removed: pl.LazyFrame, texts_at: TextsAt) -> list[view.Quotes]:
     """The kept rows that stand for several, the most first, each with those of its rows that are least like it."""
     largest = (
         removed.group_by("survivor")
@@ -122,23 +107,17 @@ def _groups(removed: pl.LazyFrame, texts_at: TextsAt) -> list[Group]:
         .collect()
     )
     text_of = _text_of(texts_at, largest["survivor"], examples["row"])
-    return [
-        Group(
-            survivor,
-            size,
-            _beginning(text_of[survivor]),
-            [
-                (row, similarity, _beginning(text_of[row], text_of[survivor]))
-                for row, similarity in examples.filter(pl.col("survivor") == survivor)
-                .select("row", "similarity")
-                .iter_rows()
-            ],
-        )
-        for survivor, size in largest.iter_rows()
-    ]
+    groups = []
+    for survivor, size in largest.iter_rows():
+        text = text_of[survivor]
+        shown = examples.filter(pl.col("survivor") == survivor).select("row", "similarity").rows()
+        head = f"{size:,} removed for row {survivor}" + (", the least alike of them:" if size > len(shown) else "")
+        gone = [view.Quote(f"{similarity:.4f}, row {row}", _beginning(text_of[row], text)) for row, similarity in shown]
+        groups.append(view.Quotes(head, [view.Quote("kept", _beginning(text), kept=True), *gone]))
+    return groups
 
 
-def _pairs(removed: pl.LazyFrame, texts_at: TextsAt) -> list[Pair]:
+def _pairs(removed: pl.LazyFrame, texts_at: TextsAt) -> list[view.Quotes]:
     """Example pairs, spread over the methods and over the similarities; one pair of a survivor and method at most."""
     firsts = removed.sort("row").unique(["survivor", "method"], keep="first", maintain_order=True).collect()
     found = [
@@ -166,24 +145,29 @@ def _shares(sizes: Sequence[int], total: int) -> list[int]:
     return shares
 
 
-def _pair(removed_row: tuple[int, int, float, int], text_of: dict[int, str]) -> Pair:
+def _pair(removed_row: tuple[int, int, float, int], text_of: dict[int, str]) -> view.Quotes:
     row, survivor, similarity, method = removed_row
-    texts = clean(text_of[row]), clean(text_of[survivor])
+    texts = one_line(text_of[row]), one_line(text_of[survivor])
     name = METHODS[method]
+    removed: view.Pieces = [(texts[0], False)]
+    stays: view.Pieces = [(texts[1], False)]
     if name == "lexical":
         removed, stays = differing(*texts), differing(*reversed(texts))
         at = min(_first_mark(removed), _first_mark(stays))
     else:
-        removed, stays = [(texts[0], False)], [(texts[1], False)]
         at = _first_difference(*texts)
-    return Pair(row, survivor, similarity, name, cut(removed, at), cut(stays, at))
+    gone, kept = (
+        view.Quote(f"row {row} removed", cut(removed, at)),
+        view.Quote(f"row {survivor} kept", cut(stays, at), kept=True),
+    )
+    return view.Quotes((KINDS[name], f", {similarity:.4f}"), [gone, kept])
 
 
-def _beginning(text: str, other: str | None = None) -> str:
+def _beginning(text: str, other: str | None = None) -> view.Pieces:
     """`text`, cut, from where it differs from the other one if that is far on."""
-    line = clean(text)
-    at = 0 if other is None else _first_difference(line, clean(other))
-    return "".join(piece for piece, _ in cut([(line, False)], at))
+    line = one_line(text)
+    at = 0 if other is None else _first_difference(line, one_line(other))
+    return cut([(line, False)], at)
 
 
 def _first_difference(text: str, other: str) -> int:
@@ -194,10 +178,10 @@ def _first_difference(text: str, other: str) -> int:
     return next(unlike, min(len(text), len(other)))
 
 
-def _first_mark(segments: Segments) -> int:
+def _first_mark(pieces: view.Pieces) -> int:
     """Where the first marked piece begins; the length of the text where none is marked."""
     at = 0
-    for text, marked in segments:
+    for text, marked in pieces:
         if marked:
             break
         at += len(text)
@@ -209,43 +193,38 @@ def _text_of(texts_at: TextsAt, *rows: pl.Series) -> dict[int, str]:
     return dict(zip(wanted.tolist(), texts_at(wanted).to_list(), strict=True))
 
 
-def clean(text: str) -> str:
-    """`text` on one line, with a replacement character for what would reorder, hide or end it."""
-    line = " ".join(text.split())
-    return "".join(char if char.isprintable() or char in _JOINERS else "\ufffd" for char in line)
-
-
-def cut(segments: Segments, at: int = 0) -> Segments:
+def cut(pieces: view.Pieces, at: int = 0) -> view.Pieces:
     """SHOWN characters of a text in pieces, with an ellipsis where there were more; one piece at least.
 
     They are the first ones, or those around `at` where that would hardly be seen.
     """
-    start = min(at - LEAD, sum(len(text) for text, _ in segments) - SHOWN + 1)
-    left, kept = SHOWN, []
+    start = min(at - LEAD, sum(len(text) for text, _ in pieces) - SHOWN + 1)
+    room = SHOWN
+    kept: list[tuple[str, bool]] = []
     if at > SHOWN - LEAD and start > 1:
         kept.append(("…", False))
-        left -= 1
-        segments = _dropped(segments, start)
-    for text, marked in segments:
-        if len(text) > left:
-            kept.append((text[: left - 1] + "…" if left else "…", marked and left > 1))
+        room -= 1
+        pieces = _dropped(pieces, start)
+    for text, marked in pieces:
+        if len(text) > room:
+            kept.append((text[: room - 1] + "…" if room else "…", marked and room > 1))
             break
         kept.append((text, marked))
-        left -= len(text)
+        room -= len(text)
     return kept or [("", False)]
 
 
-def _dropped(segments: Segments, count: int) -> Segments:
+def _dropped(pieces: view.Pieces, count: int) -> view.Pieces:
     """The pieces without their first `count` characters."""
-    left = []
-    for text, marked in segments:
+    rest = []
+    for text, marked in pieces:
         if len(text) > count:
-            left.append((text[count:], marked))
+            rest.append((text[count:], marked))
         count = max(count - len(text), 0)
-    return left
+    return rest
 
 
-def differing(text: str, other: str) -> Segments:
+def differing(text: str, other: str) -> view.Pieces:
     """`text` in pieces, those marked that hold a token which `other` does not have."""
     chunks = _CHUNK.findall(text)
     theirs = set(token_lists(pl.Series([other]))[0].to_list())
@@ -254,8 +233,8 @@ def differing(text: str, other: str) -> Segments:
     return [("".join(chunk for chunk, _ in run), marked) for marked, run in runs]
 
 
-def _bins(outcome: "Outcome") -> list[Bin]:
-    """The histogram from the first to the last bin that has rows.
+def _histogram(outcome: "Outcome") -> list[view.Block]:
+    """The removed rows by similarity and method, from the first to the last bin that has rows.
 
     Equal word sets, all at 1, are left to the table of methods, or they would dwarf the rest.
     """
@@ -264,144 +243,36 @@ def _bins(outcome: "Outcome") -> list[Bin]:
     if edges[0] == edges[-1] or not drawn:
         return []
     digits = 2 if all(round(edge, 2) == edge for edge in edges) else 3
-    bins = [
-        Bin(
-            f"{low:.{digits}f} to {high:.{digits}f}",
-            {method: int(outcome.similarity[method][place]) for method in drawn},
-        )
-        for place, (low, high) in enumerate(pairwise(edges))
+    names = [f"{low:.{digits}f} to {high:.{digits}f}" for low, high in pairwise(edges)]
+    counts = list(zip(*(outcome.similarity[method] for method in drawn), strict=True))
+    filled = [place for place, of_bin in enumerate(counts) if sum(of_bin)]
+    if len(filled) == 1:
+        [only] = filled
+        return [view.Lines([f"{names[only]} for all {sum(counts[only]):,}, apart from rows with equal words."])]
+    kinds, most = [KINDS[method] for method in drawn], max(map(sum, counts))
+    rows = [
+        (names[place], f"{sum(counts[place]):,}", view.bar(most, *zip(kinds, counts[place], strict=True)))
+        for place in range(filled[0], filled[-1] + 1)
     ]
-    filled = [place for place, one in enumerate(bins) if one.total]
-    return bins[filled[0] : filled[-1] + 1]
+    return [view.Lines(["Rows with equal words are not drawn."]), view.Legend(kinds), view.Table(view.BARS, rows)]
 
 
-def _facts(outcome: "Outcome") -> list[tuple[str, str]]:
+def facts(outcome: "Outcome") -> list[tuple[view.Line, view.Line]]:
     """What the comparison took and how complete it is, in words."""
-    facts = [
+    found: list[tuple[view.Line, view.Line]] = [
         (f"pairs within the threshold, {stage}", f"{count:,}") for stage, count in sorted(outcome.near_pairs.items())
     ]
-    facts.append(("pairs compared by their words", f"{outcome.candidates:,}"))
+    found.append(("pairs compared by their words", f"{outcome.candidates:,}"))
     if outcome.skipped:
-        facts.append(("pairs of near-copies that nothing depended on, skipped", f"{outcome.skipped:,}"))
-    facts += [(f"estimated recall, {stage}", f"{share:.2%}") for stage, share in outcome.estimated_recall.items()]
+        found.append(("pairs of near-copies that nothing depended on, skipped", f"{outcome.skipped:,}"))
+    found += [(f"estimated recall, {stage}", f"{share:.2%}") for stage, share in outcome.estimated_recall.items()]
     if outcome.not_compared is not None:
-        facts += encoders_told(outcome.encoders)
-        facts.append(("kept rows in scripts that no encoder knows", f"{outcome.not_compared:,}"))
+        found += encoders_told(outcome.encoders)
+        remedy = " (PERSONA_ENCODER names another)" if outcome.not_compared else ""
+        found.append((f"kept rows in scripts that no encoder knows{remedy}", f"{outcome.not_compared:,}"))
     return [
-        *facts,
+        *found,
         ("time", f"{outcome.seconds:,.1f} s"),
         ("peak memory", f"{outcome.peak_memory_mb:,} MiB"),
         ("parts", f"{outcome.parts:,}"),
     ]
-
-
-# HTML
-
-
-def _html(content: dict[str, Any]) -> str:
-    template = page(Path(__file__).parent / "report.html.j2", clean=clean, number=_number, rate=_rate)
-    return template.render(content)
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"
-
-
-def _rate(count: int, rows: int) -> str:
-    return f"{count / rows:.2%}" if rows else "0%"
-
-
-# Markdown
-
-
-def _markdown(content: dict[str, Any]) -> str:
-    outcome: Outcome = content["outcome"]
-    lines = [
-        f"# Near-duplicates in {_code(outcome.file)}",
-        "",
-        f"Column {_code(outcome.column)}: {outcome.rows:,} rows, {outcome.kept:,} kept "
-        f"({_rate(outcome.kept, outcome.rows)}), {outcome.removed.total():,} removed, "
-        f"{outcome.set_aside.total():,} set aside.",
-        "",
-        *_table(("removed by", "rows", "share"), _counts(content["removed"], outcome.rows)),
-    ]
-    if outcome.set_aside.total():
-        lines += _table(("set aside as", "rows", "share"), _counts(outcome.set_aside, outcome.rows))
-    return "\n".join(
-        [
-            *lines,
-            *_bars(content["bins"]),
-            *_group_lines(content["groups"]),
-            *_pair_lines(content["pairs"]),
-            "## Settings",
-            "",
-            *_table(("setting", "value"), [(name, _code(str(value))) for name, value in outcome.settings.items()]),
-            "## How it went",
-            "",
-            *_table(("", ""), content["facts"]),
-        ]
-    )
-
-
-def _counts(counts: Mapping[str, int], rows: int) -> list[tuple[str, str, str]]:
-    return [(name, f"{count:,}", _rate(count, rows)) for name, count in counts.items()]
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_row(heads), _row(["---"] * len(heads)), *map(_row, rows), ""]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _bars(bins: list[Bin]) -> list[str]:
-    if not bins:
-        return []
-    head = ["## Similarity of the removed rows to their survivors", ""]
-    if len(bins) == 1:
-        return [*head, f"{bins[0].label} for all {bins[0].total:,}, apart from rows with equal words.", ""]
-    most = max(one.total for one in bins)
-    width = len(f"{most:,}")
-    bars = [f"{one.label}  {one.total:>{width},}  {'█' * -(-one.total * BAR // max(most, 1))}" for one in bins]
-    return [
-        *head,
-        "Rows with equal words are not drawn.",
-        "",
-        "```",
-        *bars,
-        "```",
-        "",
-    ]
-
-
-def _group_lines(groups: list[Group]) -> list[str]:
-    if not groups:
-        return []
-    lines = ["## Largest groups", ""]
-    for group in groups:
-        lines.append(f"- {group.size:,} removed for row {group.survivor}: {_code(group.text)}")
-        lines += [f"    - {similarity:.4f}, row {row}: {_code(text)}" for row, similarity, text in group.examples]
-    return [*lines, ""]
-
-
-def _pair_lines(pairs: list[Pair]) -> list[str]:
-    if not pairs:
-        return []
-    lines = ["## Examples", "", "Words that the other text does not have stand in [brackets] (lexical pairs).", ""]
-    for pair in pairs:
-        lines += [
-            f"- {pair.method}, {pair.similarity:.4f}",
-            f"    - row {pair.row} removed: {_code(_bracketed(pair.removed_text))}",
-            f"    - row {pair.survivor} kept: {_code(_bracketed(pair.survivor_text))}",
-        ]
-    return [*lines, ""]
-
-
-def _bracketed(segments: Segments) -> str:
-    return "".join(f"[{text}]" if marked else text for text, marked in segments)
-
-
-def _code(text: str) -> str:
-    """A code span that its text can neither end nor carry over into another cell of a table."""
-    return f"`{clean(text).replace('`', 'ˋ').replace('|', '¦') or ' '}`"

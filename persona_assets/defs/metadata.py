@@ -1,6 +1,5 @@
 """What the UI shows of a partition: rows, schema, place, funnel, spending, and a table to look at."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,6 +13,10 @@ from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.making import Made
 from persona_assets.steps.model import Report
+from persona_assets.view import blocks as view
+from persona_assets.view.markdown import render
+from persona_assets.view.numbers import percent
+from persona_assets.view.safe import one_line
 
 _TYPES = {
     pl.String: "string",
@@ -28,7 +31,6 @@ _TYPES = {
 }
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 160
-BAR = 24  # characters of the longest bar
 DUMPS_SHOWN = 20  # the latest, in the table of duplicate rates
 PAIRS = {
     "lexical": "within the lexical threshold",
@@ -72,7 +74,7 @@ def partition_metadata(lake: Lake, asset: Asset, made: Made) -> dict[str, Any]:
         "dagster/uri": lake.fs.unstrip_protocol(f"{lake.folder(table, made.key)}/{record.rows.name}"),
         "kept": record.rows.rows,
         "rejected": sum(record.reasons.values()),
-        "preview": dg.MetadataValue.md(preview_markdown(lake, table, made.key)),
+        "preview": _md(_preview(lake, table, made.key)),
     }
     if made.report is None:
         return metadata | {"nothing written": made.note}
@@ -85,7 +87,7 @@ def _of_the_run(lake: Lake, table: Table, report: Report) -> dict[str, Any]:
         "in": report.inputs,
         "kept": report.kept,
         "rejected": sum(report.rejected.values()),
-        "funnel": dg.MetadataValue.md(funnel_markdown(report)),
+        "funnel": _md(_funnel(report)),
         "seconds": round(report.seconds, 2),
     }
     if table.asks:
@@ -108,13 +110,13 @@ def _calls_metadata(report: Report) -> dict[str, Any]:
     """How the calls that a partition made went: their latency, and the tries that failed."""
     if not (report.calls_made or report.faults):
         return {}
-    rows = [(f"≤ {seconds:,.3g} s", count) for seconds, count in report.latency.rows()]
+    rows = {f"≤ {seconds:,.3g} s": count for seconds, count in report.latency.rows()}
     tokens = report.tokens_in + report.tokens_out
     return {
         "latency p50 s": round(report.latency.quantile(0.5), 3),
         "latency p95 s": round(report.latency.quantile(0.95), 3),
-        "latency": dg.MetadataValue.md(bars_markdown(rows, "calls")),
-        "failed tries": dg.MetadataValue.md(bars_markdown(report.faults.most_common(), "tries")),
+        "latency": _md(_bars(rows, "calls")),
+        "failed tries": _md(_bars(dict(report.faults.most_common()), "tries")),
         "tokens a second": round(tokens / report.seconds, 1) if report.seconds else 0.0,
     }
 
@@ -129,27 +131,26 @@ def _dedup_metadata(lake: Lake, report: Report) -> dict[str, Any]:
     """What dedup did with a dump: rates, similarities, groups, recall, pairs, and how it stands among the dumps."""
     extra = report.extra
     groups = [
-        (group["removed"], _cell(group["text"]), f"`{group['survivor_id']}` in {group['survivor_dump']}")
+        (
+            f"{group['removed']:,}",
+            _cell(group["text"]),
+            (view.Code(group["survivor_id"]), f" in {group['survivor_dump']}"),
+        )
         for group in extra["largest_groups"]
     ]
     pairs = [(PAIRS.get(name, name), f"{count:,}") for name, count in extra["pairs"].items()]
-    seconds = [
-        (step, f"{spent:,.2f}", _bar(spent, extra["seconds_by_step"].values()))
-        for step, spent in extra["seconds_by_step"].items()
-    ]
+    seconds = [(step, f"{spent:,.2f}", spent) for step, spent in extra["seconds_by_step"].items()]
     return {
         **_rates(report.inputs, {method: report.rejected[method] for method in METHODS}),
         **{f"recall {stage}": extra["recall"][stage] for stage in METHODS if stage in extra["recall"]},
         "duplicate rates of the dumps": dg.MetadataValue.md(duplicate_rates_markdown(lake)),
-        "similarity to the survivor": dg.MetadataValue.md(histogram_markdown(extra["similarity"])),
-        "largest groups": dg.MetadataValue.md(
-            table_markdown({"removed": "r", "one of them": "l", "survivor": "l"}, groups)
-        ),
-        "pairs": dg.MetadataValue.md(table_markdown({"": "l", "pairs": "r"}, pairs)),
+        "similarity to the survivor": _md(_histogram(extra["similarity"])),
+        "largest groups": _md(view.Table([*view.right("removed"), *view.left("one of them", "survivor")], groups)),
+        "pairs": _md(view.Table([*view.left(""), *view.right("pairs")], pairs)),
         "not compared by an encoder": extra["not_compared"],
-        "encoders": dg.MetadataValue.md(table_markdown({"": "l", "by": "l"}, encoders_told(extra["encoders"]))),
+        "encoders": _md(view.Table(view.left("", "by"), encoders_told(extra["encoders"]))),
         "parts": extra["parts"],
-        "seconds by step": dg.MetadataValue.md(table_markdown({"": "l", "seconds": "r", " ": "l"}, seconds)),
+        "seconds by step": _md(view.bars(seconds, "seconds")),
     }
 
 
@@ -165,12 +166,12 @@ def duplicate_rates_markdown(lake: Lake) -> str:
         .collect(engine="streaming")
     )
     rates = (counts["kept"] / counts["len"]).fill_nan(0).to_list()
+    most = max(rates, default=0)
     rows = [
-        (dump, f"{of:,}", *(f"{count / max(of, 1):.2%}" for count in (removed, *stages)), _bar(rate, rates))
+        (dump, f"{of:,}", *(percent(n, of) for n in (removed, *stages)), view.bar(most, (view.PLAIN, rate)))
         for (_, dump, of, removed, *stages), rate in zip(counts.iter_rows(), rates, strict=True)
     ]
-    heads = {"dump": "l", "rows": "r", "rate": "r", **dict.fromkeys(METHODS, "r"), "": "l"}
-    return table_markdown(heads, rows)
+    return render(view.Table([*view.left("dump"), *view.right("rows", "rate", *METHODS), *view.left("")], rows))
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value in, anything that Dagster shows out
@@ -178,61 +179,47 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value in, anything tha
     if isinstance(value, int | float | str):
         return value
     if isinstance(value, dict) and "bins" in value:
-        return dg.MetadataValue.md(histogram_markdown(value))
+        return _md(_histogram(value))
     if isinstance(value, dict) and value and all(isinstance(count, int) for count in value.values()):
-        return dg.MetadataValue.md(bars_markdown(list(value.items())))
+        return _md(_bars(value))
     return dg.MetadataValue.json(value)
 
 
-def table_markdown(heads: dict[str, str], rows: Sequence[Sequence[object]]) -> str:
-    """A table; `heads` maps each column's heading to l or r, the side it is aligned to."""
-    rule = "|".join("---:" if side == "r" else ":---" for side in heads.values())
-    lines = ["| " + " | ".join(heads) + " |", f"|{rule}|"]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+def _md(block: view.Block) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(render(block))
 
 
-def _bar(value: float, of: Iterable[float]) -> str:
-    most = max(of, default=0)
-    return "█" * max(1, round(BAR * value / most)) if value and most else ""
+def _bars(counts: dict[str, int], what: str = "rows") -> view.Table:
+    return view.bars([(name, f"{count:,}", count) for name, count in counts.items()], what)
 
 
-def bars_markdown(rows: list[tuple[str, int]], what: str = "rows") -> str:
-    """Names and counts as a table with bars; the longest bar is the largest count."""
-    counts = [count for _, count in rows]
-    return table_markdown(
-        {"": "l", what: "r", " ": "l"}, [(name, f"{count:,}", _bar(count, counts)) for name, count in rows]
+def _histogram(histogram: dict[str, list[float]]) -> view.Table:
+    """A histogram (`bins`: n + 1 edges; every other key: n counts) as bars, empty bins left out."""
+    edges = histogram["bins"]
+    return _bars(
+        {
+            f"{name} {low:.2f}-{high:.2f}": int(count)
+            for name, counts in histogram.items()
+            if name != "bins"
+            for low, high, count in zip(edges, edges[1:], counts, strict=False)
+            if count
+        }
     )
 
 
-def histogram_markdown(histogram: dict[str, list[float]]) -> str:
-    """A histogram (`bins`: n + 1 edges; every other key: n counts) as bars, empty bins left out."""
-    edges = histogram["bins"]
-    rows = [
-        (f"{name} {low:.2f}-{high:.2f}", int(count))
-        for name, counts in histogram.items()
-        if name != "bins"
-        for low, high, count in zip(edges, edges[1:], counts, strict=False)
-        if count
-    ]
-    return bars_markdown(rows)
+def _funnel(report: Report) -> view.Table:
+    """What went in, what was kept, what was set aside and why."""
+    rejected = {f"rejected: {reason}": count for reason, count in report.rejected.most_common()}
+    return _bars({"in": report.inputs, "kept": report.kept, **rejected})
 
 
-def funnel_markdown(report: Report) -> str:
-    """The funnel as a table with bars: what went in, what was kept, what was set aside and why."""
-    rows = [("in", report.inputs), ("kept", report.kept)]
-    return bars_markdown([*rows, *((f"rejected: {reason}", count) for reason, count in report.rejected.most_common())])
-
-
-def preview_markdown(lake: Lake, table: Table, key: str) -> str:
-    """The first rows without the run columns, as a table; text from the web is shown as code, not as markup."""
+def _preview(lake: Lake, table: Table, key: str) -> view.Table:
+    """The first rows without the run columns."""
     hidden = {*table.volatile, "shard", "call_id", "template_version"}
     columns = [name for name in table.polars if name not in hidden and not name.endswith("_digest")]
     frame = lake.scan(table, [key]).select(columns).head(PREVIEW_ROWS).collect()
-    return table_markdown(dict.fromkeys(columns, "l"), [[_cell(value) for value in row] for row in frame.iter_rows()])
+    return view.Table(view.left(*columns), [[_cell(value) for value in row] for row in frame.iter_rows()])
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = " ".join(str(value).split())[:PREVIEW_CHARACTERS]
-    return "`" + text.replace("`", "'").replace("|", "¦") + "`" if text else ""
+def _cell(value: object) -> view.Cell:
+    return view.Code("" if value is None else one_line(str(value), PREVIEW_CHARACTERS))

@@ -3,13 +3,13 @@
 import dagster as dg
 from pydantic import Field
 
-from persona_assets.defs.metadata import table_markdown
 from persona_assets.defs.pipeline import Pipeline
 from persona_assets.engines.select import Engines
 from persona_assets.plan import report
-from persona_assets.plan.figures import Plan
 from persona_assets.plan.plan import Scope, make_plan
 from persona_assets.steps.runner import Context
+from persona_assets.view import blocks as view
+from persona_assets.view.markdown import render
 
 
 class PlanConfig(dg.Config):
@@ -38,17 +38,14 @@ def plan_op(context: dg.OpExecutionContext, config: PlanConfig, pipeline: Pipeli
         plan = make_plan(asked, scope, tokens_per_second=config.tokens_per_second or None, gpus=config.gpus or None)
     finally:
         engines.close()
-    table = _table(plan)
-    context.log.info("what the run would take:\n" + "\n".join([table, *_lines(plan)]))
-    unit, bars = report.bars(plan)
-    drawn = [(name, value, "█" * length) for name, value, length in bars]
+    table, (unit, bars) = render(report.table(plan)), report.bars(plan)
+    told = [*report.token_lines(plan), *(cap.line for cap in plan.caps), *report.held_lines(plan.held), *plan.notes]
+    context.log.info("what the run would take:\n" + "\n".join([table, *told]))
     context.add_output_metadata(
         {
             "plan": dg.MetadataValue.md(table),
-            f"{unit} by asset": dg.MetadataValue.md(table_markdown({"": "l", unit: "r", " ": "l"}, drawn)),
-            "notes": dg.MetadataValue.md(
-                "\n".join(f"- `{line.replace('`', chr(39))}`" for line in _lines(plan)) or "none"
-            ),
+            f"{unit} by asset": dg.MetadataValue.md(render(view.Legend([*report.KINDS.values()]), bars)),
+            "notes": dg.MetadataValue.md(render(view.Lines([view.Code(line) for line in told])) or "none"),
             "new calls": round(plan.total("calls").value),
             "calls reused": int(plan.sum("reused")),
             "tokens in": round(plan.sum("tokens_in")),
@@ -56,16 +53,6 @@ def plan_op(context: dg.OpExecutionContext, config: PlanConfig, pipeline: Pipeli
             "cost": round(plan.sum("cost"), 6),
         }
     )
-
-
-def _table(plan: Plan) -> str:
-    sides = {head: "l" if head in ("asset", "basis") else "r" for head in report.heads(plan)}
-    return table_markdown(sides, [*report.table_rows(plan), report.total_row(plan)])
-
-
-def _lines(plan: Plan) -> list[str]:
-    held = report.held_lines(plan.held)
-    return [*report.token_lines(plan), *(cap.line for cap in plan.caps), *held, *plan.notes]
 
 
 @dg.job(

@@ -1,8 +1,7 @@
 """An audit for a terminal, as JSON values, and as one HTML page. Web text is data in all three."""
 
 import json
-import re
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from persona_assets.lineage.model import Audit, CallRecord, Node, Status, Verification
-from persona_assets.text.page import page
+from persona_assets.view.html import template
+from persona_assets.view.safe import one_line
 
 SHOWN = 240  # characters of a text on the terminal: about three lines at 100 columns
 DETAIL = 160  # characters of a verification's or fate's detail there
-# C0 and C1 controls, and what reorders or hides text: a page's text must not drive the terminal or reverse a line.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 MARKS = {Status.OK: "ok", Status.FAILED: "FAILED", Status.UNVERIFIED: "unverified"}
 _STYLES = {Status.OK: "green", Status.FAILED: "bold red", Status.UNVERIFIED: "yellow"}
-
-
-def plain(text: str) -> str:
-    """`text` with control, reordering and invisible characters escaped, as backslash x1b; line ends and tabs stay."""
-    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
-
-
-def one_line(text: str, limit: int = SHOWN) -> str:
-    """`text` on one line, safe to print, at most `limit` characters."""
-    line = plain(" ".join(text.split()))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 # Terminal
@@ -58,14 +45,14 @@ def _grow(above: Tree, node: Node, met: set[int]) -> None:
 
 def _lines(node: Node) -> list[Text]:
     lines = [
-        Text.assemble((node.kind, "bold"), " ", (one_line(node.id), "cyan")),
-        Text(one_line(_place(node)), "dim"),
+        Text.assemble((node.kind, "bold"), " ", (one_line(node.id, SHOWN), "cyan")),
+        Text(one_line(_place(node), SHOWN), "dim"),
     ]
     if node.text:
-        lines.append(Text(one_line(node.text)))
+        lines.append(Text(one_line(node.text, SHOWN)))
     if node.call:
         line = Text() if node.kind == "call" else Text.assemble(("call ", "bold"), (node.call.call_id, "cyan"), "  ")
-        lines.append(line.append(one_line(_call_facts(node.call)), "dim"))
+        lines.append(line.append(one_line(_call_facts(node.call), SHOWN), "dim"))
     lines += [Text(one_line(f"{fate.asset}: {fate.outcome} {fate.detail}", DETAIL), "dim") for fate in node.fate]
     lines += _check_line(node)
     return lines + _verification_lines(list(node.all_verifications()))
@@ -98,7 +85,7 @@ def _check_line(node: Node) -> list[Text]:
         return []
     bad = [check.check for check in node.checks if not check.passed]
     said = f"failed {', '.join(bad)}" if bad else f"all {len(node.checks)} passed"
-    return [Text(one_line(f"checks of the partition: {said}"), "red" if bad else "dim")]
+    return [Text(one_line(f"checks of the partition: {said}", SHOWN), "red" if bad else "dim")]
 
 
 def _verification_lines(verifications: list[Verification]) -> list[Text]:
@@ -122,55 +109,23 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         "id": audit.row_id,
         "ok": audit.ok,
         "counts": {MARKS[status]: count for status, count in audit.counts().items()},
-        "chain": [_node_dict(node) for node in audit.nodes()],
+        "chain": [_values(node) for node in audit.nodes()],
     }
 
 
-def _node_dict(node: Node) -> dict[str, Any]:
-    return {
-        "kind": node.kind,
-        "id": node.id,
-        "table": node.table,
-        "partition": node.partition,
-        "parents": [{"kind": parent.kind, "id": parent.id} for parent in node.parents],
-        "row": _json(node.row),
-        "text": node.text,
-        "call": _call_dict(node.call),
-        "fate": [asdict(fate) for fate in node.fate],
-        "checks": [asdict(check) for check in node.checks],
-        "verifications": [_verification_dict(found) for found in node.verifications],
-    }
-
-
-def _call_dict(call: CallRecord | None) -> dict[str, Any] | None:
-    if call is None:
-        return None
-    return {
-        "call_id": call.call_id,
-        "part": call.part,
-        "row": _json(call.row),
-        "messages": [dict(message) for message in call.messages],
-        "repair_of": _call_dict(call.repair_of),
-        "after": _call_dict(call.after),
-        "verifications": [_verification_dict(found) for found in call.verifications],
-    }
-
-
-def _verification_dict(found: Verification) -> dict[str, str]:
-    return {
-        "name": found.name,
-        "status": MARKS[found.status],
-        "detail": found.detail,
-        "subject": found.subject,
-    }
-
-
-def _json(value: Any) -> Any:  # noqa: ANN401 - any stored value
-    if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_json(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime) else value
+def _values(found: Any) -> Any:  # noqa: ANN401 - anything that was found
+    """JSON values of it; of a parent, its kind and id."""
+    if isinstance(found, Status):
+        return MARKS[found]
+    if is_dataclass(found):
+        values = {one.name: _values(getattr(found, one.name)) for one in fields(found) if one.name != "parents"}
+        parents = [{"kind": one.kind, "id": one.id} for one in found.parents] if isinstance(found, Node) else None
+        return values if parents is None else values | {"parents": parents}
+    if isinstance(found, dict):
+        return {name: _values(value) for name, value in found.items()}
+    if isinstance(found, list):
+        return [_values(value) for value in found]
+    return found.isoformat() if isinstance(found, datetime) else found
 
 
 # HTML
@@ -178,13 +133,13 @@ def _json(value: Any) -> Any:  # noqa: ANN401 - any stored value
 
 def html(audit: Audit) -> str:
     """One self-contained page, crawl record first; every value is escaped, and nothing is loaded from anywhere."""
-    return page(Path(__file__).parent / "page.html.j2", plain=plain, cell=_cell, seconds=_seconds).render(
-        audit=as_dict(audit)
+    return template(Path(__file__).with_name("audit.html.j2"), cell=_cell, seconds=_seconds).render(
+        audit=as_dict(audit), title=f"Audit of {audit.row_id}"
     )
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _seconds(moment: str) -> str:

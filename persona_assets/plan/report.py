@@ -1,19 +1,37 @@
-"""A plan for people: the rows of its table, bars, a page."""
-
-from pathlib import Path
-from typing import Any
+"""A plan for people, as blocks of a page."""
 
 from persona_assets.plan.figures import Amount, AssetPlan, Basis, PartitionPlan, Plan
-from persona_assets.text.page import page
+from persona_assets.view import blocks as view
+from persona_assets.view.numbers import money, number, size
 
-BAR = 32  # characters of the longest bar
-LABEL = 30  # characters of an asset's name beside its bar
-WIDTH = 470.0  # units of the longest bar of the page
+KINDS = {
+    Basis.EXACT: view.Kind(str(Basis.EXACT)),
+    Basis.FUNNEL: view.Kind(str(Basis.FUNNEL), "green", "▓"),
+    Basis.ASSUMED: view.Kind(str(Basis.ASSUMED), "amber", "░"),
+}
 
 
-def number(value: float) -> str:
-    """A count, rounded to whole ones; millions from one on."""
-    return f"{round(value):,}" if value < 1e6 else f"{value / 1e6:,.2f} M"
+def page(plan: Plan) -> view.Page:
+    """A plan as a page."""
+    figures = [("new calls", amount(plan.total("calls")), ""), ("reused", number(plan.sum("reused")), "")]
+    figures += [("tokens in", number(plan.sum("tokens_in")), ""), ("tokens out", number(plan.sum("tokens_out")), "")]
+    figures += [("money", money(plan.sum("cost")), "")] if plan.priced else []
+    figures += [("GPU-hours", _hours(plan.gpu_hours), "")] if plan.gpu_hours is not None else []
+    figures += [("disk", size(plan.sum("disk")), "")]
+    note = f"{number(plan.shards)} shards. Nothing was asked for this, and the lake is as it was."
+    return view.Page("What the run would take", note, [view.Figures(figures), *blocks(plan)])
+
+
+def blocks(plan: Plan) -> list[view.Block]:
+    """A plan: its table, bars, and what is to be known."""
+    found: list[view.Block] = [view.Section("Plan", [table(plan), view.Lines(token_lines(plan))])]
+    unit, drawn = bars(plan)
+    if drawn.rows:
+        found.append(view.Section(f"{unit.capitalize()} by asset", [view.Legend([*KINDS.values()]), drawn]))
+    if not any(asset.todo for asset in plan.assets) and not plan.unknown:
+        found.append(view.Lines(["everything is materialised already; --all plans it again from the stored calls"]))
+    told = {"Budgets": [cap.line for cap in plan.caps], "Stale": held_lines(plan.held), "Notes": plan.notes}
+    return found + [view.Section(title, [view.Lines(lines)]) for title, lines in told.items() if lines]
 
 
 def amount(value: Amount) -> str:
@@ -21,57 +39,35 @@ def amount(value: Amount) -> str:
     return number(value.value) if value.basis is Basis.EXACT else f"~{number(value.value)}"
 
 
-def size(value: float) -> str:
-    """Bytes with a unit."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
-        value /= 1000
-    return f"{value:,.1f} TB"
-
-
-def money(value: float) -> str:
-    """Money to the cent, or to two figures where it is less."""
-    return f"{value:,.2f}" if value >= 1 or not value else f"{value:#.2g}"
-
-
-def hours(value: float | None) -> str:
+def _hours(value: float | None) -> str:
     """Hours, or nothing where they are not known."""
-    return "" if value is None else f"{value:,.2f}" if value >= 1 else f"{value:#.2g}"
+    return "" if value is None else money(value)
 
 
-def heads(plan: Plan) -> list[str]:
-    """The headings of the table; repairs, money and GPU-hours where there are any."""
-    some = ["money"] if plan.priced else []
-    some += ["GPU-h"] if plan.gpu_hours is not None else []
-    return [
-        *("asset", "partitions", "questions", "reused", "new"),
-        *(["repairs"] if plan.total("repairs").value else []),
-        *("tokens in", "tokens out"),
-        *some,
-        *("disk", "rows", "basis"),
-    ]
-
-
-def table_rows(plan: Plan) -> list[list[str]]:
-    """The table's rows, an asset each."""
-    return [_row(plan, asset) for asset in plan.assets]
-
-
-def total_row(plan: Plan) -> list[str]:
-    """The last row of the table."""
+def table(plan: Plan) -> view.Table:
+    """What each asset would take; repairs, money and GPU-hours where there are any."""
     todo, done = sum(len(asset.todo) for asset in plan.assets), sum(asset.done for asset in plan.assets)
     basis = max((asset.basis for asset in plan.assets), default=Basis.EXACT)
-    return ["total", _of(todo, done), *_calls(plan, plan), size(plan.sum("disk")), "", str(basis)]
+    total = ["total", _of(todo, done), *_calls(plan, plan), size(plan.sum("disk")), "", str(basis)]
+    heads = _heads(plan)
+    return view.Table(heads, [_row(plan, asset, len(heads)) for asset in plan.assets], total)
 
 
-def _row(plan: Plan, asset: AssetPlan) -> list[str]:
+def _heads(plan: Plan) -> list[view.Head]:
+    some = ["money"] if plan.priced else []
+    some += ["GPU-h"] if plan.gpu_hours is not None else []
+    repairs = ["repairs"] if plan.total("repairs").value else []
+    counts = ("partitions", "questions", "reused", "new", *repairs, "tokens in", "tokens out", *some, "disk", "rows")
+    return [*view.whole("asset"), *view.right(*counts), *view.whole("basis")]
+
+
+def _row(plan: Plan, asset: AssetPlan, columns: int) -> list[str]:
     start = [asset.asset, _of(len(asset.todo), asset.done)]
     if not asset.todo:
-        return start + [""] * (len(heads(plan)) - len(start))
+        return start + [""] * (columns - len(start))
     end = [size(asset.sum("disk")), amount(asset.total("rows")), str(asset.basis)]
     if not asset.model:
-        return start + [""] * (len(heads(plan)) - len(start) - len(end)) + end
+        return start + [""] * (columns - len(start) - len(end)) + end
     return [*start, *_calls(plan, asset), *end]
 
 
@@ -90,7 +86,7 @@ def _calls(plan: Plan, over: Plan | AssetPlan) -> list[str]:
         number(over.sum("tokens_out")),
     ]
     cells += [money(over.sum("cost"))] if plan.priced else []
-    return cells + ([hours(over.gpu_hours)] if plan.gpu_hours is not None else [])
+    return cells + ([_hours(over.gpu_hours)] if plan.gpu_hours is not None else [])
 
 
 def token_lines(plan: Plan) -> list[str]:
@@ -120,48 +116,11 @@ def held_lines(held: list[AssetPlan]) -> list[str]:
     return lines
 
 
-def bars(plan: Plan) -> tuple[str, list[tuple[str, str, int]]]:
-    """What is plotted, and by asset its name, value and bar length in characters."""
+def bars(plan: Plan) -> tuple[str, view.Table]:
+    """What is plotted, and by asset how much of it."""
     unit, values = plan.bars()
     most = max((value for _, value in values), default=0.0)
-    return unit, [
-        (name, _shown(unit, value), max(1, round(BAR * value / most))) for name, value in values if value and most
-    ]
-
-
-def _shown(unit: str, value: float) -> str:
-    return money(value) if unit == "money" else number(value)
-
-
-def html(plan: Plan) -> str:
-    """One self-contained page; every value is escaped, and nothing is loaded from anywhere."""
-    unit, values = plan.bars()
-    most = max((value for _, value in values), default=0.0)
-    basis = {asset.asset: str(asset.basis) for asset in plan.assets}
-    drawn: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "label": name if len(name) <= LABEL else name[: LABEL - 1] + "…",
-            "value": _shown(unit, value),
-            "width": WIDTH * value / most,
-            "basis": basis[name],
-        }
-        for name, value in values
-        if value
-    ]
-    headline = [("new calls", amount(plan.total("calls"))), ("reused", number(plan.sum("reused")))]
-    headline += [("tokens in", number(plan.sum("tokens_in"))), ("tokens out", number(plan.sum("tokens_out")))]
-    headline += [("money", money(plan.sum("cost")))] if plan.priced else []
-    headline += [("GPU-hours", hours(plan.gpu_hours))] if plan.gpu_hours is not None else []
-    headline += [("disk", size(plan.sum("disk")))]
-    return page(Path(__file__).parent / "page.html.j2", number=number).render(
-        plan=plan,
-        headline=headline,
-        unit=unit,
-        bars=drawn,
-        bases=[str(each) for each in Basis],
-        heads=heads(plan),
-        rows=table_rows(plan),
-        foot=total_row(plan),
-        tokens=token_lines(plan),
-    )
+    basis = {asset.asset: KINDS[asset.basis] for asset in plan.assets}
+    shown = money if unit == "money" else number
+    rows = [(name, shown(value), view.bar(most, (basis[name], value))) for name, value in values if value]
+    return unit, view.Table(view.BARS, rows)

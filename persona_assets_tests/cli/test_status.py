@@ -14,9 +14,9 @@ from persona_assets.cli.status import (
     Group,
     Status,
     as_dict,
-    bar,
     group_lines,
     read_status,
+    shares,
     show_status,
 )
 from persona_assets.errors import PersonaAssetsError, UsageError
@@ -167,7 +167,7 @@ def test_many_groups_are_cut() -> None:
     ],
 )
 def test_a_bar_shows_every_state_that_there_is(states: dict[State, int], drawn: str) -> None:
-    assert bar(Counter(states), 10) == drawn
+    assert shares(Counter(states)).drawn(10) == drawn
 
 
 # Skip

@@ -3,8 +3,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from persona_assets.crawl.inspect import EXAMPLES, inspect_files, render
+from persona_assets.crawl.inspect import EXAMPLES, blocks, inspect_files
 from persona_assets.settings import Settings
+from persona_assets.view.terminal import show
 from persona_assets_tests.crawl.conftest import EN, WarcMaker
 
 
@@ -38,7 +39,7 @@ def test_text_of_a_file_is_never_markup_or_terminal_control(tmp_path: Path) -> N
     path.write_text(json.dumps({"text": "[red]\x1b]0;x\x07 " + EN, "url": "[/]"}))
     console = Console(width=120, record=True, file=None, quiet=False)
     with console.capture() as capture:
-        console.print(render(inspect_files([path], Settings())))
+        show(console, *blocks(inspect_files([path], Settings())))
     shown = capture.get()
     assert "[red]" in shown and "[/]" in shown
     assert "\x1b]0;" not in shown and "\x1b[31m" not in shown

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from persona_assets.dedup.file import Job, Outcome, dedup_file
 from persona_assets.dedup.keys import Scheme
-from persona_assets.dedup.report import LEAD, SHOWN, _shares, clean, cut, differing
+from persona_assets.dedup.report import LEAD, SHOWN, _shares, cut, differing
+from persona_assets.view.safe import one_line
 from persona_assets_tests.browser import CHROMIUM, browser
 
 HOSTILE = "<script>document.title='x'</script> & \"quoted\" 'a' `code` | cell \x1b[31m \u202eevil\u202c # head\n- item"
@@ -98,7 +99,7 @@ def test_markdown_holds_hostile_texts_in_code_spans(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".html", ".md"])
 def test_long_texts_are_cut_to_where_they_differ(tmp_path: Path, suffix: str) -> None:
     page, _ = report(tmp_path, suffix, [*TEXTS, LONG + " other"])
-    assert clean(LONG)[: SHOWN - 1] + "…" in page  # of the group
+    assert one_line(LONG)[: SHOWN - 1] + "…" in page  # of the group
     assert "word200" not in page
     assert re.search(r"…[\w ]+ word399 (\[end]|<mark>end</mark>)", page)
 
@@ -123,7 +124,7 @@ def test_groups_of_one_and_empty_bins_are_left_out(tmp_path: Path) -> None:
     assert "█" not in page
     page, _ = report(tmp_path / "two", ".md", texts, Scheme("exact", 0.8))
     assert re.findall(r"^- (\d+) removed for row (\d+)", page, re.MULTILINE) == [("2", "0")]
-    bars = re.findall(r"^[\d.]+ to [\d.]+ +(\d+)", page, re.MULTILINE)
+    bars = re.findall(r"^\| [\d.]+ to [\d.]+ \| (\d+)", page, re.MULTILINE)
     assert (bars[0], bars[-1], len(bars)) == ("1", "2", 7)
 
 
@@ -155,8 +156,8 @@ def test_examples_are_shared_out_evenly() -> None:
 
 @given(st.text(), st.text())
 def test_pieces_of_a_text_make_the_text_again(one: str, other: str) -> None:
-    text = clean(one)
-    assert "".join(piece for piece, _ in differing(text, clean(other))) == text
+    text = one_line(one)
+    assert "".join(piece for piece, _ in differing(text, one_line(other))) == text
     assert not any(marked for _, marked in differing(text, text))
     short = "".join(piece for piece, _ in cut([(text, False), (text, True)]))
     assert short == (text * 2 if len(text) * 2 <= SHOWN else (text * 2)[: SHOWN - 1] + "…")
@@ -164,7 +165,7 @@ def test_pieces_of_a_text_make_the_text_again(one: str, other: str) -> None:
 
 @given(st.text())
 def test_a_cleaned_text_is_one_line_without_control_characters(text: str) -> None:
-    assert not re.search("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", clean(text))
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", one_line(text))
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.lineage import Audit, audit
-from persona_assets.lineage.render import as_dict, html, one_line, plain, tree
+from persona_assets.lineage.render import as_dict, html, tree
+from persona_assets.view.safe import one_line, plain
 from persona_assets_tests.lineage.small_lake import SHARD, Small, ids, only, seed, setting, tamper
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
