@@ -275,7 +275,7 @@ _ASKING = (
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder", "text.universal")
 _PERSONA_RULES = (
     *("personas.given_names", "rules.identifiers", "personas.names", "personas.names_en", "personas.names_ru"),
-    *("personas.names_zh", "personas.patterns", "personas.rules", "rules.registry", "text.language", "text.tokens"),
+    *("personas.names_zh", "personas.rules", "rules.patterns", "rules.registry", "text.language", "text.tokens"),
 )
 
 _PERSONA_ASSETS = (

@@ -1,7 +1,8 @@
 """Holds versions of code that shapes rows to its source: `python -m persona_assets_tests.versions` writes the lock.
 
 The lock keeps a digest of each module, asset and validity rule beside its version. Digests are of the syntax tree
-without comments, docstrings and the annotations of functions, and the same for every version of Python.
+without comments, docstrings and the annotations of functions, and the same for every version of Python. What a module
+looks for by the names of patterns is part of it.
 """
 
 import ast
@@ -17,7 +18,7 @@ import persona_assets
 from persona_assets.engines.offline.engine import VERSION
 from persona_assets.graph import Asset, assets
 from persona_assets.ids import canonical_json, digest
-from persona_assets.rules.patterns import LANGUAGES, of_language
+from persona_assets.rules.patterns import LANGUAGES, alternatives, of_language
 from persona_assets.rules.registry import rules
 from persona_assets.settings import Settings
 
@@ -93,7 +94,16 @@ def tree_of(module: str) -> ast.Module:
 
 @cache
 def module_digest(module: str) -> str:
-    return digest(canonical_json(plain(tree_of(module))))
+    tree = plain(tree_of(module))
+    named = patterns_named(tree_of(module)) if "rules.patterns" in imported(module) else {}
+    return digest(canonical_json([tree, named] if named else tree))
+
+
+def patterns_named(tree: ast.AST) -> dict[str, list[str]]:
+    """The patterns of rules that stand in a syntax tree as strings, by name."""
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    known = {name for language in ("any", *LANGUAGES) for name in of_language(language)}
+    return {name: list(alternatives(name)) for name in strings & known}
 
 
 def source_digest(text: str) -> str:
@@ -155,11 +165,11 @@ def _reach(module: str, name: str, reached: dict[str, Any]) -> None:
         _reach(defined, name, reached)
         return
     reached[f"{module}.{name}"] = plain(defined)
+    if module.startswith("rules."):
+        reached.update({f"pattern {named}": told for named, told in patterns_named(defined).items()})
     for node in ast.walk(defined):
         if isinstance(node, ast.Name):
             _reach(module, node.id, reached)
-        if module.startswith("rules.") and isinstance(node, ast.Constant) and node.value in of_language("en"):
-            reached[f"pattern {node.value}"] = [of_language(language)[node.value] for language in LANGUAGES]
 
 
 @cache

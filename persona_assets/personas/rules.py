@@ -7,9 +7,9 @@ the order in which they stand here; the first that sees something names the reas
 
 import polars as pl
 
-from persona_assets.personas import patterns
 from persona_assets.personas.names import see_names
-from persona_assets.rules import identifiers
+from persona_assets.rules.identifiers import CHECKED_LIKE, checked_number, contact_patterns
+from persona_assets.rules.patterns import alternatives
 from persona_assets.rules.registry import rule, rules
 from persona_assets.text.language import identify
 from persona_assets.text.tokens import token_lists
@@ -71,37 +71,37 @@ def too_long(frame: pl.DataFrame) -> pl.Series:
 @rule("persona")
 def broken_characters(frame: pl.DataFrame) -> pl.Series:
     """Replacement or control characters, text decoded by the wrong code page, escapes left over."""
-    return _found(frame, patterns.BROKEN)
+    return _found(frame, "broken")
 
 
 @rule("persona")
 def refusal(frame: pl.DataFrame) -> pl.Series:
     """The model declines or excuses itself."""
-    return _found(frame, patterns.REFUSAL)
+    return _found(frame, "refusal")
 
 
 @rule("persona")
 def meta_talk(frame: pl.DataFrame) -> pl.Series:
     """The model talks about its answer or about "the persona" instead of describing a person."""
-    return _found(frame, patterns.META_TALK)
+    return _found(frame, "meta_talk")
 
 
 @rule("persona")
 def several_personas(frame: pl.DataFrame) -> pl.Series:
     """A list of people, where one was asked for."""
-    return _found(frame, patterns.SEVERAL_PERSONAS)
+    return _found(frame, "several_personas")
 
 
 @rule("persona")
 def contact_data(frame: pl.DataFrame) -> pl.Series:
     """A number, link, handle or address that leads to somebody; the detail names the kind and repeats nothing."""
-    kinds = [pl.when(_TEXT.str.contains(pattern)).then(pl.lit(kind)) for kind, pattern in identifiers.CONTACT_PATTERNS]
+    kinds = [pl.when(_TEXT.str.contains(one)).then(pl.lit(kind)) for kind, one in contact_patterns()]
     found = frame.select(pl.coalesce(kinds)).to_series().to_list()
-    candidates = frame.select(_TEXT.str.contains(identifiers.CHECKED_LIKE)).to_series().to_list()
+    candidates = frame.select(_TEXT.str.contains(CHECKED_LIKE)).to_series().to_list()
     texts = frame["text"].to_list()
     for row, candidate in enumerate(candidates):
         if found[row] is None and candidate:
-            found[row] = identifiers.checked_number(texts[row])
+            found[row] = checked_number(texts[row])
     return pl.Series(found, dtype=pl.String)
 
 
@@ -114,7 +114,7 @@ def personal_name(frame: pl.DataFrame) -> pl.Series:
 @rule("persona")
 def refers_to_text(frame: pl.DataFrame) -> pl.Series:
     """Points at a text or an author that the reader of the persona does not have."""
-    return _found(frame, patterns.REFERS_TO_TEXT)
+    return _found(frame, "refers_to_text")
 
 
 @rule("persona")
@@ -134,11 +134,11 @@ def wrong_language(frame: pl.DataFrame) -> pl.Series:
         pl.when(pl.col("language") == "zh").then(own.cast(pl.Int64) - KANA_WEIGHT * kana).otherwise(own.cast(pl.Int64))
     )
     share = own / _TEXT.str.count_matches(_ANY_SCRIPT)
-    doubted = ~_TEXT.str.contains(patterns.FUNCTION_WORDS_EN) & (pl.col("language") == "en")
+    doubted = ~_contains(_TEXT, "function_words") & (pl.col("language") == "en")
     foreign = pl.coalesce(
         pl.when(share < MIN_OWN_SCRIPT).then(pl.format("{}% in the script of {}", (100 * share).round(), "language")),
-        pl.when(pl.col("language") == "ru").then(_TEXT.str.extract(patterns.FOREIGN_LETTERS_RU, 0)),
-        pl.when(doubted).then(_TEXT.str.extract(patterns.FOREIGN_OPENING_EN, 0).str.strip_chars()),
+        pl.when(pl.col("language") == "ru").then(_first("foreign_letters")),
+        pl.when(doubted).then(_first("foreign_opening").str.strip_chars()),
     )
     doubted = doubted | (pl.col("language") == "ru")
     least_words = pl.when(doubted).then(DOUBTED_WORDS).otherwise(MIN_IDENTIFIED_WORDS)
@@ -163,18 +163,16 @@ def wrong_language(frame: pl.DataFrame) -> pl.Series:
 @rule("persona")
 def not_a_person(frame: pl.DataFrame) -> pl.Series:
     """The head noun is an organisation, a text, a product or a place."""
-    modifiers = _TEXT.str.extract(patterns.THING_EN, 1)
-    in_english = pl.when(~modifiers.str.contains(patterns.NOT_MODIFIERS)).then(_TEXT.str.extract(patterns.THING_EN, 0))
-    in_chinese = _TEXT.str.extract(r"^([^，。；,;！!]+)", 1).str.extract(patterns.THING_ZH, 0)
-    in_russian = _TEXT.str.extract(patterns.THING_RU, 0)
-    heading = _TEXT.str.extract(patterns.HEADING, 0)
-    return frame.select(pl.coalesce(in_english, in_chinese, in_russian, heading).str.strip_chars()).to_series()
+    (thing,) = alternatives("thing")
+    is_head = ~_contains(_TEXT.str.extract(thing, 1), "modified_otherwise")
+    in_english = pl.when(is_head).then(_TEXT.str.extract(thing, 0))
+    return frame.select(pl.coalesce(in_english, _first("not_a_person")).str.strip_chars()).to_series()
 
 
 @rule("persona")
 def vague(frame: pl.DataFrame) -> pl.Series:
     """Nothing that tells one person from another: "a person who likes things"."""
-    return _found(frame, patterns.VAGUE)
+    return _found(frame, "vague")
 
 
 @rule("persona")
@@ -195,10 +193,8 @@ def repetitive(frame: pl.DataFrame) -> pl.Series:
 @rule("persona")
 def unfinished(frame: pl.DataFrame) -> pl.Series:
     """Cut in the middle: a dangling comma, conjunction, article, bracket or ellipsis at the end."""
-    preposition = pl.when(~_TEXT.str.contains(patterns.STRANDED_EN)).then(_TEXT.str.extract(patterns.UNFINISHED_EN, 0))
-    return frame.select(
-        pl.coalesce(_TEXT.str.extract(patterns.UNFINISHED, 0), preposition).str.strip_chars()
-    ).to_series()
+    preposition = pl.when(~_contains(_TEXT, "stranded")).then(_first("ends_in_preposition"))
+    return frame.select(pl.coalesce(_first("cut_off"), preposition).str.strip_chars()).to_series()
 
 
 def reject_reason(frame: pl.DataFrame) -> pl.DataFrame:
@@ -218,8 +214,17 @@ def reject_reason(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _found(frame: pl.DataFrame, pattern: str) -> pl.Series:
-    return frame.select(_TEXT.str.extract(pattern, 0)).to_series()
+def _found(frame: pl.DataFrame, name: str) -> pl.Series:
+    return frame.select(_first(name)).to_series()
+
+
+def _first(name: str) -> pl.Expr:
+    """What the first alternative of a pattern that finds something finds in the text."""
+    return pl.coalesce(_TEXT.str.extract(one, 0) for one in alternatives(name))
+
+
+def _contains(text: pl.Expr, name: str) -> pl.Expr:
+    return pl.any_horizontal(text.str.contains(one) for one in alternatives(name))
 
 
 def _where(frame: pl.DataFrame, condition: pl.Expr, detail: pl.Expr) -> pl.Series:

@@ -5,7 +5,7 @@ from functools import cache
 
 import regex  # the patterns use classes of letters that the standard library lacks
 
-from persona_assets.rules.identifiers import CHECKED_LIKE, CONTACT_PATTERNS, checked_number
+from persona_assets.rules.identifiers import CHECKED_LIKE, checked_number, contact_patterns
 from persona_assets.rules.patterns import pattern
 
 # Hosts that RFC 2606 and 6761 reserve, as the whole end of a host, and 555-01xx, which is kept free for fiction.
@@ -23,7 +23,7 @@ _SUBJECT_REACH = 160  # characters before a link within which a text says what i
 
 @cache
 def _kinds() -> tuple[tuple[str, regex.Pattern[str]], ...]:
-    return tuple((kind, regex.compile(expression)) for kind, expression in CONTACT_PATTERNS)
+    return tuple((kind, regex.compile(one)) for kind, one in contact_patterns())
 
 
 @cache

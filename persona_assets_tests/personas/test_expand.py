@@ -129,7 +129,8 @@ def test_personas_that_the_filter_would_refuse_are_not_expanded(tmp_path: Path) 
     put_seeds(here.lake, "a", seed("junk", text="I'm sorry, I cannot help with that."))
     report = expand_personas(here, SHARD)
     assert len(engine.asked) == 2
-    assert rejects(here.lake, EXPANDED_PERSONAS).rows() == [("per_junk", "parent_not_eligible", "refusal: I'm sorry")]
+    (found,) = rejects(here.lake, EXPANDED_PERSONAS).rows()
+    assert found == ("per_junk", "parent_not_eligible", "refusal: I'm sorry, I cannot help")
     assert report.rejected == {"parent_not_eligible": 1}
 
 
