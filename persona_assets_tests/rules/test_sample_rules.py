@@ -572,6 +572,7 @@ def test_rules_take_time_with_the_length_of_a_text_and_no_more(piece: str) -> No
         *(sample_texts.no_missing_file.see, sample_texts.no_unfinished.see, sample_texts.no_repetition.see),
         *(requests.no_person_description.see, requests.is_question_or_task.see, requests.has_number.see),
         *(requests.no_solution.see, requests.no_contradiction.see, sample_texts.language_matches.see),
+        sample_texts.no_contact_data.see,
     ]
     text = piece * (60_000 // len(piece))
     for rule in rules_of_all:
