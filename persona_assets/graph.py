@@ -36,6 +36,7 @@ from persona_assets.personas.given_names import names_digest
 from persona_assets.personas.taxonomy import taxonomy_digest
 from persona_assets.prompts import Template
 from persona_assets.recipes import Recipe, changes, recipe_digest
+from persona_assets.rules.registry import Kind, rules
 from persona_assets.settings import Settings, shapes_of
 from persona_assets.steps.answers import REPAIR, REPAIR_FORM, REPAIR_TURN
 from persona_assets.steps.model import Context, Report, Step
@@ -61,7 +62,8 @@ class Asset:
 
     `reads` names the assets whose rows it is made from. `version` is that of the code that shapes its rows, which
     stands in `modules` (within this package); a test holds the two together. `packaged` gives digests of data files of
-    the package.
+    the package. `rules_of` says which rules judge all that it makes or reads: those of installed packages are in
+    the recipe, ours in the version.
     """
 
     table: Table
@@ -75,6 +77,7 @@ class Asset:
     data: DataStep | None = None  # where it reads data files, whose partitions are a named set
     questions: Callable[[Lake, str], Iterable[list[str]]] | None = None  # ids, where a row is asked about repeatedly
     version: int = 1
+    rules_of: Kind | None = None
     packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset({"parquet"})
     columns_from: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)  # beside what follows from references
@@ -149,6 +152,8 @@ class Asset:
             "settings": settings.model_dump(mode="json", include=set(self.settings_names)),
             **{name: digest_of() for name, digest_of in self.packaged.items()},
         }
+        if self.rules_of and (added := [one for one in rules(self.rules_of).values() if not one.is_ours]):
+            recipe["rules"] = [{"rule": one.name, "args": {}, "version": one.recipe} for one in added]
         if self.step is None:
             return recipe
         if identity is None:
@@ -300,6 +305,7 @@ _PERSONA_ASSETS = (
             *("crawl.tabular", "crawl.warc", "files.bytestream", "files.detect", "files.open", "ids", "text.language"),
             "rules.registry",
         ),
+        rules_of="document",
         kinds=frozenset({"parquet", "python"}),
     ),
     Asset(
@@ -330,6 +336,7 @@ _PERSONA_ASSETS = (
             *_ASKING,
         ),
         version=3,
+        rules_of="persona",
         kinds=frozenset({"parquet", "openai"}),
         columns_from={
             name: (("extracted_personas", name), ("expanded_personas", name))
@@ -346,6 +353,7 @@ _PERSONA_ASSETS = (
         packaged={"given_names": names_digest},
         modules=("ids", "personas.filter", *_PERSONA_RULES, *_ENCODING),
         version=2,
+        rules_of="persona",
         kinds=frozenset({"parquet", "polars"}),
     ),
     Asset(

@@ -9,7 +9,7 @@ A part is there where it shapes something:
 | `settings` | settings that shape rows, by name |
 | `prompt`, `repair` | digests of the templates |
 | `model`, `sampling` | who answers, in which revision, and how it draws |
-| `rules` | validity rules in order, with arguments and versions |
+| `rules` | validity rules in order, with arguments and versions; or rules of installed packages |
 | `systems` | who answers, and how, where values of `over` do |
 | `target`, `order` | accepted rows to stop at, and the version of the order in which rows are taken |
 | others | digests of packaged data, as `taxonomy` |
@@ -68,7 +68,7 @@ def _rules(before: list[Json], after: list[Json]) -> list[str]:
     """Rules are told apart by name and arguments, as one rule may stand there for two fields."""
     old, new = ({(rule["rule"], canonical_json(rule["args"])): rule for rule in rules} for rules in (before, after))
     raised = [
-        f"rule {key[0]}: {_now(old[key]['version'], rule['version'], 'version ')}"
+        f"rule {key[0]}: {_versions(old[key]['version'], rule['version'])}"
         for key, rule in new.items()
         if key in old and old[key]["version"] != rule["version"]
     ]
@@ -76,6 +76,10 @@ def _rules(before: list[Json], after: list[Json]) -> list[str]:
     come = [rule for key, rule in new.items() if key not in old]
     said = raised + _pairs(gone, come)
     return said or ["order of the rules"]
+
+
+def _versions(before: Json, after: Json) -> str:
+    return "its file changed" if _is_digest(before) and _is_digest(after) else _now(before, after, "version ")
 
 
 def _pairs(gone: list[Json], come: list[Json]) -> list[str]:

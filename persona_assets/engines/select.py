@@ -66,7 +66,7 @@ def make_engine(settings: Settings, lake: Lake | None = None) -> Engine:
         UsageError: its settings are incomplete or malformed, or its package cannot be imported.
     """
     if settings.engine in installed("engines"):
-        engine: Engine = loaded("engines", settings.engine)(settings)
+        engine: Engine = loaded(installed("engines")[settings.engine])(settings)
         return engine
     if settings.engine == "openai" and settings.batch:
         from persona_assets.engines.openai.batch import BatchEngine

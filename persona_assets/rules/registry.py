@@ -9,7 +9,8 @@ A rule is a function declared by `@rule`. What it looks at depends on what it is
 | `document` | the text of a document, and the settings | what it saw, or None where the document may stay |
 
 Its name is the reason of the rejects. Another package adds rules by an entry point of the group `persona_assets.rules`
-that names a module; a user by a Python file in the folder `PERSONA_TASKS`.
+that names a module. Rules of samples are there for task files to name; those of personas and documents judge every one,
+and are in the recipe of what they judge. A user adds rules of samples by a Python file in the folder `PERSONA_TASKS`.
 """
 
 import inspect
@@ -23,7 +24,7 @@ from typing import Any, Literal
 
 from persona_assets.errors import UsageError
 from persona_assets.ids import digest
-from persona_assets.plugins import installed, loaded
+from persona_assets.plugins import entries, loaded
 
 Kind = Literal["sample", "persona", "document"]
 _MODULES: Mapping[Kind, tuple[str, ...]] = {
@@ -63,9 +64,14 @@ class Rule:
         return self.see.__code__.co_firstlineno
 
     @property
+    def is_ours(self) -> bool:
+        """Whether this package declares it."""
+        return self.see.__module__.startswith("persona_assets.")
+
+    @property
     def recipe(self) -> int | str:
         """What stands for it in the recipe of rows: its version, or the digest of its file where it is not ours."""
-        return self.version if self.see.__module__.startswith("persona_assets.") else digest(self.file.read_bytes())
+        return self.version if self.is_ours else digest(self.file.read_bytes())
 
 
 def rule(of: Kind = "sample", *, version: int = 1, repairs: bool = False) -> Callable[[Callable[..., Any]], Rule]:
@@ -86,10 +92,10 @@ def rules(of: Kind) -> Mapping[str, Rule]:
     found: dict[str, Rule] = {}
     for name in _MODULES[of]:
         found |= {one.name: one for one in declared(import_module(name)) if one.of == of}
-    for name in installed("rules"):
-        for one in declared(loaded("rules", name)):
+    for entry in entries("rules"):
+        for one in declared(loaded(entry)):
             if one.of == of:
-                _add(found, one, f"entry point {name} of persona_assets.rules")
+                _add(found, one, f"entry point {entry.name} of {entry.group}")
     return found
 
 
