@@ -12,6 +12,7 @@ from functools import wraps
 from pathlib import Path
 
 from persona_assets.checks.gates import sql_gates
+from persona_assets.crawl.formats import sources
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
@@ -62,8 +63,7 @@ class Asset:
 
     `reads` names the assets whose rows it is made from. `version` is that of the code that shapes its rows, which
     stands in `modules` (within this package); a test holds the two together. `packaged` gives digests of data files of
-    the package. `rules_of` says which rules judge all that it makes or reads: those of installed packages are in
-    the recipe, ours in the version.
+    the package, `added` the parts that installed packages have in its recipe.
     """
 
     table: Table
@@ -77,8 +77,8 @@ class Asset:
     data: DataStep | None = None  # where it reads data files, whose partitions are a named set
     questions: Callable[[Lake, str], Iterable[list[str]]] | None = None  # ids, where a row is asked about repeatedly
     version: int = 1
-    rules_of: Kind | None = None
     packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    added: Callable[[], Recipe] = dict
     kinds: frozenset[str] = frozenset({"parquet"})
     columns_from: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)  # beside what follows from references
 
@@ -151,9 +151,8 @@ class Asset:
             "code": self.version,
             "settings": settings.model_dump(mode="json", include=set(self.settings_names)),
             **{name: digest_of() for name, digest_of in self.packaged.items()},
+            **self.added(),
         }
-        if self.rules_of and (added := [one for one in rules(self.rules_of).values() if not one.is_ours]):
-            recipe["rules"] = [{"rule": one.name, "args": {}, "version": one.recipe} for one in added]
         if self.step is None:
             return recipe
         if identity is None:
@@ -270,6 +269,18 @@ def _one(run: Callable[[Context, str], Report]) -> Run:
     return runs
 
 
+def _added_rules(of: Kind) -> Recipe:
+    """The rules of installed packages, which judge every row; ours are in the version."""
+    found = [one for one in rules(of).values() if not one.is_ours]
+    return {"rules": [{"rule": one.name, "args": {}, "version": one.recipe} for one in found]} if found else {}
+
+
+def _added_formats() -> Recipe:
+    """The readers of installed packages."""
+    found = sources()
+    return {"formats": {**found}} if found else {}
+
+
 # Modules by what they do. The offline engine is not among them: its own version is in the revision of its model.
 # Version 2 of what asks: answers are read as they were meant (steps.reading). Version 2 of persona_survivors: texts in
 # other than Latin letters are compared by their meaning too.
@@ -297,6 +308,7 @@ _PERSONA_ASSETS = (
                 "crawl.digest_index",
                 "crawl.digests",
                 "crawl.documents",
+                "crawl.formats",
                 "crawl.headers",
                 "crawl.ingest",
             ),
@@ -305,7 +317,7 @@ _PERSONA_ASSETS = (
             *("crawl.tabular", "crawl.warc", "files.bytestream", "files.detect", "files.open", "ids", "text.language"),
             "rules.registry",
         ),
-        rules_of="document",
+        added=lambda: _added_rules("document") | _added_formats(),
         kinds=frozenset({"parquet", "python"}),
     ),
     Asset(
@@ -336,7 +348,7 @@ _PERSONA_ASSETS = (
             *_ASKING,
         ),
         version=3,
-        rules_of="persona",
+        added=lambda: _added_rules("persona"),
         kinds=frozenset({"parquet", "openai"}),
         columns_from={
             name: (("extracted_personas", name), ("expanded_personas", name))
@@ -353,7 +365,7 @@ _PERSONA_ASSETS = (
         packaged={"given_names": names_digest},
         modules=("ids", "personas.filter", *_PERSONA_RULES, *_ENCODING),
         version=2,
-        rules_of="persona",
+        added=lambda: _added_rules("persona"),
         kinds=frozenset({"parquet", "polars"}),
     ),
     Asset(

@@ -12,6 +12,7 @@ A part is there where it shapes something:
 | `rules` | validity rules in order, with arguments and versions; or rules of installed packages |
 | `systems` | who answers, and how, where values of `over` do |
 | `target`, `order` | accepted rows to stop at, and the version of the order in which rows are taken |
+| `formats` | digests of the readers of installed packages, by ending |
 | others | digests of packaged data, as `taxonomy` |
 
 Prices, addresses, keys, timeouts, limits of memory and the like shape no row and are not part of it.
@@ -40,6 +41,8 @@ def changes(old: Recipe, new: Recipe) -> list[str]:
             continue
         if part == "rules":
             said += _rules(*([] if rules is _MISSING else rules for rules in (before, after)))
+        elif part == "formats":
+            said += _formats(*({} if formats is _MISSING else formats for formats in (before, after)))
         elif part == "code":
             said.append(f"code: {_now(before, after, 'version ')}")
         elif part == "order":
@@ -80,6 +83,13 @@ def _rules(before: list[Json], after: list[Json]) -> list[str]:
 
 def _versions(before: Json, after: Json) -> str:
     return "its file changed" if _is_digest(before) and _is_digest(after) else _now(before, after, "version ")
+
+
+def _formats(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
+    """Digests of files, which tell nobody anything."""
+    said = [f"format {ending}: new" for ending in after if ending not in before]
+    said += [f"format {ending}: removed" for ending in before if ending not in after]
+    return said + [f"format {one}: its file changed" for one in after if before.get(one, after[one]) != after[one]]
 
 
 def _pairs(gone: list[Json], come: list[Json]) -> list[str]:

@@ -1,5 +1,6 @@
 """Packages that are installed add rules, engines and formats; a real package is laid beside this one."""
 
+import gzip
 import importlib
 import os
 import subprocess
@@ -8,12 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from benchmarks.finished_lake import build
 from persona_assets import plugins
+from persona_assets.crawl import formats
+from persona_assets.crawl.documents import read_documents
+from persona_assets.crawl.inspect import FileReport, inspect_files
+from persona_assets.crawl.items import CrawlFile
 from persona_assets.errors import UsageError
 from persona_assets.graph import assets
 from persona_assets.lake import Lake
+from persona_assets.lake.schemas import RAW_DOCUMENTS
 from persona_assets.rules import registry
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState, State
@@ -68,6 +75,34 @@ def no_honey(text, settings):
     return "honey" if "honey" in text else None
 """
 
+FORMAT = """
+from persona_assets.crawl import Found, Refused, Skipped
+
+
+def read(file, settings):
+    "Letters, each begun by a line `From ADDRESS`, ended by a dot."
+    offset, at, lines = 0, 0, None
+    for line in file:
+        if line.startswith(b"From "):
+            address, at, lines = line[5:].strip().decode(), offset, []
+        elif line.startswith(b"#"):
+            yield Skipped(offset)
+        elif line == b".\\n":
+            yield Found(at, "letters", "".join(lines), url="letter:" + address)
+            lines = None
+        elif lines is None:
+            yield Refused(offset, "no_sender", line.decode().strip())
+        else:
+            lines.append(line.decode())
+        offset += len(line)
+"""
+LETTER = (
+    "From {}\nThe bees came through the winter, all eleven hives of them, and the willows by the canal are in bloom.\n"
+    "We fed them syrup twice and counted mites on the boards. Come in May, when the first honey is spun, and bring "
+    "your boots, as the meadow still stands under water up to the second fence.\n.\n"
+)
+LETTERS = "# of two\n" + LETTER.format("ann") + "nobody wrote this\n" + LETTER.format("bob").replace("eleven", "nine")
+
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
@@ -117,7 +152,7 @@ Install = Callable[..., Path]
 
 def forget() -> None:
     """What is cached of installed packages."""
-    for cached in (plugins.entries, plugins.installed, registry.rules):
+    for cached in (plugins.entries, plugins.installed, registry.rules, formats.formats):
         cached.cache_clear()
 
 
@@ -238,3 +273,128 @@ def test_two_packages_that_claim_one_engine_are_named(install: Install) -> None:
     install("macaws", "engines", "parrot = macaws:Parrot", source=ENGINE)
     with pytest.raises(UsageError, match="parrot is claimed by macaws and parrots; uninstall one of them"):
         Settings(engine="parrot")
+
+
+# Formats
+
+
+@pytest.fixture
+def letters(install: Install) -> Path:
+    """The folder of an installed package that reads `.letters`."""
+    return install("post", "formats", "letters = post:read", source=FORMAT)
+
+
+def inspected(path: Path) -> FileReport:
+    return inspect_files([path], Settings()).files[0]
+
+
+def details(path: Path) -> list[str]:
+    """What is said of what could not be read."""
+    return [one["detail"] for examples in inspected(path).examples.values() for one in examples]
+
+
+def test_a_format_of_a_package_is_read_by_its_ending(tmp_path: Path, letters: Path) -> None:
+    path = tmp_path / "may.letters"
+    path.write_text(LETTERS)
+    report = inspected(path)
+    assert (report.format, report.documents, report.skipped, report.rejects) == ("letters", 2, 1, {"no_sender": 1})
+
+
+@pytest.mark.parametrize(("packed", "write"), [("gz", gzip.compress), ("zst", zstandard.compress)])
+def test_a_reader_of_a_package_is_given_what_was_compressed(
+    tmp_path: Path, letters: Path, packed: str, write: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / f"may.letters.{packed}"
+    path.write_bytes(write(LETTERS.encode()))
+    assert inspected(path).documents == 2
+
+
+def test_documents_of_a_package_name_its_format_and_their_place(tmp_path: Path, letters: Path) -> None:
+    path = tmp_path / "may.letters"
+    path.write_text(LETTERS)
+    (batch,) = read_documents([CrawlFile(path, path.name)], "a", Settings())
+    assert batch.documents.select("url", "format", "record_offset").rows() == [
+        ("letter:ann", "letters", LETTERS.index("From ann")),
+        ("letter:bob", "letters", LETTERS.index("From bob")),
+    ]
+
+
+def test_nothing_of_a_format_is_imported_before_a_file_of_it_is_read(tmp_path: Path, letters: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "short"}\n')
+    inspected(tmp_path / "a.jsonl")
+    assert "post" not in sys.modules
+
+
+def test_a_reader_that_fails_costs_the_rest_of_its_file(tmp_path: Path, install: Install) -> None:
+    failing = FORMAT.replace("lines = None\n        elif", "raise ValueError('no ink')\n        elif")
+    install("post", "formats", "letters = post:read", source=failing)
+    path = tmp_path / "may.letters"
+    path.write_text(LETTERS)
+    assert inspected(path).documents == 1
+    assert details(path) == ["the reader of .letters in post failed: ValueError: no ink"]
+
+
+def test_what_is_no_item_is_named(tmp_path: Path, install: Install) -> None:
+    install("post", "formats", "letters = post:read", source="def read(file, settings):\n    yield 'a letter'\n")
+    path = tmp_path / "may.letters"
+    path.write_text(LETTERS)
+    assert "it gave str, not Found, Refused or Skipped" in details(path)[0]
+
+
+def test_a_file_of_a_package_without_a_record_is_empty(tmp_path: Path, letters: Path) -> None:
+    path = tmp_path / "none.letters"
+    path.write_text("")
+    assert inspected(path).rejects == {"empty_file": 1}
+
+
+def test_what_broke_within_a_compressed_file_of_a_package_is_told(tmp_path: Path, letters: Path) -> None:
+    path = tmp_path / "may.letters.gz"
+    path.write_bytes(gzip.compress(LETTERS.encode())[:-20])
+    assert "truncated_stream" in inspected(path).rejects
+
+
+def test_an_ending_that_no_package_reads_is_answered_with_the_nearest(tmp_path: Path, letters: Path) -> None:
+    path = tmp_path / "may.leters"
+    path.write_text(LETTERS)
+    assert "by ending, did you mean letters? (known: letters)" in details(path)[0]
+
+
+def test_two_packages_that_claim_one_ending_are_named(tmp_path: Path, letters: Path, install: Install) -> None:
+    install("mail", "formats", "letters = mail:read", source=FORMAT)
+    (tmp_path / "may.letters").write_text(LETTERS)
+    with pytest.raises(UsageError, match="letters is claimed by mail and post; uninstall one of them"):
+        inspected(tmp_path / "may.letters")
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [("jsonl", "post claims jsonl, which is read here by its content"), (".Letters", "small letters and digits")],
+)
+def test_an_ending_that_cannot_be_claimed_is_named(tmp_path: Path, install: Install, ending: str, said: str) -> None:
+    install("post", "formats", f"{ending} = post:read", source=FORMAT)
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(UsageError, match=said):
+        inspected(tmp_path / "a.txt")
+
+
+def test_a_new_format_makes_documents_stale(lake: Finished, letters: Path) -> None:
+    assert lake.stale() == {"raw_documents": "format letters: new"}
+
+
+def test_a_format_whose_reader_changed_makes_documents_stale(tmp_path: Path, letters: Path, install: Install) -> None:
+    lake = Finished(tmp_path)
+    assert lake.stale() == {}
+    install("post", "formats", "letters = post:read", source=FORMAT + "\n# another\n")
+    assert lake.stale() == {"raw_documents": "format letters: its file changed"}
+
+
+def test_a_run_reads_a_format_of_a_package(tmp_path: Path, letters: Path) -> None:
+    (tmp_path / "dumps" / "spring").mkdir(parents=True)
+    (tmp_path / "dumps" / "spring" / "may.letters").write_text(LETTERS)
+    run = "import sys; from persona_assets.cli.app import run_cli; sys.argv = ['persona-assets', 'run', '--asset', "
+    run += "'raw_documents']; sys.exit(run_cli())"
+    settings = {"PERSONA_LAKE": str(tmp_path / "lake"), "PERSONA_DUMPS": str(tmp_path / "dumps")}
+    done = python(letters, run, **settings)
+    assert done.returncode == 0, done.stderr
+    rows = Lake(tmp_path / "lake").read(RAW_DOCUMENTS, "spring.0000")
+    assert sorted(rows["url"]) == ["letter:ann", "letter:bob"]

@@ -1,1 +1,5 @@
-"""Crawl files (WARC, WET, JSONL, Parquet) to documents, and how new files become shards."""
+"""Crawl files (WARC, WET, JSONL, Parquet, formats of packages) to documents, and how new files become shards."""
+
+from persona_assets.crawl.items import Found, Refused, Skipped
+
+__all__ = ["Found", "Refused", "Skipped"]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from persona_assets.files.bytestream import ByteStream
 
-Format = Literal["warc", "wet", "jsonl", "parquet"]
+Format = Literal["warc", "wet", "jsonl", "parquet"]  # ours; that of a package is the ending of its files
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class CrawlFile:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record whose text could be read; `offset` as `record_offset` in `raw_documents`."""
+    """A record whose text could be read; `offset`, `record_offset` in `raw_documents`, tells a file's records apart."""
 
     offset: int
-    format: Format
+    format: Format | str
     text: str
     url: str = ""
     record_id: str | None = None

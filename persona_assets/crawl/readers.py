@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from persona_assets.crawl.columns import ColumnReader
+from persona_assets.crawl.formats import format_of, known_endings, read_with
 from persona_assets.crawl.items import CrawlFile, Item, Refused, break_between
 from persona_assets.crawl.tabular import read_json_document, read_json_lines, read_parquet
 from persona_assets.crawl.warc import read_warc
@@ -15,9 +16,12 @@ from persona_assets.settings import Settings
 
 @dataclass
 class Reading:
-    """A file that is being read: what it is, its items, and how many of its bytes on disk have been passed."""
+    """A file that is being read: what it is, its items, and how many of its bytes on disk have been passed.
 
-    layout: Layout
+    Where a package reads it, it is what its ending says.
+    """
+
+    layout: str
     compression: str
     items: Iterator[Item]
     _opened: Opened | None = None
@@ -33,15 +37,20 @@ def reading(file: CrawlFile, settings: Settings) -> Iterator[Reading]:
     """Open a file and its items, lazily; a file that cannot be opened gives one refusal.
 
     Raises:
-        UsageError: the column map of the settings is wrong.
+        UsageError: the column map of the settings is wrong, or a format of an installed package is.
     """
     columns = ColumnReader(settings.column_map)
+    claimed = format_of(file.path)
     try:
         with open_crawl_file(file.path) as opened:
+            if claimed:
+                items = read_with(claimed, opened, settings)
+                yield Reading(claimed.name, opened.compression, _survive(items), opened)
+                return
             opened.stream.ensure(HEAD_BYTES)
             layout = detect_layout(opened.stream[0:HEAD_BYTES])
-            items = _survive(_items(opened, layout, columns, settings.max_document_bytes))
-            yield Reading(layout, opened.compression, items, opened)
+            items = _items(opened, layout, columns, settings.max_document_bytes, file.path.name)
+            yield Reading(layout, opened.compression, _survive(items), opened)
     except FileNotFoundError:
         yield Reading("unknown", "", iter([Refused(None, "file_missing", "the file is not there")]))
     except OSError as error:
@@ -56,7 +65,7 @@ def _survive(items: Iterator[Item]) -> Iterator[Item]:
         yield Refused(None, "unreadable_file", f"reading failed: {error.strerror or error}")
 
 
-def _items(opened: Opened, layout: Layout, columns: ColumnReader, limit: int) -> Iterator[Item]:
+def _items(opened: Opened, layout: Layout, columns: ColumnReader, limit: int, name: str) -> Iterator[Item]:
     stream = opened.stream
     if layout in ("warc", "wet"):
         return read_warc(stream, limit)
@@ -67,10 +76,10 @@ def _items(opened: Opened, layout: Layout, columns: ColumnReader, limit: int) ->
     if layout == "parquet" and not opened.compression:
         opened.raw.seek(0)
         return read_parquet(opened.raw, columns)
-    return iter(_foreign(opened, layout))
+    return iter(_foreign(opened, layout, name))
 
 
-def _foreign(opened: Opened, layout: Layout) -> list[Item]:
+def _foreign(opened: Opened, layout: Layout, name: str) -> list[Item]:
     if layout == "empty" and (broken := break_between(opened.stream)):
         return list(broken)
     if layout == "empty":
@@ -78,4 +87,5 @@ def _foreign(opened: Opened, layout: Layout) -> list[Item]:
     if layout == "parquet":
         return [Refused(None, "unknown_format", f"Parquet within {opened.compression}: decompress it first")]
     head = opened.stream[0:24]
-    return [Refused(None, "unknown_format", f"neither WARC, WET, JSON lines, JSON nor Parquet; begins {head!r}")]
+    known = "neither WARC, WET, JSON lines, JSON nor Parquet"
+    return [Refused(None, "unknown_format", f"{known}; begins {head!r}{known_endings(name)}")]

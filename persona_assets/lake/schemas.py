@@ -123,7 +123,7 @@ RAW_DOCUMENTS = Table(
         _text("url", "Address of the page; empty where the source names none"),
         _text("dump", "Crawl release"),
         _text("file", "Crawl file, relative to the dump folder"),
-        _text("format", "warc, wet, jsonl or parquet"),
+        _text("format", "warc, wet, jsonl or parquet; of an installed package the ending that it reads"),
         Column(
             "record_offset",
             pl.Int64(),
