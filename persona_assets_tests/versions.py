@@ -18,7 +18,7 @@ import persona_assets
 from persona_assets.engines.offline.engine import VERSION
 from persona_assets.graph import Asset, assets
 from persona_assets.ids import canonical_json, digest
-from persona_assets.rules.patterns import LANGUAGES, alternatives, of_language
+from persona_assets.rules.patterns import LANGUAGES, expressions, of_language
 from persona_assets.rules.registry import rules
 from persona_assets.settings import Settings
 
@@ -103,7 +103,7 @@ def patterns_named(tree: ast.AST) -> dict[str, list[str]]:
     """The patterns of rules that stand in a syntax tree as strings, by name."""
     strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     known = {name for language in ("any", *LANGUAGES) for name in of_language(language)}
-    return {name: list(alternatives(name)) for name in strings & known}
+    return {name: list(expressions(name)) for name in strings & known}
 
 
 def source_digest(text: str) -> str:

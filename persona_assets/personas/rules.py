@@ -9,7 +9,7 @@ import polars as pl
 
 from persona_assets.personas.names import see_names
 from persona_assets.rules.identifiers import CHECKED_LIKE, checked_number, contact_patterns
-from persona_assets.rules.patterns import alternatives
+from persona_assets.rules.patterns import expressions
 from persona_assets.rules.registry import rule, rules
 from persona_assets.text.language import identify
 from persona_assets.text.tokens import token_lists
@@ -163,7 +163,7 @@ def wrong_language(frame: pl.DataFrame) -> pl.Series:
 @rule("persona")
 def not_a_person(frame: pl.DataFrame) -> pl.Series:
     """The head noun is an organisation, a text, a product or a place."""
-    (thing,) = alternatives("thing")
+    (thing,) = expressions("thing")
     is_head = ~_contains(_TEXT.str.extract(thing, 1), "modified_otherwise")
     in_english = pl.when(is_head).then(_TEXT.str.extract(thing, 0))
     return frame.select(pl.coalesce(in_english, _first("not_a_person")).str.strip_chars()).to_series()
@@ -219,12 +219,12 @@ def _found(frame: pl.DataFrame, name: str) -> pl.Series:
 
 
 def _first(name: str) -> pl.Expr:
-    """What the first alternative of a pattern that finds something finds in the text."""
-    return pl.coalesce(_TEXT.str.extract(one, 0) for one in alternatives(name))
+    """What the first expression of a pattern that finds something finds in the text."""
+    return pl.coalesce(_TEXT.str.extract(one, 0) for one in expressions(name))
 
 
 def _contains(text: pl.Expr, name: str) -> pl.Expr:
-    return pl.any_horizontal(text.str.contains(one) for one in alternatives(name))
+    return pl.any_horizontal(text.str.contains(one) for one in expressions(name))
 
 
 def _where(frame: pl.DataFrame, condition: pl.Expr, detail: pl.Expr) -> pl.Series:

@@ -7,7 +7,7 @@ Numbers with a check digit count only where it is right, so that a figure is not
 import re
 from collections.abc import Iterator
 
-from persona_assets.rules.patterns import alternatives
+from persona_assets.rules.patterns import expressions
 
 _KINDS = ("email", "url", "phone", "handle", "identity_number", "address")  # of several in a text the first is told
 _CARD = re.compile(r"\d(?:[ -]?\d){12,18}", re.ASCII)
@@ -17,8 +17,8 @@ CHECKED_LIKE = r"[0-9](?:[ -]?[0-9]){12}|[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4}"  # what 
 
 
 def contact_patterns() -> Iterator[tuple[str, str]]:
-    """The kinds of contact data in their order, each with an expression for Polars or `regex` that finds it."""
-    return ((kind, one) for kind in _KINDS for one in alternatives(kind))
+    """The kinds of contact data in their order, each with expressions, for Polars or `regex`, that find it."""
+    return ((kind, one) for kind in _KINDS for one in expressions(kind))
 
 
 def checked_number(text: str) -> str | None:

@@ -44,10 +44,11 @@ def of_language(language: str) -> Mapping[str, str]:
 
 
 @cache
-def alternatives(name: str) -> tuple[str, ...]:
-    """The expressions of a pattern in any language, in which case is ignored.
+def expressions(name: str) -> tuple[str, ...]:
+    """What finds a pattern in any language, without regard to case, as expressions for Polars.
 
-    Polars looks for them one by one several times faster than for all as one: each by itself has letters to look for.
+    Its engine is slow where a word boundary meets a letter beyond ASCII, unless an expression has letters of its own
+    that can be looked for first. So alternatives with a boundary stand by themselves, and all others as one.
 
     Raises:
         KeyError: no language has the name.
@@ -55,7 +56,9 @@ def alternatives(name: str) -> tuple[str, ...]:
     found = [one for language in (_ANY, *LANGUAGES) for one in _told(language).get(name, ())]
     if not found:
         raise KeyError(name)
-    return tuple(f"(?i){one}" for one in found)
+    joined = tuple(one for one in found if r"\b" not in one)
+    bounded = [one for one in found if r"\b" in one]
+    return tuple(f"(?i){one}" for one in ([_any_of(joined)] if joined else []) + bounded)
 
 
 @cache

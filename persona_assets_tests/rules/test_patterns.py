@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from persona_assets.rules import Sample
-from persona_assets.rules.patterns import LANGUAGES, alternatives, of_language, pattern
+from persona_assets.rules.patterns import LANGUAGES, expressions, of_language, pattern
 from persona_assets.rules.registry import rules
 
 
@@ -55,11 +55,11 @@ def test_a_persona_that_speaks_of_such_things_stays(text: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_both_read_one_pattern(language: str) -> None:
-    assert any(of_language(language)["refuses"] in one for one in alternatives("refusal"))
+    assert any(of_language(language)["refuses"] in one for one in expressions("refusal"))
 
 
 def test_an_unknown_name_is_no_pattern() -> None:
     with pytest.raises(KeyError):
-        alternatives("no_such_thing")
+        expressions("no_such_thing")
     with pytest.raises(KeyError):
         pattern("no_such_thing")
