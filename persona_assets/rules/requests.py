@@ -3,6 +3,9 @@
 import re
 from functools import cache
 
+from persona_assets.maths.compare import same_number
+from persona_assets.maths.numbers import number
+from persona_assets.maths.solution import figures, final_answer
 from persona_assets.rules.patterns import LANGUAGES, of_language, pattern
 from persona_assets.rules.registry import rule
 from persona_assets.rules.sample import Sample
@@ -23,13 +26,16 @@ _DIGITS = re.compile(r"\d{1,15}")
 _NEGATIVE = re.compile(r"\s*[-−–]\s*\d")
 
 
-@rule()
+@rule(version=2)
 def no_person_description(sample: Sample, field: str) -> str | None:
     """The text asks or tells something; it is not the description of a person, nor advice where a request belongs.
 
-    A text that begins as a persona does, or as an answer, and has no question and no request in it.
+    A text that begins as a persona does, or as an answer, and has no question and no request in it; or one that puts a
+    person's whole description before what the person meets.
     """
     text = sample.text(field)
+    if found := pattern("pasted").match(text):
+        return f"{field} begins with the description of a person: {found.group(0).strip()[:_SHOWN]}"
     if pattern("request").search(text):
         return None
     for name in ("person", "reply"):
@@ -91,6 +97,19 @@ def no_solution(sample: Sample, field: str, answer_field: str = "") -> str | Non
     if answer and _says(plain, answer):
         return f"{field} concludes with its answer {answer[:_SHOWN]}: {after[:_SHOWN]}"
     return None
+
+
+@rule(repairs=True)
+def answer_follows(sample: Sample, field: str, answer_field: str) -> str | None:
+    """The answer is a number that the working arrives at, or speaks of; where either is no number, nothing is seen."""
+    working, answer = sample.text(field), sample.text(answer_field)
+    result = final_answer(working, sample.language) if working and answer else ""
+    stated, given = number(answer, sample.language), number(result, sample.language)
+    if not stated or not given or same_number(stated, given):
+        return None
+    if any((one := number(figure, sample.language)) and same_number(stated, one) for figure in figures(working)):
+        return None
+    return f"{answer_field} is {answer[:_SHOWN]}, and {field} arrives at {result[:_SHOWN]}"
 
 
 def asked(text: str) -> tuple[int, int]:

@@ -578,3 +578,52 @@ def test_rules_take_time_with_the_length_of_a_text_and_no_more(piece: str) -> No
     for rule in rules_of_all:
         seen = rule(sample(f"How many? {text}"), field="text")
         assert seen is None or 0 < len(seen) < 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A retired tram driver who breeds pigeons on a roof and quarrels with the neighbours meets two liars. Who lies?",
+        "一位退休后在阳台上养鸽子、还喜欢和邻居争论养鸽方法的电车司机遇到两个骗子。谁在说谎？",
+        "Пожилой водитель трамвая, который держит голубей на крыше и спорит с соседом, видит двух лжецов. Кто лжёт?",
+    ],
+)
+def test_a_problem_does_not_begin_with_all_that_a_persona_is(text: str) -> None:
+    seen = requests.no_person_description(sample(text), "text") or ""
+    assert seen.startswith("text begins with the description of a person")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A nurse who works nights meets two liars. Who lies?",
+        "A farmer who has 30 cows and 12 goats wants to fence a field. How long is the fence?",
+        "一位护士遇到两个骗子。谁在说谎？",
+        "Водитель, который едет домой, встречает двух лжецов. Кто лжёт?",
+    ],
+)
+def test_a_problem_may_be_about_somebody(text: str) -> None:
+    assert requests.no_person_description(sample(text), "text") is None
+
+
+@pytest.mark.parametrize(
+    ("language", "working", "answer", "refused"),
+    [
+        ("en", "3 boxes hold 4 pens each, so 3 * 4 = 12. The answer is 12.", "12", False),
+        ("en", "3 boxes hold 4 pens each, so 3 * 4 = 12. The answer is 12.", "14", True),
+        ("en", "3 * 4 = 12, and half of it is 6. Check: 6 * 2 = 12.", "6", False),
+        ("en", "We divide and find $\\boxed{\\frac{1}{2}}$.", "0.5", False),
+        ("en", "We divide and find $\\boxed{\\frac{1}{2}}$.", "2", False),
+        ("en", "So x = 1,200.", "1200 litres", False),
+        ("en", "By symmetry both are alike.", "12", False),
+        ("en", "So x = 7.", "seven", False),
+        ("en", "So x = 7.", "all of them", False),
+        ("zh", "一共三盒，每盒四支，所以答案：12。", "十二支", False),
+        ("zh", "一共三盒，每盒四支，所以答案：12。", "十四支", True),
+        ("ru", "В трёх коробках по 4 ручки. Ответ: 12.", "двенадцать", False),
+        ("ru", "В трёх коробках по 4 ручки. Ответ: 12.", "14", True),
+    ],
+)
+def test_an_answer_is_what_the_working_gives(language: str, working: str, answer: str, refused: bool) -> None:
+    given = sample(language=language, working=working, answer=answer)
+    assert (requests.answer_follows(given, "working", "answer") is not None) == refused

@@ -1,0 +1,139 @@
+"""Whether two answers are the same: exact numbers first, then the same formula, then what `math_verify` says."""
+
+import re
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import IO
+
+import orjson
+
+from persona_assets.maths.numbers import clean, number
+from persona_assets.maths.words import Number
+
+SECONDS = 10.0  # for one comparison
+LONGEST = 600  # characters of an answer that is compared; no answer of a problem is longer
+_LETTER = re.compile(r"^\W{0,3}([A-Ha-h])\W{0,3}$")
+_FORMULA = re.compile(r"[\\^_=+*/<>(){}\[\]|]|\d\s?[a-zA-Z]\b|\b[a-zA-Z]\s?\d|[∪∩∞√π]")
+
+
+def same_number(gold: Number, found: Number) -> bool:
+    """Whether two numbers are one: 50 % is the figure 50 where a percentage is asked for, and 0.5 where it is not."""
+    if gold.percent == found.percent:
+        return gold.value == found.value
+    return gold.value == found.value or (
+        found.value / 100 == gold.value if found.percent else gold.value / 100 == found.value
+    )
+
+
+def plain_form(answer: str) -> str:
+    """An answer without what makes no difference between formulas: spaces, sizes of brackets, dollar signs."""
+    text = clean(answer).strip(" .。$*`")
+    letter = _LETTER.match(text)
+    return (
+        letter[1].upper() if letter else re.sub(r"\s+", "", text).replace("\\left", "").replace("\\right", "").lower()
+    )
+
+
+def told_apart(gold: str, found: str, language: str = "en") -> bool | None:
+    """Whether two answers are the same, as far as that shows without algebra; None where it does not."""
+    if not gold.strip() or not found.strip():
+        return False
+    one, other = number(gold, language), number(found, language)
+    if one and other:
+        return same_number(one, other)
+    if plain_form(gold) == plain_form(found):
+        return True
+    if max(len(gold), len(found)) > LONGEST:
+        return False
+    return None if _FORMULA.search(clean(gold)) or _FORMULA.search(clean(found)) else False
+
+
+class Comparer:
+    """Compares answers; formulas in a process of its own, which is begun when the first needs it.
+
+    May be used by several threads, one comparison at a time.
+    """
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        """`seconds` are what a comparison of formulas may take."""
+        self.seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Comparer":
+        """Itself; the process is ended on leaving."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the process."""
+        self.close()
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with suppress(OSError):
+                    if pipe:
+                        pipe.close()
+            self._process = None
+
+    def same(self, gold: str, found: str, language: str = "en") -> bool | None:
+        """Whether an answer is the one that was given; None where it cannot be read, or takes too long to tell."""
+        told = told_apart(gold, found, language)
+        if told is not None:
+            return told
+        with self._lock:
+            return self._by_algebra(_formula(gold, language), _formula(found, language))
+
+    def _by_algebra(self, gold: str, found: str) -> bool | None:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            command = [sys.executable, "-m", "persona_assets.maths.worker"]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        try:
+            line = _asked(self._process, [gold, found], self.seconds)
+        except OSError:
+            line = b""
+        if not line:
+            self.close()
+            return None
+        answer: bool | None = orjson.loads(line)
+        return answer
+
+
+def _asked(process: "subprocess.Popen[bytes]", pair: Sequence[str], seconds: float) -> bytes:
+    """The line that a worker answers with; nothing where it does not in time."""
+    into, out = process.stdin, process.stdout
+    assert into and out
+    into.write(orjson.dumps(list(pair)) + b"\n")
+    into.flush()
+    return _line(out, seconds)
+
+
+def _line(pipe: IO[bytes], seconds: float) -> bytes:
+    ready, _, _ = select.select([pipe], [], [], seconds)
+    return pipe.readline() if ready else b""
+
+
+def _formula(answer: str, language: str) -> str:
+    """An answer as TeX that a grammar takes."""
+    exact = number(answer, language)
+    if exact:
+        value = exact.value
+        shown = (
+            str(value.numerator) if value.denominator == 1 else f"\\frac{{{value.numerator}}}{{{value.denominator}}}"
+        )
+        return f"{shown}\\%" if exact.percent else shown
+    text = clean(answer).encode(errors="replace").decode().strip(" .。$*`").strip()
+    return re.sub(r"^[A-Za-z]\s?(?:\\in|∈)\s?", "", text)
