@@ -105,7 +105,7 @@ def answer_follows(sample: Sample, field: str, answer_field: str) -> str | None:
     working, answer = sample.text(field), sample.text(answer_field)
     result = final_answer(working, sample.language) if working and answer else ""
     stated, given = number(answer, sample.language), number(result, sample.language)
-    if not stated or not given or same_number(stated, given):
+    if not stated or not given or same_number(stated, given) or stated.value == 100 * given.value:  # as cents are
         return None
     if any((one := number(figure, sample.language)) and same_number(stated, one) for figure in figures(working)):
         return None

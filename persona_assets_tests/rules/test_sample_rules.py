@@ -583,7 +583,7 @@ def test_rules_take_time_with_the_length_of_a_text_and_no_more(piece: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        "A retired tram driver who breeds pigeons on a roof and quarrels with the neighbours meets two liars. Who lies?",
+        "A retired tram driver who breeds pigeons on a roof and argues with the neighbours meets two liars. Who lies?",
         "一位退休后在阳台上养鸽子、还喜欢和邻居争论养鸽方法的电车司机遇到两个骗子。谁在说谎？",
         "Пожилой водитель трамвая, который держит голубей на крыше и спорит с соседом, видит двух лжецов. Кто лжёт?",
     ],
