@@ -162,7 +162,9 @@ def _personas(name: str, accounts_for: str | None, *parents: Parent, gates: tupl
     return Table(name, "persona_id", PERSONA_COLUMNS, parents, accounts_for=accounts_for, gates=gates)
 
 
-_WINDOW = Column("window", pl.Int32(), "Part of the document that it was asked of, from 0; SQL wants it in double quotes", default=0)
+_WINDOW = Column(
+    "window", pl.Int32(), "Part of the document that it was asked of, from 0; SQL wants it in double quotes", default=0
+)
 _EXTRACTED = _personas("extracted_personas", "document_id", replace(_DOCUMENT, direct=True))
 EXTRACTED_PERSONAS = replace(_EXTRACTED, columns=(*PERSONA_COLUMNS, _WINDOW))
 EXPANDED_PERSONAS = _personas("expanded_personas", None, _DOCUMENT, replace(_PERSONA, direct=True))

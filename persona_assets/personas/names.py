@@ -13,7 +13,7 @@ from types import ModuleType
 import polars as pl
 
 from persona_assets.personas import names_en, names_ru, names_zh
-from persona_assets.personas.given_names import ROLES, key
+from persona_assets.personas.given_names import ROLES, is_given, key
 
 _WORD = r"\p{Lu}[\p{L}'’]*(?:[-‑]\p{L}[\p{L}'’]*)*"
 _INITIALS = r"\p{Lu}\.(?:[\s-]?\p{Lu}\.)*"
@@ -34,6 +34,20 @@ _CALLED_EN = rf"^\W*({names_en.DESCRIPTION}){names_en.CALLED}\s+[\"“'‘]?({_R
 _CALLED_RU = rf"^\W*({names_ru.DESCRIPTION}),?\s+{names_ru.CALLED}\s+[\"«„]?({_RUN})(.{{0,8}})"
 _OWN_NAME = rf"(?:^|[.!?;(（]\s*)\W*(?i:{names_en.OWN_NAME}|{names_ru.OWN_NAME})\s+({_RUN})"
 
+_TITLED = (
+    r"^\W*(?:Dr|Prof|Mr|Mrs|Ms|Miss|Sir|Dame|Professor|Doctor|Captain|Judge|Rabbi|Pastor)\.?\s+"
+    rf"({_WORD}(?:\s+{_WORD})?)\s+(\p{{Ll}}+s)\b"
+)
+_RELATED_EN = (
+    r"\b(?:her|his|their|my)\s+(?:(?:former|old|late|best|elderly|young|younger|older|ex-)\s*)?"
+    r"(?:pupil|student|friend|neighbou?r|colleague|wife|husband|partner|son|daughter|brother|sister|mother|father|boss|"
+    r"client|patient|roommate|flatmate|cousin|nephew|niece|aunt|uncle|grandson|granddaughter|tenant|apprentice),?\s+"
+    rf"({_WORD}\s+{_WORD})"
+)
+_RELATED_RU = (
+    r"(.{0,60})\b(\p{Lu}\p{Ll}+\s+\p{Lu}\p{Ll}+(?:[ое]вич|ьич)(?:а|у|ем|ом|е)?|"
+    r"\p{Lu}\p{Ll}+\s+\p{Lu}\p{Ll}+(?:[ое]вн|ичн)(?:а|ы|е|у|ой|ою)|\p{Lu}\p{Ll}{2,}\s+[А-ЯЁ]\.\s?[А-ЯЁ]\.)"
+)
 _TITLES = frozenset((*names_en.TITLES, *names_ru.TITLES))
 _FORMAL_TITLES = names_en.FORMAL_TITLES | names_ru.FORMAL_TITLES
 _AFTER_A_TITLE = frozenset(
@@ -102,6 +116,21 @@ def _own(run: str) -> bool:
     return bool(_words(run))
 
 
+def _titled(run: str, verb: str) -> bool:
+    """As in "Dr. Helen Ashworth studies"; not "Mr. Bean fans"."""
+    return bool(_words(run)) and not names_en.FAN.search(verb) and verb not in names_en.FANS
+
+
+def _related(run: str) -> bool:
+    """As in "her former pupil Emily Carver": somebody whom nobody knows of."""
+    return is_given(run.split()[0])
+
+
+def _related_ru(before: str, run: str) -> bool:
+    """As in "у Галины Аркадьевны Вересовой"; not of somebody who is read, played or honoured."""
+    return names_ru.OF_THE_FAMOUS.search(before) is None
+
+
 # Hint, without which a text need not be looked at; pattern; judge of its groups; detail.
 _PLACES: tuple[tuple[str, str, Callable[..., bool], str], ...] = (
     ("", _LEADING, _in_front, "a name in front"),
@@ -110,6 +139,9 @@ _PLACES: tuple[tuple[str, str, Callable[..., bool], str], ...] = (
     (r"(?i)\bname|зовут|имя|\bthe \w+ is", _OWN_NAME, _own, "introduced by name"),
     ("", _BESIDE, _beside, "a name beside the description"),
     ("", _AFTER, _after, "a name after the occupation"),
+    (r"^\W*(?:Dr|Prof|M[rs]|Miss|Sir|Dame|Doctor|Captain|Judge|Rabbi|Pastor)", _TITLED, _titled, "a name in front"),
+    (r"\b(?:her|his|their|my)\s", _RELATED_EN, _related, "a name of somebody near"),
+    (r"вич|ьич|вн|ичн|[А-ЯЁ]\.\s?[А-ЯЁ]\.", _RELATED_RU, _related_ru, "a full name"),
 )
 
 

@@ -52,6 +52,9 @@ _TRADE = re.compile(
     r"artist|journalist|university|college|school|hospital|bank|company|institute|museum|street|road|avenue|city|"
     r"county|valley|beach|park|hills?|island|lake|river|team|club|tech|state|inc|ltd|corp))$"
 )
+FANS = frozenset(
+    ("fans", "lovers", "followers", "readers", "enthusiasts", "books", "stories", "films", "movies", "shows")
+)
 FAN = re.compile(
     r"(?i)(?:^|\s)(?:fans?|lovers?|enthusiasts?|admirers?|scholars?|devotees?|aficionados?|buffs?|impersonators?|"
     r"biographers?|collectors?|readers?|followers?|fanatics?|nerds?|geeks?|historians?|translators?|experts?|"

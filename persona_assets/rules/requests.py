@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Literal
 
 from persona_assets.maths.compare import same_number
 from persona_assets.maths.numbers import number
@@ -23,6 +24,11 @@ _FEW_WORDS = 3  # an answer of more is a phrase, of which most words are looked 
 _MOST_SHARE = 0.7
 _COMMON = "a an the of to in is and or that it на и в не что это 的 是 了"
 _DIGITS = re.compile(r"\d{1,15}")
+_GENITIVES = {  # of Russian, as "из пяти" has them
+    **{"двух": "два", "трех": "три", "трёх": "три", "четырех": "четыре", "четырёх": "четыре", "пяти": "пять"},
+    **{"шести": "шесть", "семи": "семь", "восьми": "восемь", "девяти": "девять", "десяти": "десять"},
+    **{"двенадцати": "двенадцать", "двадцати": "двадцать", "тридцати": "тридцать"},
+}
 _NEGATIVE = re.compile(r"\s*[-−–]\s*\d")
 
 
@@ -85,8 +91,15 @@ def no_solution(sample: Sample, field: str, answer_field: str = "") -> str | Non
     first, last = asked(text)
     if found := _heading().search(text, first):
         return f"{field} holds a solution: {found.group(0).strip()[:_SHOWN]}"
+    for start, end in spans(text):
+        if start >= first > 0 and (found := pattern("works_out").search(text, start, end)):
+            return f"{field} works out a sum: {found.group(0).strip()[:_SHOWN]}"
     after = text[last:].strip()
-    if not after or not last or pattern("form").match(after) or has_choices(after):
+    if not after or not last or has_choices(after):
+        return None
+    if found := pattern("answers").match(after):
+        return f"{field} answers its question: {found.group(0).strip()[:_SHOWN]}"
+    if pattern("form").match(after):
         return None
     if found := pattern("concludes").search(after):
         return f"{field} concludes: {after[found.start() :][:_SHOWN]}"
@@ -144,6 +157,16 @@ def _says(after: str, answer: str) -> bool:
 
 
 @rule()
+def no_vagueness(sample: Sample, field: str, names: Literal["instruction", "problem"] = "problem") -> str | None:
+    """The text says what it is about: a request for more than "it", a problem of more than somebody and something."""
+    text = sample.text(field)
+    found = pattern("vague_request").match(text)
+    if not found and names == "problem":
+        found = pattern("vague_problem").search(text)
+    return f"found: {found.group(0).strip()[:_SHOWN]}" if found else None
+
+
+@rule(version=2)
 def no_contradiction(sample: Sample, field: str, answer_field: str = "") -> str | None:
     """The numbers agree: no part, and no two parts, are more than the whole, no answer to "how many" below zero."""
     text = sample.text(field)
@@ -153,10 +176,25 @@ def no_contradiction(sample: Sample, field: str, answer_field: str = "") -> str 
         if before and part > sum(before):
             return f"{found.group(0)}, of {sum(before)} at most"
     for found in pattern("parts").finditer(text):
-        whole, one, two = (int(number) for number in found.groups() if number)
-        if one + two > whole:
+        whole, one, two = (_counted(figure) for figure in found.groups() if figure)
+        if one + two > whole > 0:
             return f"{one} and {two} of {whole}"
+    for found in pattern("rest").finditer(text):
+        whole, one, two = (_counted(figure) for figure in found.groups() if figure)
+        if one + two != whole > 0 and one and two:
+            return f"{one} and the other {two} of {whole}"
+    for found in pattern("among").finditer(text):
+        whole, one = (_counted(figure) for figure in found.groups() if figure)
+        if one > whole > 0:
+            return f"{one} of {whole}"
     answer = sample.text(answer_field) if answer_field else ""
     if _NEGATIVE.match(answer) and (counted := pattern("counts").search(text)):
         return f"{answer_field} {answer[:_SHOWN]} to a question of {counted.group(0)}"
     return None
+
+
+def _counted(figure: str) -> int:
+    """How many a figure or number word is; 0 where it is neither, or no whole number."""
+    word = figure.lower()
+    found = number(_GENITIVES.get(word, word), "ru" if word in _GENITIVES else "en")
+    return int(found.value) if found and found.value.denominator == 1 else 0

@@ -39,6 +39,18 @@ _ENGLISH = frozenset(
     }
 )
 _ENGLISH_SHARE = 0.15
+# Words that English lacks and that seldom stand in its names; two of one language tell a text too short to identify.
+_FOREIGN = {
+    "de": "der das und ist nicht wie ein eine einen mit für auf dem wann warum welche welcher ich wir wo zwei lange",
+    "fr": "le les des une est pas comment pourquoi quel quelle avec pour dans sur du je vous combien qui deux trois",
+    "es": "el los las una es cómo qué por para con del cuál cuántos cuánto cuántas dónde un dos tres puedo escribe",
+    "it": "il lo gli una è come perché che con per della quanto quanti quale sono due tre posso scrivi di",
+    "pt": "os as um uma é como que por para não qual quantos quanto onde dois três posso escreva do da em",
+    "pl": "jak czy nie się jest ile dlaczego gdzie który która napisz dwa trzy oraz",
+    "tr": "bir ve için nasıl ne kaç neden nerede mi mı iki üç yaz",
+}
+_FOREIGN_WORDS = {language: frozenset(told.split()) for language, told in _FOREIGN.items()}
+_FOREIGN_SHARE = 0.3
 _ONLY_RUSSIAN, _NOT_RUSSIAN = re.compile("[ыэъ]", re.I), re.compile("[іїєўґ]", re.I)
 _HAN = re.compile("[\u3400-\u9fff]")
 _DRAWN = re.compile(r"\[asy\]|\\begin\{|\|.*\|.*\|")  # a drawing or table that stands in the text
@@ -229,6 +241,8 @@ def language_matches(sample: Sample, field: str) -> str | None:
         own = max((_share(script, part) for part in [text, *sentences(text)[:1]]), default=0.0)
         if own < _MIN_OWN_SCRIPT and _LETTER.search(text):
             return f"{field} has {own:.0%} words in the script of {sample.language}"
+    if sample.language == "en" and (foreign := _in_other_words(text)):
+        return f"{field} is in {foreign}, asked for en"
     if (
         sample.language == "zh" or _count(text) < _MIN_IDENTIFIED or _is_plainly(sample.language, text)
     ):  # identification adds only mistakes there
@@ -245,6 +259,16 @@ def _is_plainly(language: str, text: str) -> bool:
         return _ONLY_RUSSIAN.search(text) is not None and _NOT_RUSSIAN.search(text) is None
     found = words(text)
     return language == "en" and sum(word in _ENGLISH for word in found) > _ENGLISH_SHARE * len(found)
+
+
+def _in_other_words(text: str) -> str:
+    """The language of a short text in Latin script by its commonest words; "" where none tells."""
+    found = words(text)
+    if len(found) > 3 * _MIN_IDENTIFIED or any(word in _ENGLISH for word in found):
+        return ""
+    counts = {language: sum(word in common for word in found) for language, common in _FOREIGN_WORDS.items()}
+    language = max(counts, key=lambda one: counts[one])
+    return language if counts[language] >= max(2, _FOREIGN_SHARE * len(found)) else ""
 
 
 def _share(script: re.Pattern[str], text: str) -> float:

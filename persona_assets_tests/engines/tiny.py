@@ -64,6 +64,7 @@ class TinyStep:
             "text": text,
             "language": "en",
             "granularity": "fine",
+            "window": 0,
         }
         return Parsed(rows=[row])
 
