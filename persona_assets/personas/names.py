@@ -44,6 +44,7 @@ _RELATED_EN = (
     r"client|patient|roommate|flatmate|cousin|nephew|niece|aunt|uncle|grandson|granddaughter|tenant|apprentice),?\s+"
     rf"({_WORD}\s+{_WORD})"
 )
+_CALLED_SO_RU = rf",\s+зовут\s+({_WORD}\s+{_WORD})"
 _RELATED_RU = (
     r"(.{0,60})\b(\p{Lu}\p{Ll}+\s+\p{Lu}\p{Ll}+(?:[ое]вич|ьич)(?:а|у|ем|ом|е)?|"
     r"\p{Lu}\p{Ll}+\s+\p{Lu}\p{Ll}+(?:[ое]вн|ичн)(?:а|ы|е|у|ой|ою)|\p{Lu}\p{Ll}{2,}\s+[А-ЯЁ]\.\s?[А-ЯЁ]\.)"
@@ -141,6 +142,7 @@ _PLACES: tuple[tuple[str, str, Callable[..., bool], str], ...] = (
     ("", _AFTER, _after, "a name after the occupation"),
     (r"^\W*(?:Dr|Prof|M[rs]|Miss|Sir|Dame|Doctor|Captain|Judge|Rabbi|Pastor)", _TITLED, _titled, "a name in front"),
     (r"\b(?:her|his|their|my)\s", _RELATED_EN, _related, "a name of somebody near"),
+    (r"зовут", _CALLED_SO_RU, _related, "introduced by name"),
     (r"вич|ьич|вн|ичн|[А-ЯЁ]\.\s?[А-ЯЁ]\.", _RELATED_RU, _related_ru, "a full name"),
 )
 

@@ -98,9 +98,12 @@ _BESIDE = (
     rf"(?:{_NAME}|[{_SURNAMES}][{_GIVEN}])(?:[，,（(。]|是|$))"
 )
 _OTHERS = r"^[^，,（(]{0,18}(?:粉丝|迷|喜欢|研究|崇拜|热爱|读者|学生|弟子|的)(?:[，,（(])"
+_TITLED = rf"(?:的|[，,]|^\W*一[位名]){_NAME}(?:大夫|医生|老师|师傅|教授|主任|先生|女士|警官|律师|同学|阿姨|叔叔|经理)"
+_FAMOUS = r"(?:喜欢|热爱|崇拜|研究|读|听|看|迷|粉丝|纪念|阅读)[^，。]{0,6}[^，。]{2,4}(?:先生|女士|老师|教授)"
 # Pattern, what the text must not have, detail.
 PLACES = (
     (_IN_FRONT, _NOT_NAMES, "a name in front"),
     (_CALLED, _CALLED_OTHERS, "introduced by name"),
     (_BESIDE, _OTHERS, "a name beside the description"),
+    (_TITLED, _FAMOUS, "a name with a title"),
 )

@@ -24,9 +24,14 @@ _FEW_WORDS = 3  # an answer of more is a phrase, of which most words are looked 
 _MOST_SHARE = 0.7
 _COMMON = "a an the of to in is and or that it на и в не что это 的 是 了"
 _DIGITS = re.compile(r"\d{1,15}")
+_FIGURES = re.compile(
+    r"(?<![\d.,])\d{1,6}(?![\d.,]\d)|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty"
+    r"|два|две|три|четыре|пять|шесть|семь|восемь|девять|десять|двенадцать)\b"
+)
 _GENITIVES = {  # of Russian, as "из пяти" has them
     **{"двух": "два", "трех": "три", "трёх": "три", "четырех": "четыре", "четырёх": "четыре", "пяти": "пять"},
     **{"шести": "шесть", "семи": "семь", "восьми": "восемь", "девяти": "девять", "десяти": "десять"},
+    **{"двое": "два", "трое": "три", "четверо": "четыре", "пятеро": "пять", "шестеро": "шесть", "семеро": "семь"},
     **{"двенадцати": "двенадцать", "двадцати": "двадцать", "тридцати": "тридцать"},
 }
 _NEGATIVE = re.compile(r"\s*[-−–]\s*\d")
@@ -187,6 +192,11 @@ def no_contradiction(sample: Sample, field: str, answer_field: str = "") -> str 
         whole, one = (_counted(figure) for figure in found.groups() if figure)
         if one > whole > 0:
             return f"{one} of {whole}"
+    for found in pattern("itemised").finditer(text):
+        told, items = (one for one in found.groups() if one)
+        whole, parts = _counted(told), [_counted(one) for one in _FIGURES.findall(items)]
+        if len(parts) > 1 and max(parts) <= whole < sum(parts):
+            return f"{' and '.join(map(str, parts))} of {whole}"
     answer = sample.text(answer_field) if answer_field else ""
     if _NEGATIVE.match(answer) and (counted := pattern("counts").search(text)):
         return f"{answer_field} {answer[:_SHOWN]} to a question of {counted.group(0)}"

@@ -54,6 +54,7 @@ _FOREIGN_SHARE = 0.3
 _ONLY_RUSSIAN, _NOT_RUSSIAN = re.compile("[ыэъ]", re.I), re.compile("[іїєўґ]", re.I)
 _HAN = re.compile("[\u3400-\u9fff]")
 _DRAWN = re.compile(r"\[asy\]|\\begin\{|\|.*\|.*\|")  # a drawing or table that stands in the text
+_SYMBOL = re.compile(r"(?:[a-z]|ln|log|lg|sin|cos|tan|tg|ctg|lim|max|min|mod|exp)\d{0,3}", re.I)  # of a formula
 _LETTER = re.compile(r"[^\W\d_]")
 _SCRIPTS = {
     "zh": re.compile(r"[\u3400-\u9fff]"),
@@ -273,7 +274,7 @@ def _in_other_words(text: str) -> str:
 
 def _share(script: re.Pattern[str], text: str) -> float:
     """The share of a text's words that are in a script; of Chinese, each character is one."""
-    found = [word for word in words(text) if _LETTER.search(word)]
+    found = [word for word in words(text) if _LETTER.search(word) and not _SYMBOL.fullmatch(word)]
     return sum(script.search(word) is not None for word in found) / max(len(found), 1)
 
 
