@@ -70,6 +70,8 @@ FILES = [
 PROC = [
     Hostile("reads its environment", "print(open('/proc/self/environ').read()); escaped()", control=True),
     Hostile("has an environment", "print(os.environ); escaped() if os.environ else 1/0", control=True),
+    Hostile("asks for the name of the machine", "os.uname(); escaped()", control=True),
+    Hostile("asks for the name in another way", "socket.gethostname(); escaped()", control=True),
     Hostile("reads its memory as a file", "open('/proc/self/mem', 'r+b'); escaped()", control=True),
     Hostile("reads its parent's environment", "open(f'/proc/{os.getppid()}/environ').read(); escaped()"),
     Hostile("reads its parent's memory", "open(f'/proc/{os.getppid()}/mem', 'rb'); escaped()"),

@@ -28,6 +28,7 @@ PRINTS = [
     ("import numpy.testing as t; t.assert_allclose([1], [1]); print('close')", "close\n"),
     ("import http.client, logging, inspect, unittest, xml.dom, email.message, asyncio; print('lazy')", "lazy\n"),
     ("import sys; print(repr(sys.stdin.read()), sys.argv)", "'' ['program.py']\n"),
+    ("import platform; print(platform.system(), repr(platform.node()))", "Linux ''\n"),
     ("import warnings, sys; warnings.warn('x'); print('to stderr', file=sys.stderr)", ""),
     ("print('\\ud800')", "\\ud800\n"),
     ("import os; os.write(1, b'\\xff\\n')", "�\n"),

@@ -9,6 +9,7 @@ import importlib
 import json
 import mmap
 import os
+import platform
 import resource
 import select
 import signal
@@ -146,6 +147,10 @@ def _load(folders: list[str], packages: list[str]) -> None:
             seed = getattr(importlib.import_module(part), "seed", None)
             if seed is not None:
                 seed(SEED)
+    # The call `uname` is not allowed, so this is all that programs learn of the machine: not its name.
+    known = platform.uname()
+    hidden = platform.uname_result(known.system, "", known.release, known.version, known.machine)
+    platform._uname_cache = hidden  # type: ignore[attr-defined]
     for folder in folders:
         sys.path.remove(folder)  # what is loaded finds its own parts, and nothing else is found
     os.environ.clear()
