@@ -44,6 +44,12 @@ _RELATED_EN = (
     r"client|patient|roommate|flatmate|cousin|nephew|niece|aunt|uncle|grandson|granddaughter|tenant|apprentice),?\s+"
     rf"({_WORD}\s+{_WORD})"
 )
+_AFTER_A_CLAUSE = rf",\s+({_WORD}\s+{_WORD})\s+(?:(?:now|still|often|also|always|never)\s+)?\p{{Ll}}+s\b"
+_KNOWN_AS = (
+    r"\bknown\s+(?:\p{Ll}+\s+){0,5}as\s+(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Aunt|Uncle)\.?\s+)?"
+    rf"({_WORD}\s+{_WORD})"
+)
+_AT_THE_END_RU = rf"[—–]\s+({_WORD}\s+{_WORD})(?:\s+из\s|\s*[.,]|\s*$)"
 _CALLED_SO_RU = rf",\s+зовут\s+({_WORD}\s+{_WORD})"
 _RELATED_RU = (
     r"(.{0,60})\b(\p{Lu}\p{Ll}+\s+\p{Lu}\p{Ll}+(?:[ое]вич|ьич)(?:а|у|ем|ом|е)?|"
@@ -142,6 +148,9 @@ _PLACES: tuple[tuple[str, str, Callable[..., bool], str], ...] = (
     ("", _AFTER, _after, "a name after the occupation"),
     (r"^\W*(?:Dr|Prof|M[rs]|Miss|Sir|Dame|Doctor|Captain|Judge|Rabbi|Pastor)", _TITLED, _titled, "a name in front"),
     (r"\b(?:her|his|their|my)\s", _RELATED_EN, _related, "a name of somebody near"),
+    (r"^\W*\p{Lu}\p{Ll}+(?:ing|ed)\s", _AFTER_A_CLAUSE, _related, "a name after a clause"),
+    (r"\bknown\s", _KNOWN_AS, _related, "introduced by name"),
+    (r"[—–]\s+\p{Lu}", _AT_THE_END_RU, _related, "a name beside the description"),
     (r"зовут", _CALLED_SO_RU, _related, "introduced by name"),
     (r"вич|ьич|вн|ичн|[А-ЯЁ]\.\s?[А-ЯЁ]\.", _RELATED_RU, _related_ru, "a full name"),
 )
