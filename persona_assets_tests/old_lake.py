@@ -1,8 +1,10 @@
 """The small lake that an earlier version made, unpacked for a test; fixtures/README.md says what is in it."""
 
 import tarfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,13 +37,26 @@ def unpack(folder: Path) -> Path:
 PROMPTS_1 = Path(__file__).with_name("fixtures") / "prompts_1"
 
 
+def first_prompt(name: str, today: Template) -> Template:
+    """The prompt of version 1 with the rules of today, as far as it has the properties that these look at."""
+    template = load_template(PROMPTS_1 / f"{name}.yaml")
+    known = set(template.response_schema["properties"])
+
+    def fits(args: Mapping[str, Any]) -> bool:
+        named = [args[key] for key in ("field", "answer_field") if key in args]
+        return all(one in known for name in named for one in (name if isinstance(name, list) else [name]))
+
+    rules = tuple(rule for rule in today.validity if fits(rule.args))
+    return template.model_copy(update={"validity": rules})
+
+
 def under_first_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every step ask what it asked when the lake was made; the rules are those of today."""
     today = load._load
 
     def first(path: Path) -> Template:
-        template, known = today(path), PROMPTS_1 / path.name
-        return load_template(known).model_copy(update={"validity": template.validity}) if known.is_file() else template
+        template = today(path)
+        return first_prompt(path.stem, template) if (PROMPTS_1 / path.name).is_file() else template
 
     monkeypatch.setattr(load, "_load", first)
     monkeypatch.setattr(load, "_bundled", cache(load._bundled.__wrapped__))

@@ -19,11 +19,11 @@ from persona_assets.steps.questions import Question, Questions, Voice
 from persona_assets.steps.runner import Ask, Step
 from persona_assets.tasks.load import load_tasks
 from persona_assets.tasks.step import TaskStep
+from persona_assets_tests.old_lake import PROMPTS_1, first_prompt
 
 GOLDEN: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).with_name("fixtures") / "golden_ids.json").read_text(encoding="utf-8")
 )
-PROMPTS_1 = Path(__file__).with_name("fixtures") / "prompts_1"
 ASKED = [
     pytest.param(entry, id=f"{entry['asset']}-{entry['call_id'][5:13]}") for entry in GOLDEN["questions"]
 ]  # fmt: skip
@@ -36,10 +36,7 @@ def _step(asset: str) -> Step:
     extract, expand = ExtractStep(), ExpandStep()
     for step in (extract, expand):
         vars(step)["template"] = load_template(PROMPTS_1 / f"{step.template.name}.yaml")
-    tasks = [
-        TaskStep(load_template(PROMPTS_1 / f"{name}.yaml").model_copy(update={"validity": task.validity}))
-        for name, task in load_tasks(Settings()).items()
-    ]
+    tasks = [TaskStep(first_prompt(name, task)) for name, task in load_tasks(Settings()).items()]
     return next(step for step in (extract, expand, *tasks) if step.table.name == asset)
 
 
@@ -95,7 +92,7 @@ def test_the_plain_form_of_a_key_gives_the_same_ids(entry: dict[str, Any]) -> No
 @pytest.mark.parametrize("entry", ASKED)
 def test_repairs_keep_their_ids(entry: dict[str, Any]) -> None:
     questions, question = _asked(entry)
-    repair = questions.repair_of(question, "Gladly! 好的。", "stop", None, "not JSON: unexpected character")
+    repair = questions.repair_of(question, "Gladly! 好的。", "stop", "not JSON: unexpected character", None)
     assert repair.call_id == entry["repair_call_id"]
 
 

@@ -164,7 +164,8 @@ class Walk:
         """What becomes of a stored answer; of one that has to be repaired, of its repair."""
         template = self.step.turns[question.turn]
         value, problem = read_answer(call.answer, template)
-        repair = self.runner.questions.repair_of(question, call.answer, call.finish_reason, value, problem)
+        parsed = None if problem else self.runner.questions.judged(question, value)
+        repair = self.runner.questions.repair_of(question, call.answer, call.finish_reason, problem, parsed)
         if repair:
             found = self.runner.ledger.answers(self.step.template.name, [repair.call_id], Answered._fields)
             if found.is_empty():

@@ -11,7 +11,7 @@ from persona_assets.prompts import Message, Template
 from persona_assets.prompts.renderer import Prompt, Renderer
 from persona_assets.prompts.template import Talk
 from persona_assets.steps.answers import repair_messages, repair_template, repairable
-from persona_assets.steps.model import Answered, Ask, Step
+from persona_assets.steps.model import Answered, Ask, Parsed, Step
 
 
 @dataclass(slots=True)  # not frozen: that takes twice as long, for each of millions
@@ -20,6 +20,7 @@ class Answer:
 
     call: Answered
     value: Json
+    parsed: Parsed | None = None  # where it was looked at whether a repair may mend it
 
 
 @dataclass(slots=True)
@@ -128,22 +129,32 @@ class Questions:
             messages = [*self.messages(question.repairs or question), said, *messages]
         return self._given(question.ask, messages, before)
 
+    def judged(self, question: Question, value: Json) -> Parsed | None:
+        """What an answer that can be read holds, where a rule may have it repaired; None where none may.
+
+        In a task of several turns the fault may stand in any of them, so there rules have no repair.
+        """
+        return self.step.parse(question.ask, value) if self._mends and not question.repairs else None
+
+    @cached_property
+    def _mends(self) -> bool:
+        return self.step.mends and len(self.voices) == 1
+
     def repair_of(
-        self, question: Question, answer: str, finish_reason: str, value: Json, problem: str
+        self, question: Question, answer: str, finish_reason: str, problem: str, parsed: Parsed | None
     ) -> Question | None:
         """The follow-up that shows a model its answer and what is wrong with it; None where there is none to be asked.
 
-        An answer is repaired once: where it cannot be read, for its `problem`, or where it gives no row and a rule
-        refuses it whose faults a repair may mend. In a task of several turns the fault may stand in any of them, so
-        there rules have no repair.
+        An answer is repaired once: where it cannot be read, for its `problem`, or where, as `parsed`, it gives no row
+        and a rule refuses it whose faults a repair may mend.
         """
         template = self.voices[question.turn].template
         if question.repairs:
             return None
         if problem and not repairable(template, finish_reason, problem):
             return None
-        if not problem and self.step.mends and len(self.voices) == 1:
-            problem = self.step.parse(question.ask, value).mends
+        if not problem:
+            problem = parsed.mends if parsed else ""
         if not problem:
             return None
         by = repair_template(answer, template)

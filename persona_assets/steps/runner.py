@@ -311,7 +311,8 @@ class StepRunner:
         """Have an answer that cannot be used repaired, and go on from one that can, while the engine is at it."""
         template = self.questions.voices[question.turn].template
         value, problem = read_answer(completion.text, template)
-        if repair := self.questions.repair_of(question, completion.text, completion.finish_reason, value, problem):
+        parsed = None if problem else self.questions.judged(question, value)
+        if repair := self.questions.repair_of(question, completion.text, completion.finish_reason, problem, parsed):
             self._follow(repair)
         elif not problem and len(self._lanes) > 1:
             call = Answered(
@@ -432,27 +433,32 @@ class StepRunner:
         if isinstance(read, _Unread):
             return Outcome(question.ask, read.call, read.parsed, before)
         values = [answer.value for answer in question.before] if question.before else ()
-        return Outcome(question.ask, read.call, self.step.parse(question.ask, read.value, values), before)
+        parsed = read.parsed or self.step.parse(question.ask, read.value, values)
+        return Outcome(question.ask, read.call, parsed, before)
 
     def _read(self, questions: Sequence[Question], answers: Mapping[str, Answered]) -> "Iterator[Answer | _Unread]":
         """The answer to each question of one turn that can be read, maybe repaired, or why there is none."""
         template = self.questions.voices[questions[0].turn].template
-        found: list[tuple[Question, Answered | None, Json, str]] = []
+        found: list[tuple[Question, Answered | None, Json, str, Parsed | None]] = []
         repairs: dict[str, Question] = {}
         for question in questions:
             call = answers.get(question.call_id)
             value, problem, coerced = read(call.answer, template) if call else Read(None)
             if coerced:
                 self.report.extra[COERCED] = self.report.extra.get(COERCED, 0) + 1
-            if call and (repair := self.questions.repair_of(question, call.answer, call.finish_reason, value, problem)):
+            parsed = self.questions.judged(question, value) if call and not problem else None
+            if call and (
+                repair := self.questions.repair_of(question, call.answer, call.finish_reason, problem, parsed)
+            ):
                 repairs[question.call_id] = repair
-            found.append((question, call, value, problem))
+            found.append((question, call, value, problem, parsed))
         repaired = self._also(list(repairs.values())) if repairs else {}
-        for question, call, value, problem in found:
+        for question, call, value, problem, parsed in found:
             repair = repairs.get(question.call_id)
             if call and repair and (better := repaired.get(repair.call_id)):
-                call = mended(call, problem, better, template)
-                value, problem = read_answer(call.answer, template)
+                if (best := mended(call, problem, better, template)) is better:
+                    call, parsed = best, None
+                    value, problem = read_answer(call.answer, template)
             elif repair and self._may_pass(repair):
                 yield _Unread(call, self._unanswered(repair))
                 continue
@@ -461,7 +467,7 @@ class StepRunner:
             elif problem:
                 yield _Unread(call, refused(template, call, problem))
             else:
-                yield Answer(call, value)
+                yield Answer(call, value, parsed)
 
     def _answers(self, call_ids: Sequence[str]) -> dict[str, Answered]:
         found = self.ledger.answers(self._template, call_ids, Answered._fields)
