@@ -126,7 +126,7 @@ def own(folder: Path, old: str = "", new: str = "") -> dict[str, Recipe]:
     ("old", "new", "said"),
     [
         ("Rules:", "Rules of the game:", ["prompt"]),
-        ("version: 2", "version: 3", ["prompt"]),
+        ("\nversion: ", "\nversion: 9", ["prompt"]),
         (
             "validity:\n",
             "validity:\n  - {rule: max_words, args: {field: problem, words: 9}}\n",

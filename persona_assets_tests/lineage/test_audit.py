@@ -147,7 +147,7 @@ def test_samples_of_a_task_whose_file_changed_since_are_verified_as_they_were_as
     folder = Path(small.settings.tasks or "")
     changed = (folder / "own_problems.yaml").read_text(encoding="utf-8")
     changed = changed.replace("    answer: {type", "    unit: {type: string}\n    answer: {type")
-    changed = changed.replace("version: 2", "version: 3")
+    changed = changed.replace("\nversion: ", "\nversion: 9")
     (folder / "own_problems.yaml").write_text(changed, encoding="utf-8")
     table = task_table(load_tasks(small.settings)["own_problems"])
     assert "unit" in table.polars
@@ -157,7 +157,7 @@ def test_samples_of_a_task_whose_file_changed_since_are_verified_as_they_were_as
 
 def test_answers_refused_by_a_task_whose_file_changed_since_are_unverified(small: Small) -> None:
     folder = Path(small.settings.tasks or "")
-    changed = (folder / "own_problems.yaml").read_text(encoding="utf-8").replace("version: 2", "version: 3")
+    changed = (folder / "own_problems.yaml").read_text(encoding="utf-8").replace("\nversion: ", "\nversion: 9")
     (folder / "own_problems.yaml").write_text(changed, encoding="utf-8")
     rejects = small.lake.rejects(task_table(load_tasks(small.settings)["own_problems"])).collect()
     found = audit(small.lake, small.settings, rejects["call_id"][0])
