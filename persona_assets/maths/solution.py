@@ -14,6 +14,7 @@ import re
 
 from persona_assets.maths.numbers import clean, number
 
+MOST_BOXES = 20  # boxes that are looked into, from the last one: of a thousand that are open none closes
 LONGEST = 20_000  # characters of a solution that are looked at, from its end
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{")
 _HASHES = re.compile(r"^\s{0,9}#{4}\s{0,9}(.+)$", re.MULTILINE)
@@ -59,7 +60,7 @@ def final_answer(solution: str, language: str = "en") -> str:
 
 
 def _last_boxed(text: str) -> str:
-    for start in reversed(list(_BOXED.finditer(text))):
+    for start in reversed(list(_BOXED.finditer(text))[-MOST_BOXES:]):
         depth, at = 1, start.end()
         while at < len(text) and depth:
             depth += {"{": 1, "}": -1}.get(text[at], 0) if text[at - 1] != "\\" else 0

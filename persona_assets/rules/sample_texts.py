@@ -32,6 +32,7 @@ _SHOWN = 80
 _LONG = 25  # characters: longer than any word on average, formulas and code included
 _SHOWS = re.compile(r"[:：\n\"“”«»「」《》‘’`]|…|\.\.\.")  # what introduces or holds the text that is spoken of
 _REFUSAL = 160  # characters in which one declines
+_OPENING = 400  # characters within which a refusal that opens a text stands
 _ENGLISH = frozenset(
     {
         *("the", "of", "and", "to", "is", "that", "it", "for", "was", "with", "are", "this", "have", "from", "they"),
@@ -132,7 +133,7 @@ def _is_json(text: str) -> bool:
 def no_refusal(sample: Sample, field: str = "") -> str | None:
     """No text declines where nothing else is said: "I can't help but ask: why ...?" asks all the same."""
     for text in _texts(sample, field):
-        found = pattern("refuses").match(text)
+        found = pattern("refuses").match(text[:_OPENING])
         opening = text[:_REFUSAL]
         words_of_one = [pattern(name).search(opening) for name in ("sorry", "unable", "assists")]
         if not found and not (all(words_of_one) and len(text) < 2 * _REFUSAL):
