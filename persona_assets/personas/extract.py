@@ -176,7 +176,9 @@ def _fill(row: dict[str, Any], shown: str, settings: Settings) -> dict[str, Json
 
 
 def extract_personas(context: Context, shard: str) -> Report:
-    """Write a shard's `extracted_personas` and what was set aside; `inputs` are questions.
+    """Write a shard's `extracted_personas` and what was set aside.
+
+    `inputs` are questions, and documents that were asked about in parts of which none gave a persona.
 
     Raises:
         PersonaAssetsError: the shard's documents are not there.
