@@ -43,7 +43,7 @@ from persona_assets.steps.answers import REPAIR, REPAIR_FORM, REPAIR_TURN
 from persona_assets.steps.model import Context, Report, Step
 from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.derived import DerivedStep
-from persona_assets.tasks.load import Dataset, datasets
+from persona_assets.tasks.load import FILES, Dataset, datasets
 from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.table import row_schema
@@ -86,6 +86,16 @@ class Asset:
     def name(self) -> str:
         """The table's name."""
         return self.table.name
+
+    @property
+    def looks_into(self) -> Mapping[str, str]:
+        """By asset, the one partition of it that every partition of this one is made from."""
+        return self.step.looks_into if isinstance(self.step, TaskStep) else {}
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it comes with the package, and is no asset of the persona part."""
+        return self.source[0].parent == FILES
 
     @property
     def is_task(self) -> bool:
@@ -168,7 +178,8 @@ class Asset:
     @property
     def settings_names(self) -> tuple[str, ...]:
         """Settings whose values shape its rows; those of the model that it asks are parts of their own."""
-        return tuple(name for name in Settings.model_fields if self.name in shapes_of(name))
+        named = self.derived.declared.settings if self.derived else ()
+        return tuple(name for name in Settings.model_fields if name in named or self.name in shapes_of(name))
 
     def _asking(self, step: Step, settings: Settings, identity: ModelIdentity) -> Recipe:
         template = step.template
@@ -190,6 +201,8 @@ class Asset:
                 for entry, check in zip(template.validity, step.checks, strict=True)
             ]
             asking["target"] = target_of(settings, template)
+            if step.benchmarks:
+                asking["benchmarks"] = step.benchmarks.recipe
             if asking["target"] is not None:
                 asking["order"] = ORDER
         return asking
@@ -226,6 +239,18 @@ def assets(settings: Settings) -> dict[str, Asset]:
         UsageError: the folder PERSONA_TASKS is missing, or one of its files is not a usable task.
     """
     return {asset.name: asset for asset in (*_PERSONA_ASSETS, *map(_dataset, datasets(settings).values()))}
+
+
+def chosen(graph: Mapping[str, Asset], datasets: Sequence[str]) -> frozenset[str]:
+    """What `run`, `plan` and automation make of themselves: these datasets, a user's own, and all that they read."""
+    wanted = [name for name, one in graph.items() if not one.is_bundled or name in datasets or "all" in datasets]
+    found: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found.add(name)
+            wanted += graph[name].reads
+    return frozenset(found)
 
 
 _STAGES = {(0, "shard"): "crawl_to_personas", (1, "dump"): "dedup_dump", (2, "shard"): "personas_to_datasets"}
@@ -413,7 +438,7 @@ def _task_asset(step: TaskStep) -> Asset:
         step=step,
         questions=step.question_ids if step.template.several else None,
         modules=(
-            *("tasks.answers", "tasks.groups", "tasks.rows", "tasks.step", "tasks.table"),
+            *("tasks.answers", "tasks.groups", "tasks.modes", "tasks.rows", "tasks.step", "tasks.table"),
             *("rules.registry", "rules.sample", "tasks.target", "tasks.uses", "tasks.validity"),
             "text.language",
             *_ASKING,
@@ -437,7 +462,7 @@ def _data_asset(step: DataStep) -> Asset:
         _one(step.run),
         group="datasets",
         description=step.description,
-        modules=("ids", "tasks.data_files"),
+        modules=("ids", "prompts.fields", "prompts.load", "prompts.parsers", "prompts.template", "tasks.data_files"),
         data=step,
         kinds=frozenset({"parquet", "yaml"}),
     )
@@ -450,9 +475,9 @@ def _derived_asset(step: DerivedStep) -> Asset:
         group="datasets",
         description=step.declared.description,
         reads=step.tables_read,
-        modules=("ids", "tasks.derived", "tasks.rows"),
+        modules=("ids", "tasks.derived", "tasks.rows", *step.declared.modules),
         version=step.declared.version,
-        packaged={"function": step.source_digest},
+        packaged={"function": step.source_digest, **step.declared.packaged},
         derived=step,
         kinds=frozenset({"parquet", "python"}),
     )

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from persona_assets.contamination.benchmarks import Benchmarks, texts_of
+from persona_assets.contamination.overlaps import CONTAMINATED
 from persona_assets.crawl.quality import judge as judge_document
 from persona_assets.errors import UsageError
 from persona_assets.files.rows import Row, open_rows
@@ -49,6 +51,7 @@ class SampleJudge:
     template: Template
     checks: tuple[Check, ...]
     column: str | None = None
+    benchmarks: Benchmarks | None = None
 
     @property
     def fields(self) -> list[str]:
@@ -79,15 +82,22 @@ class SampleJudge:
         return "\n".join(content[name] for name in self.looked_at if isinstance(content.get(name), str))
 
     def judge(self, rows: Sequence[tuple[Mapping[str, Any], str]]) -> list[Verdict]:
-        """The first rule that each breaks. A rule about a field that the row lacks is passed over."""
+        """The first rule that each breaks, or that it overlaps a benchmark.
+
+        A rule about a field that the row lacks is passed over.
+        """
         return [self._judge(row, language) for row, language in rows]
 
     def _judge(self, row: Mapping[str, Any], language: str) -> Verdict:
         content = self.content(row)
         persona = _plain(row.get("persona")) or ""
         checks = tuple(check for check in self.checks if _looks_at(check) <= content.keys())
-        found = verdict(checks, Sample(content, persona if isinstance(persona, str) else "", language))
-        return (found.reason, found.detail) if found else None
+        sample = Sample(content, persona if isinstance(persona, str) else "", language, about=row)
+        found = verdict(checks, sample)
+        if found:
+            return found.reason, found.detail
+        overlap = self.benchmarks.seen_in(texts_of(content)) if self.benchmarks else None
+        return (CONTAMINATED, overlap.detail) if overlap else None
 
 
 def _looks_at(check: Check) -> set[str]:

@@ -385,6 +385,8 @@ class _Migrator:
             record = self.lake.record(DEDUPED_PERSONAS, old.key)  # which every task of format 1 read, and nothing else
             return {f"{DEDUPED_PERSONAS.name}/{old.key}": record.rows.content} if record else {}
         inputs = self.state.now().inputs(old.asset, old.key)
+        if (asset := self.state.assets[old.asset]).is_task:  # format 1 had no named sets that a task could look into
+            inputs = {name: content for name, content in inputs.items() if name.partition("/")[0] == asset.reads[0]}
         if table is PERSONA_SURVIVORS:
             inputs |= {name: _CHANGED for name in self._not_compared(old.key)}
         return inputs

@@ -12,6 +12,7 @@ A part is there where it shapes something:
 | `rules` | validity rules in order, with arguments and versions; or rules of installed packages |
 | `systems` | who answers, and how, where values of `over` do |
 | `target`, `order` | accepted rows to stop at, and the version of the order in which rows are taken |
+| `benchmarks` | the rule by which rows are held to benchmarks, and digests of their files, by name |
 | `formats` | digests of the readers of installed packages, by ending |
 | others | digests of packaged data, as `taxonomy` |
 
@@ -43,6 +44,8 @@ def changes(old: Recipe, new: Recipe) -> list[str]:
             said += _rules(*([] if rules is _MISSING else rules for rules in (before, after)))
         elif part == "formats":
             said += _formats(*({} if formats is _MISSING else formats for formats in (before, after)))
+        elif part == "benchmarks":
+            said += _benchmarks(*({} if held is _MISSING else held for held in (before, after)))
         elif part == "code":
             said.append(f"code: {_now(before, after, 'version ')}")
         elif part == "order":
@@ -90,6 +93,16 @@ def _formats(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]
     said = [f"format {ending}: new" for ending in after if ending not in before]
     said += [f"format {ending}: removed" for ending in before if ending not in after]
     return said + [f"format {one}: its file changed" for one in after if before.get(one, after[one]) != after[one]]
+
+
+def _benchmarks(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
+    """Digests of files again, and the version of the rule where both have one."""
+    old, new = before.get("files", {}), after.get("files", {})
+    said = [f"benchmark {name}: new" for name in new if name not in old]
+    said += [f"benchmark {name}: removed" for name in old if name not in new]
+    said += [f"benchmark {name}: its file changed" for name in new if old.get(name, new[name]) != new[name]]
+    raised = before and after and before["version"] != after["version"]
+    return said + ([f"rule of benchmarks: {_now(before['version'], after['version'], 'version ')}"] if raised else [])
 
 
 def _pairs(gone: list[Json], come: list[Json]) -> list[str]:

@@ -21,6 +21,10 @@ ENGINES = ("offline", "openai", "transformers", "vllm")  # those of this package
 SAMPLING = frozenset({"temperature", "top_p", "max_tokens", "seed"})
 # Fields of a request that are the program's own, so that `extra_body` may not hold them.
 OWN_FIELDS = SAMPLING | {"model", "messages", "response_format", "stream", "n"}
+# The paper's six tasks: what a run makes where nobody says otherwise.
+DATASETS = ("math_problems", "logic_problems", "instructions", "knowledge_texts", "game_npcs", "tool_definitions")
+Share = Annotated[float, Field(ge=0, le=1)]
+_PARAMETER = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 DocumentRelation = Literal["read", "write", "like", "dislike"]
@@ -47,8 +51,24 @@ class ModelTable(BaseModel):
     assets: dict[str, str] = Field(default_factory=dict)
 
 
+# Assets that a setting may shape, by a word for all of them.
+WORDS = {
+    "asking": "every asset that asks a model",
+    "tasks": "every task",
+    "modes": "every task that has modes",
+    "params": "every task that has parameters",
+    "shares": "every task about single rows",
+    "systems": "every task",
+    "judged": "what judges rows",
+    "compared": "what compares rows",
+    "judge_calibration": "what judges known texts",
+    "judge_standing": "what that comes to",
+    "benchmarks": "every task whose rows hold texts",
+}
+
+
 def shapes(*assets: str) -> JsonDict:
-    """Declares whose rows a field's value shapes: assets by name, `asking` (those that ask a model), or `tasks`.
+    """Declares whose rows a field's value shapes: assets by name, or what `WORDS` names.
 
     A field that shapes no rows says so: `shapes()`. What stands here is in the recipe of these assets (`graph`).
     """
@@ -69,6 +89,11 @@ class Settings(BaseSettings):
         None,
         description="Folder of further task files: each YAML file, and each function declared in a Python file, is "
         "an asset",
+        json_schema_extra=shapes(),
+    )
+    views: str | None = Field(
+        None,
+        description="Folder of views, YAML files that say which rows of a dataset are wanted: each is an asset",
         json_schema_extra=shapes(),
     )
 
@@ -246,6 +271,62 @@ class Settings(BaseSettings):
         json_schema_extra=shapes("tasks"),
     )
 
+    datasets: Annotated[tuple[str, ...], NoDecode] = Field(
+        DATASETS,
+        description="Datasets of the package that `run`, `plan` and automation make of themselves, or all; others are "
+        "made by hand. Tasks of your own always are",
+        json_schema_extra=shapes(),
+    )
+    modes: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
+        {},
+        description="How tasks are prompted: zero_shot (the default), few_shot, persona_few_shot, or several, as "
+        "math_problems=zero_shot+few_shot; *=few_shot for every task that can be",
+        json_schema_extra=shapes("modes"),
+    )
+    shares: Annotated[dict[str, Share], NoDecode] = Field(
+        {},
+        description="Share of the rows that a task asks about, in all or in one mode, as "
+        "math_solutions=0.1,*.few_shot=0.05",
+        json_schema_extra=shapes("shares"),
+    )
+    systems: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
+        {},
+        description="Models of the file PERSONA_MODELS that answer a task side by side, as math_solutions=small+large",
+        json_schema_extra=shapes("systems"),
+    )
+    params: Annotated[dict[str, Any], NoDecode] = Field(
+        {},
+        description="Parameters of tasks, as math_problems.level=competition, or a JSON object",
+        json_schema_extra=shapes("params"),
+    )
+
+    judged: Annotated[dict[str, Share], NoDecode] = Field(
+        {},
+        description="Datasets whose rows judges rate, each with the share of the rows, as math_solutions=0.1; rubrics "
+        "say by what",
+        json_schema_extra=shapes("judged"),
+    )
+    compared: Annotated[dict[str, Share], NoDecode] = Field(
+        {},
+        description="Datasets of which judges compare two rows that came from one row, each with the share of the "
+        "pairs, as math_solutions=0.1",
+        json_schema_extra=shapes("compared"),
+    )
+    judge_votes: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Verdicts on each row and criterion",
+        json_schema_extra=shapes("judged", "compared", "judge_calibration"),
+    )
+    judge_min_auc: float = Field(
+        0.8,
+        ge=0.5,
+        le=1,
+        description="How often a judge has to rate a known good text above a known bad one, to be calibrated",
+        json_schema_extra=shapes("judge_standing"),
+    )
+
     # Arrival
     files_per_shard: int = Field(8, ge=1, description="Crawl files grouped into one shard", json_schema_extra=shapes())
     settle_s: float = Field(
@@ -390,6 +471,30 @@ class Settings(BaseSettings):
         json_schema_extra=shapes("filtered_personas", "persona_survivors"),
     )
 
+    # Problems
+    held_out_share: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Share of the pages whose problems are held out as a test (Persona Hub: 20,000 of 1.09 million)",
+        json_schema_extra=shapes("math_answers", "logic_answers"),
+    )
+    max_problem_similarity: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Jaccard on 3-grams of words above which a persona's problem on another topic is too similar",
+        json_schema_extra=shapes("distinct_topic_problems"),
+    )
+
+    # Benchmarks
+    benchmarks: str | None = Field(
+        None,
+        description="Folder of benchmark files; what shares a long piece with one of their items is set aside as "
+        "contaminated",
+        json_schema_extra=shapes("benchmarks"),
+    )
+
     # Checks
     max_reject_rate: float = Field(
         0.6, ge=0, le=1, description="Reject rate above which a partition is blocked", json_schema_extra=shapes()
@@ -417,7 +522,30 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no engine {value}; {did_you_mean(value, [*ENGINES, *installed('engines')])}")
         return value
 
-    @field_validator("targets", "extra_body", "rename_fields", "headers", "query", mode="before")
+    @field_validator("modes", "systems", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        """Looked at after `_pairs`, as the validators that come before run from the last to the first."""
+        if not isinstance(value, dict):
+            return value
+        return {task: modes.split("+") if isinstance(modes, str) else modes for task, modes in value.items()}
+
+    @field_validator(
+        *(
+            "targets",
+            "extra_body",
+            "rename_fields",
+            "headers",
+            "query",
+            "modes",
+            "shares",
+            "systems",
+            "params",
+            "judged",
+            "compared",
+        ),
+        mode="before",
+    )
     @classmethod
     def _pairs(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -454,7 +582,15 @@ class Settings(BaseSettings):
                 raise ValueError("no HTTP header may hold such characters")
         return value
 
-    @field_validator("relations", "languages", "fanout", "drop_fields", mode="before")
+    @field_validator("params")
+    @classmethod
+    def _of_tasks(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not _PARAMETER.fullmatch(name):
+                raise ValueError(f"{name!r} is not of the form task.parameter")
+        return value
+
+    @field_validator("relations", "languages", "fanout", "drop_fields", "datasets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

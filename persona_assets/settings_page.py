@@ -9,10 +9,9 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from persona_assets.graph import Asset, assets
-from persona_assets.settings import PREFIX, Settings, load_settings, shapes_of
+from persona_assets.settings import PREFIX, WORDS, Settings, load_settings, shapes_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
-_WORDS = {"asking": "every asset that asks a model", "tasks": "every task"}
 _HEAD = """# Settings
 
 <!-- Written by `python -m persona_assets.settings_page`; edit persona_assets/settings.py instead. -->
@@ -45,7 +44,7 @@ def _row(name: str, field: FieldInfo, declared: Mapping[str, Asset]) -> str:
         f"`{PREFIX}{name.upper()}`",
         f"`{default}`" if default else "",
         _description(field),
-        _names(sorted(shapes_of(name), key=[*declared, *_WORDS].index)),
+        _names(sorted(shapes_of(name), key=[*declared, *WORDS].index)),
         _names(gated),
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
@@ -58,7 +57,7 @@ def _description(field: FieldInfo) -> str:
 
 
 def _names(names: Collection[str]) -> str:
-    return ", ".join(_WORDS.get(name, f"`{name}`") for name in names)
+    return ", ".join(WORDS.get(name, f"`{name}`") for name in names)
 
 
 def _shown(default: Any) -> str:  # noqa: ANN401 - of any setting

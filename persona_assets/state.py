@@ -16,7 +16,7 @@ from persona_assets.crawl.shards import index_of
 from persona_assets.dedup.seals import Seal, made_from, seals
 from persona_assets.engines.base import PASSING_REJECTS
 from persona_assets.errors import PersonaAssetsError, UsageError, did_you_mean
-from persona_assets.graph import Asset, assets
+from persona_assets.graph import Asset, assets, chosen
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.records import AS_MADE_BY, DamagedRecord, Record, same_recipe
@@ -32,6 +32,7 @@ from persona_assets.tasks.target import REACHED, place_of, target_of
 
 _SEEN = ("shards", "skipped", "seals", "dumps", "sets", "_set_keys", "_manifests", "_by_dump")  # what `refresh` forgets
 _TARGET = "its task's target"
+NOT_CHOSEN = "not among PERSONA_DATASETS"
 WHY_MOST = 3  # changes named of a stale partition
 
 
@@ -80,14 +81,15 @@ class LakeState:
     Records are listed once per asset; `refresh` forgets what was seen.
     """
 
-    def __init__(self, lake: Lake, settings: Settings) -> None:
-        """Nothing is read yet.
+    def __init__(self, lake: Lake, settings: Settings, also: Sequence[str] = ()) -> None:
+        """Nothing is read yet. Assets of `also` are wanted beside those of the settings.
 
         Raises:
             UsageError: a task file, or the file of models, is wrong.
         """
         self.lake, self.settings = lake, settings
         self.assets: Mapping[str, Asset] = assets(settings)
+        self.chosen = chosen(self.assets, [*settings.datasets, *also])
         self._recipes: dict[str, Recipe] = {}
         self._judged_by: dict[str, str] = {}
         self.refresh()
@@ -158,6 +160,11 @@ class LakeState:
         """The named sets, by name: what their data files give now."""
         return {asset.name: asset.data.look() for asset in self.assets.values() if asset.data}
 
+    @property
+    def own_sets(self) -> dict[str, Looked]:
+        """Those of a user's own data files."""
+        return {name: looked for name, looked in self.sets.items() if not self.assets[name].is_bundled}
+
     def keys(self, asset: str) -> list[str]:
         """The partitions that an asset has or should have, in the order in which they are made.
 
@@ -196,6 +203,11 @@ class LakeState:
             self._judged_by[asset] = digest(canonical_json(self.assets[asset].gates_recipe(self.settings)))
         return self._judged_by[asset]
 
+    def is_of_no_dump(self, asset: str) -> bool:
+        """Whether an asset hangs on data files alone, and on no crawl."""
+        declared = self.assets[asset]
+        return declared.table.partition in self.sets and all(map(self.is_of_no_dump, declared.reads))
+
     # How it stands
 
     def all(self) -> Iterator[Standing]:
@@ -221,7 +233,12 @@ class LakeState:
         record = found if isinstance(found, Record) else None
         if record and (fault := self.lake.fault(asset.table, record)):
             record = None
-        if behind := self._behind(asset, key):
+        if record is None and not fault and name not in self.chosen:
+            return Standing(name, key, State.LEFT_OUT, NOT_CHOSEN)
+        behind = self._behind(asset, key)
+        if record and AS_MADE_BY in record.recipe:  # a migrated one waits for nothing that it was not made from
+            behind = tuple((above, at) for above, at in behind if f"{above}/{at}" in record.made_from)
+        if behind:
             return Standing(name, key, State.WAITING, self._in_words(behind), record, behind)
         if fault:
             return Standing(name, key, State.DAMAGED, fault)
@@ -232,7 +249,7 @@ class LakeState:
 
     def _compare(self, asset: Asset, key: str, record: Record) -> tuple[State, str]:
         """A sound record whose inputs are there, against what would be made now."""
-        if different := self._inputs_differ(record, self.inputs(asset.name, key)):
+        if different := self._inputs_differ(record, self.inputs_of(record)):
             return State.STALE, different
         if not same_recipe(record, self.recipe(asset.name)):
             found = changes(record.recipe, self.recipe(asset.name))
@@ -247,6 +264,18 @@ class LakeState:
         if made_with(record.made_from) != self._asked_again(asset, key):
             return State.UNANSWERED, "questions are to be asked again"
         return self._to_target(asset, key, record)
+
+    def inputs_of(self, record: Record) -> dict[str, str]:
+        """What a partition would be made from now; of a migrated one without named sets that there were not then."""
+        inputs, asset = self.inputs(record.asset, record.partition), self.assets[record.asset]
+        if AS_MADE_BY not in record.recipe:
+            return inputs
+        sets = {name for name in asset.reads if self.assets[name].table.partition in self.sets}
+        return {
+            name: content
+            for name, content in inputs.items()
+            if name in record.made_from or name.partition("/")[0] not in sets
+        }
 
     def _asked_again(self, asset: Asset, key: str) -> int:
         """How often questions of a partition were asked again."""
@@ -326,12 +355,15 @@ class LakeState:
     def _parents(self, asset: Asset, key: str) -> Iterator[tuple[str, str]]:
         """The partitions that a partition is made from, by asset and key; of a dump its shards and the dumps before.
 
-        Where one of the two is of a named set that the other is not of, all partitions of the asset above.
+        Where one of the two is of a named set that the other is not of, all partitions of the asset above, or the one
+        that is looked into.
         """
         for name in asset.reads:
             kinds = (asset.table.partition, self.assets[name].table.partition)
             if kinds[0] == kinds[1]:
                 yield name, key
+            elif name in asset.looks_into:
+                yield name, asset.looks_into[name]
             elif kinds == ("shard", "dump"):
                 yield name, dump_of(key)
             elif kinds == ("dump", "shard"):
@@ -439,6 +471,8 @@ class LakeState:
                     f"{asset.name} {key}: {name} {one} did not pass its gates ({', '.join(record.failed)}), and is not "
                     f"read: mend the cause and materialise it again, or leave it out with `persona-assets skip`"
                 )
+            if record is None and name in asset.looks_into:
+                raise PersonaAssetsError(f"{asset.name} {key}: {name} {one}, which it looks into, is not made yet")
             found[f"{name}/{one}"] = record.rows.content if record else ""
         return found
 

@@ -38,7 +38,12 @@ PROMPTS_1 = Path(__file__).with_name("fixtures") / "prompts_1"
 
 
 def first_prompt(name: str, today: Template) -> Template:
-    """The prompt of version 1 with the rules of today, as far as it has the properties that these look at."""
+    """The prompt of version 1 with the rules of today, as far as it has the properties that these look at.
+
+    A task that came later is as it is today.
+    """
+    if not (PROMPTS_1 / f"{name}.yaml").is_file():
+        return today
     template = load_template(PROMPTS_1 / f"{name}.yaml")
     known = set(template.response_schema["properties"])
 
@@ -50,6 +55,19 @@ def first_prompt(name: str, today: Template) -> Template:
     return template.model_copy(update={"validity": rules})
 
 
+def tasks_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no other bundled tasks be there than there were when the lake was made."""
+    files = load._bundled_files.__wrapped__
+
+    def of_then() -> tuple[dict[str, Any], dict[str, Path]]:
+        declared, paths = files()
+        names = [name for name in declared if (PROMPTS_1 / f"{name}.yaml").is_file()]
+        return {name: declared[name] for name in names}, {name: paths[name] for name in names}
+
+    monkeypatch.setattr(load, "_bundled_files", cache(of_then))
+    monkeypatch.setattr(load, "_bundled", cache(load._bundled.__wrapped__))
+
+
 def under_first_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every step ask what it asked when the lake was made; the rules are those of today."""
     today = load._load
@@ -59,6 +77,6 @@ def under_first_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
         return first_prompt(path.stem, template) if (PROMPTS_1 / path.name).is_file() else template
 
     monkeypatch.setattr(load, "_load", first)
-    monkeypatch.setattr(load, "_bundled", cache(load._bundled.__wrapped__))
+    tasks_of_then(monkeypatch)
     for module in (extract, expand):
         monkeypatch.setattr(module, "PROMPTS", PROMPTS_1)

@@ -1,5 +1,6 @@
 """For every setting another value, and under which other settings a change of it shows in rows."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,31 @@ from pydantic import SecretStr, ValidationError
 
 from persona_assets.graph import Asset, assets
 from persona_assets.settings import Settings, shapes_of
-from persona_assets.tasks.load import FILES
+from persona_assets.tasks.data_files import DataStep
+from persona_assets.tasks.load import datasets
+from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.table import holds_texts
 from persona_assets.text.encoder import PACKAGED
 
 SHAPING = [name for name in Settings.model_fields if shapes_of(name)]
 OTHERS = [name for name in Settings.model_fields if not shapes_of(name)]
-TASKS = sorted(path.stem for path in FILES.glob("*.yaml"))
+STEPS = {name: step for name, step in datasets(Settings()).items() if isinstance(step, TaskStep)}
+TASKS = sorted(STEPS)
+DATA_SETS = [name for name, step in datasets(Settings()).items() if isinstance(step, DataStep)]
+MODED = [name for name in TASKS if STEPS[name].template.modes]
+SINGLE = [name for name in TASKS if not STEPS[name].template.group]  # asked about single rows
 ASKING = ("extracted_personas", "expanded_personas", *TASKS)
+
+
+def _first_param(name: str) -> list[tuple[str, Any]]:
+    return list(STEPS[name].template.params.items())[:1]
+
+
+def _other(value: Any) -> Any:
+    """Another value of a parameter, of its type."""
+    if isinstance(value, dict):
+        return {key: ["another"] if isinstance(one, list) else 2 * one for key, one in value.items()}
+    return not value if isinstance(value, bool) else type(value)("another")
 
 
 @dataclass(frozen=True)
@@ -30,6 +49,15 @@ class Change:
 
 _OPENAI = {"engine": "openai", "model": "m"}
 _NEAR = {"lexical_threshold": 0.1}  # near enough for any few texts of one engine
+_JUDGED = {"judged": {"math_solutions": 1.0}, "compared": {"math_solutions": 1.0}}
+# Pieces of what the offline engine answers, one for each task that is tried.
+_ITEMS = (
+    "A walkway 3 m wide must stay free along all four walls. How many square metres are left for the exhibits in the "
+    "middle?",
+    "One hole through all layers, away from every fold. How many holes does the sheet have when it is unfolded?",
+    "Each fold doubles the layers, so after 6 folds the hole goes through 2 to the power of 6 layers.",
+    "And the second is 17 dollars dearer. How many dollars does an accountant pay for the dearer one?",
+)
 _CHANGES = (
     Change("engine", "openai", {"model": "m"}),
     Change("model", "another", _OPENAI),
@@ -40,7 +68,10 @@ _CHANGES = (
     Change("seed", 1),
     Change("extra_body", {"top_k": 20}, _OPENAI),
     Change("drop_fields", ("temperature",), _OPENAI),
-    Change("targets", dict.fromkeys(TASKS, 1)),
+    Change("targets", dict.fromkeys(SINGLE, 1)),
+    Change("modes", dict.fromkeys(MODED, ("few_shot",))),
+    Change("shares", dict.fromkeys(SINGLE, 0.0)),
+    Change("params", {f"{name}.{one}": _other(value) for name in TASKS for one, value in _first_param(name)}),
     Change("min_characters", 400),
     Change("max_document_bytes", 1000),
     Change("columns", "text=body"),
@@ -62,6 +93,12 @@ _CHANGES = (
     Change("dedup_strategy", "paper", _NEAR),
     Change("minhash_recall", 0.01, {"dedup_strategy": "minhash", **_NEAR}),
     Change("encoder", "another", {"semantic_threshold": 0.3}),
+    Change("held_out_share", 0.5),
+    Change("max_problem_similarity", 0.0),
+    Change("judged", {"math_solutions": 0.5}, _JUDGED),
+    Change("compared", {"math_solutions": 0.5}, _JUDGED),
+    Change("judge_votes", 1, _JUDGED),
+    Change("judge_min_auc", 0.6, _JUDGED),
     Change("max_unknown_share", 1.0, {"min_relatedness": 0.95, "encoder": PACKAGED}),  # which does not know Chinese
 )
 
@@ -71,7 +108,12 @@ def changes_of_settings(folder: Path) -> dict[str, Change]:
     models = folder / "models.yaml"
     given = dict.fromkeys(ASKING, "small")
     models.write_text(yaml.safe_dump({"models": {"small": dict(_OPENAI)}, "assets": given}), encoding="utf-8")
-    return {change.name: change for change in (*_CHANGES, Change("models", str(models)))}
+    systems = Change("systems", dict.fromkeys(TASKS, ("small",)), {"models": str(models)})
+    held = folder / "benchmarks"
+    held.mkdir(exist_ok=True)
+    (held / "items.jsonl").write_text("".join(json.dumps({"question": one}) + "\n" for one in _ITEMS))
+    others = (Change("models", str(models)), systems, Change("benchmarks", str(held)))
+    return {change.name: change for change in (*_CHANGES, *others)}
 
 
 def another(name: str) -> Any:
@@ -98,6 +140,8 @@ def _candidates(default: Any) -> Iterator[Any]:
         yield "another"
     elif isinstance(default, dict):
         yield {"seed": "another"}
+    elif isinstance(default, tuple):
+        yield default[:1]
     else:
         yield from (1_000_000, "another")
 
@@ -105,11 +149,25 @@ def _candidates(default: Any) -> Iterator[Any]:
 def declared(name: str, among: dict[str, Asset]) -> set[str]:
     """The assets whose rows a setting shapes, as it declares."""
     words = shapes_of(name)
-    return {
-        asset.name
-        for asset in among.values()
-        if asset.name in words or ("asking" in words and asset.step) or ("tasks" in words and asset.is_task)
-    }
+    return {asset.name for asset in among.values() if asset.name in words or words & _words(name, asset)}
+
+
+def _words(name: str, asset: Asset) -> set[str]:
+    """The words that an asset is meant by, where a setting is declared by one."""
+    if not asset.step:
+        return set()
+    template = asset.step.template
+    found = {"asking": _asks_by(name, asset), "tasks": asset.is_task and not template.group, "modes": template.modes}
+    found |= {"systems": asset.is_task, "judged": asset.name.endswith("_judged")}
+    found |= {"compared": asset.name.endswith("_compared")}
+    found |= {"benchmarks": asset.is_task and holds_texts(template)}
+    found |= {"params": asset.is_task and template.params, "shares": asset.is_task and not template.group}
+    return {word for word, meant in found.items() if meant}
+
+
+def _asks_by(name: str, asset: Asset) -> bool:
+    """Whether an asset asks a model, and leaves a setting of sampling to the settings."""
+    return bool(asset.step) and name not in asset.step.template.sampling
 
 
 def all_assets(**settings: Any) -> dict[str, Asset]:

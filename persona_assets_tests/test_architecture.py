@@ -11,14 +11,14 @@ import persona_assets
 PACKAGE = Path(persona_assets.__file__).parent
 LAYERS = {
     "ids": 0, "settings": 0, "errors": 0, "progress": 0, "plugins": 0,
-    "text": 1, "prompts": 1, "files": 1, "view": 1, "recipes": 1, "maths": 1,
-    "contained": 1,
+    "text": 1, "prompts": 1, "files": 1, "view": 1, "recipes": 1, "maths": 1, "votes": 1,
+    "contained": 1, "constraints": 2, "contamination": 2,
     "lake": 2,
     "ledger": 3, "engines": 4, "checks": 4,
     "steps": 5, "rules": 5,
     "crawl": 6, "personas": 6, "dedup": 6, "tasks": 6, "demo": 6,
-    "graph": 7, "settings_page": 8, "state": 8, "lineage": 8, "plan": 8, "judging": 8, "making": 9, "again": 9,
-    "migrate": 9,
+    "graph": 7, "settings_page": 8, "state": 8, "lineage": 8, "plan": 8, "judging": 8, "quality": 8, "export": 8,
+    "making": 9, "again": 9, "migrate": 9,
     "defs": 10, "definitions": 11, "cli": 12, "__main__": 13,
 }  # fmt: skip
 EDGE = {"defs", "definitions"}

@@ -13,7 +13,7 @@ from persona_assets.engines.offline import OfflineEngine
 from persona_assets.ids import digest
 from persona_assets.personas.expand import ExpandStep
 from persona_assets.personas.extract import ExtractStep, persona_id
-from persona_assets.prompts import load_template
+from persona_assets.prompts import Template, load_template
 from persona_assets.settings import Settings
 from persona_assets.steps.questions import Question, Questions, Voice
 from persona_assets.steps.runner import Ask, Step
@@ -30,13 +30,18 @@ ASKED = [
 ANSWERED = [param for param in ASKED if "answer" in param.values[0]]
 
 
+def _tasks_of_then() -> dict[str, Template]:
+    """The bundled tasks that there were."""
+    return {name: task for name, task in load_tasks(Settings()).items() if (PROMPTS_1 / f"{name}.yaml").is_file()}
+
+
 @cache
 def _step(asset: str) -> Step:
     """The step of today with the prompt under which the list was made: version 1."""
     extract, expand = ExtractStep(), ExpandStep()
     for step in (extract, expand):
         vars(step)["template"] = load_template(PROMPTS_1 / f"{step.template.name}.yaml")
-    tasks = [TaskStep(first_prompt(name, task)) for name, task in load_tasks(Settings()).items()]
+    tasks = [TaskStep(first_prompt(name, task)) for name, task in _tasks_of_then().items()]
     return next(step for step in (extract, expand, *tasks) if step.table.name == asset)
 
 
@@ -69,9 +74,9 @@ def test_personas_of_every_distance_keep_their_ids() -> None:
     ] == [row["persona_id"] for row in people]
 
 
-def test_the_list_holds_samples_of_every_task() -> None:
+def test_the_list_holds_samples_of_every_task_that_there_was() -> None:
     sampled = {entry["asset"] for entry in GOLDEN["questions"] if any(i[:3] == "smp" for i in entry.get("row_ids", ()))}
-    assert sampled == set(load_tasks(Settings()))
+    assert sampled == set(_tasks_of_then())
 
 
 @pytest.mark.parametrize("entry", ASKED)

@@ -12,11 +12,12 @@ from persona_assets.engines.select import make_engine
 from persona_assets.graph import Recipe, assets, changes, identity_of, recipe_digest
 from persona_assets.personas import given_names, taxonomy
 from persona_assets.rules.registry import rules
-from persona_assets.settings import Settings, shapes_of
+from persona_assets.settings import WORDS, Settings, shapes_of
 from persona_assets.tasks import load, validity
-from persona_assets.tasks.load import FILES
+from persona_assets.tasks.load import FILES, load_tasks
 from persona_assets_tests.shaping import (
     ASKING,
+    DATA_SETS,
     OTHERS,
     SHAPING,
     TASKS,
@@ -59,7 +60,7 @@ def test_those_that_ask_have_a_step_that_writes_their_table() -> None:
 
 
 def test_every_setting_declares_whose_rows_it_shapes(tmp_path: Path) -> None:
-    known = {*all_assets(), "asking", "tasks"}
+    known = {*all_assets(), *WORDS}
     assert all(shapes_of(name) <= known for name in Settings.model_fields)
     assert set(changes_of_settings(tmp_path)) == set(SHAPING), "give each a change to test it by, in shaping.py"
 
@@ -68,13 +69,13 @@ def test_every_setting_declares_whose_rows_it_shapes(tmp_path: Path) -> None:
 def test_a_setting_that_shapes_rows_is_in_the_recipe_of_these_assets_alone(name: str, tmp_path: Path) -> None:
     change = changes_of_settings(tmp_path)[name]
     old, new = recipes(**change.under), recipes(**change.under | {name: change.value})
-    assert differing(old, new) == declared(name, all_assets())
+    assert differing(old, new) == declared(name, all_assets(**change.under))
     assert all(changes(old[asset], new[asset]) for asset in differing(old, new))
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_setting_is_in_no_recipe(name: str, tmp_path: Path) -> None:
-    value = str(tmp_path) if name == "tasks" else another(name)
+    value = str(tmp_path) if name in ("tasks", "views") else another(name)
     for engine in ({}, {"engine": "openai", "model": "m"}):
         assert not differing(recipes(**engine), recipes(**engine, **{name: value}))
 
@@ -91,7 +92,7 @@ def test_what_the_engine_does_not_look_at_is_in_no_recipe() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("max_reject_rate", {"raw_documents", "filtered_personas", *ASKING}),
+        ("max_reject_rate", {"raw_documents", "filtered_personas", *ASKING, *DATA_SETS}),
         ("max_parse_failure_rate", set(ASKING)),
         ("min_language_share", {"raw_documents"}),
         ("lexical_threshold", {"deduped_personas"}),
@@ -149,13 +150,15 @@ def test_a_task_file_shapes_its_own_rows_alone(old: str, new: str, said: list[st
 def test_the_version_of_a_rule_is_in_the_recipes_of_the_tasks_that_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
     before, rule = recipes(), rules("sample")["has_number"]
     known = {**rules("sample"), "has_number": replace(rule, version=rule.version + 1)}
-    monkeypatch.setattr(validity, "rules", lambda of: known)
-    load._bundled.cache_clear()
-    try:
-        after = recipes()
-    finally:
+    with monkeypatch.context() as patch:
+        patch.setattr(validity, "rules", lambda of: known)
         load._bundled.cache_clear()
-    assert differing(before, after) == {"math_problems"}
+        after = recipes()
+    load._bundled.cache_clear()
+    using = {
+        name for name, one in load_tasks(Settings()).items() if "has_number" in {rule.rule for rule in one.validity}
+    }
+    assert differing(before, after) == using >= {"math_problems"}
     said = f"rule has_number: version {rule.version}, now {rule.version + 1}"
     assert changes(before["math_problems"], after["math_problems"]) == [said]
 

@@ -28,9 +28,15 @@ from persona_assets.migrate import Migration, migrate
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState, State
 from persona_assets.steps.model import Context
-from persona_assets_tests.old_lake import SETTINGS, SHARDS, under_first_prompts, unpack
+from persona_assets_tests.old_lake import SETTINGS, SHARDS, tasks_of_then, under_first_prompts, unpack
 
 A, B, C, D = SHARDS
+
+
+@pytest.fixture(autouse=True)
+def no_other_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundled tasks that came later are missing everywhere, which is nothing that a migration changes."""
+    tasks_of_then(monkeypatch)
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,8 @@ def old_rows(place: Place, pattern: str) -> pl.DataFrame:
 
 
 def test_every_partition_is_done(new: Place) -> None:
-    standings = list(new.state().all())
+    state = new.state()
+    standings = [one for one in state.all() if one.asset not in state.sets]  # which there were none of
     assert len(standings) == 50
     assert {one.state for one in standings} == {State.DONE}
 
@@ -112,7 +119,7 @@ def test_rows_are_those_of_the_old_tables_byte_for_byte(old: Place, new: Place) 
 
 def test_the_catalogue_shows_the_same_rows_rejects_and_calls(old: Place, new: Place) -> None:
     tasks = [asset.table for asset in new.state().assets.values() if asset.is_task]
-    for asset in tables(new):
+    for asset in set(tables(new)) - set(new.state().sets):
         before, now = old_rows(old, f"{asset}/*/data.parquet"), query(new.lake, f"SELECT * FROM {asset}", tasks)
         first = before.columns[:2]
         assert before.sort(first).to_dicts() == now.select(before.columns).sort(first).to_dicts(), asset
@@ -160,7 +167,7 @@ def test_nothing_is_made_again(new: Place) -> None:
     before, state = new.files(), new.state()
     context = Context(new.lake, new.settings(), OfflineEngine(new.settings()), "run")
     for asset in state.assets.values():
-        for key in state.keys(asset.name):
+        for key in state.keys(asset.name) if asset.name not in state.sets else ():
             [made] = make(context, state, asset, key, again=False)
             assert made.report is None
     assert new.files() == before
@@ -243,7 +250,8 @@ def test_killed_at_any_step_and_called_again_it_ends_as_if_it_had_not_been(
         steps.left = 1 << 20
     assert kills >= 40
     assert copy.files() == new.files()
-    assert {one.state for one in copy.state().all()} == {State.DONE}
+    state = copy.state()
+    assert {one.state for one in state.all() if one.asset not in state.sets} == {State.DONE}
 
 
 # What did not stand whole

@@ -12,6 +12,7 @@ import pytest
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.engines.base import Completion, Failure, Request, Result
 from persona_assets.engines.offline import OfflineEngine
+from persona_assets.graph import assets
 from persona_assets.lake import Lake
 from persona_assets.lake.records import GateOutcome, record_path
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, EXTRACTED_PERSONAS, FILTERED_PERSONAS, RAW_DOCUMENTS
@@ -21,7 +22,7 @@ from persona_assets.making import make
 from persona_assets.personas.extract import extract_personas
 from persona_assets.plan.needs import Needs
 from persona_assets.settings import Settings
-from persona_assets.state import LakeState, State
+from persona_assets.state import NOT_CHOSEN, LakeState, State
 from persona_assets.steps.model import Context
 from persona_assets_tests.plan.work import Work
 
@@ -57,8 +58,9 @@ def state(work: Work) -> LakeState:
 
 
 def not_done(work: Work) -> dict[tuple[str, str], str]:
-    """What is not done, and how it stands."""
-    return {(one.asset, one.key): str(one.state) for one in state(work).all() if one.state is not State.DONE}
+    """What is not done, and how it stands; without the datasets that nobody has chosen."""
+    wanted = (one for one in state(work).all() if one.why != NOT_CHOSEN)
+    return {(one.asset, one.key): str(one.state) for one in wanted if one.state is not State.DONE}
 
 
 def assets_not_done(work: Work) -> dict[str, str]:
@@ -108,7 +110,9 @@ def test_the_same_rows_made_again_upstream_make_nothing_stale(work: Work) -> Non
 
 def test_other_rows_upstream_make_what_was_made_of_them_stale_and_nothing_else(work: Work) -> None:
     rewrite(work)
-    assert not_done(work) == {("extracted_personas", SHARD): "stale"}
+    reading = {name for name in state(work).chosen if "raw_documents" in assets(work.settings)[name].reads}
+    assert not_done(work) == {(name, SHARD): "stale" for name in reading}
+    assert "extracted_personas" in reading
     assert why(work, "extracted_personas") == f"made from another raw_documents/{SHARD}"
 
 
@@ -290,7 +294,7 @@ def test_what_is_stale_and_answered_in_the_ledger_is_not_held_back(work: Work) -
 def test_making_what_is_done_writes_nothing(work: Work) -> None:
     before, now = files(work), state(work)
     for asset in now.assets.values():
-        for key in now.keys(asset.name):
+        for key in now.keys(asset.name) if asset.name in now.chosen else ():
             [made] = make(context(work), now, asset, key, again=False)
             assert made.report is None
             assert made.note == "as it would be made now; nothing was written"

@@ -17,12 +17,18 @@ def built(folder: Path, **dumps: int) -> LakeState:
     return LakeState(Lake(settings.lake), settings)
 
 
+def records(state: LakeState, shards: int) -> int:
+    """The records of a lake of one dump: with the manifests, the dump's survivors, and the keys of named sets."""
+    by_shard = sum(asset.table.partition == "shard" for asset in state.assets.values())
+    of_sets = sum(len(state.keys(name)) for name, one in state.assets.items() if one.table.partition in state.sets)
+    return shards * (by_shard + 1) + 1 + of_sets
+
+
 @pytest.mark.parametrize("shards", [5, 10, 20])
 def test_the_records_read_are_as_many_as_there_are(tmp_path: Path, shards: int) -> None:
     state = built(tmp_path, a=shards)
     assert {one.state for one in state.all()} == {State.DONE}
-    by_shard = sum(asset.table.partition == "shard" for asset in state.assets.values())
-    assert state.lake.records.read == shards * (by_shard + 1) + 1  # with the manifests, and the dump's survivors
+    assert state.lake.records.read == records(state, shards)
 
 
 @pytest.mark.parametrize("shards", [5, 10, 20])
@@ -33,8 +39,7 @@ def test_steps_of_one_process_read_no_record_twice(tmp_path: Path, shards: int) 
             fresh = LakeState(state.lake, state.settings)
             assert fresh.now().of(asset.name, key).state is State.DONE
             fresh.making(asset.table, key)
-    by_shard = sum(asset.table.partition == "shard" for asset in state.assets.values())
-    assert state.lake.records.read == shards * (by_shard + 1) + 1
+    assert state.lake.records.read == records(state, shards)
 
 
 def test_a_refresh_reads_what_is_new_alone(tmp_path: Path) -> None:

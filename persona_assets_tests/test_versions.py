@@ -27,7 +27,10 @@ OF_ASKING = {
     *("steps.budget", "steps.in_flight", "steps.latency", "steps.turns"),
 }
 OF_OTHERS = {"steps.model", "steps.runner"}  # for which they are no more than a context and a report
-OF_TASKS = {"tasks.load", "tasks.set_checks"}  # not in rows, or versioned
+OF_FUNCTIONS = {"prompts.template", "tasks.set_checks"}  # say what is read, and judge rows
+# Not in rows, or versioned.
+OF_TASKS = {"tasks.load", "tasks.set_checks", "contamination.benchmarks", "contamination.overlaps"}
+OF_FUNCTIONS = {"prompts.template", "tasks.set_checks"}  # what they read, and their gates, as declared
 
 
 def test_source_is_as_its_version_says() -> None:
@@ -45,6 +48,7 @@ def test_the_modules_of_an_asset_are_all_that_shape_its_rows(name: str) -> None:
         | HANDED_ON
         | (OF_ASKING if asset.step else OF_OTHERS)
         | (OF_TASKS if asset.is_task else set())
+        | (OF_FUNCTIONS if asset.derived else set())
     )
     assert used <= set(asset.modules), f"add them to `modules` of {name} in graph.py"
 

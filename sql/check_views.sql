@@ -1,5 +1,5 @@
 -- What every check sees, for one partition of one asset. Filled in by checks/gates.py with quoted names and paths.
-CREATE OR REPLACE VIEW rows AS SELECT *, $key AS row_id FROM read_parquet($data, hive_partitioning = false);
+CREATE OR REPLACE VIEW rows AS SELECT *, $key AS row_id FROM $source;
 CREATE OR REPLACE VIEW rejected_rows AS SELECT * FROM $rejected_source;
 CREATE OR REPLACE VIEW links(row_id, "column", parent_id) AS $links;
 CREATE OR REPLACE VIEW parent_ids("column", parent_id) AS $parent_ids;

@@ -1,6 +1,6 @@
 """Runs the checks of `sql/checks/` on one partition; each file is a query that returns the failing rows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec
@@ -10,11 +10,12 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from persona_assets.lake.catalog import empty_view
+from persona_assets.lake.catalog import duckdb_types, empty_view, meant_by
 from persona_assets.lake.records import GateOutcome
 from persona_assets.lake.schemas import (
     ASSET_TABLES,
     DEDUPED_PERSONAS,
+    FAMILIES,
     FILTERED_PERSONAS,
     PERSONA_SURVIVORS,
     REJECTED,
@@ -59,7 +60,7 @@ def sql_gates(table: Table) -> list[str]:
         names.append("turns_exist")
     if table.asks:
         names += ["reject_rate", "parse_failure_rate"]
-    if "text" in columns:
+    if "text" in columns and "language" in columns:  # data files have no language, and set empty rows aside
         names.append("no_empty_text")
     if "hop" in columns:
         names.append("hops_valid")
@@ -100,9 +101,11 @@ def run_gates(lake: Lake, draft: Draft, settings: Settings, around: Around | Non
     with _connect(lake) as connection:
         if table is DEDUPED_PERSONAS:
             _published(connection, lake, draft)
-        _prepare(connection, lake, draft, around or Around())
+        if FAMILIES in table.gates:
+            _families(connection, lake, draft, settings)
+        there = _prepare(connection, lake, draft, around or Around())
         connection.register("held", _held(connection, lake, table))
-        _set_variables(connection, table, settings)
+        _set_variables(connection, table, settings, there)
         outcomes = [_run(connection, name) for name in sql_gates(table)]
     return outcomes + [_run_own(gate, draft) for gate in table.own_gates]
 
@@ -169,15 +172,17 @@ def _held(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> pa
     return pl.concat(held).to_frame().to_arrow()
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft, around: Around) -> None:
-    table = draft.table
+def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft, around: Around) -> set[str]:
+    """Make what the checks see; returns the columns that the partition's file has."""
+    table, read = draft.table, f"read_parquet({literals([draft.rows])}, hive_partitioning = false)"
+    there = {name for name, *_ in connection.execute(f"DESCRIBE FROM {read}").fetchall()}
     if around.questions and table.accounts_for and not _parent_of(table, table.accounts_for):
         connection.register("questions", _questions(around.questions(lake, draft.key)))
     connection.execute(
         fill_sql(
             "check_views",
             key=identifier(table.key),
-            data=literals([draft.rows]),
+            source=_source(table, read, there),
             rejected_source=_rejected(draft),
             links=_links(table),
             parent_ids=_parent_ids(lake, draft, around),
@@ -187,6 +192,19 @@ def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft, ar
             verdicts=_verdicts(lake, draft),
         )
     )
+    return there
+
+
+def _source(table: Table, read: str, there: Collection[str]) -> str:
+    """The rows of a partition; what the table had no column for when they were written stands there as it was meant."""
+    types = duckdb_types(table)
+    added = [f"{_as_it_was(table, name, types[name])} AS {identifier(name)}" for name in types if name not in there]
+    return f"(SELECT {', '.join(['*', *added])} FROM {read})" if added else read
+
+
+def _as_it_was(table: Table, name: str, kind: str) -> str:
+    """A column that was added later: what is meant by its absence, else no rows or nothing."""
+    return f"{meant_by(table, name) or ('[]' if kind.endswith('[]') else 'NULL')}::{kind}"
 
 
 def _rejected(draft: Draft) -> str:
@@ -312,6 +330,25 @@ def _published(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft) 
     )
 
 
+def _families(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft, settings: Settings) -> None:
+    """The sides on which all pages are, in the draft and what stands beside it.
+
+    Partitions that were parted by another share are left out: they are stale, and will be made anew.
+    """
+    table, share = draft.table, settings.held_out_share
+    alike = [
+        key
+        for key in lake.keys(table)
+        if key != draft.key
+        and (record := lake.record(table, key))
+        and record.recipe.get("settings", {}).get("held_out_share", share) == share
+    ]
+    files = literals([*(lake.url(path) for path in lake.paths(table, alike)), draft.rows])
+    connection.execute(
+        f"CREATE VIEW families AS SELECT document_id, split FROM read_parquet({files}, hive_partitioning = false)"
+    )
+
+
 def _rows_of(paths: Sequence[str], key: str) -> str:
     if not paths:
         return f"(SELECT NULL::VARCHAR AS {identifier(key)} WHERE false)"
@@ -324,9 +361,11 @@ def _kept(table: Table) -> str:
     return f"SELECT {_each(table, table.accounts_for)} FROM rows"
 
 
-def _set_variables(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> None:
+def _set_variables(
+    connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings, there: Collection[str]
+) -> None:
     values: dict[str, Any] = {
-        "required": table.required,
+        "required": [name for name in table.required if name in there],  # nobody could fill a column of later
         "max_reject_rate": settings.max_reject_rate,
         "max_parse_failure_rate": settings.max_parse_failure_rate,
         "min_language_share": settings.min_language_share,

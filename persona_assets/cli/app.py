@@ -27,6 +27,21 @@ app = typer.Typer(
 )
 err = Console(stderr=True)
 LEAST_MEMORY_MB = 1024  # as of the setting
+# The demo makes every dataset: each task without examples of all personas, all else of about a dozen a language.
+DEMO = {
+    "datasets": "all",
+    "modes": "*=zero_shot+few_shot+persona_few_shot",
+    "shares": "*.few_shot=0.057,*.persona_few_shot=0.057,"
+    + "".join(
+        f"{name}=0.051,"
+        for name in (
+            *("math_solutions", "logic_solutions", "instruction_answers", "conversations"),
+            *("constrained_instructions", "tool_implementations"),
+        )
+    )
+    + "topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
+    "held_out_share": "0.1",
+}
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 LakeOption = Annotated[
     str | None, typer.Option("--lake", help="Folder or URL of the lake (default: PERSONA_LAKE, lake).")
@@ -64,6 +79,8 @@ def demo(
     os.environ.setdefault("PERSONA_FILES_PER_SHARD", "2")  # two shards per dump, so that there is something to backfill
     os.environ.setdefault("PERSONA_FANOUT", "1")  # one relation per persona and hop: enough to see, done in a minute
     os.environ["PERSONA_SETTLE_S"] = "0"
+    for name, value in DEMO.items():
+        os.environ.setdefault(f"PERSONA_{name.upper()}", value)
     settings = _settings(lake=lake, dumps=dumps)
     files = write_dumps(Path(settings.dumps))
     err.print(f"{len(files)} crawl files in {settings.dumps}/; the answers come from the engine '{settings.engine}'.")
@@ -109,6 +126,7 @@ def run(
     """
     from persona_assets.cli.run import show_run
     from persona_assets.defs.launch import Wanted
+    from persona_assets.tasks.load import datasets
 
     os.environ.setdefault("PERSONA_SETTLE_S", "0")
     if stale:
@@ -118,6 +136,9 @@ def run(
         raise UsageError(f"{settings.dumps}: no such folder of dumps; give one with --dumps or PERSONA_DUMPS")
     if max_tokens and not again:
         raise UsageError("--max-tokens is for --again; the limit of all answers is PERSONA_MAX_TOKENS")
+    if asset:  # what is named is made, whatever else is
+        also = [name for name in asset if name in datasets(settings)]
+        settings = _settings(datasets=",".join([*settings.datasets, *also]))
     wanted = Wanted(tuple(dump or ()), tuple(asset or ()), everything)
     show_run(settings, wanted, again=again or (), max_tokens=max_tokens)
 
@@ -190,6 +211,29 @@ def status(
 
 
 @app.command()
+def quality(
+    dump: Annotated[list[str] | None, typer.Option(help="Look at this dump alone; may stand several times.")] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Look at this dataset alone; may stand several times.")
+    ] = None,
+    lake: LakeOption = None,
+    html: Annotated[Path | None, typer.Option(help="Also write it as a page, with figures.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say how diverse the datasets are: near-duplicates, distinct words, self-BLEU, Vendi score, coverage, hops.
+
+    Asks no model that writes; texts are encoded once, and their vectors kept in the lake.
+
+    Example: persona-assets quality --dataset instructions --html quality.html
+    """
+    from persona_assets.cli.quality import show_quality
+
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    show_quality(_settings(lake=lake), dump or (), dataset or (), as_json=as_json, html=html)
+
+
+@app.command()
 def skip(
     shards: Annotated[list[str] | None, typer.Argument(metavar="SHARD...", help="Keys such as 2026-10.0003.")] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept and shown.")] = "",
@@ -220,6 +264,15 @@ def skip(
         leave_out(settings, keys, reason.strip())
     else:
         show_skipped(settings, as_json=as_json)
+
+
+@app.command()
+def contained(as_json: JsonFlag = False) -> None:
+    """Say what contains the programs here that models wrote; exit code 1 where nothing does, and none is run."""
+    from persona_assets.cli.contained import show_contained
+
+    if not show_contained(as_json=as_json):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -325,10 +378,18 @@ def dedup(
             "(default: PERSONA_DEDUP_STRATEGY, auto)."
         ),
     ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Compare with the rows of this file too, which all stand: a row near one of them is a duplicate of "
+            "it; may stand several times."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Write all rows, with keep, survivor, similarity, method and more: .parquet or .jsonl."),
     ] = None,
+    only_kept: Annotated[bool, typer.Option("--only-kept", help="Leave rows that are not kept out of --out.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write a report with examples: .html or .md.")] = None,
     memory_mb: Annotated[
         int | None,
@@ -368,6 +429,8 @@ def dedup(
         memory=settings.memory_limit_mb << 20,
         out=out,
         report=report,
+        against=tuple(against or ()),
+        only_kept=only_kept,
     )
     with _ended_by_sigterm(), row_progress(encoding=job.semantic is not None) as progress:
         outcome = dedup_file(job, progress)
@@ -375,6 +438,67 @@ def dedup(
         typer.echo(to_json(outcome.as_dict()))
     else:
         show_outcome(outcome, [place for place in (out, report) if place])
+
+
+@app.command()
+def decontaminate(
+    file: Annotated[Path, typer.Argument(help="Parquet or JSON lines (plain, gz, zst or lz4).")],
+    against: Annotated[
+        list[Path], typer.Option(help="Benchmark file, or a folder of such files; may stand several times.")
+    ],
+    column: Annotated[
+        str | None, typer.Option(help="Column of texts (default: text, or the only column of strings).")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Key of the benchmarks' questions (default: question, problem, prompt, ...).")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the rows that are kept: .parquet or .jsonl.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report with examples, .html or .md, or every overlap, .jsonl.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find rows that share 13 words in a row (20 characters in Chinese) with an item of a benchmark.
+
+    Example: persona-assets decontaminate mine.parquet --column problem --against benchmarks/ --out clean.parquet
+    """
+    from persona_assets.cli.run import row_progress, show_overlaps
+    from persona_assets.contamination.file import Job, decontaminate_file
+
+    with _ended_by_sigterm(), row_progress() as progress:
+        outcome = decontaminate_file(Job(file, tuple(against), column, key, out, report), progress)
+    if as_json:
+        typer.echo(to_json(outcome.as_dict()))
+    else:
+        show_overlaps(outcome, [place for place in (out, report) if place])
+
+
+@app.command()
+def export(
+    source: Annotated[str, typer.Argument(help="A dataset, or a view of one.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; it is new or empty.")],
+    form: Annotated[str, typer.Option("--format", help="chatml, alpaca, sharegpt, dpo or plain.")] = "plain",
+    prompt: Annotated[str, typer.Option(help="Column of the prompt, of the dataset or <parent>.<column>.")] = "",
+    response: Annotated[str, typer.Option(help="Column of the response, as --prompt.")] = "",
+    licence: Annotated[str, typer.Option("--license", help="Licence that the card names.")] = "other",
+    lake: LakeOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write a dataset as a folder of Parquet files with a card, for training; each row keeps its id.
+
+    Example: persona-assets export instruction_answers --format chatml --prompt instructions.instruction
+    --response answer --out out/answers
+    """
+    from persona_assets.export.folder import Export
+    from persona_assets.export.folder import export as write
+    from persona_assets.graph import assets
+
+    settings = _settings(lake=lake)
+    counts = write(open_lake(settings.lake), assets(settings), Export(source, out, form, prompt, response, licence))
+    if as_json:
+        typer.echo(to_json({"out": str(out), "rows": counts}))
+    else:
+        typer.echo(f"{out}: " + ", ".join(f"{rows:,} rows of {split}" for split, rows in counts.items()))
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def judge_of(settings: Settings, kind: Kind, task: str | None, column: str | Non
     steps = {name: step for name, step in datasets(settings).items() if isinstance(step, TaskStep)}
     if task not in steps:
         raise UsageError(f"--task {task}: there is no such task; {did_you_mean(str(task), steps)}")
-    return SampleJudge(steps[task].template, steps[task].checks, column)
+    return SampleJudge(steps[task].template, steps[task].checks, column, steps[task].benchmarks)
 
 
 def report_blocks(report: Report) -> list[view.Block]:

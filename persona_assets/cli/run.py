@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from persona_assets.view.numbers import duration, money
 from persona_assets.view.terminal import say, show
 
 if TYPE_CHECKING:
+    from persona_assets.contamination.file import Outcome as Overlaps
     from persona_assets.dedup.file import Outcome
     from persona_assets.defs.launch import Materialised, RunOutcome, Wanted
     from persona_assets.progress import Progress as Told
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 LOG_EVERY_S = 10.0
 WAITING_SHOWN = 10  # partitions that wait, named at the end of a run
+EXAMPLES_SHOWN = 5  # overlaps with benchmarks
 MANY_TO_ENCODE = 20_000  # texts that take minutes
 WIDE = 140  # columns where the output is a file or a pipe, which has no width of its own
 out = Console(width=None if sys.stdout.isatty() else WIDE)
@@ -159,7 +162,9 @@ def _ask_again(
 
     state = LakeState(lake, settings)
     _check_wanted(state, wanted)
-    for asset, marked in groupby(ask_again(state, reasons, wanted.covers, max_tokens), key=lambda one: one.asset):
+    for asset, marked in groupby(
+        ask_again(state, reasons, partial(wanted.covers, state), max_tokens), key=lambda one: one.asset
+    ):
         partitions = list(marked)
         questions = sum(one.questions for one in partitions)
         say(err, f"asked again: {questions:,} of {asset}, in {len(partitions):,} partitions")
@@ -217,7 +222,7 @@ def _register(lake: Lake, settings: Settings) -> None:
 
 
 def _check_wanted(state: "LakeState", wanted: "Wanted") -> None:
-    if not (state.shards or any(looked.sources for looked in state.sets.values())):
+    if not (state.shards or any(looked.sources for looked in state.own_sets.values())):
         dumps = state.settings.dumps
         raise PersonaAssetsError(f"no crawl files under {dumps}: put them in {dumps}/<dump>/")
     for asset in wanted.assets:
@@ -330,16 +335,23 @@ def _spark(rows: list[tuple[float, int]]) -> str:
 def funnel(steps: "list[Materialised]") -> view.Section:
     """Rows in, kept and rejected per asset, over all partitions of a run."""
     totals: dict[str, list[int]] = {}
+    seconds: dict[str, float] = {}
     for step in steps:
+        seconds[step.asset] = seconds.get(step.asset, 0.0) + step.seconds
         sums = totals.setdefault(step.asset, [0] * 6)
         for index, value in enumerate((1, step.given, step.kept, step.rejected, step.calls_made, step.calls_reused)):
             sums[index] += value
     most = max((sums[2] + sums[3] for sums in totals.values()), default=0)
     rows: list[list[view.Cell]] = [
-        [asset, *(f"{value:,}" for value in sums), view.bar(most, (_KEPT, sums[2]), (_REJECTED, sums[3]))]
+        [
+            asset,
+            *(f"{value:,}" for value in sums),
+            f"{seconds[asset]:,.1f}",
+            view.bar(most, (_KEPT, sums[2]), (_REJECTED, sums[3])),
+        ]
         for asset, sums in totals.items()
     ]
-    counts = view.right("partitions", "in", "kept", "rejected", "calls made", "reused")
+    counts = view.right("partitions", "in", "kept", "rejected", "calls made", "reused", "seconds")
     return view.Section("Funnel", [view.Table([*view.whole("asset"), *counts, *view.whole("kept and rejected")], rows)])
 
 
@@ -349,43 +361,59 @@ _KEPT, _REJECTED = view.Kind("kept", "green"), view.Kind("rejected", "red", "░
 def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
     """Why rows were set aside, one audited sample per task, and what to try next."""
     from persona_assets.lake.catalog import query
-    from persona_assets.lineage.audit import audit
+    from persona_assets.lineage.audit import audits
     from persona_assets.lineage.render import tree
 
     lake = open_lake(settings.lake)
     show_frame(query(lake, "SELECT * FROM rejects_by_reason", tasks), title="Set aside, and why")
     wrong = query(lake, "SELECT * FROM fate WHERE kept + rejected != 1", tasks).height
     out.print(f"Rows that are not in exactly one place at every asset: {wrong}")
+    samples = dict(_samples(lake, tasks))
     first = ""
-    for table in [table for table in tasks if table.key == "sample_id"]:
-        sample = query(lake, f"SELECT sample_id FROM {table.name} ORDER BY language, sample_id LIMIT 1", tasks)
-        if sample.is_empty():
-            if settings.tasks is None:
-                raise PersonaAssetsError(f"the demo made no sample of {table.name}")
-            out.print(f"{table.name}: no row was kept", highlight=False)
-            continue
-        first = first or sample.item()
-        result = audit(lake, settings, sample.item())
-        if table is tasks[0]:
+    for result, what in zip(audits(lake, settings, samples), samples.values(), strict=True):
+        of_page = result.root.row.get("document_id") is not None
+        if of_page and not first:
+            first = result.row_id
             out.print(tree(result))
         passed = sum(1 for check in result.verifications if check.status == "ok")
+        where = "its page" if of_page else "its data file"
         out.print(
-            f"{table.name}: {sample.item()} traced to its page, {passed} links verified, "
-            f"{'ok' if result.ok else 'FAILED'}",
+            f"{what}: {result.row_id} traced to {where}, {passed} links verified, {'ok' if result.ok else 'FAILED'}",
             soft_wrap=True,
         )
         if not result.ok:
-            raise PersonaAssetsError(f"the audit of {sample.item()} failed: persona-assets audit {sample.item()}")
+            raise PersonaAssetsError(f"the audit of {result.row_id} failed: persona-assets audit {result.row_id}")
     out.print(
         "\nNext:\n"
         "  make ui                                     the graph, its runs, checks and plots in a browser\n"
         f"  .venv/bin/persona-assets audit {first} --html audit.html\n"
         '  .venv/bin/persona-assets sql "SELECT * FROM duplicates"\n'
+        "  .venv/bin/persona-assets quality --html quality.html\n"
+        "  .venv/bin/persona-assets export preference_pairs --format dpo --out preferences\n"
         "  put crawl files into dumps/<name>/ and turn on the sensors new_crawl_dumps and follow_new_data in the UI,\n"
         "  or run: .venv/bin/persona-assets run",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _samples(lake: Lake, tasks: list[Table]) -> Iterator[tuple[str, str]]:
+    """A sample of each dataset, of each mode where it has some, with what it is one of."""
+    from persona_assets.lake.catalog import query
+
+    names = [table.name for table in tasks if table.key == "sample_id"]
+    found = query(
+        lake,
+        "SELECT task, mode, arg_min(sample_id, (language, sample_id)) AS sample_id FROM samples GROUP BY ALL "
+        "ORDER BY mode DESC",
+        tasks,
+    )
+    for name in names:
+        rows = found.filter(pl.col("task") == name)
+        if rows.is_empty():
+            out.print(f"{name}: no row was kept", highlight=False)
+        for _, mode, sample in rows.iter_rows():
+            yield sample, f"{name} {mode or ''}".strip()
 
 
 def show_audit(settings: Settings, row_id: str, *, as_json: bool, html: Path | None, with_descendants: bool) -> bool:
@@ -464,6 +492,18 @@ def show_outcome(outcome: "Outcome", written: list[Path]) -> None:
 
     about = f"{outcome.file}, column {outcome.column}"
     places = view.Lines([f"written to {place}" for place in written])
+    show(out, view.Lines([about]), *summary(outcome), view.facts(facts(outcome)), places)
+
+
+def show_overlaps(outcome: "Overlaps", written: list[Path]) -> None:
+    """What `decontaminate` did with a file."""
+    from persona_assets.contamination.report import facts, summary
+
+    about = f"{outcome.file}, column {outcome.column}"
+    examples = [f"row {one.row}: {one.detail}" for one in outcome.examples[:EXAMPLES_SHOWN]]
+    more = outcome.contaminated - len(examples)
+    examples += [f"and {more:,} more rows: --report FILE.jsonl names them all"] if more > 0 else []
+    places = view.Lines([*examples, *(f"written to {place}" for place in written)])
     show(out, view.Lines([about]), *summary(outcome), view.facts(facts(outcome)), places)
 
 

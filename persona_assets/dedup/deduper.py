@@ -114,6 +114,19 @@ class Deduper:
             clock.seconds,
         )
 
+    def hold(self, rows: pl.DataFrame) -> None:
+        """Take rows (as in `add`) that stand whatever is near them; what is added later is compared with all of them.
+
+        Texts of one set of words are held in segments of their own, as a segment has each set once.
+        """
+        keyed, _, first_row, set_of = self._nodes(rows["text"])
+        nodes = rows[first_row].select("persona_id", "shard", pl.col("text").str.strip_chars())
+        nodes = nodes.with_columns(script=scripts_of(nodes["text"]))
+        rank = pl.DataFrame({"set": set_of}).select(pl.int_range(pl.len()).over("set")).to_series().to_numpy()
+        for number in range(int(rank.max(initial=-1)) + 1):
+            self._write_segment("", nodes, keyed, set_of, rank == number)
+        _give_memory_back()
+
     def _nodes(self, texts: pl.Series) -> tuple[Keyed, Index, Index, Index]:
         """The distinct token sets with keys, the node of each row, the first row of each node, the set of each node.
 

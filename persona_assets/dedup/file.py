@@ -1,20 +1,16 @@
 """Near-duplicates of a text column of any Parquet or JSON lines file: `persona-assets dedup FILE`.
 
-The canonical order is that of the rows: of near-duplicates the first row of the file is kept. The file is decided part
-by part (`Deduper`); the verdicts, some 18 bytes a row, lie in a temporary file until they are joined with the rows.
+The canonical order is that of the rows: of near-duplicates the first row of the file is kept. Rows of other files that
+it is compared with come before all of them (`against`). The file is decided part by part (`Deduper`); the verdicts,
+some 18 bytes a row, lie in a temporary file until they are joined with the rows.
 """
 
-import errno
-import os
-import re
 import resource
 import tempfile
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,33 +18,31 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from persona_assets.dedup.against import Others
 from persona_assets.dedup.deduper import Decision, Deduper, part_rows
 from persona_assets.dedup.keys import Scheme
-from persona_assets.dedup.sources import REASONS, Source, Texts, open_source
 from persona_assets.dedup.strands import Semantic, make_strands
 from persona_assets.dedup.survivors import METHODS
-from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.dedup.writing import ADDED, SURVIVOR_FILE, Writing
+from persona_assets.files.places import beside, blaming, check_places
+from persona_assets.files.text_column import REASONS, Source, Texts, open_source
 from persona_assets.lake import Lake
 from persona_assets.progress import Stages
 
 OUT_KINDS, REPORT_KINDS = (".parquet", ".jsonl"), (".html", ".md")
 ID_DIGITS = 12  # of a row's number where it stands for the row's id, so that ids sort as numbers do
 TEXT_BYTES = 160  # of a text that `part_rows` reckons with; a part of longer texts has fewer rows
-GROUP_ROWS, GROUP_BYTES = 131_072, 64 << 20  # of a row group that is written
 BINS = 20  # of the similarity histogram
 VERDICTS = pa.schema(
     {
-        "survivor": pa.int64(),  # the row itself where kept, null where set aside
+        "survivor": pa.int64(),  # the row itself where kept, null where set aside; of other files see `against`
         "similarity": pa.float64(),
         "method": pa.uint8(),  # place in METHODS
         "reason": pa.uint8(),  # place in REASONS
         "semantic_compared": pa.bool_(),  # null where set aside, or where only words are compared
     }
 )
-# Errors of the operating system that a place to write to is to blame for.
-WRITE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ class Job:
 
     path: Path
     scheme: Scheme
-    column: str | None = None  # None: see `sources`
+    column: str | None = None  # None: see `files.text_column`
     semantic: float | None = None  # least cosine; None: texts are compared by their words only
     encoder: str = ""
     across: bool = False  # whether texts of several scripts are compared by their embeddings
@@ -66,6 +60,13 @@ class Job:
     out: Path | None = None
     report: Path | None = None
     part: int | None = None  # rows decided at once, where not as many as the memory holds
+    against: tuple[Path, ...] = ()  # other files, whose rows stand
+    only_kept: bool = False  # whether rows that are not kept are left out of `out`
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The columns that written rows gain."""
+        return (*ADDED, SURVIVOR_FILE) if self.against else ADDED
 
 
 @dataclass
@@ -90,6 +91,7 @@ class Outcome:
     seconds: float = 0.0
     seconds_by_step: dict[str, float] = field(default_factory=dict)
     peak_memory_mb: int = 0
+    against: dict[str, dict[str, int]] = field(default_factory=dict)  # by other file: its rows, and rows removed for it
 
     @property
     def estimated_recall(self) -> dict[str, float]:
@@ -115,20 +117,22 @@ def dedup_file(job: Job, progress: Stages | None = None) -> Outcome:
         PersonaAssetsError: the file is damaged or changed while it was read, or there is no space to write.
     """
     started = time.monotonic()
-    _check_places(job)
+    for path in (job.path, *job.against):
+        check_places(path, ("--out", job.out, OUT_KINDS), ("--report", job.report, REPORT_KINDS))
     tell = progress or (lambda stage, done, total: None)
     with (
-        _blaming(f"--out {job.out}" if job.out else f"temporary folder {tempfile.gettempdir()} (TMPDIR)", job.path),
+        blaming(f"--out {job.out}" if job.out else f"temporary folder {tempfile.gettempdir()} (TMPDIR)", job.path),
         tempfile.TemporaryDirectory(prefix=".dedup-", dir=job.out.parent if job.out else None) as folder,
     ):
         scratch = Path(folder)
         again = job.semantic is not None or job.report is not None
-        source = open_source(job.path, job.column, scratch, job.out, again=again)
-        outcome = _Comparing(job, source, scratch, tell).run()
+        source = open_source(job.path, job.column, scratch, job.out, again=again, added=job.added)
+        others = Others.open(job.against, job.column, scratch, again=again)
+        outcome = _Comparing(job, source, others, scratch, tell).run()
         verdicts = _read_verdicts(scratch)
         if job.out:
             before = time.monotonic()
-            _write(source, verdicts, scratch / f"out{job.out.suffix}", tell)
+            Writing(source, verdicts, others, only_kept=job.only_kept).write(scratch / f"out{job.out.suffix}", tell)
             outcome.seconds_by_step["writing"] = round(time.monotonic() - before, 3)
         outcome.seconds = round(time.monotonic() - started, 2)
         outcome.peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
@@ -138,57 +142,16 @@ def dedup_file(job: Job, progress: Stages | None = None) -> Outcome:
                 from persona_assets.view import html, markdown
 
                 renderer = html if job.report.suffix == ".html" else markdown
-                text = renderer.render_page(report_page(outcome, source.texts_at, verdicts))
-                with _blaming(f"--report {job.report}", job.path):
-                    page = stack.enter_context(_beside(job.report))
+                text = renderer.render_page(
+                    report_page(outcome, others.texts_with(source.texts_at), verdicts, others.told)
+                )
+                with blaming(f"--report {job.report}", job.path):
+                    page = stack.enter_context(beside(job.report))
                     page.write_text(text, encoding="utf-8")
                     page.replace(job.report)
             if job.out:
                 (scratch / f"out{job.out.suffix}").replace(job.out)
     return outcome
-
-
-def _check_places(job: Job) -> None:
-    for option, place, kinds in (("--out", job.out, OUT_KINDS), ("--report", job.report, REPORT_KINDS)):
-        if place is None:
-            continue
-        if place.suffix not in kinds:
-            raise UsageError(f"{option} {place}: end the name in {' or '.join(kinds)}")
-        if not place.parent.is_dir():
-            raise UsageError(f"{option} {place}: no such folder {place.parent}")
-        if place.is_dir():
-            raise UsageError(f"{option} {place} is a folder: name a file in it")
-        if not os.access(place.parent, os.W_OK | os.X_OK):
-            raise UsageError(f"{option} {place}: no permission to write in {place.parent}")
-        if place.exists() and job.path.exists() and place.samefile(job.path):
-            raise UsageError(f"{option} {place} is FILE itself: name another file")
-
-
-@contextmanager
-def _blaming(place: str, path: Path) -> Iterator[None]:
-    """Turn what the operating system says of writing into an error that names `place`; `path` is only read.
-
-    Raises:
-        PersonaAssetsError: no space, no permission or the like.
-    """
-    try:
-        yield
-    except OSError as error:
-        found = re.search(r"(?:os error|errno) (\d+)", str(error))  # as the libraries below have it
-        number = error.errno or (int(found[1]) if found else 0)
-        if number not in WRITE_FAULTS or error.filename == str(path):
-            raise
-        raise PersonaAssetsError(f"{place}: {os.strerror(number)}") from error
-
-
-@contextmanager
-def _beside(place: Path) -> Iterator[Path]:
-    """A temporary name in the folder of `place`, which is gone in the end."""
-    temporary = place.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # Comparing
@@ -197,8 +160,8 @@ def _beside(place: Path) -> Iterator[Path]:
 class _Comparing:
     """One pass over the texts of a file."""
 
-    def __init__(self, job: Job, source: Source, scratch: Path, tell: Stages) -> None:
-        self.job, self.source, self.scratch, self.tell = job, source, scratch, tell
+    def __init__(self, job: Job, source: Source, others: Others, scratch: Path, tell: Stages) -> None:
+        self.job, self.source, self.others, self.scratch, self.tell = job, source, others, scratch, tell
         self.decided = self.encoded = 0  # rows of finished parts; of the part at hand
         self.semantic = self._semantic(job.semantic) if job.semantic is not None else None
         self.texts_encoded = Counter[str]()  # by strand
@@ -217,6 +180,7 @@ class _Comparing:
             pa.OSFile(str(self.scratch / "verdicts.arrow"), "wb") as file,
             pa.ipc.new_file(file, VERDICTS) as sink,
         ):
+            self._hold_others()
             for texts, last in self._parts():
                 sink.write_table(self._decide(texts, last=last).to_arrow().cast(VERDICTS))
                 self.decided, self.encoded = self.decided + texts.height, 0
@@ -229,6 +193,30 @@ class _Comparing:
             **{method: counts.tolist() for method, counts in self.bins.items()},
         }
         return outcome
+
+    def _hold_others(self) -> None:
+        """Take in the rows of the other files, which stand."""
+        fit, done = part_rows(self.job.memory, semantic=self.job.semantic is not None), 0
+        held: list[pl.DataFrame] = []
+        for first, batch, source in self.others.texts():
+            rows = batch.with_columns(row=pl.int_range(first, first + batch.height, dtype=pl.Int64))
+            held.append(rows.filter(pl.col("reason").is_null()).select("row", "text"))
+            done = first + batch.height
+            self.tell("reading other", done, source.total() if len(self.others.sources) == 1 else None)
+            size = sum(int(part["text"].str.len_bytes().sum()) for part in held)
+            if sum(part.height for part in held) >= fit or size >= fit * TEXT_BYTES:
+                self._hold(pl.concat(held))
+                held = []
+        if held:
+            self._hold(pl.concat(held))
+        ends = zip(self.others.sources, self.others.starts, self.others.starts[1:], strict=False)
+        self.outcome.against = {str(source.path): {"rows": end - start, "removed": 0} for source, start, end in ends}
+
+    def _hold(self, rows: pl.DataFrame) -> None:
+        shard = pl.lit(f"other-{len(self.deduper.segments):05d}")
+        given = rows.select(persona_id=_id_of(pl.col("row")), shard=shard, text="text")
+        if given.height:
+            self.deduper.hold(given)
 
     def _parts(self) -> Iterator[tuple[Texts, bool]]:
         """The texts in parts that fit the memory, and whether a part is the last."""
@@ -264,7 +252,7 @@ class _Comparing:
             return rows.select("reason" if name == "reason" else pl.lit(None).alias(name) for name in VERDICTS.names)
         decision = self.deduper.add(
             given.select(
-                persona_id=pl.col("row").cast(pl.String).str.zfill(ID_DIGITS),
+                persona_id=_id_of(pl.col("row") + self.others.rows),
                 shard=pl.lit(f"part-{outcome.parts:05d}"),
                 text="text",
             ),
@@ -273,7 +261,7 @@ class _Comparing:
         )
         outcome.parts += 1
         verdicts = decision.verdicts.select(
-            survivor=pl.col("survivor_id").cast(pl.Int64),
+            survivor=pl.col("survivor_id").cast(pl.Int64) - self.others.rows,
             similarity="similarity",
             method=pl.col("method").replace_strict(METHODS, range(len(METHODS)), return_dtype=pl.UInt8),
             semantic_compared="semantic_compared" if self.job.semantic is not None else pl.lit(None, pl.Boolean),
@@ -292,6 +280,8 @@ class _Comparing:
             found = verdicts.filter(pl.col("method") == place)["similarity"]
             outcome.removed[method] += len(found)
             self.bins[method] += np.histogram(found.clip(self.edges[0], 1.0), self.edges)[0]
+        for row, count in verdicts.filter(pl.col("survivor") < 0)["survivor"].value_counts().iter_rows():
+            outcome.against[str(self.others.sources[self.others.place_of(row)[0]].path)]["removed"] += count
         outcome.near_pairs["lexical"] += decision.pairs["lexical"]
         if outcome.not_compared is not None:
             outcome.near_pairs["semantic"] += decision.pairs["semantic"]
@@ -310,8 +300,8 @@ class _Comparing:
         strands = make_strands(lake, job.encoder, threshold, job.max_unknown, across=job.across)
 
         def texts(survivors: pl.DataFrame) -> pl.Series:
-            rows = survivors["persona_id"].cast(pl.Int64).to_numpy()
-            return self.source.texts_at(rows).str.strip_chars()
+            rows = survivors["persona_id"].cast(pl.Int64).to_numpy() - self.others.rows
+            return self.others.texts_with(self.source.texts_at)(rows).str.strip_chars()
 
         return Semantic(strands, texts)
 
@@ -321,6 +311,11 @@ class _Comparing:
 
     def _tell(self) -> None:
         self.tell("comparing", min(self.decided + self.encoded, self.outcome.rows), self.source.total())
+
+
+def _id_of(row: pl.Expr) -> pl.Expr:
+    """What stands for a row's id: its number, such that ids sort as numbers do."""
+    return row.cast(pl.String).str.zfill(ID_DIGITS)
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -340,104 +335,6 @@ def _settings(job: Job) -> dict[str, Any]:
     return settings | {"memory_mb": job.memory >> 20}
 
 
-# Writing
-
-
 def _read_verdicts(scratch: Path) -> pa.Table:
     """All verdicts, mapped from the disk."""
     return pa.ipc.open_file(pa.memory_map(str(scratch / "verdicts.arrow"))).read_all()
-
-
-def _added(verdicts: pa.Table, start: int, rows: int) -> pl.DataFrame:
-    """The columns that the written rows gain, for `rows` rows from `start`."""
-    judged = pl.DataFrame(pl.from_arrow(verdicts.slice(start, rows)))
-    row = pl.int_range(start, start + judged.height, dtype=pl.Int64)
-    return judged.select(
-        row=row,
-        keep=(pl.col("survivor") == row).fill_null(value=False),
-        survivor="survivor",
-        similarity="similarity",
-        method=pl.col("method").replace_strict(range(len(METHODS)), METHODS, return_dtype=pl.String),
-        reason=pl.col("reason").replace_strict(range(len(REASONS)), REASONS, return_dtype=pl.String),
-        semantic_compared="semantic_compared",
-    )
-
-
-def _write(source: Source, verdicts: pa.Table, place: Path, tell: Stages) -> None:
-    """All rows of the file with what was decided about them.
-
-    Raises:
-        PersonaAssetsError: there are not as many rows as were read before.
-    """
-    tell("writing", 0, verdicts.num_rows)
-    writing = _write_parquet if place.suffix == ".parquet" else _write_lines
-    done = 0
-    for done in writing(source, verdicts, place):
-        if done <= verdicts.num_rows:
-            tell("writing", done, verdicts.num_rows)
-    if done != verdicts.num_rows:
-        raise PersonaAssetsError(f"{source.path} changed while it was read: run the command again")
-
-
-def _write_parquet(source: Source, verdicts: pa.Table, place: Path) -> Iterator[int]:
-    added = pa.schema(
-        {
-            "row": pa.int64(),
-            "keep": pa.bool_(),
-            "survivor": pa.int64(),
-            "similarity": pa.float64(),
-            "method": pa.string(),
-            "reason": pa.string(),
-            "semantic_compared": pa.bool_(),
-        }
-    )
-    schema = source.schema()
-    schema = pa.schema([*schema, *added], schema.metadata)
-    done = 0
-    repeating = [name for name in schema.names if name not in (source.column, "row", "survivor", "similarity")]
-    with (
-        pq.ParquetWriter(place, schema, compression="zstd", use_dictionary=repeating) as writer,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        writing = pool.submit(lambda: None)  # while a row group is compressed the next one is read
-        for batches in _row_groups(source.batches()):
-            rows = pa.Table.from_batches(batches)
-            columns = _added(verdicts, done, rows.num_rows).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(added)
-            done += rows.num_rows
-            if columns.num_rows == rows.num_rows:
-                writing.result()
-                joined = pa.Table.from_arrays([*rows.columns, *columns.columns], schema=schema)
-                writing = pool.submit(writer.write_table, joined)
-            yield done
-        writing.result()
-
-
-def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Batches that make a row group together."""
-    held: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        held.append(batch)
-        rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows >= GROUP_ROWS or size >= GROUP_BYTES:
-            yield held
-            held, rows, size = [], 0, 0
-    if held:
-        yield held
-
-
-def _write_lines(source: Source, verdicts: pa.Table, place: Path) -> Iterator[int]:
-    done = 0
-    with place.open("wb") as file:
-        for lines in source.lines():
-            added = _added(verdicts, done, len(lines)).select(pl.struct(pl.all()).struct.json_encode()).to_series()
-            done += len(lines)
-            if len(added) == len(lines):
-                file.writelines(map(_joined, lines, added))
-            yield done
-
-
-def _joined(line: bytes, added: str) -> bytes:
-    """A JSON object with more members at its end; nothing of what it held is written anew."""
-    head = line[:-1].rstrip()
-    return head + (b"" if head == b"{" else b",") + added[1:].encode() + b"\n"

@@ -32,19 +32,22 @@ _UNSPACED = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u
 _CHUNK = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+|\s+")
 
 TextsAt = Callable[[np.ndarray[Any, np.dtype[np.int64]]], pl.Series]
+Told = Callable[[int], str]  # what a row is called
 
 
-def report_page(outcome: "Outcome", texts_at: TextsAt, verdicts: pa.Table) -> view.Page:
-    """The report of a file; `texts_at` gives the texts of rows."""
+def report_page(
+    outcome: "Outcome", texts_at: TextsAt, verdicts: pa.Table, told: Told = lambda row: f"row {row}"
+) -> view.Page:
+    """The report of a file; `texts_at` gives the texts of rows, `told` what these are called."""
     removed = _removed(verdicts)
     said = "exact: the same set of words. lexical: sets of words whose Jaccard similarity reaches the threshold."
     said += " semantic: embeddings whose cosine does." if outcome.settings["semantic"] else ""
     marks = view.Lines(["Words that the other text does not have are marked, or in [brackets] (lexical pairs)."])
-    pairs = _pairs(removed, texts_at)
+    pairs = _pairs(removed, texts_at, told)
     settings = [(name.replace("_", " "), view.Code(str(value))) for name, value in outcome.settings.items()]
     sections: dict[str, list[view.Block]] = {
         "Similarity of the removed rows to their survivors": _histogram(outcome),
-        "Largest groups": [*_groups(removed, texts_at)],
+        "Largest groups": [*_groups(removed, texts_at, told)],
         "Examples": [marks, *pairs] if pairs else [],
         "Settings and figures": [view.facts(settings), view.facts(facts(outcome))],
     }
@@ -63,6 +66,10 @@ def summary(outcome: "Outcome") -> list[view.Block]:
     figures = [(name, f"{count:,}", percent(count, outcome.rows)) for name, count in kept.items()]
     methods = [method for method in METHODS if method != "semantic" or outcome.settings["semantic"]]
     tables = [_counts("removed by", ((KINDS[method], outcome.removed[method]) for method in methods), outcome.rows)]
+    if outcome.against:
+        heads = [*view.left("compared with"), *view.right("rows", "removed for it")]
+        cells = [(view.Code(path), f"{of['rows']:,}", f"{of['removed']:,}") for path, of in outcome.against.items()]
+        tables.append(view.Table(heads, cells))
     if outcome.set_aside:
         aside = ((reason.replace("_", " "), count) for reason, count in outcome.set_aside.most_common())
         tables.append(_counts("set aside as", aside, outcome.rows))
@@ -88,7 +95,7 @@ def _removed(verdicts: pa.Table) -> pl.LazyFrame:
     )
 
 
-def _groups(removed: pl.LazyFrame, texts_at: TextsAt) -> list[view.Quotes]:
+def _groups(removed: pl.LazyFrame, texts_at: TextsAt, told: Told) -> list[view.Quotes]:
     """The kept rows that stand for several, the most first, each with those of its rows that are least like it."""
     largest = (
         removed.group_by("survivor")
@@ -111,13 +118,13 @@ def _groups(removed: pl.LazyFrame, texts_at: TextsAt) -> list[view.Quotes]:
     for survivor, size in largest.iter_rows():
         text = text_of[survivor]
         shown = examples.filter(pl.col("survivor") == survivor).select("row", "similarity").rows()
-        head = f"{size:,} removed for row {survivor}" + (", the least alike of them:" if size > len(shown) else "")
+        head = f"{size:,} removed for {told(survivor)}" + (", the least alike of them:" if size > len(shown) else "")
         gone = [view.Quote(f"{similarity:.4f}, row {row}", _beginning(text_of[row], text)) for row, similarity in shown]
         groups.append(view.Quotes(head, [view.Quote("kept", _beginning(text), kept=True), *gone]))
     return groups
 
 
-def _pairs(removed: pl.LazyFrame, texts_at: TextsAt) -> list[view.Quotes]:
+def _pairs(removed: pl.LazyFrame, texts_at: TextsAt, told: Told) -> list[view.Quotes]:
     """Example pairs, spread over the methods and over the similarities; one pair of a survivor and method at most."""
     firsts = removed.sort("row").unique(["survivor", "method"], keep="first", maintain_order=True).collect()
     found = [
@@ -133,7 +140,7 @@ def _pairs(removed: pl.LazyFrame, texts_at: TextsAt) -> list[view.Quotes]:
         return []
     rows = pl.concat(chosen)
     text_of = _text_of(texts_at, rows["row"], rows["survivor"])
-    return [_pair(values, text_of) for values in rows.iter_rows()]
+    return [_pair(values, text_of, told) for values in rows.iter_rows()]
 
 
 def _shares(sizes: Sequence[int], total: int) -> list[int]:
@@ -145,7 +152,7 @@ def _shares(sizes: Sequence[int], total: int) -> list[int]:
     return shares
 
 
-def _pair(removed_row: tuple[int, int, float, int], text_of: dict[int, str]) -> view.Quotes:
+def _pair(removed_row: tuple[int, int, float, int], text_of: dict[int, str], told: Told) -> view.Quotes:
     row, survivor, similarity, method = removed_row
     texts = one_line(text_of[row]), one_line(text_of[survivor])
     name = METHODS[method]
@@ -158,7 +165,7 @@ def _pair(removed_row: tuple[int, int, float, int], text_of: dict[int, str]) -> 
         at = _first_difference(*texts)
     gone, kept = (
         view.Quote(f"row {row} removed", cut(removed, at)),
-        view.Quote(f"row {survivor} kept", cut(stays, at), kept=True),
+        view.Quote(f"{told(survivor)} kept", cut(stays, at), kept=True),
     )
     return view.Quotes((KINDS[name], f", {similarity:.4f}"), [gone, kept])
 

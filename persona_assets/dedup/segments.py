@@ -151,7 +151,7 @@ class Segment:
         equal = pairs.similarity == 1
         if scheme.strategy == "paper":  # there 1 is an estimate
             equal &= jaccard(both, pairs.left, pairs.right) == 1
-        order = np.lexsort((pairs.left, pairs.right))
+        order = np.lexsort((pairs.left, ~equal, pairs.right))  # an equal one first, as survivors that stand may be near
         rights, first = np.unique(pairs.right[order], return_index=True)
         best = order[first]
         sets = new[rights - len(old)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -21,7 +22,7 @@ from persona_assets.defs.automation import LakeWants
 from persona_assets.defs.checks import JUDGES
 from persona_assets.defs.metadata import column_schema, partition_metadata
 from persona_assets.defs.partitions import definition_of, lake_key, mapping, partition_key
-from persona_assets.defs.pipeline import Pipeline
+from persona_assets.defs.pipeline import Pipeline, progress_of
 from persona_assets.engines.base import EngineUnavailable
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.graph import Asset, assets
@@ -47,7 +48,9 @@ _LOGGED: dict[str, Any] = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 
 def _deps(asset: Asset, graph: Mapping[str, Asset]) -> Iterator[dg.AssetDep]:
     for name in asset.reads:
-        yield dg.AssetDep(name, partition_mapping=mapping(asset.table.partition, graph[name].table.partition))
+        only = asset.looks_into.get(name)
+        above = mapping(asset.table.partition, graph[name].table.partition, only)
+        yield dg.AssetDep(name, partition_mapping=above)
 
 
 def code_version(recipe: Recipe) -> str:
@@ -132,7 +135,8 @@ class _Step:
                 self.empty[key] = nothing
                 continue
             try:
-                for made in make(context, state, state.assets[self.asset.name], key, again=again):
+                told = replace(context, progress=progress_of(self.context, key))
+                for made in make(told, state, state.assets[self.asset.name], key, again=again):
                     self.made[made.key] = made
             except (BudgetReached, EngineUnavailable) as stop:
                 self._stop(key, stop)

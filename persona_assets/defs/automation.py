@@ -14,9 +14,8 @@ from dagster import AutomationCondition
 from persona_assets.crawl.arrival import Arrival, plan_shards
 from persona_assets.dedup.seals import sealed_shards
 from persona_assets.defs.partitions import (
-    DUMPS,
-    PARTS,
     additions,
+    bundled_sets,
     lake_key,
     named_sets,
     partition_key,
@@ -219,13 +218,13 @@ def new_crawl_dumps(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> 
     wishes = {one.key: _wish(state, one) for one in _to_ingest(state)}
     wanted = [key for key, wish in wishes.items() if asked.get(key) != wish][: pipeline.settings.max_shards_per_tick]
     cursor = json.dumps(_open(state, RAW, asked) | {key: wishes[key] for key in wanted}, sort_keys=True)
-    new = additions(context.instance, state.shards)
+    new = additions(context.instance, state.shards, bundled_sets(state) if state.shards else {})
     if not (wanted or any(new.values())):
         context.update_cursor(cursor)
         return dg.SkipReason(f"no new settled files under {pipeline.settings.dumps}")
     if any(new.values()) and (warning := too_many(state.shards)):
         context.log.warning(warning)
-    adding = [one.build_add_request(new[str(one.name)]) for one in (DUMPS, PARTS) if new[str(one.name)]]
+    adding = [dg.DynamicPartitionsDefinition(name=name).build_add_request(keys) for name, keys in new.items() if keys]
     return dg.SensorResult(run_requests=list(map(_ingest, wanted)), dynamic_partitions_requests=adding, cursor=cursor)
 
 
@@ -250,7 +249,7 @@ def daily_crawl_scan(context: dg.ScheduleEvaluationContext, pipeline: Pipeline) 
     for warning in scan(pipeline).warnings:
         context.log.warning(warning)
     state = LakeState(pipeline.lake, pipeline.settings)
-    register(context.instance, state.shards)
+    register(context.instance, state.shards, bundled_sets(state))
     requests = [_ingest(one.key) for one in _to_ingest(state)]
     return requests or dg.SkipReason(f"no new settled files under {pipeline.settings.dumps}")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from persona_assets.checks.gates import DRIFT_CHECKS, HEAD, description, run_drift
 from persona_assets.dedup.seals import departures
@@ -12,6 +13,7 @@ from persona_assets.graph import Asset, assets
 from persona_assets.lake import Lake, Table
 from persona_assets.ledger.ledger import DamagedPart, Ledger
 from persona_assets.settings import load_settings
+from persona_assets.tasks.judges.scores import CALIBRATED
 
 Verdict = Callable[[Lake], tuple[bool, dict[str, dg.MetadataValue[Any]]]]  # whether all is well, and what is not
 Judge = Callable[[Lake], Iterator[dg.AssetCheckEvaluation]]
@@ -107,10 +109,51 @@ def _drifts(asset: Asset) -> bool:
     return asset.is_task or asset.name in ("raw_documents", "extracted_personas", "deduped_personas")
 
 
+# Judges
+
+
+def _judges(table: Table) -> Verdict:
+    """Whether the judges of a table of scores are calibrated, and none of them rated what it wrote itself."""
+
+    def verdict(lake: Lake) -> tuple[bool, dict[str, dg.MetadataValue[Any]]]:
+        found = (
+            lake.scan(table)
+            .group_by("criterion", "judge")
+            .agg((pl.col("standing") != CALIBRATED).any(), own=pl.col("same_model").sum(), rows=pl.len())
+            .sort("criterion", "judge")
+            .collect()
+        )
+        metadata: dict[str, dg.MetadataValue[Any]] = {}
+        for criterion, judge, uncertain, own, rows in found.iter_rows():
+            said = ["not calibrated: judge_standing says why, and its scores are no evidence"] if uncertain else []
+            said += [f"{own:,} of {rows:,} rows it wrote itself, which a judge tends to prefer"] if own else []
+            if said:
+                metadata[f"{criterion} by {judge}"] = dg.MetadataValue.text("; ".join(said))
+        return not metadata, metadata
+
+    return verdict
+
+
+def _has_scores(asset: Asset) -> bool:
+    return {"judged_id", "standing"} <= set(asset.table.polars)
+
+
 _GRAPH = assets(load_settings())
+_SCORES = {
+    name: _advisory(
+        name,
+        "judges_hold_up",
+        "Every judge of these rows is calibrated, and rated nothing that it wrote itself.",
+        _judges(asset.table),
+    )
+    for name, asset in _GRAPH.items()
+    if _has_scores(asset)
+}
+judge_checks = [check for check, _ in _SCORES.values()]
 drift_checks = [_drift(asset.table) for asset in _GRAPH.values() if _drifts(asset)]
 # By asset, the checks over the whole lake on which materialising it has a bearing.
 JUDGES: dict[str, tuple[Judge, ...]] = {
     **{asset.name: (_judge_ledger,) for asset in _GRAPH.values() if asset.step},
     **dict.fromkeys(("filtered_personas", "persona_survivors"), (_judge_seals,)),
+    **{name: (judge,) for name, (_, judge) in _SCORES.items()},
 }

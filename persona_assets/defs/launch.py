@@ -1,16 +1,20 @@
 """Runs the graph from the command line, through the same Dagster instance that the UI shows."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from persona_assets.crawl.shards import registered_shards
 from persona_assets.defs.assets import ONLY_NEEDED
-from persona_assets.defs.partitions import lake_key, named_sets, partition_key, register
+from persona_assets.defs.partitions import PARTS, lake_key, named_sets, partition_key, register
 from persona_assets.defs.pipeline import LISTENER, SPENT, Listener, Pipeline, engines_of, release_engines
 from persona_assets.graph import stages
 from persona_assets.lake.store import dump_of
@@ -21,6 +25,9 @@ from persona_assets.state import LakeState, Standing, State
 from persona_assets.steps.budget import BudgetReached, Spent
 from persona_assets.steps.model import Context
 
+MOST_TOGETHER = 64  # partitions of a run
+MOST_BYTES = 64 << 20  # of their crawl files: what takes minutes gets a run, and lines on the screen, of its own
+_Work = tuple[list[str], list[str]]  # the partitions of a run, and its assets
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the display says what matters
 
 
@@ -35,6 +42,7 @@ class Materialised:
     rejected: int
     calls_made: int
     calls_reused: int
+    seconds: float
     failed_checks: tuple[str, ...]
     run_id: str
 
@@ -60,9 +68,10 @@ class Wanted:
     assets: tuple[str, ...] = ()
     again: bool = False
 
-    def covers(self, asset: str, key: str) -> bool:
-        """Whether it speaks of a partition."""
-        return (not self.assets or asset in self.assets) and (not self.dumps or dump_of(key) in self.dumps)
+    def covers(self, state: LakeState, asset: str, key: str) -> bool:
+        """Whether it speaks of a partition; those that hang on no dump belong to every one."""
+        of_dump = not self.dumps or dump_of(key) in self.dumps or state.is_of_no_dump(asset)
+        return (not self.assets or asset in self.assets) and of_dump
 
 
 @dataclass
@@ -95,46 +104,76 @@ def materialise(
     """
     if state is None:
         state = LakeState(Pipeline().lake, Pipeline().settings)
-    lake, settings = state.lake, state.settings
-    context = Context(lake, settings, engines_of(lake), "run")
+    context = Context(state.lake, state.settings, engines_of(state.lake), "run")
     register(instance, state.shards, named_sets(state))
     sweep(context, state)
-    judged = 0  # the runs that were over when the lake was last looked at
-
-    def look() -> None:
-        nonlocal judged
-        if outcome.runs > judged:
-            state.refresh()
-            judged = outcome.runs
-
-    def made(stage: str, key: str, names: Sequence[str]) -> Iterator[Materialised]:
-        result = _run(instance, definitions, stage, key, names, listen, outcome.spent, wanted.again)
-        outcome.runs += 1
-        failed = _failed_gates(result)
-        for event in result.get_asset_materialization_events():
-            name = event.asset_key.to_user_string() if event.asset_key else ""
-            yield _materialised(event, tuple(failed.get(name, ())), result.run_id)
-        if not result.success:
-            outcome.failures.append(_why(result, key, failed))
-            outcome.stopped = _budget_reached(result)
-
+    launch = _Launch(instance, definitions, wanted, listen, outcome, state, context)
     try:
         for stage, members in stages(state.assets).items():
-            look()
-            for key, names in _work(state, Needs(context, state), members, wanted, outcome, look):
-                yield from made(stage, key, names)
-                if outcome.stopped:
-                    return
-            for key, names in _off_target(state, members, wanted, look):
-                yield from made(stage, key, names)
-                if outcome.stopped:
-                    return
-        look()
+            yield from launch.stage(stage, members)
+            if outcome.stopped:
+                return
+        launch.look()
         outcome.waiting += [
-            one for one in state.all() if one.state is State.WAITING and wanted.covers(one.asset, one.key)
+            one for one in state.all() if one.state is State.WAITING and wanted.covers(state, one.asset, one.key)
         ]
     finally:
         release_engines()
+
+
+@dataclass
+class _Launch:
+    """The runs of one call of `materialise`."""
+
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+    wanted: Wanted
+    listen: Listener
+    outcome: RunOutcome
+    state: LakeState
+    context: Context
+    judged: int = 0  # the runs that were over when the lake was last looked at
+
+    def look(self) -> None:
+        """Look at the lake again where there were runs since."""
+        if self.outcome.runs > self.judged:
+            self.state.refresh()
+            self.judged = self.outcome.runs
+
+    def stage(self, stage: str, members: Sequence[str]) -> Iterator[Materialised]:
+        """Make what there is to do in a stage, until a budget is reached."""
+        self.look()
+        works = self._work(members, self.state.keys(members[0]), self.outcome.held)
+        off_target = _off_target(self.state, members, self.wanted, self.look)
+        for work in chain(_together(self.instance, self.state, works), off_target):
+            yield from self._made(stage, work)
+            if self.outcome.stopped:
+                return
+
+    def _work(self, names: Sequence[str], keys: Sequence[str], held: list[PartitionPlan]) -> Iterator[_Work]:
+        return _work(self.state, Needs(self.context, self.state), names, self.wanted, held, self.look, keys)
+
+    def _made(self, stage: str, work: _Work) -> Iterator[Materialised]:
+        """What a run makes; where one of several partitions fails, the others go on in runs of their own."""
+        keys, names = work
+        result = _run(self.instance, self.definitions, stage, work, self.listen, self.outcome.spent, self.wanted.again)
+        self.outcome.runs += 1
+        self.outcome.stopped = _budget_reached(result)
+        apart = not (result.success or self.outcome.stopped or len(keys) == 1)
+        failed = _failed_gates(self.instance, result)
+        done: set[tuple[str, str]] = set()
+        for step in _materialised(self.instance, result, failed):
+            if not (apart and step.failed_checks):
+                done.add((step.asset, step.partition))
+                yield step
+        if not (apart or result.success):
+            self.outcome.failures.append(_why(self.instance, result, keys[0], failed))
+        for key in keys if apart else ():
+            self.look()
+            for again in self._work([name for name in names if (name, key) not in done], [key], []):
+                yield from self._made(stage, again)
+            if self.outcome.stopped:
+                return
 
 
 def count(state: LakeState, wanted: Wanted) -> int:
@@ -143,9 +182,50 @@ def count(state: LakeState, wanted: Wanted) -> int:
     for asset in state.assets.values():
         for key in state.keys(asset.name):
             above = any(parent in seen for parent in state.parents(asset.name, key))
-            if wanted.covers(asset.name, key) and (wanted.again or above or state.of(asset.name, key).to_do):
+            standing = state.of(asset.name, key)
+            if standing.state is State.LEFT_OUT or not wanted.covers(state, asset.name, key):
+                continue
+            if wanted.again or above or standing.to_do:
                 seen.add((asset.name, key))
     return len(seen)
+
+
+def _together(instance: dg.DagsterInstance, state: LakeState, works: Iterable[_Work]) -> Iterator[_Work]:
+    """Small shards of a dump, and keys of a set, that have the same to make: as one run each.
+
+    To start a run takes longer than to make them. Dumps run alone, since what there is to do hangs on those before.
+    """
+    size = {shard.shard: shard.bytes for shard in registered_shards(state.lake)}
+    orders: dict[str, dict[str, int]] = {}  # by name of the definition: the place of each key in its ranges
+
+    def place(kind: str, key: str) -> int:
+        name = str(PARTS.name) if kind == "shard" else kind
+        if name not in orders:
+            orders[name] = {one: at for at, one in enumerate(instance.get_dynamic_partitions(name))}
+        # What came meanwhile is not there yet: it stands beside nothing.
+        return orders[name].get(key.rpartition(".")[2] if kind == "shard" else key, -2)
+
+    def joins(keys: Sequence[str], names: Sequence[str], key: str, others: Sequence[str]) -> bool:
+        kind = state.assets[names[0]].table.partition
+        if names != others or (kind == "shard" and dump_of(keys[-1]) != dump_of(key)):
+            return False
+        small = sum(size.get(one, 0) for one in (*keys, key)) <= MOST_BYTES and len(keys) < MOST_TOGETHER
+        return small and place(kind, key) == place(kind, keys[-1]) + 1
+
+    keys: list[str] = []
+    names: list[str] = []
+    for [key], others in works:
+        if keys and joins(keys, names, key, others):
+            keys.append(key)
+            continue
+        if keys:
+            yield keys, names
+        keys, names = [key], others
+        if state.assets[names[0]].table.partition == "dump":
+            yield keys, names
+            keys = []
+    if keys:
+        yield keys, names
 
 
 def _work(
@@ -153,22 +233,26 @@ def _work(
     needs: Needs,
     names: Sequence[str],
     wanted: Wanted,
-    outcome: RunOutcome,
+    held_back: list[PartitionPlan],
     look: Callable[[], None],
-) -> Iterator[tuple[str, list[str]]]:
-    """The partitions of a stage that have something to do, each with the assets to run, in the order of the graph.
+    keys: Sequence[str],
+) -> Iterator[_Work]:
+    """Which of these partitions have something to do, each with the assets to run, in the order of the graph.
 
-    A dump that waits for one before it is looked at once more when its turn comes.
+    A dump that waits for one before it is looked at once more when its turn comes. What is stale and kept as it is goes
+    to `held_back`.
     """
-    for key in state.keys(names[0]):
+    for key in keys:
         chosen: list[str] = []
         for name in names:
             standing = state.of(name, key)
-            if not wanted.covers(name, key) or standing.state is State.LEFT_OUT:
+            if not wanted.covers(state, name, key) or standing.state is State.LEFT_OUT:
                 continue
             if standing.state is State.WAITING and state.assets[name].table.partition == "dump":
                 look()
                 standing = state.of(name, key)
+            if any(above not in chosen or at != key for above, at in standing.behind):
+                continue
             if wanted.again or set(state.assets[name].reads) & set(chosen):
                 chosen.append(name)
             elif standing.to_do:
@@ -177,14 +261,12 @@ def _work(
                     chosen.append(name)
                 else:
                     held.why = standing.why
-                    outcome.held.append(held)
+                    held_back.append(held)
         if chosen and _can_begin(state, key, chosen):
-            yield key, chosen
+            yield [key], chosen
 
 
-def _off_target(
-    state: LakeState, names: Sequence[str], wanted: Wanted, look: Callable[[], None]
-) -> Iterator[tuple[str, list[str]]]:
+def _off_target(state: LakeState, names: Sequence[str], wanted: Wanted, look: Callable[[], None]) -> Iterator[_Work]:
     """The partitions of a stage that have other rows than their targets leave them, as one before them has changed.
 
     With what reads them; looked at in order, each after those before it were made.
@@ -195,10 +277,10 @@ def _off_target(
         chosen: list[str] = []
         for name in names:
             follows = bool(set(state.assets[name].reads) & set(chosen))
-            if wanted.covers(name, key) and (follows or (name in targets and state.is_off_target(name, key))):
+            if wanted.covers(state, name, key) and (follows or (name in targets and state.is_off_target(name, key))):
                 chosen.append(name)
         if chosen:
-            yield key, chosen
+            yield [key], chosen
 
 
 def _can_begin(state: LakeState, key: str, chosen: Sequence[str]) -> bool:
@@ -206,11 +288,21 @@ def _can_begin(state: LakeState, key: str, chosen: Sequence[str]) -> bool:
     return state.of(chosen[0], key).state is not State.WAITING
 
 
-def _failed_gates(result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
-    failed: dict[str, list[str]] = {}
-    for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed and evaluation.blocking:
-            failed.setdefault(evaluation.asset_key.to_user_string(), []).append(evaluation.check_name)
+def _logged(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> list[Any]:
+    """What a run logged; the result of a run in process lacks some of it where a step failed."""
+    entries = instance.all_logs(result.run_id, of_type=kind)
+    return [entry.dagster_event.event_specific_data for entry in entries if entry.dagster_event]
+
+
+def _failed_gates(
+    instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The gates that partitions did not pass, by asset and partition."""
+    failed: dict[tuple[str, str], tuple[str, ...]] = {}
+    for one in _logged(instance, result, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        if not one.passed and one.blocking:
+            of = (one.asset_key.to_user_string(), lake_key(str(one.partition)))
+            failed[of] = (*failed.get(of, ()), one.check_name)
     return failed
 
 
@@ -218,46 +310,50 @@ def _run(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
     stage: str,
-    key: str,
-    names: Sequence[str],
+    work: _Work,
     listen: Listener,
     spent: Spent,
     again: bool,
 ) -> dg.ExecuteInProcessResult:
+    keys, names = work
+    alone = len(keys) == 1
+    ends = {
+        ASSET_PARTITION_RANGE_START_TAG: partition_key(keys[0]),
+        ASSET_PARTITION_RANGE_END_TAG: partition_key(keys[-1]),
+    }
     listening, spending = LISTENER.set(listen), SPENT.set(spent)
     try:
         return definitions.resolve_job_def(stage).execute_in_process(
             instance=instance,
-            partition_key=partition_key(key),
+            partition_key=partition_key(keys[0]) if alone else None,
             asset_selection=[dg.AssetKey(name) for name in names],
             run_config=_QUIET,
             raise_on_error=False,
-            tags={} if again else {ONLY_NEEDED: "true"},
+            tags=({} if again else {ONLY_NEEDED: "true"}) | ({} if alone else ends),
         )
     finally:
         LISTENER.reset(listening)
         SPENT.reset(spending)
 
 
-def _materialised(event: dg.DagsterEvent, failed_checks: tuple[str, ...], run_id: str) -> Materialised:
-    materialization = event.step_materialization_data.materialization
-    numbers = {name: value.value for name, value in materialization.metadata.items()}
-
-    def number(name: str) -> int:
-        value = numbers.get(name)
-        return value if isinstance(value, int) else 0
-
-    return Materialised(
-        materialization.asset_key.to_user_string(),
-        lake_key(str(materialization.partition)),
-        number("in"),
-        number("kept"),
-        number("rejected"),
-        number("calls made"),
-        number("calls reused"),
-        failed_checks,
-        run_id,
-    )
+def _materialised(
+    instance: dg.DagsterInstance,
+    result: dg.ExecuteInProcessResult,
+    failed: Mapping[tuple[str, str], tuple[str, ...]],
+) -> Iterator[Materialised]:
+    """What a run has materialised, in the order of its steps."""
+    for data in _logged(instance, result, dg.DagsterEventType.ASSET_MATERIALIZATION):
+        event = data.materialization
+        asset, key = event.asset_key.to_user_string(), lake_key(str(event.partition))
+        numbers = {name: value.value for name, value in event.metadata.items()}
+        given, kept, rejected, made, reused = (
+            value if isinstance(value := numbers.get(name), int) else 0
+            for name in ("in", "kept", "rejected", "calls made", "calls reused")
+        )
+        took = numbers.get("seconds")
+        seconds = float(took) if isinstance(took, int | float) else 0.0
+        gates = failed.get((asset, key), ())
+        yield Materialised(asset, key, given, kept, rejected, made, reused, seconds, gates, result.run_id)
 
 
 def _budget_reached(result: dg.ExecuteInProcessResult) -> bool:
@@ -266,9 +362,17 @@ def _budget_reached(result: dg.ExecuteInProcessResult) -> bool:
     return any(cause.cls_name == BudgetReached.__name__ for cause in causes)
 
 
-def _why(result: dg.ExecuteInProcessResult, key: str, failed: dict[str, list[str]]) -> str:
+def _why(
+    instance: dg.DagsterInstance,
+    result: dg.ExecuteInProcessResult,
+    key: str,
+    failed: Mapping[tuple[str, str], Sequence[str]],
+) -> str:
+    """What failed: asset, partition and cause. Of several partitions, the one at which the run was stopped."""
+    for seen in _logged(instance, result, dg.DagsterEventType.ASSET_OBSERVATION):
+        key = lake_key(str(seen.asset_observation.partition))
     if failed:
-        gates = "; ".join(f"{asset} {key}: {', '.join(names)}" for asset, names in failed.items())
+        gates = "; ".join(f"{asset} {key}: {', '.join(names)}" for (asset, key), names in failed.items())
         return f"gate not passed: {gates} (the failing rows are in the check's metadata in the UI)"
     for event in result.all_events:
         if event.is_step_failure:

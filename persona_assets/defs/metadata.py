@@ -10,7 +10,7 @@ from persona_assets.dedup.strands import encoders_told
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.graph import Asset
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
+from persona_assets.lake.schemas import CALL_COLUMNS, DEDUPED_PERSONAS, PERSONA_SURVIVORS, RUN_COLUMNS
 from persona_assets.making import Made
 from persona_assets.steps.model import Report
 from persona_assets.view import blocks as view
@@ -31,6 +31,8 @@ _TYPES = {
 }
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 160
+VALUES_SHOWN = 12  # of a column; one with more is no kind of thing
+VALUE_CHARACTERS = 40  # longer ones are texts
 DUMPS_SHOWN = 20  # the latest, in the table of duplicate rates
 PAIRS = {
     "lexical": "within the lexical threshold",
@@ -76,6 +78,8 @@ def partition_metadata(lake: Lake, asset: Asset, made: Made) -> dict[str, Any]:
         "rejected": sum(record.reasons.values()),
         "preview": _md(_preview(lake, table, made.key)),
     }
+    if table.key == "sample_id" and (values := _values(lake, table, made.key)):
+        metadata["values"] = _md(values)
     if made.report is None:
         return metadata | {"nothing written": made.note}
     return metadata | _of_the_run(lake, table, made.report)
@@ -219,6 +223,30 @@ def _preview(lake: Lake, table: Table, key: str) -> view.Table:
     columns = [name for name in table.polars if name not in hidden and not name.endswith("_digest")]
     frame = lake.scan(table, [key]).select(columns).head(PREVIEW_ROWS).collect()
     return view.Table(view.left(*columns), [[_cell(value) for value in row] for row in frame.iter_rows()])
+
+
+def _values(lake: Lake, table: Table, key: str) -> view.Table | None:
+    """How often each value stands in the columns that have few of them, such as languages, modes, kinds and votes."""
+    told = {column.name for column in (*CALL_COLUMNS, *RUN_COLUMNS)} | {parent.column for parent in table.parents}
+    told |= {"task", table.key, "question_id"}
+    names = [name for name, dtype in table.polars.items() if dtype in (pl.String, pl.Boolean) and name not in told]
+    there = lake.scan(table, [key])
+    values = [pl.col(name).n_unique().alias(name) for name in names]
+    lengths = [
+        pl.col(name).cast(pl.String).str.len_chars().max().fill_null(0).alias(f"{name}/length") for name in names
+    ]
+    looked = there.select(pl.len().alias("/rows"), *values, *lengths).collect(engine="streaming").row(0, named=True)
+    most_values = min(VALUES_SHOWN, looked["/rows"] // 2)
+    few = [name for name in names if looked[name] <= most_values and looked[f"{name}/length"] <= VALUE_CHARACTERS]
+    rows: list[tuple[str, str, int]] = []
+    for name in few:
+        counts = there.group_by(pl.col(name).cast(pl.String)).len().sort("len", name, descending=[True, False])
+        rows += [(name, "" if value is None else value, count) for value, count in counts.collect().iter_rows()]
+    if not rows:
+        return None
+    most = max(count for _, _, count in rows)
+    cells = [(name, _cell(value), f"{count:,}", view.bar(most, (view.PLAIN, count))) for name, value, count in rows]
+    return view.Table([*view.whole("column", "value"), *view.right("rows"), *view.whole("")], cells)
 
 
 def _cell(value: object) -> view.Cell:

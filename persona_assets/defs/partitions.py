@@ -28,10 +28,15 @@ def definition_of(kind: str) -> dg.PartitionsDefinition[str]:
     return DUMPS if kind == "dump" else dg.DynamicPartitionsDefinition(name=kind)
 
 
-def mapping(kind: str, above: str) -> dg.PartitionMapping | None:
-    """How partitions of a kind hang on those of the kind of what they read; None: on the one of the same key."""
+def mapping(kind: str, above: str, only: str | None = None) -> dg.PartitionMapping | None:
+    """How partitions of a kind hang on those of the kind of what they read; None: on the one of the same key.
+
+    `only` is the one partition above that all of them hang on.
+    """
     if kind == above:
         return None
+    if only is not None:
+        return dg.SpecificPartitionsPartitionMapping([only])
     return SAME_DUMP if {kind, above} == {"shard", "dump"} else ALL
 
 
@@ -76,6 +81,12 @@ def additions(instance: dg.DagsterInstance, shards: Iterable[str], sets: Sets | 
 def named_sets(state: LakeState) -> dict[str, list[str]]:
     """The keys that the data files of named sets give."""
     return {name: list(looked.sources) for name, looked in state.sets.items()}
+
+
+def bundled_sets(state: LakeState) -> dict[str, list[str]]:
+    """Those of the package's own data files that chosen datasets read: nobody has to put them there first."""
+    own = state.own_sets
+    return {name: keys for name, keys in named_sets(state).items() if name in state.chosen and name not in own}
 
 
 def register(instance: dg.DagsterInstance, shards: Iterable[str], sets: Sets | None = None) -> None:

@@ -17,7 +17,7 @@ from persona_assets.settings import Settings, load_settings
 from persona_assets.steps.budget import Spent
 from persona_assets.steps.runner import Context
 
-Listener = Callable[[str, str], Progress]  # told asset and partitions of a step that starts, gives its progress
+Listener = Callable[[str, str], Progress]  # told asset and partition that are begun, gives its progress
 # Set by the command line, whose runs are in its own process and thread; elsewhere progress goes to the run's log.
 LISTENER: ContextVar[Listener | None] = ContextVar("LISTENER", default=None)
 # What a run has spent, for its cap: set by the command line for all its runs together, else kept here by run id.
@@ -50,7 +50,7 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
         settings, run_id = self.settings, step.run.run_id
         spent = SPENT.get() or _SPENT[run_id]
         lake = self.lake
-        yield Context(lake, settings, engines_of(lake), run_id, _progress(step), spent)
+        yield Context(lake, settings, engines_of(lake), run_id, spent=spent)
 
 
 def engines_of(lake: Lake) -> Engines:
@@ -67,11 +67,10 @@ def release_engines() -> None:
         _ENGINES.popitem()[1].close()
 
 
-def _progress(step: dg.AssetExecutionContext) -> Progress:
+def progress_of(step: dg.AssetExecutionContext, key: str) -> Progress:
+    """What the progress of one of a step's partitions goes to."""
     listener = LISTENER.get()
-    if listener is None:
-        return log_progress(step.log.info)
-    return listener(step.asset_key.to_user_string(), ", ".join(step.partition_keys))
+    return log_progress(step.log.info) if listener is None else listener(step.asset_key.to_user_string(), key)
 
 
 def log_progress(log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Progress:

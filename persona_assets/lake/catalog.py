@@ -17,7 +17,7 @@ from persona_assets.lake.schemas import ASSET_TABLES, CALLS, REJECTED, SAMPLE_CO
 from persona_assets.lake.sqlfiles import fill_sql, identifier, literal, literals, sql_text
 from persona_assets.lake.store import Lake
 
-_SHARED_SAMPLE_COLUMNS = [*(column.name for column in SAMPLE_COLUMNS), "call_id", "shard"]
+_SHARED_SAMPLE_COLUMNS = [*(column.name for column in SAMPLE_COLUMNS), "mode", "call_id", "shard"]
 
 # The parser's names for what a query is made of. Others, such as COPY_QUERY_NODE, write.
 _READING = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
@@ -98,10 +98,23 @@ def add_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, *,
 def _typed(table: Table, name: str, kind: str) -> str:
     """A column as declared now; where an older file has another type for it, as far as its values are of this one."""
     column = f"TRY_CAST({identifier(name)} AS {kind})"
+    if meant := meant_by(table, name):
+        column = f"coalesce({column}, {meant})"
+    return f"{column} AS {identifier(name)}"
+
+
+def meant_by(table: Table, name: str) -> str:
+    """SQL of what is meant where files lack a column that was added later; "" where nothing is.
+
+    A question that a task asks of each row once has the id of that row.
+    """
     if name in table.later:
         default = table.later[name]
-        column = f"coalesce({column}, {default if isinstance(default, int) else literal(default)})"
-    return f"{column} AS {identifier(name)}"
+        return str(default) if isinstance(default, int) else literal(default)
+    if name == "question_id" and table.parents:
+        column = table.parents[0].column
+        return f"{identifier(column)}[1]" if isinstance(table.polars[column], pl.List) else identifier(column)
+    return ""
 
 
 def empty_view(table: Table) -> str:
@@ -211,6 +224,7 @@ def _samples_view(tasks: list[Table]) -> str:
         )
     else:
         shared = duckdb_types(Table("samples", "sample_id", SAMPLE_COLUMNS)) | {
+            "mode": "VARCHAR",
             "call_id": "VARCHAR",
             "shard": "VARCHAR",
         }

@@ -37,6 +37,9 @@ class Parent:
     direct: bool = False
 
 
+FAMILIES = "no_family_parted"  # a gate that looks at the other partitions of its table
+
+
 @dataclass(frozen=True, eq=False)
 class OwnGate:
     """A check over a partition's rows that a function does: it gives those that fail. `digest` is that of its file."""

@@ -181,6 +181,13 @@ class PartitionWriter:
     record: Record | None = None  # once it is committed
 
 
+def as_declared(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Rows of a file as the table is declared now, whichever version of it wrote them."""
+    lacking = {name: dtype for name, dtype in table.polars.items() if name not in frame.columns}
+    added = [pl.lit(table.later.get(name), dtype).alias(name) for name, dtype in lacking.items()]
+    return frame.with_columns(added).select(table.polars.names()).cast(table.polars)
+
+
 class Lake:
     """A folder or URL of `<asset>/<partition column>=<key>/<digest>.parquet` files and their records."""
 
@@ -513,7 +520,7 @@ class Lake:
             parquet = pq.ParquetFile(file)
             for group in range(parquet.num_row_groups):  # one at a time: iterating over all keeps what it has read
                 for batch in parquet.iter_batches(batch_size=rows, row_groups=[group]):
-                    yield pl.DataFrame(pl.from_arrow(batch)).cast(table.polars)
+                    yield as_declared(pl.DataFrame(pl.from_arrow(batch)), table)
 
     def require(self, table: Table, key: str) -> Record:
         """The record of a partition that is there and sound by name and size.

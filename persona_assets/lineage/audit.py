@@ -1,7 +1,7 @@
 """The audit: from a row up to its crawl records, every link verified (data contract 3 and 4)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -48,8 +48,19 @@ def audit(lake: Lake, settings: Settings, row_id: str) -> Audit:
         UsageError: malformed id.
         PersonaAssetsError: the id is nowhere in the lake, or a file on the way cannot be read at all.
     """
+    [found] = audits(lake, settings, [row_id])
+    return found
+
+
+def audits(lake: Lake, settings: Settings, row_ids: Iterable[str]) -> Iterator[Audit]:
+    """The same for several rows; a partition or a row that they have in common is verified once.
+
+    Raises:
+        UsageError, PersonaAssetsError: as `audit`.
+    """
     auditor = _Auditor(lake, settings)
-    return Audit(row_id, auditor.node(locate(auditor.finder, row_id)))
+    for row_id in row_ids:
+        yield Audit(row_id, auditor.node(locate(auditor.finder, row_id)))
 
 
 Parses = Callable[[Found, CallRecord, Prompt], list[Verification]]
@@ -66,7 +77,7 @@ class _Auditor:
         self.seals = verify.Seals(lake)
         self.partitions = Partitions(lake, settings, self.seals)
         self.calls = CallAuditor(self.finder, self.steps, self.seals)
-        self.computed = Computed(self.lake, self.steps)
+        self.computed = Computed(self.lake, self.steps, settings)
         self.known: dict[str, Node] = {}
 
     def node(self, found: Found) -> Node:

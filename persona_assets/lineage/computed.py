@@ -9,6 +9,7 @@ from persona_assets.lineage.find import Found
 from persona_assets.lineage.model import Verification, failed, verdict
 from persona_assets.lineage.steps import Steps
 from persona_assets.lineage.verify import differences
+from persona_assets.settings import Settings
 from persona_assets.tasks.rows import Scan, partition_as_it_is
 
 NAME = "row_computes_again"
@@ -17,9 +18,9 @@ NAME = "row_computes_again"
 class Computed:
     """Verifies computed rows; each partition is computed once per audit."""
 
-    def __init__(self, lake: Lake, steps: Steps) -> None:
+    def __init__(self, lake: Lake, steps: Steps, settings: Settings) -> None:
         """Bind to a lake; nothing is computed yet."""
-        self.lake, self.steps = lake, steps
+        self.lake, self.steps, self.settings = lake, steps, settings
         self._known: dict[tuple[str, str], pl.DataFrame | str] = {}
 
     def row(self, found: Found) -> list[Verification]:
@@ -55,11 +56,14 @@ class Computed:
         return partition_as_it_is(self.lake, table, found.partition, record.made_from if record else ())
 
     def _computed(self, found: Found) -> pl.DataFrame | str:
-        """What the function gives for the partition of a row, or why it gives nothing."""
+        """What the function gives for the partition of a row, or why it gives nothing; with the settings of then."""
         key = (found.asset, found.partition)
         if key not in self._known:
+            step = self.steps.derived[found.asset]
+            record = self.lake.record(step.table, found.partition)
+            settings = {**step.settings_of(self.settings), **(record.recipe.get("settings", {}) if record else {})}
             try:
-                self._known[key] = self.steps.derived[found.asset].compute(self._scan(found))
+                self._known[key] = step.compute(self._scan(found), settings)
             except PersonaAssetsError as error:
                 self._known[key] = str(error)
         return self._known[key]

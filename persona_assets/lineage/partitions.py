@@ -141,7 +141,7 @@ class Partitions:
             return unverified(name, "its record, of an earlier version, does not say what it was made from", subject)
         if table.name not in self.state.assets:
             return unverified(name, "its asset is not declared any more", subject)
-        now = self.state.inputs(record.asset, record.partition)
+        now = self.state.inputs_of(record)
         different = [one for one in {**record.made_from, **now} if record.made_from.get(one) != now.get(one)]
         if not different:
             return verdict(name, True, "", subject)

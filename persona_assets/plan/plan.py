@@ -39,11 +39,12 @@ def make_plan(
         PersonaAssetsError: there is no crawl file at all.
         UsageError: a dump, shard or asset is unknown, or settings of a model, task or tokenizer are wrong.
     """
-    state = LakeState(context.lake, context.settings)
+    state = LakeState(context.lake, context.settings, also=scope.assets)
     _check("asset", scope.assets, list(state.assets))
-    chosen = [name for name in state.assets if not scope.assets or name in scope.assets]
+    made = {name for name in state.assets if name in state.chosen or context.lake.records.all(name)}
+    chosen = [name for name in state.assets if name in (scope.assets or made)]
     sources, notes = find_sources(context.lake, context.settings)
-    if not sources and not state.sets:
+    if not sources and not state.own_sets:
         raise PersonaAssetsError(f"no crawl files under {context.settings.dumps}: put them in <dump>/ below it")
     planner = _Planner(context, state, sources, scope, chosen)
     planner.walk()
@@ -140,7 +141,9 @@ class _Planner:
         standing = self.state.of(table.name, key)
         stored = standing.record.rows.rows if standing.record else 0
         plan = PartitionPlan(table.name, key, rows=Amount(stored), stored=stored)
-        if self.scope.everything or not all(parent.done for parent in parents):
+        if standing.state is not State.LEFT_OUT and (
+            self.scope.everything or not all(parent.done for parent in parents)
+        ):
             return plan
         plan.done = not standing.to_do
         if standing.state is State.STALE and (held := self.needs.held_back(standing)):
@@ -161,6 +164,8 @@ class _Planner:
             flows = self.flows.get(other, {})
             if other == kind:
                 wanted, least = [flow.shard], 1
+            elif only := graph[name].looks_into.get(parent):
+                wanted, least = [only], 0
             elif (kind, other) == ("shard", "dump"):
                 wanted, least = [dump_of(flow.shard)], 1
             elif (kind, other) == ("dump", "shard"):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any
 
 import polars as pl
 
@@ -30,7 +29,9 @@ from persona_assets.plan.figures import Amount, PartitionPlan
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.look_up import Walk
 from persona_assets.steps.runner import Ask, Context, Outcome, Step
-from persona_assets.tasks.rows import partition_of
+from persona_assets.tasks.data_files import DataStep
+from persona_assets.tasks.load import datasets
+from persona_assets.tasks.rows import Row, partition_of
 from persona_assets.tasks.step import TaskStep, questions_of_a_row
 from persona_assets.tasks.target import WAVE, Waves, place_of, target_of
 
@@ -138,8 +139,9 @@ class Walks:
     def task(self, step: TaskStep, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about the rows that a task reads, as many as the task's target takes where it has one."""
         accepted, each = self.funnel.kept_share(step.table), questions_of_a_row(step.template)
-        there = self.lake.exists(step.read, flow.shard)
-        beyond = flow.beyond(step.read) * Amount(each) if each != 1 else flow.beyond(step.read)
+        there = self.lake.exists(step.read, flow.shard) and self._are_beside(step)
+        rows = flow.beyond(step.read) if there else flow.rows(step.read)
+        beyond = rows * Amount(each) if each != 1 else rows
         target = target_of(self.settings, step.template)
         if target is None:
             known, open_questions, judged = 0, 0, self._judged(plan)
@@ -150,12 +152,20 @@ class Walks:
             expected = beyond
             plan.rows = Amount(known) + (Amount(open_questions) + expected) * accepted
         else:
-            self._to_target(
-                step, flow, plan, target, accepted, beyond if there else flow.rows(step.read) * Amount(each)
-            )
+            self._to_target(step, flow, plan, target, accepted, beyond)
             expected = Amount()
         _project(plan, expected, len(step.turns))
         self.stands(plan)
+
+    def _are_beside(self, step: TaskStep) -> bool:
+        """Whether the named sets that a task looks into are there, without which none of its questions can be told."""
+        for looking in step.reading.looked_up.values():
+            table = looking.table
+            if table.partition != step.read.partition and not (
+                self.lake.exists(table, looking.partition) if looking.partition else self.lake.keys(table)
+            ):
+                return False
+        return True
 
     def stands(self, plan: PartitionPlan) -> None:
         """Note what rows a task's partition has or would have, for the target of the partitions after it."""
@@ -217,15 +227,35 @@ class Walks:
         for key in self.lake.keys(step.read)[-1:]:
             frame = self.lake.scan(step.read, [key]).bottom_k(200, by=step.read.key).collect().sort(step.read.key)
             if frame.height:
-                for row in step.units(step.reading.rows(partition_of(self.lake, step.read, key), frame)):
+                rows = step.reading.rows(partition_of(self.lake, step.read, key), frame)
+                for row in step.units([self._with_rows_beside(step, row) for row in rows]):
                     yield from step.asks_of(row)
                 return
         if step.read is DEDUPED_PERSONAS:
             frame = self._personas()
             missing = {name: None for name in step.reading.columns if name not in frame.columns}
-            nothing: dict[str, Any] = {name: [] for name in step.reading.looked_up}
-            for row in step.units([{**missing, **nothing, **row} for row in frame.to_dicts()]):
+            for row in step.units([self._with_rows_beside(step, {**missing, **row}) for row in frame.to_dicts()]):
                 yield from step.asks_of(row)
+
+    def _with_rows_beside(self, step: TaskStep, row: Row) -> Row:
+        """A row with others for those looked up that are not there yet: rows of data files, else empty ones."""
+        found = dict(row)
+        for name, looking in step.reading.looked_up.items():
+            if found.get(name):
+                continue
+            like = {column: "" for column in looking.columns} | self._data_row(looking.table.name, looking.partition)
+            above = {one: self._data_row(one, looking.partition) for one in looking.ancestors}
+            found[name] = [like | above] * (looking.draw or looking.take or 1) if looking.draw or looking.take else []
+        return found
+
+    def _data_row(self, name: str, key: str) -> Row:
+        """The longest row of a partition of data files, or of their first; {} where the table is another."""
+        data = datasets(self.settings).get(name)
+        if not isinstance(data, DataStep):
+            return {}
+        keys = [one for one in data.look().sources if key in ("", one)]
+        rows = [one for one in data.rows(keys[0]) if isinstance(one, dict)] if keys else []
+        return max(rows, key=lambda one: len(str(one)), default={})
 
     def _personas(self) -> pl.DataFrame:
         """Some personas, of the table nearest to the tasks that has any; else one of ordinary length."""

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.errors import UsageError, did_you_mean, together
 from persona_assets.prompts.template import (
     Group,
     LookUp,
@@ -82,8 +82,9 @@ def files_named(path: Path) -> set[Path]:
     except (yaml.YAMLError, OSError, UnicodeDecodeError):
         return set()  # what is wrong with it is told where it is loaded
     data = data if isinstance(data, dict) else {}
-    over = data.get("over")
+    over, beside = data.get("over"), data.get("with")
     naming = [data.get("reads"), *(over.values() if isinstance(over, dict) else ())]
+    naming += [up.get("from") for up in beside.values() if isinstance(up, dict)] if isinstance(beside, dict) else []
     patterns = (str(one["file"]) for one in naming if isinstance(one, dict) and one.get("file"))
     return {found for pattern in patterns for found in files_of(path.parent, pattern)} - {path}
 
@@ -112,9 +113,18 @@ def _checked(path: Path, data: Mapping[str, Any]) -> Template:
     try:
         return Template.model_validate(data)
     except ValidationError as error:
-        found = error.errors()
-        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])  # rather than what it is for
-        raise wrong(path, _there(data, first["loc"]), _said(first)) from error
+        places = {_there(data, one["loc"]): one for one in reversed(error.errors())}  # of two at a place the first
+        told = [place for place, one in places.items() if not _follows(place, one, places)]
+        faults = sorted((_line(path, place), str(wrong(path, place, _said(places[place])))) for place in told)
+        raise together([UsageError(said) for _, said in faults]) from error
+
+
+def _follows(place: tuple[int | str, ...], fault: Any, places: Mapping[tuple[int | str, ...], Any]) -> bool:  # noqa: ANN401 - pydantic's details
+    """Whether a fault comes of another: a key is missing where one is unknown, or a list is empty of faulty items."""
+    beside = (one for other, one in places.items() if other[:-1] == place[:-1])
+    if fault["type"] == "missing" and any(one["type"] == "extra_forbidden" for one in beside):
+        return True
+    return any(len(other) > len(place) and other[: len(place)] == place for other in places)
 
 
 def wrong(path: Path, place: tuple[int | str, ...], said: str) -> UsageError:
@@ -147,6 +157,11 @@ def _there(data: Any, place: tuple[int | str, ...]) -> tuple[int | str, ...]:  #
         known = key in data if isinstance(data, dict) else isinstance(key, int) and key < len(data)
         data = data[key] if known else None  # type: ignore[index]
     return tuple(found)
+
+
+def row_line(path: Path, place: int) -> int:
+    """The line, from 1, on which a row of a file that holds a list of rows begins."""
+    return _line(path, (place,)) if path.suffix in (".yaml", ".yml") else place + 1
 
 
 def _line(path: Path, place: tuple[int | str, ...]) -> int:

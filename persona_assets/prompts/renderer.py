@@ -17,6 +17,7 @@ from persona_assets.ids import Hasher, canonical_json, id_hasher
 from persona_assets.prompts.template import ENVIRONMENT, Message, Template
 
 FORMS = 8192  # kept at most; more than the values of `pick` that a task's template may compute with
+LONGEST = 4096  # bytes of the values that make a form; longer ones, such as a text that is cut, seldom come twice
 _OPEN, _CLOSE = "\ue000", "\ue001"  # around a hole's number; private use, so no template means anything by them
 
 
@@ -106,7 +107,7 @@ class Renderer:
             return self._unshared(variables)
         form = self._forms.get(key)
         if form is None:
-            if not self._plain or _OPEN.encode() in key:
+            if not self._plain or len(key) > LONGEST or _OPEN.encode() in key:
                 return self._unshared(variables)
             form = self._keep(key, {name: variables[name] for name in self.others})
         return Prompt(form, values)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict, get_args
 
 import jinja2
 import jsonschema
@@ -42,8 +42,13 @@ _TASK_KEYS = (
     "cites",
     "talk",
     "schemas",
+    "share",
 )
 Value = str | int | dict[str, Any]  # of `over`: itself, or a row with an `id`
+Share = Annotated[float, Field(ge=0, le=1)]  # of rows
+Mode = Literal["zero_shot", "few_shot", "persona_few_shot"]  # how a task is prompted (Persona Hub, section 3)
+MODES: tuple[Mode, ...] = get_args(Mode)
+MOST_DRAWN = 64  # rows that are drawn for one question
 _TAG = re.compile(r"</?([a-z_]+)>")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 
@@ -93,13 +98,16 @@ class Over(BaseModel):
     """Values that a task asks with: all of them, or `draw` of them, which follow from the row's id.
 
     With `answers` they are systems: each value's row names an engine and a model, which answer all turns (`all`), or
-    those of one speaker or turn.
+    those of one speaker or turn. `plain` is the value whose rows have the ids that there were without these values.
+    `shares` says of which share of the rows a value is asked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     values: tuple[Value, ...] = Field(min_length=1)
     draw: int | None = Field(None, ge=1)
     answers: str = ""
+    plain: str | int | None = None
+    shares: dict[str, Share] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -122,6 +130,9 @@ class Over(BaseModel):
             raise ValueError(f"draw is {self.draw}, of {len(labels)} values")
         if self.answers and not all(isinstance(value, dict) for value in self.values):
             raise ValueError("with `answers` each value is a row with an id, an engine and a model")
+        for key, label in [("plain", self.plain), *(("shares", name) for name in self.shares)]:
+            if label is not None and label not in labels:
+                raise ValueError(f"{key}: {label} is none of the values; {did_you_mean(str(label), map(str, labels))}")
         return self
 
     def told(self) -> dict[str, Any]:
@@ -156,7 +167,8 @@ class Reads(BaseModel):
     """What is asked about: the rows of an asset, or of data files, which become a table of that name.
 
     `file` is a path or a pattern, from the task file's folder; a partition is a file, or a row. `rows` is the key under
-    which the rows stand in a file.
+    which the rows stand in a file. Columns that `texts` names are kept as JSON text, whatever stands in them, keys in
+    their order. A row of more than `most_bytes` is set aside.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -164,6 +176,8 @@ class Reads(BaseModel):
     file: str = ""
     rows: str = ""
     partitions: Literal["files", "rows"] = "files"
+    texts: tuple[str, ...] = ()
+    most_bytes: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -174,8 +188,8 @@ class Reads(BaseModel):
     def _check(self) -> "Reads":
         if not (self.table or self.file):
             raise ValueError("names neither a table nor a file")
-        if not self.file and (self.rows or self.partitions != "files"):
-            raise ValueError("`rows` and `partitions` are of data files: name one by `file`")
+        if not self.file and (self.rows or self.partitions != "files" or self.texts or self.most_bytes):
+            raise ValueError("`rows`, `partitions`, `texts` and `most_bytes` are of data files: name one by `file`")
         if self.file and not _TABLE.fullmatch(self.name):
             raise ValueError(f"{self.name or self.file!r} cannot name a table: name it by `table`")
         return self
@@ -209,12 +223,20 @@ class Group(BaseModel):
 
 
 class LookUp(BaseModel):
-    """Rows of another table for each row: those whose column `theirs` has the value of the row's column `own`."""
+    """Rows of another table for each row: those whose column `theirs` has the value of the row's column `own`, or all.
+
+    `draw` of them, drawn and ordered by the ids of both; else in the order of their ids, the first `take`. `partition`
+    is the one partition of a named set that is looked into. With `when` they are shown only with these values of
+    `over`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-    from_: str = Field(alias="from")
-    on: dict[str, str] = Field(min_length=1, max_length=1)
+    from_: Reads = Field(alias="from")
+    on: dict[str, str] = Field({}, max_length=1)
     take: int | None = Field(None, ge=1)
+    draw: int | None = Field(None, ge=1, le=MOST_DRAWN)
+    partition: str = ""
+    when: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -229,10 +251,27 @@ class LookUp(BaseModel):
     def _same_name(cls, on: object) -> object:
         return {on: on} if isinstance(on, str) else on
 
+    @model_validator(mode="after")
+    def _check(self) -> "LookUp":
+        if self.draw and self.take:
+            raise ValueError("`take` takes the first rows, `draw` draws some: give one of them")
+        if not self.on and not self.draw:
+            raise ValueError("says neither what the rows are found by, `on`, nor how many to `draw` of all")
+        return self
+
     @property
     def columns(self) -> tuple[str, str]:
-        """The row's column, and the one there."""
-        return next(iter(self.on.items()))
+        """The row's column, and the one there; "" where all rows are looked up."""
+        return next(iter(self.on.items()), ("", ""))
+
+    def told(self) -> dict[str, Any]:
+        """As the ledger keeps it: the table by its name."""
+        told = self.model_dump(mode="json", exclude_defaults=True, exclude={"from_"})
+        return {"from": self.from_.name, **told}
+
+    def shown(self, over: Mapping[str, Any]) -> bool:
+        """Whether the rows are shown with these values of `over`."""
+        return all(over.get(name) in labels for name, labels in self.when.items())
 
 
 class Answering(BaseModel):
@@ -415,6 +454,10 @@ class Template(BaseModel):
     talk: Talk | None = Field(
         None, description="Speakers in turn, each with a prompt of its own, in place of `messages`"
     )
+    share: Share = Field(1.0, description="Share of the rows that is asked about, which follow from their ids")
+    modes: tuple[Mode, ...] = Field(
+        (), description="How it can be prompted: with no examples, with some, or with some and whom they were made for"
+    )
     schemas: tuple[str, ...] = Field(
         (),
         description="Properties that are JSON Schemas of objects, for each of which the model gives a list of fields",
@@ -489,11 +532,20 @@ class Template(BaseModel):
         names += [name for name in self.turn_names if self.turn_names.count(name) > 1]
         if names:
             raise ValueError(f"the turn name {names[0]} is taken by another turn or a value of `over`")
-        if self.group and (self.target or isinstance(self.attempts, ByColumn)):
+        if self.group and (self.target or isinstance(self.attempts, ByColumn) or self.share < 1):
             raise ValueError(
-                "with `group` there is no `target`, and no `attempts` by a column: these are of single rows"
+                "with `group` there is no `target`, no `share` and no `attempts` by a column: these are of single rows"
             )
         self._check_systems()
+        for name, up in self.with_.items():
+            for other, labels in up.when.items():
+                if other not in self.over:
+                    raise ValueError(f"with.{name}.when: {did_you_mean(other, self.over)}, of `over`")
+                known = self.over[other].by_label
+                if missing := [label for label in labels if label not in known]:
+                    raise ValueError(f"with.{name}.when.{other}: {missing[0]} is none of the values")
+        if self.modes and (self.talk or self.group):
+            raise ValueError("`modes` are of tasks about single rows: with `group` and `talk` there are none")
         if self.group and self.group.item and not self.many:
             raise ValueError("group.item is a property of the items of `many`: name their list")
         if not self.many and any(rule.of == "answer" for rule in self.validity):
@@ -510,6 +562,10 @@ class Template(BaseModel):
         for name, which in answering.items():
             if which not in ("all", *voices):
                 raise ValueError(f"over.{name}.answers: {did_you_mean(which, dict.fromkeys(['all', *voices]))}")
+
+    def told_over(self, over: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of `over` that tell a question's ids from those that there were without such values."""
+        return {name: label for name, label in over.items() if label != self.over[name].plain}
 
     @property
     def systems(self) -> str:
@@ -575,11 +631,16 @@ class Template(BaseModel):
         asked = self.turns[turn - 1]
         told = {name: getattr(asked, name) for name in ("messages", "response_schema", "answer", "offline")}
         base = self.talk.base if self.talk else self.sampling
-        copy = self.model_copy(update={**told, "sampling": {**base, **asked.sampling}, "turn": turn})
-        for name in list(copy.__dict__):  # what was derived of another turn's messages
+        copy = self.changed(**told, sampling={**base, **asked.sampling}, turn=turn)
+        copy.__dict__["_whole"] = self
+        return copy
+
+    def changed(self, **values: Any) -> "Template":  # noqa: ANN401 - values of fields
+        """The same with other values, which are not checked; nothing that was derived of the old ones is kept."""
+        copy = self.model_copy(update=values)
+        for name in list(copy.__dict__):
             if name not in type(self).model_fields:
                 del copy.__dict__[name]
-        copy.__dict__["_whole"] = self
         return copy
 
     @property
@@ -617,9 +678,7 @@ class Template(BaseModel):
         if self.group:
             given["group"] = self.group.model_dump(mode="json", exclude_defaults=True)
         if given.pop("with_", None):
-            given["with"] = {
-                name: up.model_dump(mode="json", by_alias=True, exclude_none=True) for name, up in self.with_.items()
-            }
+            given["with"] = {name: up.told() for name, up in self.with_.items()}
         if "reads" in given:
             given["reads"] = self.reads.name
         if isinstance(self.attempts, ByColumn):

@@ -28,7 +28,13 @@ from persona_assets.plugins import entries, loaded
 
 Kind = Literal["sample", "persona", "document"]
 _MODULES: Mapping[Kind, tuple[str, ...]] = {
-    "sample": tuple(f"persona_assets.rules.{name}" for name in ("sample_texts", "requests", "tools")),
+    "sample": tuple(
+        f"persona_assets.rules.{name}"
+        for name in (
+            *("sample_texts", "requests", "copies", "tools", "tool_code", "tool_talk", "items"),
+            *("answers", "talks", "constrained"),
+        )
+    ),
     "persona": ("persona_assets.personas.rules",),
     "document": ("persona_assets.crawl.quality",),
 }

@@ -1,18 +1,26 @@
 """What a validity rule looks at."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from persona_assets.ids import Json
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An answer that fits its schema, the persona it was asked of, and the language asked for (ISO 639-1)."""
+    """An answer that fits its schema, the persona it was asked of, and the language asked for (ISO 639-1).
+
+    `about` holds the columns that prompts use of the row that was asked about, where it is one; of an item of a list
+    `before` holds the items that stand before it in the same answer. `demonstrations` are the examples that the prompt
+    showed, as JSON text.
+    """
 
     content: Mapping[str, Json]
     persona: str
     language: str
+    about: Mapping[str, Json] = field(default_factory=dict)
+    before: Sequence[Mapping[str, Json]] = ()
+    demonstrations: tuple[str, ...] = ()
 
     def text(self, field: str) -> str:
         """A string property; "" where it is null or missing."""

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from persona_assets.contamination.benchmarks import Benchmarks, texts_of
+from persona_assets.contamination.overlaps import CONTAMINATED
 from persona_assets.ids import Json, canonical_json, make_id
 from persona_assets.lake import Table
 from persona_assets.prompts import Template
 from persona_assets.prompts.template import ROWS, Talk
 from persona_assets.rules.sample import Sample
 from persona_assets.steps.model import Ask, Parsed, Reject
+from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS
 from persona_assets.tasks.table import TALK, OutOfRange, cells, kinds_of
 from persona_assets.tasks.validity import Check, verdict
 
@@ -25,17 +28,19 @@ class Answers:
         checks: Sequence[Check],
         keys_beside: Mapping[str, str],
         persona: Callable[[Mapping[str, Json]], str],
+        benchmarks: Benchmarks | None = None,
     ) -> None:
         """Of the task: its template, table and rules, and of the rows that it asks about the key.
 
         `keys_beside` are the keys of the tables that rows are looked up in, by what a prompt calls them; `persona`
-        gives the text of a row's persona, "" where no rule looks at it.
+        gives the text of a row's persona, "" where no rule looks at it; no row may overlap an item of `benchmarks`.
         """
         self._template, self._table, self._key, self._checks = template, table, key, checks
-        self._keys_beside, self._persona = keys_beside, persona
+        self._keys_beside, self._persona, self._benchmarks = keys_beside, persona, benchmarks
 
     def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
-        """The samples of the answer, and rejects: the first rule that one breaks, `out_of_range`, or `repeated`.
+        """The samples of the answer, and rejects: the first rule that one breaks, `out_of_range`, `contaminated` or
+        `repeated`.
 
         A row's content is what all turns answered, the later ones first; where `many` names a list, each item of it
         with what stands beside the list. Where each item is about one of several rows, also `unknown_<property>` and
@@ -54,7 +59,7 @@ class Answers:
             return self._one_each(ask, content[many], shared)
         parsed, seen = Parsed(), set()
         for position, item in enumerate(content[many]):
-            found_row = self._row(ask, {**item, **shared}, position, self._rows_of(ask))
+            found_row = self._row(ask, {**item, **shared}, position, self._rows_of(ask), content[many][:position])
             row_id = found_row.rows[0]["sample_id"] if found_row.rows else found_row.rejects[0].row_id
             if row_id in seen:
                 again = make_id("rec", ask.question_id, position, item)
@@ -97,9 +102,32 @@ class Answers:
 
     def _sample(self, ask: Ask, content: Mapping[str, Json]) -> Sample:
         """What the rules look at."""
-        [first, *_] = self._rows_of(ask)
-        persona = self._persona(first)
-        return Sample(content, persona, ask.fill.get("over", {}).get("language", first.get("language")))
+        rows = self._rows_of(ask)
+        language = ask.fill.get("over", {}).get("language", rows[0].get("language"))
+        return self._sample_of(ask, content, language, rows)
+
+    def _sample_of(
+        self,
+        ask: Ask,
+        content: Mapping[str, Json],
+        language: str,
+        rows: Sequence[Mapping[str, Json]],
+        before: Sequence[Mapping[str, Json]] = (),
+    ) -> Sample:
+        about = rows[0] if len(rows) == 1 else {}
+        return Sample(content, self._persona(rows[0]), language, about, before, self._demonstrations(ask))
+
+    def _demonstrations(self, ask: Ask) -> tuple[str, ...]:
+        """The examples that a question shows."""
+        if DEMONSTRATIONS not in self._template.with_ and DEMONSTRATION_PERSONAS not in self._template.with_:
+            return ()
+        rows = self._rows_of(ask)
+        plain, with_persona = (
+            self._shown_beside(ask, name, rows) if name in self._template.with_ else []
+            for name in (DEMONSTRATIONS, DEMONSTRATION_PERSONAS)
+        )
+        shown = [*plain, *(one[DEMONSTRATIONS] for one in with_persona)]
+        return tuple(str(one["answer"]) for one in shown if one)
 
     @cached_property
     def _of_answer(self) -> tuple[Check, ...]:
@@ -152,32 +180,43 @@ class Answers:
         return frozenset({"parent_ids", "shown_ids", "question_id", "attempt"} & set(self._table.polars))
 
     def _row(
-        self, ask: Ask, content: Mapping[str, Json], position: int | None, rows: Sequence[Mapping[str, Json]]
+        self,
+        ask: Ask,
+        content: Mapping[str, Json],
+        position: int | None,
+        rows: Sequence[Mapping[str, Json]],
+        before: Sequence[Mapping[str, Json]] = (),
     ) -> Parsed:
-        """One row about some rows, or its reject, which is the question's where the answer is one row."""
+        """One row about some rows, or its reject, which is the question's where the answer is one row.
+
+        `before` are the items that stand before this one in the answer.
+        """
         template = self._template
         over = ask.fill.get("over", {})
         language = over.get("language", rows[0].get("language"))
         key = self._key
         own = [str(row[key]) for row in rows]
         asked = [template.name, own, content]
-        if over or ask.attempt:
-            asked.append({"over": over, "attempt": ask.attempt})
+        told = template.told_over(over)
+        if told or ask.attempt:
+            asked.append({"over": told, "attempt": ask.attempt})
         sample_id = make_id("smp", *asked)
         row_id = None if position is None else sample_id
         try:
             columns = cells(self._kinds, self._cited(ask, content) if template.cites else content)
         except OutOfRange as error:
             return Parsed(rejects=[Reject(error.reason, str(error), row_id)])
-        persona = self._persona(rows[0])
-        if found := verdict(self._of_item, Sample(content, persona, language)):
+        if found := verdict(self._of_item, self._sample_of(ask, content, language, rows, before)):
             return Parsed(rejects=[Reject(found.reason, found.detail, row_id, may_mend=found.may_mend)])
+        if self._benchmarks and (overlap := self._benchmarks.seen_in(texts_of(content))):
+            return Parsed(rejects=[Reject(CONTAMINATED, overlap.detail, row_id)])
         lineage: dict[str, Json] = {"sample_id": sample_id, "task": template.name, "language": language}
         lineage["persona_ids"] = own if key == "persona_id" else _union(row.get("persona_ids") or () for row in rows)
         lineage["document_id"] = rows[0].get("document_id")
         for name in template.with_:
             key_there = self._keys_beside[name]
-            lineage[f"{name}_ids"] = [one[key_there] for one in self.beside(name, rows)]
+            shown = self._shown_beside(ask, name, rows)
+            lineage[f"{name}_ids"] = [one[key_there] for one in shown]
         if "parent_ids" in self._given_names:
             lineage["parent_ids"] = own
         if "shown_ids" in self._given_names:
@@ -212,7 +251,12 @@ class Answers:
         """The rows that a prompt shows under a name, and their key."""
         if name == ROWS:
             return ask.row[ROWS], self._key
-        return self.beside(name, self._rows_of(ask)), self._keys_beside[name]
+        return self._shown_beside(ask, name, self._rows_of(ask)), self._keys_beside[name]
+
+    def _shown_beside(self, ask: Ask, name: str, rows: Sequence[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
+        """The rows that were looked up for some rows, where the question shows them."""
+        shown = self._template.with_[name].shown(ask.fill.get("over", {}))
+        return self.beside(name, rows) if shown else []
 
     def beside(self, name: str, rows: Sequence[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
         """The rows that were looked up for some rows, each once."""

@@ -81,9 +81,12 @@ class Looked:
 class DataStep:
     """Reads data files into a table."""
 
-    def __init__(self, declared: Reads, declared_in: Path) -> None:
-        """`declared_in` is the file that names them, from whose folder on they are looked for. Nothing is read yet."""
-        self.declared, self.declared_in, self.folder = declared, declared_in, declared_in.parent
+    def __init__(self, declared: Reads, declared_in: Path, folder: Path | None = None) -> None:
+        """`declared_in` is the file that names them; they are looked for in `folder`, by default its own.
+
+        Nothing is read yet.
+        """
+        self.declared, self.declared_in, self.folder = declared, declared_in, folder or declared_in.parent
         self.name = declared.name
 
     tables_read: tuple[str, ...] = ()
@@ -149,6 +152,7 @@ class DataStep:
             for name, dtype in _types(path, _stamp(path), self.declared.rows).items():
                 known = types.get(name)
                 types[name] = dtype if known is None else _merged_or(known, dtype)
+        types |= {name: pl.String() for name in self.declared.texts if name in types}
         own = [
             Column(name, _settled(dtype), f"{name}, as the data file has it", nullable=True)
             for name, dtype in types.items()
@@ -186,6 +190,7 @@ class DataStep:
         for place, row in _read(source.path, self.declared.rows):
             if source.place not in (None, place):
                 continue
+            row = self._with_texts(row)
             found = self._fault(row) if not isinstance(row, Reject) else row
             if found is None:
                 assert isinstance(row, dict)
@@ -199,10 +204,23 @@ class DataStep:
                 found = Reject("repeated", "the row stands there before")
             yield place, replace(found, row_id=make_id("rec", self.name, key, place))
 
+    def _with_texts(self, row: Json) -> Json:
+        """A row whose columns of `texts` are JSON text."""
+        if not isinstance(row, dict):
+            return row
+        texts = {name: row[name] for name in self.declared.texts if not isinstance(row.get(name), str | None)}
+        return {**row, **{name: json.dumps(value, ensure_ascii=False) for name, value in texts.items()}}
+
     def _fault(self, row: Json) -> Reject | None:
         """Why a row cannot be one of the table."""
         if not isinstance(row, dict):
             return Reject("not_a_row", f"{_short(row)} is not a row with columns")
+        most = self.declared.most_bytes
+        if (
+            most is not None
+            and (size := len(json.dumps(row, ensure_ascii=False, default=str).encode(errors="replace"))) > most
+        ):
+            return Reject("too_large", f"it has {size:,} bytes, over {most:,}: shorten it")
         if all(value in (None, "", {}) for value in row.values()):
             return Reject("empty", "it holds nothing")
         for name, value in row.items():

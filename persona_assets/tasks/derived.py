@@ -13,7 +13,8 @@ table that is partitioned alike, of other tables all rows, and must depend on no
 `parent_ids` (ids of rows of the first table, a list) and the declared columns, one row for each row of the asset. A row
 with a text in `reason` (and `detail`) is set aside: its parents are rejected under that reason. Each row of the first
 table has to be a parent of a row that is kept, or set aside. `cites` says which columns hold ids, or lists of ids, of
-which other tables' rows; `persona_ids` may be one. `data_files` names data files in place of a table.
+which other tables' rows; `persona_ids` may be one. `data_files` names data files in place of a table. `settings` names
+settings, which the function is given by their names.
 """
 
 import inspect
@@ -30,8 +31,9 @@ import polars as pl
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import digest, make_id
 from persona_assets.lake import Column, Parent, Table
-from persona_assets.lake.schemas import REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
+from persona_assets.lake.schemas import FAMILIES, REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts.template import Reads
+from persona_assets.settings import Settings
 from persona_assets.steps.model import Context, Report
 from persona_assets.tasks.rows import Scan, partition_of
 from persona_assets.tasks.set_checks import OwnCheck, set_check
@@ -54,7 +56,13 @@ class Derived:
     description: str
     version: int = 1
     cites: Mapping[str, str] = field(default_factory=dict)
-    set_checks: tuple[OwnCheck, ...] = ()
+    set_checks: tuple[OwnCheck | str, ...] = ()
+    settings: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    nullable: tuple[str, ...] = ()
+    declared_in: Path | None = None  # where a file of its own says what it does
+    check: Callable[[Mapping[str, Table]], None] | None = None  # of the tables that there are
 
     @property
     def name(self) -> str:
@@ -68,13 +76,13 @@ class Derived:
 
     @property
     def file(self) -> Path:
-        """The file that holds the function."""
-        return Path(inspect.getsourcefile(self.function) or "")
+        """The file that holds the function, or says what it does."""
+        return self.declared_in or Path(inspect.getsourcefile(self.function) or "")
 
     @property
     def line(self) -> int:
         """The line on which it begins."""
-        return self.function.__code__.co_firstlineno
+        return 1 if self.declared_in else self.function.__code__.co_firstlineno
 
 
 def derived(
@@ -84,19 +92,35 @@ def derived(
     description: str,
     version: int = 1,
     cites: Mapping[str, str] | None = None,
-    set_checks: tuple[OwnCheck, ...] = (),
+    set_checks: tuple[OwnCheck | str, ...] = (),
+    settings: tuple[str, ...] = (),
+    modules: tuple[str, ...] = (),
+    packaged: Mapping[str, Callable[[], str]] | None = None,
+    nullable: tuple[str, ...] = (),
+    declared_in: Path | None = None,
+    check: Callable[[Mapping[str, Table]], None] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
     `columns` gives each column of its own a Polars type; those that `cites` names, a table for each, hold ids of its
-    rows. `set_checks` are gates that functions do (`set_check`). Its file is part of the recipe: when it changes, what
-    it gave is computed anew. Raise `version` where something changes that the file does not show.
+    rows; those of `nullable` may be null. `set_checks` are gates that functions do (`set_check`), or the name
+    `no_family_parted`. `settings` that it names are its arguments. Its file is part of the recipe: when it changes,
+    what it gave is computed anew. Raise `version` where something changes that the file does not show; for functions of
+    this package `modules` names the files for which a test holds that. `packaged` gives digests of data that it uses.
+    `declared_in` is the file that says what it does, where that is not its own; `check` looks at all tables first.
+
+    Raises:
+        ValueError: there is no such setting.
     """
+    for name in settings:
+        if name not in Settings.model_fields:
+            raise ValueError(f"there is no setting {name}; {did_you_mean(name, Settings.model_fields)}")
     tables = reads if isinstance(reads, tuple) else (reads,)
     read = tuple(Reads(table=one) if isinstance(one, str) else one for one in tables)
 
     def declare(function: Callable[..., Frame]) -> Derived:
-        return Derived(function, read, dict(columns), description, version, dict(cites or {}), set_checks)
+        own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check)
+        return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own)
 
     return declare
 
@@ -108,7 +132,7 @@ def data_files(file: str, *, rows: str = "", table: str = "", partitions: Litera
         ValueError: the table has no usable name.
     """
     given = {"partitions": partitions} if partitions != "files" else {}
-    return Reads(file=file, rows=rows, table=table, **given)
+    return Reads.model_validate({"file": file, "rows": rows, "table": table, **given})
 
 
 class DerivedStep:
@@ -121,6 +145,8 @@ class DerivedStep:
             UsageError: it reads what is not there, or a column cannot be declared.
         """
         self.declared, self._tables = declared, tables
+        if declared.check:
+            declared.check(tables)
         for name in declared.reads:
             if name not in tables:
                 raise self.wrong(f"reads {name}, which is not an asset; {did_you_mean(name, tables)}")
@@ -132,6 +158,17 @@ class DerivedStep:
         if clash := sorted((taken - set(declared.cites)) & set(declared.columns)):
             raise self.wrong(f"the column {clash[0]} is one that every dataset has; name it otherwise")
         self._check_cites()
+        self._check_named()
+
+    def _check_named(self) -> None:
+        declared = self.declared
+        named = [check for check in declared.set_checks if isinstance(check, str)]
+        if other := [name for name in named if name != FAMILIES]:
+            raise self.wrong(f"there is no check {other[0]} of functions; {did_you_mean(other[0], [FAMILIES])}")
+        if stray := [name for name in declared.nullable if name not in declared.columns]:
+            raise self.wrong(f"nullable {stray[0]} is no column; {did_you_mean(stray[0], declared.columns)}")
+        if named and "split" not in declared.columns:
+            raise self.wrong(f"{FAMILIES} looks at the column split, which is not there")
 
     def _check_cites(self) -> None:
         declared = self.declared
@@ -164,10 +201,15 @@ class DerivedStep:
     @cached_property
     def table(self) -> Table:
         """The table it writes."""
-        own = [Column(name, _dtype(kind), f"{name}, computed") for name, kind in self.declared.columns.items()]
+        own = [
+            Column(name, _dtype(kind), f"{name}, computed", nullable=name in self.declared.nullable)
+            for name, kind in self.declared.columns.items()
+        ]
         names = {column.name for column in own}
         shared = [column for column in SAMPLE_COLUMNS if column.name not in names]
-        unknown = {"document_id", "language"} - set(self.read.polars)  # nobody can tell them of the rows of data files
+        # Nobody can tell them of the rows of data files, and of what is made of these.
+        known = {column.name for column in self.read.columns if not column.nullable}
+        unknown = {"document_id", "language"} - known
         shared = [replace(column, nullable=True) if column.name in unknown else column for column in shared]
         parents = Column("parent_ids", pl.List(pl.String()), f"Rows of {self.read.name} that it was computed from")
         above = {parent.column: parent for parent in self.read.parents}
@@ -184,24 +226,29 @@ class DerivedStep:
             (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *cited, *further),
             partition=self.read.partition,
             accounts_for="parent_ids",
-            own_gates=tuple(check.gate for check in self.declared.set_checks),
+            gates=tuple(check for check in self.declared.set_checks if isinstance(check, str)),
+            own_gates=tuple(check.gate for check in self.declared.set_checks if isinstance(check, OwnCheck)),
         )
+
+    def settings_of(self, settings: Settings) -> dict[str, Any]:
+        """The values of the settings that the function names, as a recipe holds them."""
+        return settings.model_dump(mode="json", include=set(self.declared.settings))
 
     def source_digest(self) -> str:
         """The digest of the file that holds the function."""
         return digest(self.declared.file.read_bytes())
 
-    def compute(self, scan: Scan) -> pl.DataFrame:
+    def compute(self, scan: Scan, settings: Mapping[str, Any]) -> pl.DataFrame:
         """What the function gives for a partition, in the order of the parents; `reason` is null in rows to be kept.
 
-        `scan` gives a table's rows in the partition.
+        `scan` gives a table's rows in the partition, `settings` the values of those that it names.
 
         Raises:
             UsageError: it fails, or gives something else than it declares; the message names file and line.
         """
         frames = [scan(self._tables[name]) for name in self.declared.reads]
         try:
-            given = self.declared.function(*frames)
+            given = self.declared.function(*frames, **{name: settings[name] for name in self.declared.settings})
             frame = given.lazy().collect() if isinstance(given, pl.LazyFrame | pl.DataFrame) else None
         except Exception as error:
             raise self.wrong(f"failed: {type(error).__name__}: {error}") from error
@@ -266,7 +313,7 @@ class DerivedStep:
         run = {"shard": pl.lit(key), "run_id": pl.lit(context.run_id), "created_at": pl.lit(datetime.now(UTC))}
         with context.partition(self.table, key) as part:
             scan = partition_of(lake, self.table, key, part.made_from)
-            computed = self.compute(scan)
+            computed = self.compute(scan, self.settings_of(context.settings))
             for rows in self.rows(scan, computed):
                 part.rows.append(rows.with_columns(**run).select(self.table.polars.names()))
                 report.kept += rows.height

@@ -1,15 +1,18 @@
 """The task files: the bundled ones and a user's own, all faults found before the first model call."""
 
 import importlib.util
+import json
 import re
 import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
-from persona_assets.errors import UsageError, WrongKey
-from persona_assets.ids import digest
+from persona_assets.contamination.benchmarks import Benchmarks, benchmarks_as, benchmarks_in
+from persona_assets.errors import Collected, Faults, UsageError, WrongKey, did_you_mean
+from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Table
 from persona_assets.lake.catalog import view_names
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, SUPPORT_TABLES
@@ -17,14 +20,18 @@ from persona_assets.lake.sqlfiles import SQL
 from persona_assets.lake.store import FOLDERS
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.load import files_named, files_of, wrong
-from persona_assets.prompts.template import PROMPTS
+from persona_assets.prompts.template import PROMPTS, Reads
 from persona_assets.rules.registry import Rule, with_own
 from persona_assets.settings import Settings, model_table
 from persona_assets.tasks.data_files import DataStep
+from persona_assets.tasks.demonstrations import check_demonstrations
 from persona_assets.tasks.derived import Derived, DerivedStep
+from persona_assets.tasks.judges.rubrics import JUDGE, Judged, judging
+from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS, EVERY_TASK, as_asked
 from persona_assets.tasks.set_checks import OwnCheck
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.trial import try_out
+from persona_assets.tasks.views import views_in
 
 FILES = Path(__file__).parent / "files"
 Dataset = TaskStep | DerivedStep | DataStep
@@ -57,22 +64,73 @@ class _Loaded:
 
 
 def _loaded(settings: Settings) -> _Loaded:
-    bundled = _bundled()
-    loaded = bundled
-    if settings.tasks is not None:
-        declared, files = _with_own(settings.tasks, bundled.templates)
-        folder = Path(settings.tasks)
-        loaded = _stepped(declared, files, _own_checks(folder), with_own("sample", _own_rules(folder)))
+    benchmarks = benchmarks_in(settings.benchmarks) if settings.benchmarks else None
+    asked = canonical_json(
+        {
+            "modes": settings.modes,
+            "shares": settings.shares,
+            "params": settings.params,
+            "systems": {task: _systems(settings, task) for task in settings.systems},
+            "judged": {"rows": settings.judged, "pairs": settings.compared, "votes": settings.judge_votes},
+            "views": _views_as_they_are(settings),
+            "benchmarks": [str(benchmarks.folder), dict(benchmarks.files)] if benchmarks else None,
+        }
+    )
+    loaded = _bundled(asked) if settings.tasks is None else _own(Path(settings.tasks), json.loads(asked))
     tasks = loaded.templates
     if settings.models:
         turns = {f"{name}.{turn}" for name, task in tasks.items() for turn in _voices(task)}
         assets = {*tasks, *turns, EXTRACTED_PERSONAS.name, EXPANDED_PERSONAS.name}
         _known(f"{settings.models}: asset", model_table(settings.models).assets, assets)
     _known("PERSONA_TARGETS: task", settings.targets, tasks)
+    for name in settings.targets:
+        if tasks[name].group:
+            raise UsageError(f"PERSONA_TARGETS: {name} is asked about groups of rows, which have no target")
+    _known("PERSONA_DATASETS: dataset", set(settings.datasets) - {"all"}, loaded.steps)
+    _known("PERSONA_MODES: task", set(settings.modes) - {EVERY_TASK}, tasks)
+    _known("PERSONA_SHARES: task", {name.partition(".")[0] for name in settings.shares} - {EVERY_TASK}, tasks)
+    _known("PERSONA_SYSTEMS: task", settings.systems, tasks)
+    _known("PERSONA_PARAMS: task", {name.partition(".")[0] for name in settings.params}, tasks)
     for step in loaded.steps.values():
         if isinstance(step, TaskStep):
             _check_systems(step, settings)
+    _check_demonstrations(loaded.steps, settings)
     return loaded
+
+
+def _own(folder: Path, asked: Mapping[str, Any]) -> _Loaded:
+    """The bundled tasks and those of a folder."""
+    declared, files = _asked(*_with_own(str(folder)), asked, folder)
+    rules = with_own("sample", _own_rules(folder))
+    return _stepped(declared, files, _own_checks(folder), rules, _held_to(asked), instead=folder)
+
+
+def _views_as_they_are(settings: Settings) -> list[Any] | None:
+    """The folder of views, with the digests of its files."""
+    if settings.views is None:
+        return None
+    folder = Path(settings.views)
+    return [str(folder), [digest(path.read_bytes()) for path in sorted(folder.glob("*.y*ml"))]]
+
+
+def _systems(settings: Settings, task: str) -> list[dict[str, Any]]:
+    """The models that answer a task side by side, each with its name as the id."""
+    known = model_table(settings.models).models if settings.models else {}
+    for name in settings.systems[task]:
+        if name not in known:
+            raise UsageError(f"PERSONA_SYSTEMS: {task}: no model {name} in PERSONA_MODELS; {did_you_mean(name, known)}")
+    return [{"id": name, **known[name]} for name in settings.systems[task]]
+
+
+def _check_demonstrations(steps: Mapping[str, Dataset], settings: Settings) -> None:
+    """That tasks that show examples have them."""
+    data, faults = steps.get(DEMONSTRATIONS), Collected()
+    for step in steps.values():
+        if isinstance(step, TaskStep) and {DEMONSTRATIONS, DEMONSTRATION_PERSONAS} & set(step.template.with_):
+            assert isinstance(data, DataStep)
+            with faults.part():
+                check_demonstrations(step, data, settings.languages)
+    faults.check()
 
 
 def _voices(task: Template) -> list[str]:
@@ -91,13 +149,18 @@ def _stepped(
     files: Mapping[str, Path],
     checks: Mapping[str, OwnCheck] | None = None,
     rules: Mapping[str, Rule] | None = None,
+    benchmarks: Benchmarks | None = None,
+    instead: Path | None = None,
 ) -> _Loaded:
-    """Tasks and functions in an order in which each comes after what it reads, with their steps; data files first."""
+    """Tasks and functions in an order in which each comes after what it reads, with their steps; data files first.
+
+    Data files that stand in `instead` under the names of bundled ones take their place.
+    """
     tables = dict(ASSET_TABLES)
     steps: dict[str, Dataset] = {}
-    for step in _data_steps(declared, files):
+    for step in _data_steps(declared, files, instead):
         steps[step.name], tables[step.name] = step, step.table
-    waiting = dict(declared)
+    waiting, failed, faults = dict(declared), set[str](), Collected()
     while waiting:
         ready = [name for name, one in waiting.items() if not any(read in waiting for read in _reads(one))]
         if not ready:
@@ -106,29 +169,45 @@ def _stepped(
             raise _of_reads(first, file, said)
         for name in ready:
             one = waiting.pop(name)
+            if failed & {*_reads(one)}:
+                failed.add(name)  # what is wrong with it may follow from what is wrong there
+                continue
             try:
                 if isinstance(one, Template):
-                    steps[name] = _checked(one, tables, files[name], checks, rules)
+                    steps[name] = _checked(one, tables, files[name], checks, rules, benchmarks)
                 else:
                     steps[name] = DerivedStep(one, dict(tables))
                 tables[name] = steps[name].table
-            except WrongKey as error:
-                raise wrong(files[name], error.place, error.said) from error
             except UsageError as error:
-                raise UsageError(f"{files[name]}: {error}") from error
+                failed.add(name)
+                several = error.faults if isinstance(error, Faults) else [error]
+                faults.faults += [_in_file(files[name], one) for one in several]
+    faults.check()
     templates = {name: one for name, one in declared.items() if isinstance(one, Template)}
     templates = {name: templates[name] for name in steps if name in templates}
     return _Loaded(templates, steps)
 
 
-def _data_steps(declared: Mapping[str, Template | Derived], files: Mapping[str, Path]) -> Iterator[DataStep]:
+def _in_file(file: Path, error: UsageError) -> UsageError:
+    """What is wrong with a task or a function, with its file, and the line where that is known."""
+    if isinstance(error, WrongKey):
+        return wrong(file, error.place, error.said)
+    return UsageError(f"{file}: {error}")
+
+
+def _data_steps(
+    declared: Mapping[str, Template | Derived], files: Mapping[str, Path], instead: Path | None
+) -> Iterator[DataStep]:
     """The data files that are read, by the names of their tables."""
     found: dict[str, DataStep] = {}
     for name, one in declared.items():
-        for reads in (one.reads,) if isinstance(one, Template) else one.read:
+        for reads in _data_read(one):
             if not reads.file:
                 continue
-            step, other = DataStep(reads, files[name]), found.get(reads.name)
+            is_ours = files[name].parent in (FILES, JUDGE.parent)
+            is_replaced = instead is not None and is_ours and files_of(instead, reads.file)
+            step = DataStep(reads, files[name], instead if is_replaced else None)
+            other = found.get(reads.name)
             if reads.name in declared or reads.name in _reserved() | _KINDS:
                 raise _of_reads(
                     one, files[name], f"the name {reads.name} is taken; name the table otherwise by `table`"
@@ -138,6 +217,13 @@ def _data_steps(declared: Mapping[str, Template | Derived], files: Mapping[str, 
                 raise _of_reads(one, files[name], said)
             found[reads.name] = other or step
     yield from found.values()
+
+
+def _data_read(declared: Template | Derived) -> tuple[Reads, ...]:
+    """All that a file reads, data files among it."""
+    if isinstance(declared, Template):
+        return (declared.reads, *(up.from_ for up in declared.with_.values()))
+    return declared.read
 
 
 def _of_reads(declared: Template | Derived, file: Path, said: str) -> UsageError:
@@ -158,7 +244,7 @@ def _circle(waiting: Mapping[str, Template | Derived]) -> list[str]:
 def _reads(declared: Template | Derived) -> tuple[str, ...]:
     if not isinstance(declared, Template):
         return declared.reads
-    return (declared.reads.name, *(up.from_ for up in declared.with_.values()))
+    return (declared.reads.name, *(up.from_.name for up in declared.with_.values()))
 
 
 def _checked(
@@ -167,9 +253,10 @@ def _checked(
     file: Path,
     checks: Mapping[str, OwnCheck] | None,
     rules: Mapping[str, Rule] | None,
+    benchmarks: Benchmarks | None,
 ) -> TaskStep:
     """The step of a task whose prompts, columns and rules are all there."""
-    step = TaskStep(task, dict(tables), file, checks, rules)
+    step = TaskStep(task, dict(tables), file, checks, rules, benchmarks)
     try_out(step)
     return step
 
@@ -192,18 +279,18 @@ def _check_systems(step: TaskStep, settings: Settings) -> None:
             raise wrong(step.file or FILES / f"{task.name}.yaml", ("over", name), said)
 
 
-def _with_own(own: str, bundled: Mapping[str, Template]) -> tuple[dict[str, Template | Derived], dict[str, Path]]:
-    declared: dict[str, Template | Derived] = dict(bundled)
-    found = {name: FILES / f"{name}.yaml" for name in bundled}
+def _with_own(own: str) -> tuple[dict[str, Template | Derived], dict[str, Path]]:
+    bundled, bundled_files = _bundled_files()
+    declared, found = dict(bundled), dict(bundled_files)
     folder = Path(own)
     if not folder.is_dir():
         raise UsageError(f"PERSONA_TASKS: {folder} is not a folder of task files")
+    own_files, faults = list[tuple[Path, Template | Derived]](), Collected()
     functions = [(path, one) for path in sorted(folder.glob("*.py")) for one in _functions(path)]
-    read = {found for path, one in functions for found in _files_of(path, one)}
-    read |= {found for path in _paths(folder) for found in files_named(path)}
-    own_files: list[tuple[Path, Template | Derived]] = [
-        (path, _load(path)) for path in _paths(folder) if path not in read
-    ]
+    for path in _task_paths(folder):
+        with faults.part():
+            own_files.append((path, _load(path)))
+    faults.check()
     for path, one in [*own_files, *functions]:
         if one.name in found:
             raise UsageError(f"{path}: the task name {one.name} is taken by {found[one.name]}; choose another")
@@ -285,10 +372,53 @@ def _module(path: Path, changed: int) -> list[Derived | OwnCheck | Rule]:
     return [one for one in vars(module).values() if isinstance(one, Derived | OwnCheck | Rule) and one.file == path]
 
 
+@lru_cache(maxsize=64)
+def _bundled(asked: bytes) -> _Loaded:
+    told = json.loads(asked)
+    return _stepped(*_asked(*_bundled_files(), told), benchmarks=_held_to(told))
+
+
+def _held_to(asked: Mapping[str, Any]) -> Benchmarks | None:
+    """The benchmarks that rows must not overlap."""
+    return benchmarks_as(*asked["benchmarks"]) if asked["benchmarks"] else None
+
+
+def _asked(
+    declared: Mapping[str, Template | Derived],
+    files: Mapping[str, Path],
+    asked: Mapping[str, Any],
+    instead: Path | None = None,
+) -> tuple[dict[str, Template | Derived], dict[str, Path]]:
+    """Tasks as the settings ask them, with those that judge others, and views."""
+    judges = {one.name: (file, one) for file, one in judging(Judged(**asked["judged"]), instead)}
+    if taken := sorted(judges.keys() & declared.keys()):
+        raise UsageError(f"{files[taken[0]]}: the name {taken[0]} is that of what judges; choose another")
+    every = {**declared, **{name: one for name, (_, one) in judges.items()}}
+    known = {**files, **{name: file for name, (file, _) in judges.items()}}
+    for file, view in views_in(Path(asked["views"][0])) if asked["views"] else ():
+        if not _NAME.fullmatch(view.name):
+            raise UsageError(f"{file}: the name {view.name} is not one of an asset: use a-z, 0-9 and _")
+        _free(file, view.name)
+        if view.name in known:
+            raise UsageError(f"{file}: the name {view.name} is taken by {known[view.name]}; choose another")
+        every[view.name], known[view.name] = view, file
+    return as_asked(every, asked), known
+
+
 @cache
-def _bundled() -> _Loaded:
-    tasks = {task.name: task for task in map(_load, _paths(FILES))}
-    return _stepped(tasks, {name: FILES / f"{name}.yaml" for name in tasks})
+def _bundled_files() -> tuple[dict[str, Template | Derived], dict[str, Path]]:
+    """The tasks and functions of the package, and their files."""
+    found: list[tuple[Path, Template | Derived]] = [(path, _load(path)) for path in _task_paths(FILES)]
+    found += [(path, one) for path in sorted(FILES.glob("*.py")) for one in _functions(path)]
+    return {one.name: one for _, one in found}, {one.name: path for path, one in found}
+
+
+def _task_paths(folder: Path) -> list[Path]:
+    """The task files of a folder: its YAML files that no other file of it reads."""
+    functions = [(path, one) for path in sorted(folder.glob("*.py")) for one in _functions(path)]
+    read = {found for path, one in functions for found in _files_of(path, one)}
+    read |= {found for path in _paths(folder) for found in files_named(path)}
+    return [path for path in _paths(folder) if path not in read]
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -1,29 +1,39 @@
 """The rows that a task asks about: its own columns of the table that it reads, and those of what they came from."""
 
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from persona_assets.errors import UsageError
+from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake, Table
 
 Row = dict[str, object]
 Scan = Callable[[Table], pl.LazyFrame]  # the rows of a table that a partition is made from
 Link = tuple[str, Table, str]  # a column, the table that it refers to, and the key there
+Ancestors = Mapping[str, tuple[tuple[Link, ...], tuple[str, ...]]]  # by name: the way there, and the columns wanted
+MOST_TO_DRAW_FROM = 1000  # rows; each is looked at for each row that is asked about
 
 
 @dataclass(frozen=True)
 class Looking:
     """Rows of another table for each row: those whose column `theirs` has the value of the row's `own`, by their ids.
 
-    Either column may be a list, of which one value is enough.
+    Either column may be a list, of which one value is enough. Without them all rows are looked up. `draw` of what is
+    found is drawn, and ordered, by the ids of both. `ancestors` are as in `Reading`.
     """
 
     table: Table
     own: str
     theirs: str
     columns: tuple[str, ...]
+    by: str  # the key of the row that is asked about
     take: int | None = None
+    draw: int | None = None
+    partition: str = ""
+    ancestors: "Ancestors" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Reading:
 
     table: Table
     columns: tuple[str, ...]
-    ancestors: Mapping[str, tuple[tuple[Link, ...], tuple[str, ...]]] = field(default_factory=dict)
+    ancestors: Ancestors = field(default_factory=dict)
     looked_up: Mapping[str, Looking] = field(default_factory=dict)
 
     def batches(self, lake: Lake, key: str) -> Iterator[list[Row]]:
@@ -99,23 +109,50 @@ def _ancestors(scan: Scan, frame: pl.DataFrame, links: Sequence[Link], columns: 
 
 
 def _looked_up(scan: Scan, frame: pl.DataFrame, looking: Looking) -> list[list[Row]]:
-    """For each row the rows that are looked up for it, in the order of their ids."""
+    """For each row the rows that are looked up for it, in the order of their ids, or as they are drawn.
+
+    Raises:
+        UsageError: there are too many to draw from.
+    """
     table = looking.table
-    wanted = frame.select(_id=looking.own).with_row_index("_at")
+    own = pl.col(looking.own) if looking.own else pl.lit("")
+    theirs = pl.col(looking.theirs) if looking.theirs else pl.lit("")
+    wanted = frame.select(_id=own).with_row_index("_at") if looking.own else frame.select(_at=_index(), _id=own)
     wanted = (wanted.explode("_id") if isinstance(wanted.schema["_id"], pl.List) else wanted).drop_nulls()
-    there = scan(table).select(pl.col(looking.theirs).alias("_id"), pl.struct(looking.columns).alias("_row"))
-    if isinstance(table.polars[looking.theirs], pl.List):
+    there = scan(table)
+    if looking.partition:
+        there = there.filter(pl.col("shard") == looking.partition)
+    there = there.with_columns(_id=theirs)
+    if isinstance(there.collect_schema()["_id"], pl.List):
         there = there.explode("_id")
     found = there.filter(pl.col("_id").is_in(wanted["_id"].unique().implode())).collect()
-    key = pl.col("_row").struct.field(table.key)
-    joined = (
-        wanted.join(found, on="_id").with_columns(_key=key).unique(["_at", "_key"], keep="first").sort("_at", "_key")
-    )
+    rows = found.select(looking.columns).to_dicts()
+    for name, (links, columns) in looking.ancestors.items():
+        for row, above in zip(rows, _ancestors(scan, found, links, columns), strict=True):
+            row[name] = above
+    places = found.select("_id", _key=table.key).with_row_index("_place")
+    joined = wanted.join(places, on="_id").unique(["_at", "_key"], keep="first").sort("_at", "_key")
     by_row: list[list[Row]] = [[] for _ in range(frame.height)]
-    for at, row in joined.select("_at", "_row").iter_rows():
+    for at, place in joined.select("_at", "_place").iter_rows():
         if looking.take is None or len(by_row[at]) < looking.take:
-            by_row[at].append(row)
-    return by_row
+            by_row[at].append(rows[place])
+    if looking.draw is None:
+        return by_row
+    if len(rows) > MOST_TO_DRAW_FROM:
+        said = f"{len(rows):,} rows of {table.name} to draw from, at most {MOST_TO_DRAW_FROM:,} can be"
+        raise UsageError(f"{said}: narrow them down by `on` or `partition`")
+    return [_drawn(row_id, some, looking) for row_id, some in zip(frame[looking.by], by_row, strict=True)]
+
+
+def _index() -> pl.Expr:
+    return pl.int_range(pl.len(), dtype=pl.UInt32)
+
+
+def _drawn(row_id: str, rows: list[Row], looking: Looking) -> list[Row]:
+    """Those of some rows that are drawn for a row, the ones with the lowest digests: another row changes few draws."""
+    assert looking.draw is not None
+    name, key = looking.table.name, looking.table.key
+    return heapq.nsmallest(looking.draw, rows, key=lambda row: digest(canonical_json([row_id, name, row[key]])))
 
 
 def _first(ids: pl.Series) -> pl.Series:

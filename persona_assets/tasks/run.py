@@ -11,9 +11,11 @@ def run_task(context: Context, step: TaskStep, shard: str) -> Report:
     """Write a shard's samples of one task and what was set aside; `inputs` are questions, and rows not asked about.
 
     Raises:
-        PersonaAssetsError: the rows that it reads are not there.
+        PersonaAssetsError: the rows that it reads are not there, or a benchmark cannot be read.
         EngineUnavailable: no answer can be had; what was answered is kept.
     """
+    if step.benchmarks:
+        _ = step.benchmarks.index  # so that what is wrong with a file is told before the first call
     runners = [StepRunner(one, context, shard) for one in step.by_system()]
     if (target := target_of(context.settings, step.template)) is not None:
         return write_outcomes(runners[0], outcomes_to_target(runners[0], step, target))

@@ -5,6 +5,9 @@
 | `no_two_alike` | `field` | no two rows have the same text in a column |
 | `every_value` | `of` | every value of a name of `over` has a row |
 | `balanced` | `of`, `most` (default 1.5) | no value of a column has more than `most` times the rows of another |
+| `no_family_parted` | | all rows from one page have the same value in the column `split`, in any partition |
+
+A function names the last one too, by its name alone.
 
 Others are functions in a Python file beside the task file, from a partition's rows to those that fail:
 
@@ -26,7 +29,7 @@ import polars as pl
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import digest
 from persona_assets.lake import Column
-from persona_assets.lake.schemas import OwnGate
+from persona_assets.lake.schemas import FAMILIES, OwnGate
 from persona_assets.prompts import Template
 from persona_assets.prompts.template import SetCheck
 
@@ -51,10 +54,18 @@ def _balanced(template: Template, columns: set[str], args: Mapping[str, Any]) ->
     return {"balanced_of": _one_of("of", args, columns), "balanced_most": float(most)}
 
 
+def _no_family_parted(template: Template, columns: set[str], args: Mapping[str, Any]) -> Arguments:
+    for name in ("document_id", "split"):
+        if name not in columns:
+            raise UsageError(f"it looks at the column {name}, which is not there")
+    return {}
+
+
 SET_CHECKS: Mapping[str, tuple[Callable[[Template, set[str], Mapping[str, Any]], Arguments], frozenset[str]]] = {
     "no_two_alike": (_no_two_alike, frozenset({"field"})),
     "every_value": (_every_value, frozenset({"of"})),
     "balanced": (_balanced, frozenset({"of", "most"})),
+    FAMILIES: (_no_family_parted, frozenset()),
 }
 
 

@@ -27,19 +27,21 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from persona_assets.contamination.benchmarks import Benchmarks
 from persona_assets.errors import UsageError, WrongKey, did_you_mean
 from persona_assets.ids import Json, canonical_json, digest, make_id
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS
 from persona_assets.prompts import Template
-from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ROWS, ByColumn, Group, LookUp
+from persona_assets.prompts.template import ENVIRONMENT, MOST_ATTEMPTS, ROWS, ByColumn, Group, LookUp, Over
 from persona_assets.rules.registry import Rule
 from persona_assets.steps.runner import Ask, Outcome, Parsed, Reject
 from persona_assets.tasks.answers import Answers
 from persona_assets.tasks.groups import groups, in_order
+from persona_assets.tasks.modes import SYSTEM
 from persona_assets.tasks.rows import Link, Looking, Reading, Row, ancestors_of, links_to
 from persona_assets.tasks.set_checks import OwnCheck
-from persona_assets.tasks.table import task_table
+from persona_assets.tasks.table import holds_texts, task_table
 from persona_assets.tasks.uses import Uses, texts_of, together
 from persona_assets.tasks.validity import Check, bind
 from persona_assets.text.language import LANGUAGE_NAMES
@@ -64,13 +66,15 @@ class TaskStep:
         file: Path | None = None,
         own_checks: Mapping[str, OwnCheck] | None = None,
         rules: Mapping[str, Rule] | None = None,
+        benchmarks: Benchmarks | None = None,
     ) -> None:
         """`tables` holds what the task reads and what that came from; `file` is its task file.
 
-        `own_checks` are functions that it may name among its `set_checks`, `rules` those of its `validity`.
+        `own_checks` are functions that it may name among its `set_checks`, `rules` those of its `validity`;
+        rows that overlap an item of `benchmarks` are set aside.
         """
         self._template, self._tables, self.file, self._own_checks = template.whole, tables, file, own_checks
-        self._rules = rules
+        self._rules, self._held_to = rules, benchmarks
 
     @cached_property
     def table(self) -> Table:
@@ -101,12 +105,36 @@ class TaskStep:
         """Every table that rows are made from: the one that it reads, and those of the ancestors that it uses."""
         above = [table.name for links, _ in self.reading.ancestors.values() for _, table, _ in links]
         beside = [looking.table.name for looking in self.reading.looked_up.values()]
+        for looking in self.reading.looked_up.values():
+            beside += [table.name for links, _ in looking.ancestors.values() for _, table, _ in links]
         return tuple(dict.fromkeys([self.read.name, *above, *beside]))
+
+    @property
+    def looks_into(self) -> dict[str, str]:
+        """The one partition of a named set that rows are looked up in, by table; of others all partitions are read."""
+        found: dict[str, set[str]] = {self.read.name: {""}}
+        for _, table, _ in (link for links, _ in self.reading.ancestors.values() for link in links):
+            found.setdefault(table.name, set()).add("")
+        for looking in self.reading.looked_up.values():
+            above = [table for links, _ in looking.ancestors.values() for _, table, _ in links]
+            for table in (looking.table, *above):
+                same = table.partition == looking.table.partition
+                found.setdefault(table.name, set()).add(looking.partition if same else "")
+        return {
+            name: partitions.pop()
+            for name, partitions in found.items()
+            if len(partitions) == 1 and "" not in partitions
+        }
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """The task's validity rules."""
         return bind(self._template, self._rules)
+
+    @cached_property
+    def benchmarks(self) -> Benchmarks | None:
+        """The benchmarks that rows may not overlap; None where none are set, or rows hold no texts."""
+        return self._held_to if self._held_to and holds_texts(self._template) else None
 
     @property
     def mends(self) -> bool:
@@ -154,18 +182,23 @@ class TaskStep:
         Raises:
             UsageError: a table or column is not there.
         """
-        if up.from_ not in self._tables:
-            said = f"{up.from_} is not an asset; {did_you_mean(up.from_, self._tables)}"
+        if up.from_.name not in self._tables:
+            said = f"{up.from_.name} is not an asset; {did_you_mean(up.from_.name, self._tables)}"
             raise self._wrong(("with", name, "from"), said)
-        table, (own, theirs) = self._tables[up.from_], up.columns
+        table, (own, theirs) = self._tables[up.from_.name], up.columns
         for column, of in ((own, self.read), (theirs, table)):
-            if column not in _usable(of):
+            if column and column not in _usable(of):
                 said = f"{of.name} has no column {column!r}; {did_you_mean(column, _usable(of))}"
                 raise self._wrong(("with", name, "on"), said)
         if table.partition == "dump":
             raise self._wrong(("with", name, "from"), f"{table.name} is partitioned by dumps, which no task can read")
         columns = tuple(dict.fromkeys([table.key, *self._named(_usable(table))]))
-        return Looking(table, own, theirs, columns, up.take)
+        above: dict[str, tuple[tuple[Link, ...], tuple[str, ...]]] = {
+            one: (links_to(table, one, self._tables), tuple(sorted(self._named(_usable(self._tables[one])))))
+            for one in self._named(ancestors_of(table, self._tables))
+            if one not in _usable(table)
+        }
+        return Looking(table, own, theirs, columns, self.read.key, up.take, up.draw, up.partition, above)
 
     def _named(self, names: Iterable[str]) -> list[str]:
         """Those of some names that stand as a word in a prompt or `keep_if`: columns of rows that are looped over."""
@@ -192,7 +225,7 @@ class TaskStep:
         taken = [*_GIVEN, *template.params, *own]
         for name in [name for name in template.with_ if name in (*taken, *template.over, *known_ancestors)]:
             raise self._wrong(("with", name), "stands for something else in prompts already; name it otherwise")
-        for name in [name for name in template.over if name in taken and name != "language"]:
+        for name in [name for name in template.over if name in taken and name not in ("language", SYSTEM)]:
             raise self._wrong(("over", name), "stands for something else in prompts already; name it otherwise")
         taken += [*template.over, *template.with_, *known_ancestors]
         for number, name in enumerate(template.turn_names):
@@ -267,10 +300,10 @@ class TaskStep:
         row_id = str(row[key])
         about = ((table, row_id),)
         if not self._several:
-            return [Ask(row, {}, 0, about)] if self._keeps(row, {}) else []
+            return [Ask(row, {}, 0, about)] if self._is_asked(row_id, {}) and self._keeps(row, {}) else []
         asks = []
         for over in self._combinations(row_id):
-            if not self._keeps(row, over):
+            if not (self._is_asked(row_id, over) and self._keeps(row, over)):
                 continue
             fill: dict[str, Json] = {"over": over} if over else {}
             asks += [
@@ -322,9 +355,30 @@ class TaskStep:
         return min(max(wanted, 0), MOST_ATTEMPTS) if isinstance(wanted, int) else 0
 
     def _question_id(self, row_id: str, over: Mapping[str, Json], attempt: int) -> str:
-        if not over and not attempt:  # the question that there is without `attempts`
+        told = self._template.told_over(over)
+        if not (told or attempt):  # the question that there is without `attempts`
             return row_id
-        return make_id("qst", self._template.name, row_id, over, attempt)
+        return make_id("qst", self._template.name, row_id, told, attempt)
+
+    def _is_asked(self, row_id: str, over: Mapping[str, Json]) -> bool:
+        """Whether a row is among the share of rows that are asked about with these values; more take in fewer."""
+        if self._asks_all:
+            return True
+        shares = [self._template.share, *self._shares(over)]
+        return min(shares) >= 1 or self._place(row_id) < min(shares)
+
+    @cached_property
+    def _asks_all(self) -> bool:
+        """Whether no share leaves a row out, with any value."""
+        return self._template.share >= 1 and not any(over.shares for over in self._template.over.values())
+
+    def _shares(self, over: Mapping[str, Json]) -> Iterator[float]:
+        for name, label in over.items():
+            yield self._template.over[name].shares.get(str(label), 1.0)
+
+    def _place(self, row_id: str) -> float:
+        """Where a row stands among all, from 0 to 1."""
+        return int(digest(canonical_json([self._template.name, row_id]))[:13], 16) / 16**13
 
     def _drawn(self, name: str, row_id: str) -> list[str | int]:
         """The values of `over` that a row is asked with, in the order of the file.
@@ -338,8 +392,18 @@ class TaskStep:
         drawn = heapq.nsmallest(over.draw, labels, key=lambda label: digest(canonical_json([row_id, name, label])))
         return [label for label in labels if label in drawn]
 
-    def _keeps(self, row: Row, over: Mapping[str, Json]) -> bool:
+    @cached_property
+    def _keeps_all(self) -> bool:
+        """Whether the parameters alone say that all rows are asked about: no row has to be looked at then."""
         if not self._template.keep_if:
+            return True
+        try:
+            return bool(self._expression(**self._template.params))
+        except _CANNOT_BE_TOLD:
+            return False
+
+    def _keeps(self, row: Row, over: Mapping[str, Json]) -> bool:
+        if self._keeps_all:
             return True
         values = {**self._template.params, **self._values(row, over, 0)}
         try:
@@ -360,7 +424,8 @@ class TaskStep:
             return [self]
         labels = template.over[template.systems].by_label
         return [
-            TaskStep(template.of_system(one), self._tables, self.file, self._own_checks, self._rules) for one in labels
+            TaskStep(template.of_system(one), self._tables, self.file, self._own_checks, self._rules, self._held_to)
+            for one in labels
         ]
 
     def asks(self, lake: Lake, key: str) -> Iterator[Ask]:
@@ -376,7 +441,7 @@ class TaskStep:
     def _asked(self, lake: Lake, key: str) -> Iterator[Row]:
         """The rows of a partition, or its groups: rows that hold the columns alike, and `rows`."""
         if self._group:
-            keeps = (lambda row: self._keeps(row, {})) if self._template.keep_if else None
+            keeps = None if self._keeps_all else (lambda row: self._keeps(row, {}))
             for rows in groups(lake, self.reading, key, self._group, keeps):
                 yield {ROWS: rows}
         else:
@@ -394,7 +459,13 @@ class TaskStep:
     @property
     def selects(self) -> bool:
         """Whether there may be rows about which nothing is asked."""
-        return bool(self._template.keep_if) or isinstance(self._template.attempts, ByColumn)
+        return not self._keeps_all or isinstance(self._template.attempts, ByColumn) or self._is_sampled
+
+    @cached_property
+    def _is_sampled(self) -> bool:
+        """Whether rows are left out by shares: that of the task, or those of all values of a name of `over`."""
+        shares = [max(_shares_of(over)) for over in self._template.over.values()]
+        return min([self._template.share, *shares]) < 1
 
     def not_selected(self, lake: Lake, key: str) -> Iterator[Outcome]:
         """The rows of a partition that nothing is asked about, as outcomes without a call."""
@@ -409,6 +480,10 @@ class TaskStep:
     def set_aside(self, row: Row) -> Outcome:
         """The outcome of a row that nothing is asked about."""
         said = f"keep_if: {self._template.keep_if}" if self._template.keep_if else "attempts: none"
+        if not self._group and not any(
+            self._is_asked(str(row[self.read.key]), over) for over in self._combinations(str(row[self.read.key]))
+        ):
+            said = f"share: {self._template.share:g}"
         reject = Reject(NOT_SELECTED, said)
         return Outcome(self._asked_of(row), None, Parsed(rejects=[reject]))
 
@@ -449,8 +524,10 @@ class TaskStep:
             "attempt": attempt,
         }
         given |= row
-        if self._template.with_ and self._group:
-            for name in self._template.with_:
+        for name, up in self._template.with_.items():
+            if not up.shown(over):
+                given[name] = []
+            elif self._group:
                 given[name] = self._answers.beside(name, row[ROWS])
         for name in self._template.params:  # those of the file count
             given.pop(name, None)
@@ -476,7 +553,7 @@ class TaskStep:
     def _answers(self) -> Answers:
         keys = {name: looking.table.key for name, looking in self.reading.looked_up.items()}
         persona = self._persona if self._needs_persona else lambda _: ""
-        return Answers(self._template, self.table, self._key[1], self.checks, keys, persona)
+        return Answers(self._template, self.table, self._key[1], self.checks, keys, persona, self.benchmarks)
 
     def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
         """The samples of the answer, and rejects; see `Answers.parse`."""
@@ -494,8 +571,15 @@ def questions_of_a_row(template: Template) -> float:
     Of several rows in one question each has its share.
     """
     count: float = 1 if isinstance(template.attempts, ByColumn) else template.attempts
+    count *= template.share
     if template.group:
         count /= template.group.take
     for over in template.over.values():
-        count *= over.draw or len(over.values)
+        shares = _shares_of(over)
+        count *= (over.draw or len(shares)) * sum(shares) / len(shares)
     return count
+
+
+def _shares_of(over: Over) -> list[float]:
+    """The share of the rows that is asked with each value."""
+    return [over.shares.get(str(label), 1.0) for label in over.by_label]

@@ -47,6 +47,29 @@ class OutOfRange(ValueError):
         self.reason = reason
 
 
+def holds_texts(template: Template) -> bool:
+    """Whether a row may hold a text, and not just numbers, as of rows that were shown.
+
+    Raises:
+        UsageError: as `row_schema`.
+    """
+    return any(map(_may_be_text, row_schema(template)["properties"].values()))
+
+
+def _may_be_text(schema: Json) -> bool:
+    """Whether a value of a schema may be or hold a text; one that says nothing of its type may."""
+    declared = schema.get("type", "string")
+    for kind in declared if isinstance(declared, list) else [declared]:
+        inner: list[Json] = []
+        if kind == "object":
+            inner = list(schema.get("properties", {}).values())
+        elif kind == "array":
+            inner = [schema.get("items", {})]
+        if kind == "string" or any(map(_may_be_text, inner)):
+            return True
+    return False
+
+
 def row_schema(template: Template) -> dict[str, Json]:
     """The JSON Schema of a row's content: all turns' answers, or an item of a list where `many` names one.
 
@@ -188,7 +211,9 @@ def _cited_parents(
 ) -> tuple[Parent, ...]:
     """The references of the properties that hold numbers of rows shown."""
     found = []
-    shown = {name: tables[up.from_] for name, up in template.with_.items()} | ({ROWS: read} if template.group else {})
+    shown = {name: tables[up.from_.name] for name, up in template.with_.items()} | (
+        {ROWS: read} if template.group else {}
+    )
     for name, of in template.cites.items():
         if of not in shown:
             raise _wrong(template, ("cites", name), f"no rows are shown as {of}; {did_you_mean(of, shown)}")
@@ -230,10 +255,10 @@ def _lineage(template: Template, read: Table, tables: Mapping[str, Table]) -> tu
 def _looked_up(template: Template, tables: Mapping[str, Table], columns: dict[str, Column]) -> Iterator[Parent]:
     """The references to rows that are looked up, whose columns are added."""
     for name, up in template.with_.items():
-        if up.from_ not in tables:
-            said = f"{up.from_} is not an asset; {did_you_mean(up.from_, tables)}"
+        if up.from_.name not in tables:
+            said = f"{up.from_.name} is not an asset; {did_you_mean(up.from_.name, tables)}"
             raise _wrong(template, ("with", name, "from"), said)
-        column, above = f"{name}_ids", tables[up.from_]
+        column, above = f"{name}_ids", tables[up.from_.name]
         if not _COLUMN_NAME.fullmatch(column) or column in columns or column in _LINEAGE:
             raise _wrong(template, ("with", name), f"{column} cannot be a column; name it otherwise")
         columns[column] = Column(column, pl.List(pl.String()), f"Rows of {above.name} beside it in the prompt")
@@ -255,7 +280,7 @@ def _asked(template: Template, taken: Collection[str]) -> dict[str, Column]:
         if not _COLUMN_NAME.fullmatch(name) or name in taken or name in _LINEAGE:
             raise _wrong(template, ("over", name), "cannot be a column; name it otherwise")
         kind = pl.String() if isinstance(next(iter(over.by_label)), str) else pl.Int64()
-        columns[name] = Column(name, kind, "Value that was asked with")
+        columns[name] = Column(name, kind, "Value that was asked with", default=over.plain)
     return columns
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from persona_assets.errors import UsageError, WrongKey
+from persona_assets.errors import Collected, UsageError, WrongKey
 from persona_assets.steps.model import Ask
 from persona_assets.tasks.step import TaskStep
 
@@ -12,14 +12,21 @@ def try_out(step: TaskStep) -> None:
     """Make the table and the rules of a task, and render its prompts, once with each value of `over`.
 
     Raises:
-        UsageError: something is missing or does not fit; mostly a `WrongKey`.
+        UsageError: something is missing or does not fit; mostly a `WrongKey`, `Faults` where several do not.
     """
     task = step.template
-    _ = step.table, step.checks, step.reading
+    found = Collected()
+    with found.part():
+        _ = step.table, step.reading
+    with found.part():
+        _ = step.checks
+    found.check()
     language = task.over["language"].values[0] if "language" in task.over else "en"
     row: dict[str, Any] = {name: "" for name in step.reading.columns} | {"language": language}
     row |= {name: dict.fromkeys(columns, "") for name, (_, columns) in step.reading.ancestors.items()}
-    row |= {name: [dict.fromkeys(looking.columns, "")] for name, looking in step.reading.looked_up.items()}
+    for name, looking in step.reading.looked_up.items():
+        above = {one: dict.fromkeys(columns, "") for one, (_, columns) in looking.ancestors.items()}
+        row[name] = [{**dict.fromkeys(looking.columns, ""), **above}]
     for over in _each_once(step):
         ask = Ask(row, {"over": over} if over else {}, 0, ((task.reads.name, ""),))
         ask = step.asked_together([row], over, 0) if task.group else ask

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from persona_assets.errors import WrongKey, did_you_mean
+from persona_assets.errors import Collected, WrongKey, did_you_mean
 from persona_assets.prompts import Template
 from persona_assets.rules.registry import Rule, rules
 from persona_assets.rules.sample import Sample
@@ -33,10 +33,15 @@ def bind(template: Template, known: Mapping[str, Rule] | None = None) -> tuple[C
     """The checks of a task, in the order of its file; `known` are the rules by name, without which those installed.
 
     Raises:
-        WrongKey: a rule or an argument is unknown, an argument is missing, or a field is not a response property.
+        UsageError: a rule or an argument is unknown, an argument is missing, or a field is not a response property.
     """
     known = rules("sample") if known is None else known
-    return tuple(_bind(template, known, number, one.rule, one.args) for number, one in enumerate(template.validity))
+    found, checks = Collected(), []
+    for number, one in enumerate(template.validity):
+        with found.part():
+            checks.append(_bind(template, known, number, one.rule, one.args))
+    found.check()
+    return tuple(checks)
 
 
 def _bind(template: Template, known: Mapping[str, Rule], number: int, name: str, args: dict[str, Any]) -> Check:

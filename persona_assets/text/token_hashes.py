@@ -75,6 +75,16 @@ def hashed_token_sets(texts: pl.Series) -> tuple[Index, Hashes]:
     return np.cumsum(sizes), joined([chunk[1] for chunk in chunks])
 
 
+def hashed_token_runs(texts: pl.Series) -> tuple[Index, Hashes]:
+    """The tokens of n texts in their order, repeats kept: offsets (n + 1,) into hashes.
+
+    A text without any word, null or blank has none.
+    """
+    chunks = in_threads(_run, _slices(texts))
+    sizes = np.concatenate([np.zeros(1, np.int64), *(chunk[0] for chunk in chunks)])
+    return np.cumsum(sizes), joined([chunk[1] for chunk in chunks])
+
+
 def joined(parts: Sequence[Hashes]) -> Hashes:
     """The parts one after the other, copied on all cores."""
     ends = np.cumsum([0, *(len(part) for part in parts)])
@@ -99,14 +109,20 @@ def _slices(texts: pl.Series) -> Iterator[pl.Series]:
         start = end
 
 
-def _chunk(texts: pl.Series) -> tuple[Index, Hashes]:
-    """Tokens per text, and their hashes, of at most CHUNK_ROWS texts."""
+def _run(texts: pl.Series) -> tuple[Index, Hashes]:
+    """Words per text, and their hashes in order, of at most CHUNK_ROWS texts."""
     data, offsets = _bytes(texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
     other = _beyond_ascii(data, offsets)
     sizes, hashes = _ascii_tokens(data, offsets, other)
     if len(other):
         sizes[other], added = _other_tokens(texts.gather(other))
         hashes = _merged(sizes, hashes, other, added)
+    return sizes, hashes
+
+
+def _chunk(texts: pl.Series) -> tuple[Index, Hashes]:
+    """Distinct tokens per text, and their hashes, of at most CHUNK_ROWS texts."""
+    sizes, hashes = _run(texts)
     wordless = np.flatnonzero(sizes == 0)
     if len(wordless):
         whole = texts.gather(wordless).fill_null("").str.strip_chars()

@@ -18,7 +18,7 @@ from persona_assets.lake.sqlfiles import SQL
 from persona_assets.lake.store import Making
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings, load_settings
-from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.load import datasets, load_tasks
 from persona_assets.tasks.table import task_table
 from persona_assets_tests.rows import SHARD, document, draft, persona, put, put_calls, put_rejects, reject, verdict
 
@@ -197,6 +197,7 @@ def test_every_check_file_describes_itself_and_is_used() -> None:
         "set_checks": [*every, {"check": "no_two_alike", "args": {"field": "task"}}],
     }
     tables = [*ASSET_TABLES.values(), task_table(in_turns), task_table(Template(**in_turns.model_dump() | checked))]
+    tables.append(datasets(Settings())["math_answers"].table)
     used = {name for table in tables for name in gate_names(table)} | {"volume_drift", "length_drift"}
     on_disk = {path.stem for path in (SQL / "checks").glob("*.sql")}
     assert on_disk == used

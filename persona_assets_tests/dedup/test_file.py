@@ -23,10 +23,12 @@ from hypothesis import strategies as st
 from persona_assets.cli.app import run_cli
 from persona_assets.cli.run import row_progress
 from persona_assets.dedup import file as module
-from persona_assets.dedup import sources
 from persona_assets.dedup.file import Job, Outcome, dedup_file
 from persona_assets.dedup.keys import Scheme
+from persona_assets.dedup.writing import ADDED as ADDED_COLUMNS
+from persona_assets.dedup.writing import Writing
 from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.files import text_column as sources
 from persona_assets.text.encoder import load_encoder
 from persona_assets.text.tokens import token_sets
 
@@ -34,7 +36,7 @@ BEE = "a beekeeper who paints the hives of her village in the colours of old shi
 NEAR = BEE + " daily"
 OTHER = "the captain of a night ferry, who collects maps of islands that do not exist"
 EXACT = Scheme("exact", 0.9)
-ADDED = list(sources.ADDED)
+ADDED = list(ADDED_COLUMNS)
 
 
 def parquet(folder: Path, name: str = "in.parquet", group: int | None = None, **columns: Any) -> Path:
@@ -381,7 +383,7 @@ def test_a_parquet_file_that_is_cut_off_or_damaged_inside_is_refused(many: Path)
         ({"column": "nope"}, r"no column 'nope' \(it has: 'text', 'n', 'b'\)"),
         ({"column": "n"}, r"column 'n' is of type int64, not strings \(columns of strings: 'text'\)"),
         ({"out": "out.csv"}, r"--out .*out.csv: end the name in .parquet or .jsonl"),
-        ({"out": "in.parquet"}, "--out .* is FILE itself"),
+        ({"out": "in.parquet"}, "--out .* is a file that is read"),
         ({"out": "nowhere/out.parquet"}, "no such folder"),
         ({"out": "out.jsonl"}, "column 'b' is of type binary, which JSON has no form for"),
         ({"report": Path("r.pdf")}, "--report r.pdf: end the name in .html or .md"),
@@ -422,7 +424,7 @@ def test_what_was_written_before_stays_where_a_run_fails(many: Path, monkeypatch
     def fail(*_: object) -> Iterator[int]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_added", fail)
+    monkeypatch.setattr(Writing, "_added", fail)
     with pytest.raises(KeyboardInterrupt):
         dedup(many)
     assert before.read_text() == "an earlier result"
@@ -444,7 +446,7 @@ def test_a_full_disk_is_told_of_the_place_that_was_asked_for(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_write", full)
+        patch.setattr(Writing, "write", full)
         refused(many.parent, many, f"^--out {many.parent}/out.parquet: No space left on device$")
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", full)

@@ -32,9 +32,10 @@ REPOSITORY = {"repositoryLocationName": LOCATION, "repositoryName": "__repositor
 HASH_SEED = "3"
 OVER = ("SUCCESS", "FAILURE", "CANCELED")
 INSTANCE = """
-telemetry: {enabled: false}
-nux: {enabled: false}
-concurrency: {runs: {max_concurrent_runs: 2}}
+telemetry: {{enabled: false}}
+nux: {{enabled: false}}
+concurrency: {{runs: {{max_concurrent_runs: 2}}}}
+storage: {{custom: {{module: persona_assets.defs.storage, class: Storage, config: {{base_dir: '{home}/storage'}}}}}}
 """
 # As little as each asset can be made of.
 SMALL: dict[str, Any] = {
@@ -287,7 +288,7 @@ def running(place: Path, *, daemon: bool = True, **settings: Any) -> Iterator[Se
     environment["PYTHONHASHSEED"] = HASH_SEED
     for folder in ("home", "dumps"):
         (place / folder).mkdir(parents=True, exist_ok=True)
-    (place / "home" / "dagster.yaml").write_text(INSTANCE)
+    (place / "home" / "dagster.yaml").write_text(INSTANCE.format(home=place / "home"))
     with dg.DagsterInstance.from_config(str(place / "home")) as instance:
         # Two processes that create the same SQLite file at one time fail.
         instance.get_runs(limit=1)

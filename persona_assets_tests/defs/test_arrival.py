@@ -61,6 +61,18 @@ def test_new_files_become_shards_once(drop: Drop, daemon: Daemon, instance: Dags
     assert isinstance(daemon.evaluate(), dg.SkipReason)
 
 
+def test_the_first_shard_brings_the_packages_own_data_files_that_chosen_datasets_read(
+    drop: Drop, daemon: Daemon, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop("crawl-1", "a.jsonl", 1)
+    daemon.tick()
+    assert sorted(instance.get_dynamic_partitions("worlds")) == ["lantern-reach", "tally-nine", "the-hollow-court"]
+    assert instance.get_dynamic_partitions("demonstrations") == []
+    monkeypatch.setenv("PERSONA_MODES", "math_problems=few_shot")
+    daemon.tick()
+    assert "math_problems" in instance.get_dynamic_partitions("demonstrations")
+
+
 def test_a_later_file_becomes_the_next_shard(drop: Drop, daemon: Daemon) -> None:
     drop("crawl-1", "b.jsonl", 1)
     daemon.tick()

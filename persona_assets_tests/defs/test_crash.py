@@ -15,10 +15,9 @@ from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES
 from persona_assets.ledger.ledger import Ledger
 from persona_assets.settings import Settings
-from persona_assets.tasks.load import load_tasks
-from persona_assets.tasks.table import task_table
+from persona_assets.tasks.load import datasets
 
-TABLES = [*ASSET_TABLES.values(), *(task_table(template) for template in load_tasks(Settings()).values())]
+TABLES = [*ASSET_TABLES.values(), *(step.table for step in datasets(Settings()).values())]
 COMMAND = [sys.executable, "-m", "persona_assets", "run"]
 
 

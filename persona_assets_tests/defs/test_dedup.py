@@ -18,7 +18,7 @@ from persona_assets.dedup.seals import LATE_REMEDY, REBUILD
 from persona_assets.defs.checks import JUDGES
 from persona_assets.defs.metadata import DUMPS_SHOWN, duplicate_rates_markdown, partition_metadata
 from persona_assets.defs.partitions import register
-from persona_assets.graph import assets, stages
+from persona_assets.graph import assets
 from persona_assets.lake.records import record_path
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.making import Made
@@ -28,7 +28,7 @@ from persona_assets_tests.dedup.lakes import register as register_shard
 from persona_assets_tests.defs.running import lake, planned, run, run_all, run_job
 
 Drop = Callable[..., Path]
-SHARD_JOB, DUMP_JOB, PUBLISH_JOB = stages(assets(Settings()))
+SHARD_JOB, DUMP_JOB, PUBLISH_JOB = "crawl_to_personas", "dedup_dump", "personas_to_datasets"
 SEALS = dg.AssetCheckKey(dg.AssetKey("persona_survivors"), "sealed_shards_unchanged")
 
 

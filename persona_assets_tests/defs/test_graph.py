@@ -18,12 +18,13 @@ from persona_assets.defs.partitions import partition_key, register
 from persona_assets.defs.pipeline import progress_line
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.lake.skipped import skip_shard
-from persona_assets.settings import load_settings
+from persona_assets.settings import Settings, load_settings
+from persona_assets.tasks.load import FILES, datasets
 from persona_assets_tests.defs.conftest import PAGE
 from persona_assets_tests.defs.running import lake, planned, run, run_all, run_job
 
 Drop = Callable[..., Path]
-TASKS = {"math_problems", "logic_problems", "instructions", "knowledge_texts", "game_npcs", "tool_definitions"}
+TASKS = set(datasets(Settings()))  # the bundled ones
 
 
 @pytest.fixture
@@ -39,12 +40,14 @@ def test_every_table_is_an_asset_and_every_task_file_too(definitions: dg.Definit
 
 
 def test_everything_materialises_and_the_gates_pass(
-    instance: DagsterInstance, definitions: dg.Definitions, shards: list[str]
+    instance: DagsterInstance, definitions: dg.Definitions, shards: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PERSONA_DATASETS", "all")
     steps = run_all(instance, definitions)
     assert {step.asset for step in steps} == set(ASSET_TABLES) | TASKS
     assert [step for step in steps if step.failed_checks] == []
-    assert {step.partition for step in steps} == {"crawl-1", *shards}
+    sets = {one.stem for name in ("demonstrations", "worlds") for one in (FILES / name).iterdir()}
+    assert {step.partition for step in steps} == {"crawl-1", *shards, *sets}
     assert sum(step.kept for step in steps if step.asset == "math_problems") > 0
     assert sum(step.calls_made for step in steps) > 0
 
@@ -228,7 +231,7 @@ def test_the_error_of_a_failed_run_names_asset_partition_and_cause(
 ) -> None:
     monkeypatch.setenv("PERSONA_ENGINE", "openai")
     steps, outcome = run(instance, definitions)
-    assert {step.asset for step in steps} == {"raw_documents"}
+    assert {step.asset for step in steps if step.partition in shards} == {"raw_documents"}
     assert len(outcome.failures) == 2
     assert re.match(r"extracted_personas crawl-1\.0000: .*PERSONA_MODEL", outcome.failures[0])
 
@@ -293,7 +296,8 @@ response_schema:
 
 def test_sensors_and_the_schedule_start_stopped(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
-    assert {sensor.name for sensor in repository.sensor_defs} == {"new_crawl_dumps", "follow_new_data"}
+    names = {sensor.name for sensor in repository.sensor_defs}
+    assert names == {"new_crawl_dumps", "new_data_files", "follow_new_data"}
     assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in repository.sensor_defs)
     assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)
 

@@ -87,6 +87,7 @@ def test_topics_of_the_text_come_first() -> None:
         ({"variants": {"en": [{"answer": {}, "lets": {}}]}}, "lets"),
         ({"variants": {"fr": []}}, "fr"),
         ({"variants": {"en": [{"let": {"a": {"x": 1}}, "answer": {}}]}}, "let"),
+        ({"variants": {"en": [{"match": {"persona": "(("}, "answer": {}}]}}, "is no pattern"),
     ],
 )
 def test_a_wrong_block_is_an_error_that_names_the_place(block: dict[str, Any], named: str) -> None:
@@ -106,7 +107,22 @@ def test_draws_depend_on_the_seed_and_the_name_alone() -> None:
 
 
 def test_a_language_without_variants_has_none() -> None:
-    assert choose(Phrasing(), {}, "ru", Draws("s")) is None
+    assert choose(Phrasing(), {}, "ru", Draws("s"), {}) is None
+
+
+def test_what_a_pattern_finds_in_the_text_is_a_value_and_numbers_can_be_computed_with() -> None:
+    matching = {"match": {"persona": "A (?P<job>[a-z]+) who"}, "answer": {"text": "a {{ job }}"}}
+    counting = {"match": {"kind": "(?P<n>[0-9]+) odd"}, "answer": {"text": "{{ n + 1 }}"}}
+    assert answer(matching) == {"text": "a nurse"}
+    asked = template(counting)
+    assert answers(asked, [{"persona": "A nurse", "kind": "41 odd"}]) == [{"text": "42"}]
+
+
+def test_a_variant_whose_pattern_fits_goes_before_those_without_and_one_that_does_not_is_none() -> None:
+    plain, fits = {"answer": {"text": "plain"}}, {"match": {"persona": "nurse"}, "answer": {"text": "fits"}}
+    misses = {"match": {"persona": "cook"}, "answer": {"text": "wrong"}}
+    assert answer(plain, variants={"en": [plain, misses, fits]}) == {"text": "fits"}
+    assert answer(plain, variants={"en": [plain, misses]}) == {"text": "plain"}
 
 
 def test_phrases_are_sandboxed() -> None:

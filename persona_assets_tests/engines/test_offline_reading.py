@@ -23,6 +23,14 @@ def test_the_named_section_is_what_a_question_is_about() -> None:
     assert (reading.source, reading.source_name) == ("w", "world")
 
 
+def test_a_later_turn_has_what_another_speaker_said_whatever_sections_the_prompt_has() -> None:
+    first = Message(role="user", content="<request>r</request><heard>no</heard>")
+    said = [Message(role="assistant", content="one"), Message(role="user", content="two")]
+    reading = read([first, *said], "request", turn=2)
+    assert (reading.source, reading.values["before"], reading.values["heard"]) == ("r", "one", "two")
+    assert read([first], "request").values == {"heard": "no"}
+
+
 def test_a_prompt_without_sections_is_about_itself() -> None:
     assert read(user("just text")).source == "just text"
 

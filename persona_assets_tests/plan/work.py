@@ -14,8 +14,10 @@ from persona_assets.dedup.run import dedup_dump, publish_shard
 from persona_assets.dedup.seals import sealed_shards
 from persona_assets.engines.base import Engine, ModelIdentity, Request, Result
 from persona_assets.engines.offline import OfflineEngine
+from persona_assets.graph import assets
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import (
+    ASSET_TABLES,
     EXPANDED_PERSONAS,
     EXTRACTED_PERSONAS,
     FILTERED_PERSONAS,
@@ -30,9 +32,6 @@ from persona_assets.prompts import Template
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.runner import Context, Report
-from persona_assets.tasks.load import load_tasks
-from persona_assets.tasks.run import run_task
-from persona_assets.tasks.step import TaskStep
 
 PAGES = [
     "Keeping bees through a cold spring asks for patience. A colony that comes out of winter light needs sugar syrup "
@@ -129,9 +128,18 @@ class Work:
             dedup_dump(context, dump)
         for shard in shards:
             publish_shard(context, shard)
-            for name, task in load_tasks(self.settings).items() if until != "deduped_personas" else ():
-                _add(done, name, run_task(context, TaskStep(task), shard))
+        if until != "deduped_personas":
+            self._datasets(context, done)
         return done
+
+    def _datasets(self, context: Context, done: dict[str, Report]) -> None:
+        """Make the datasets that a run makes of itself."""
+        state = LakeState(self.lake, self.settings)
+        for name, asset in state.assets.items():
+            if name in state.chosen and name not in ASSET_TABLES:
+                for key in state.keys(name):
+                    for _, report in asset.run(context, key):
+                        _add(done, name, report)
 
     # Plans
 
@@ -154,6 +162,15 @@ def _add(done: dict[str, Report], name: str, report: Report) -> None:
 def asset(plan: Plan, name: str) -> AssetPlan:
     """The figures of one asset."""
     return next(found for found in plan.assets if found.asset == name)
+
+
+def below_functions() -> set[str]:
+    """The bundled assets that functions compute, and those made from their rows."""
+    found: set[str] = set()
+    for name, one in assets(Settings()).items():  # each after what it reads
+        if one.derived or found & set(one.reads):
+            found.add(name)
+    return found
 
 
 def new_calls(plan: Plan) -> dict[str, float]:

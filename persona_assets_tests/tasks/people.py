@@ -4,14 +4,19 @@ from functools import cache
 from typing import Any
 
 from persona_assets.engines.offline.data import LANGUAGES, occupations
+from persona_assets.lake.schemas import DEDUPED_PERSONAS
 from persona_assets.personas.taxonomy import taxonomy
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Parsed
-from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.load import datasets
 from persona_assets.tasks.step import TaskStep
 from persona_assets_tests.engines.asking import PAGES, answers, kin_variables, page_variables, step_prompt
 
-TASKS = load_tasks(Settings())
+STEPS = {name: step for name, step in datasets(Settings()).items() if isinstance(step, TaskStep)}
+ALL_TASKS = {name: step.template for name, step in STEPS.items()}
+# Those that are asked about personas.
+TASKS = {name: task for name, task in ALL_TASKS.items() if task.reads.name == DEDUPED_PERSONAS.name}
+WORLD = {"row_id": "row_1", "text": "# Lantern Reach\n\nIslands on the back of a sleeping sea creature."}
 
 
 @cache
@@ -27,20 +32,21 @@ def personas(language: str) -> tuple[str, ...]:
     return (*read, *(answer["persona"] for answer in answers(step_prompt("persona_to_persona"), asked)))
 
 
-def ask(text: str, language: str, name: str = "p") -> Ask:
-    """A question about a persona."""
-    row = {"persona_id": f"per_{name}", "document_id": "doc_1", "text": text, "language": language}
-    return Ask(row, {"persona_id": row["persona_id"]})
+def ask(text: str, language: str, name: str = "p", task: str = "") -> Ask:
+    """A question about a persona, with the first values that a task asks with."""
+    row = {"persona_id": f"per_{name}", "document_id": "doc_1", "text": text, "language": language, "worlds": [WORLD]}
+    over = {name: next(iter(one.by_label)) for name, one in TASKS[task].over.items()} if task else {"mode": "zero_shot"}
+    return Ask(row, {"over": over}, about=(("deduped_personas", f"per_{name}"),))
 
 
 @cache
 def samples(name: str, language: str) -> tuple[tuple[Ask, Any, Parsed], ...]:
     """Each persona's question of a bundled task, the engine's answer and what the step reads out of it."""
     template = TASKS[name]
-    step = TaskStep(template)
-    asks = [ask(text, language, str(number)) for number, text in enumerate(personas(language))]
+    step = STEPS[name]
+    asks = [ask(text, language, str(number), name) for number, text in enumerate(personas(language))]
     found = answers(template, [step.variables(one) for one in asks])
     return tuple((one, answer, step.parse(one, answer)) for one, answer in zip(asks, found, strict=True))
 
 
-__all__ = ["LANGUAGES", "TASKS", "ask", "personas", "samples"]
+__all__ = ["ALL_TASKS", "LANGUAGES", "STEPS", "TASKS", "ask", "personas", "samples"]

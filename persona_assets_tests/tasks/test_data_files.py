@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.errors import UsageError
 from persona_assets.graph import assets
 from persona_assets.lake import Lake
@@ -24,7 +25,7 @@ from persona_assets.tasks.load import datasets
 from persona_assets.tasks.rows import partition_of
 from persona_assets_tests.conftest import context as asking
 from persona_assets_tests.engines.doubles import Scripted
-from persona_assets_tests.rows import context
+from persona_assets_tests.rows import context, draft
 from persona_assets_tests.tasks.own import answer_of, task, write
 
 SURVEY = {"question": "Do you drink tea?", "options": ["yes", "no"], "size": 2}
@@ -290,7 +291,10 @@ def test_a_function_is_given_the_partitions_that_its_record_names(lake: Lake, ow
     [
         ({"reads": {"file": "x.yaml", "row": "y"}}, "reads.row: unknown key; did you mean rows?"),
         ({"reads": {"rows": "y"}}, "reads: names neither a table nor a file"),
-        ({"reads": {"table": "themes", "rows": "y"}}, "reads: `rows` and `partitions` are of data files"),
+        (
+            {"reads": {"table": "themes", "rows": "y"}},
+            "reads: `rows`, `partitions`, `texts` and `most_bytes` are of data",
+        ),
         ({"reads": {"file": "*.yaml"}}, "reads: '*.yaml' cannot name a table: name it by `table`"),
         ({"reads": {"file": "x.yaml", "table": "answers"}}, "reads: the name answers is taken"),
         ({"reads": {"file": "x.yaml", "table": "dump"}}, "reads: the name dump is taken"),
@@ -332,3 +336,28 @@ def test_mistakes_of_functions_are_told(own: Settings, old: str, new: str, said:
 
 def test_the_asset_says_where_it_is_declared(own: Settings) -> None:
     assert assets(own)["surveys"].source[0].name in ("answers.yaml", "words.py")
+
+
+def test_a_markdown_file_is_a_partition_that_passes_its_gates(lake: Lake, tmp_path: Path) -> None:
+    """Text without a language, as worlds and profiles have it."""
+    worlds = step(files(tmp_path, reef_md="# Reef\n\nA city of coral."))
+    worlds.run(context(lake, Settings()), "reef")
+    assert [one.name for one in run_gates(lake, draft(lake, worlds.table, "reef"), Settings()) if not one.passed] == []
+
+
+def test_a_row_of_a_megabyte_is_set_aside_where_a_table_says_how_large_one_may_be(lake: Lake, tmp_path: Path) -> None:
+    worlds = step(files(tmp_path, huge_md="# Huge\n\n" + "A city of coral. " * 65_536), most_bytes=20_000)
+    report = worlds.run(context(lake, Settings()), "huge")
+    assert (report.kept, dict(report.rejected)) == (0, {"too_large": 1})
+    detail = lake.rejects(worlds.table, "huge").collect()["detail"].item()
+    assert detail.startswith("it has 1,114,")
+    assert detail.endswith("over 20,000: shorten it")
+
+
+def test_columns_named_as_texts_keep_what_stands_in_them_as_json_with_its_keys_in_order(
+    lake: Lake, tmp_path: Path
+) -> None:
+    told = "- {id: a, answer: {b: 1, a: [x, {c: ж}]}}\n- {id: b, answer: plain}\n"
+    notes = step(files(tmp_path, notes_yaml=told), texts=("answer",))
+    notes.run(context(lake, Settings()), "notes")
+    assert lake.read(notes.table, "notes")["answer"].to_list() == ['{"b": 1, "a": ["x", {"c": "ж"}]}', "plain"]

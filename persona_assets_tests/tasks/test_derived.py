@@ -8,6 +8,7 @@ import pytest
 
 from persona_assets.checks.gates import Around, run_gates
 from persona_assets.errors import UsageError
+from persona_assets.graph import assets
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.lineage.computed import Computed
@@ -45,9 +46,13 @@ def settings(folder: Path, code: str) -> Settings:
 
 def step(folder: Path, code: str) -> DerivedStep:
     """The last function of the file."""
-    found = list(datasets(settings(folder, code)).values())[-1]
-    assert isinstance(found, DerivedStep)
-    return found
+    return declared_in(settings(folder, code))[-1]
+
+
+def declared_in(own: Settings) -> list[DerivedStep]:
+    """The functions of a test's own file, in the order in which they come."""
+    found = [one for one in datasets(own).values() if isinstance(one, DerivedStep)]
+    return [one for one in found if one.declared.file.name == "own.py"]
 
 
 def run(lake: Lake, own: DerivedStep) -> Any:
@@ -125,7 +130,8 @@ def test_a_file_that_declares_nothing_usable_is_told_before_anything_runs(tmp_pa
 
 def test_two_functions_may_read_one_another(tmp_path: Path) -> None:
     second = SAME.replace("deduped_personas", "same_texts").replace("def same_texts", "def again")
-    assert list(datasets(settings(tmp_path, second + SAME)))[-2:] == ["same_texts", "again"]
+    found = declared_in(settings(tmp_path, second + SAME))
+    assert [one.declared.name for one in found] == ["same_texts", "again"]
 
 
 def test_functions_that_read_each_other_in_a_circle_are_told(tmp_path: Path) -> None:
@@ -140,9 +146,53 @@ def test_the_audit_runs_the_function_again(lake: Lake, tmp_path: Path) -> None:
     steps = Steps.of(Settings(tasks=str(tmp_path)))
     [row] = lake.read(own.table, SHARD).to_dicts()
     found = locate(Finder(lake, steps.task_tables), row["sample_id"])
-    assert {one.name: one.status for one in Computed(lake, steps).row(found)} == {
+    assert {one.name: one.status for one in Computed(lake, steps, Settings()).row(found)} == {
         "id_recomputes": Status.OK,
         "row_computes_again": Status.OK,
     }
     other = replace(found, row={**row, "count": 3})
-    assert {one.status for one in Computed(lake, steps).row(other)} == {Status.FAILED}
+    assert {one.status for one in Computed(lake, steps, Settings()).row(other)} == {Status.FAILED}
+
+
+def test_only_columns_that_say_so_may_be_null(lake: Lake, tmp_path: Path) -> None:
+    empty = SAME.replace('words=pl.col("text").str.split(" ")', "words=pl.lit(None, pl.List(pl.String))")
+    run(lake, step(tmp_path, empty))
+    assert failing(lake, step(tmp_path, empty)) == {"no_nulls": 1}
+    (tmp_path / "other").mkdir()
+    may_be = empty.replace('description="Equal', 'nullable=("words",), description="Equal')
+    assert failing(lake, step(tmp_path / "other", may_be)) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('nullable=("word",)', "nullable word is no column; did you mean words"),
+        ('set_checks=("no_family_part",)', "there is no check no_family_part of functions; did you mean no_family"),
+        ('set_checks=("no_family_parted",)', "no_family_parted looks at the column split, which is not there"),
+    ],
+)
+def test_columns_and_checks_that_are_not_there_are_told(tmp_path: Path, given: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        datasets(settings(tmp_path, SAME.replace('description="Equal', f'{given}, description="Equal')))
+
+
+SETTING = """
+@derived(reads="deduped_personas", columns={"hops": pl.Int64}, description="A setting.", settings=("hops",))
+def asked_hops(people: pl.LazyFrame, hops: int) -> pl.LazyFrame:
+    return people.select(parent_ids=pl.concat_list("persona_id"), hops=pl.lit(hops))
+"""
+
+
+def test_a_function_is_given_the_settings_that_it_names_and_they_are_in_its_recipe(lake: Lake, tmp_path: Path) -> None:
+    own = step(tmp_path, SETTING)
+    put(lake, RAW_DOCUMENTS, document("a"), document("b"))
+    put(lake, DEDUPED_PERSONAS, *PEOPLE)
+    own.run(context(lake, Settings(hops=4)), SHARD)
+    assert set(lake.read(own.table, SHARD)["hops"]) == {4}
+    asset = assets(Settings(tasks=str(tmp_path)))["asked_hops"]
+    assert asset.recipe(Settings(hops=4), None)["settings"] == {"hops": 4}
+
+
+def test_a_setting_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no setting hop; did you mean hops"):
+        datasets(settings(tmp_path, SETTING.replace('settings=("hops",)', 'settings=("hop",)')))

@@ -334,7 +334,7 @@ def test_the_same_rows_come_of_a_second_run(lake: Lake, tmp_path: Path) -> None:
         ({"with": {"text": {"from": "math_problems", "on": "document_id"}, "rows": {"from": "math_problems",
           "on": "document_id"}}}, "stands for something else in prompts already"),
         ({"with": {"notes": {"from": "persona_survivors", "on": "persona_id"}}}, "partitioned by dumps"),
-        ({"with": {"notes": {"from": "math_problems"}}}, "with.notes.on: is missing"),
+        ({"with": {"notes": {"from": "math_problems"}}}, "with.notes: says neither what the rows are found by"),
         ({"cites": {"number": "row"}}, "cites.number: no rows are shown as row; did you mean rows?"),
         ({"cites": {"text": "rows"}}, "cites.text: text is no property of whole numbers"),
         ({"validity": [{"rule": "min_words", "args": {"field": "why", "words": 1}, "of": "answers"}]}, "validity.0.of"),

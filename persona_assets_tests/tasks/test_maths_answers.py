@@ -101,6 +101,12 @@ KINDS: list[tuple[str, Solve]] = [
 ]
 
 
+def kind_of(problem: str) -> str:
+    """What tells a maths problem apart, of `KINDS`."""
+    ((kind, _),) = [entry for entry in KINDS if re.search(entry[0], problem)]
+    return kind
+
+
 def cube(n: list[int]) -> int:
     side = n[0]
     cells = [(x, y, z) for x in range(side) for y in range(side) for z in range(side)]

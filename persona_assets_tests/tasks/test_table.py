@@ -5,7 +5,7 @@ import pytest
 
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Template
-from persona_assets.tasks.table import OutOfRange, cells, kinds_of, task_table
+from persona_assets.tasks.table import OutOfRange, cells, holds_texts, kinds_of, task_table
 from persona_assets_tests.tasks.people import TASKS
 
 
@@ -57,7 +57,7 @@ def test_a_property_that_may_be_missing_is_nullable() -> None:
 def test_lineage_columns_stand_around_the_answer_and_parents_are_named() -> None:
     table = task_table(TASKS["math_problems"])
     assert table.polars.names() == [
-        *("sample_id", "task", "persona_ids", "document_id", "language"),
+        *("sample_id", "task", "persona_ids", "document_id", "language", "question_id", "mode"),
         *("field", "level", "problem", "working", "answer"),
         *("call_id", "template", "template_version", "model", "shard", "run_id", "created_at"),
     ]
@@ -99,3 +99,21 @@ def test_cells_hold_values_and_canonical_json() -> None:
 def test_a_number_that_no_column_holds_is_told_apart() -> None:
     with pytest.raises(OutOfRange, match="whole is"):
         cells(kinds_of(task({"whole": {"type": "integer"}})), {"whole": 2**63})
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": "string"}, True),
+        ({"type": ["null", "string"]}, True),
+        ({"type": "integer"}, False),
+        ({"type": ["number", "null"]}, False),
+        ({"type": "array", "items": {"type": "integer"}}, False),
+        ({"type": "array"}, True),
+        ({"type": "object", "properties": {"a": {"type": "boolean"}}}, False),
+        ({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}}}}, True),
+        ({}, True),
+    ],
+)
+def test_a_row_holds_texts_where_its_schema_allows_one(schema: dict[str, Any], expected: bool) -> None:
+    assert holds_texts(task({"value": schema})) == expected

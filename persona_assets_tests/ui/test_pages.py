@@ -7,8 +7,9 @@ import dagster as dg
 import pytest
 
 from persona_assets.crawl.arrival import plan_shards
-from persona_assets.defs.partitions import register
+from persona_assets.defs.partitions import bundled_sets, register
 from persona_assets.lake.schemas import PERSONA_SURVIVORS, RAW_DOCUMENTS, SHARD_FILES
+from persona_assets.state import LakeState
 from persona_assets_tests.browser import CHROMIUM, Page, browser
 from persona_assets_tests.defs.servers import SENSORS, Servers, running
 
@@ -27,7 +28,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         servers.drop("crawl-2", "b.jsonl", 4)
         plan_shards(servers.lake, servers.settings, 2e10)
         with dg.DagsterInstance.from_config(str(servers.place / "home")) as instance:
-            register(instance, servers.lake.keys(SHARD_FILES))
+            sets = bundled_sets(LakeState(servers.lake, servers.settings))
+            register(instance, servers.lake.keys(SHARD_FILES), sets)
         yield servers
 
 
@@ -134,7 +136,14 @@ def test_a_partition_is_materialised_from_the_page(page: Page, servers: Servers)
 def test_everything_of_a_dump_and_then_its_survivors_alone_are_backfilled_from_the_pages(
     page: Page, servers: Servers
 ) -> None:
-    page.open(f"{servers.url}/asset-groups")
+    page.open(f"{servers.url}/assets/worlds?view=partitions")
+    page.click("Materialize…", seconds=60)
+    choose(page, "Select all")
+    launch_run(page, servers)
+    servers.wait(lambda: len(servers.lake.records.all("worlds")) == 3, "the worlds are made")
+
+    # Assets of several kinds of partitions have nothing to choose from together; those of crawls do.
+    page.open(f"{servers.url}/asset-groups~key%3A%22raw_documents%22%2B")
     page.click("Materialize all", seconds=60)
     choose(page, "crawl-2")
     choose(page, "Select all")

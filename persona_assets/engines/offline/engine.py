@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result, not_supported
+from persona_assets.engines.offline.answering import digests_used
 from persona_assets.engines.offline.data import Occupation, Person, data_digest, indefinite, traits
 from persona_assets.engines.offline.keyphrases import keyphrases, persona_topics
 from persona_assets.engines.offline.people import named, rank, without_names
@@ -45,7 +46,8 @@ class OfflineEngine:
 
     def identity(self, template: Template) -> ModelIdentity:
         """Named "offline"; the revision covers the method, its tables, the encoder's name and the phrasing."""
-        parts = [VERSION, data_digest(), self._settings.encoder, template.offline]
+        parts: list[Json] = [VERSION, data_digest(), self._settings.encoder, template.offline]
+        parts += digests_used(template.offline)
         return ModelIdentity("offline", digest(canonical_json(parts)))
 
     def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
@@ -146,10 +148,11 @@ def _one(asked: _Asked, person: Person, sections: dict[str, str], schema: Json, 
     start = 2 * turn % max(len(asked.topics), 1)
     topics = found[start:] + found[:start]
     values = {**sections, **_values(person, topics, draws)}
-    variant = choose(asked.phrasing, values, person.language, draws)
-    if variant is None:
+    chosen = choose(asked.phrasing, values, person.language, draws, {asked.reading.source_name: asked.reading.source})
+    if chosen is None:
         return answer_schema(schema, person, topics, draws)
-    return phrase(variant, values, schema, asked.phrasing, draws)
+    variant, matched = chosen
+    return phrase(variant, {**values, **matched}, schema, asked.phrasing, draws)
 
 
 def _values(person: Person, topics: list[str], draws: Draws) -> Values:

@@ -8,16 +8,20 @@ offline:
   variants:
     en:
       - when: {relation: [read, like]}              # sections whose value decides whether the variant fits
+        match: {problem: "sells (?P<n>[0-9]+) of"}    # and patterns that sections hold; a named group is a value
         let: {a: [10, 50, 5], b: "a * 3"}           # [low, high, step] is drawn, text is a Jinja expression
         answer: {problem: "{{ person.indef | cap }} has {{ a }} ...", answer: "{{ b }}"}
 ```
 
 An answer mirrors the response schema; strings are Jinja templates and are cast to the type that the schema gives.
 What a variant can use: `person`, `described` (with a trait), `topics`, `t1` to `t3`, every plain section of the prompt,
-and what `let` defines. The text that the question is about is not among them.
+in a later turn `before` (what was answered before it) and `heard` (the last message of a user), what `match` found
+(whole numbers as numbers) and what `let` defines. The text that the question is about is not among
+them, but `match` may look at it. A variant with `match` that fits goes before those without.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -27,14 +31,17 @@ from jinja2.environment import Template as Compiled
 from jinja2.environment import TemplateExpression
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from persona_assets.engines.offline.answering import kept_answer, said_topics
 from persona_assets.engines.offline.data import Language, Person, indefinite, occupation_index
 from persona_assets.errors import UsageError
 from persona_assets.ids import Json, digest
 from persona_assets.prompts import Template
 
 Values = dict[str, Any]
+_MOST_TOPICS = 4  # of a message
+_MOST_DIGITS = 16  # of a number that an expression is to compute with
 
 
 class ListOf(BaseModel):
@@ -52,12 +59,34 @@ class Variant(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     when: dict[str, list[str]] = Field(default_factory=dict)
+    match: dict[str, str] = Field(default_factory=dict)
     let: dict[str, list[int] | str] = Field(default_factory=dict)
     answer: dict[str, Any]
 
-    def fits(self, values: Mapping[str, Any]) -> bool:
-        """Whether the prompt's sections have the values that the variant is for."""
-        return all(str(values.get(name, "")) in wanted for name, wanted in self.when.items())
+    @field_validator("match")
+    @classmethod
+    def _are_patterns(cls, match: dict[str, str]) -> dict[str, str]:
+        for pattern in match.values():
+            try:
+                _pattern(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no pattern: {error}") from error
+        return match
+
+    def found(self, values: Mapping[str, Any], source: Mapping[str, str]) -> Values | None:
+        """What the patterns found; None where the prompt's sections are not those that the variant is for.
+
+        `source` is the section that the question is about, which `values` leaves out.
+        """
+        if not all(str(values.get(name, "")) in wanted for name, wanted in self.when.items()):
+            return None
+        groups: Values = {}
+        for name, pattern in self.match.items():
+            there = _pattern(pattern).search(str(source.get(name, values.get(name, ""))))
+            if there is None:
+                return None
+            groups |= {key: _number(text) for key, text in there.groupdict().items() if text is not None}
+        return groups
 
 
 class Phrasing(BaseModel):
@@ -101,9 +130,17 @@ class Draws:
         return low + step * self.below((high - low) // step + 1, name)
 
 
-def choose(phrasing: Phrasing, values: Values, language: Language, draws: Draws) -> Variant | None:
-    """One of the variants that fit, or None where the block has none for the language."""
-    fitting = [variant for variant in phrasing.variants.get(language, ()) if variant.fits(values)]
+def choose(
+    phrasing: Phrasing, values: Values, language: Language, draws: Draws, source: Mapping[str, str]
+) -> tuple[Variant, Values] | None:
+    """One of the variants that fit, and what its patterns found; None where the block has none for the language.
+
+    `source` is the section that the question is about, by its name.
+    """
+    fitting = [
+        (one, found) for one in phrasing.variants.get(language, ()) if (found := one.found(values, source)) is not None
+    ]
+    fitting = [(one, found) for one, found in fitting if one.match] or fitting
     return fitting[draws.below(len(fitting), "variant")] if fitting else None
 
 
@@ -140,7 +177,15 @@ def _helpers(values: Values, phrasing: Phrasing, draws: Draws) -> Values:
         """One of a list."""
         return options[draws.below(len(options), name)]
 
-    return {"someone": someone, "row": row, "pick": pick}
+    def kept(message: str) -> str:
+        """An answer to a message that keeps to its constraints, mostly; "" where it has none."""
+        return kept_answer(str(message), language, draws.below)
+
+    def topics_in(message: str) -> list[str]:
+        """What a message is about, at least two topics."""
+        return [*said_topics(str(message), language), *values["topics"], values["person"].name][:_MOST_TOPICS]
+
+    return {"someone": someone, "row": row, "pick": pick, "kept": kept, "topics_in": topics_in}
 
 
 def _fill(value: Json, values: Values, schema: Mapping[str, Any]) -> Json:
@@ -172,6 +217,15 @@ def _cast(text: str, schema: Mapping[str, Any]) -> Json:
     if wanted == "number":
         return float(text)
     return text == "true" if wanted == "boolean" else text
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.DOTALL)
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else text
 
 
 @cache

@@ -26,6 +26,8 @@ class Reading:
 def read(messages: Sequence[Message], source_name: str = "", turn: int = 0) -> Reading:
     """Read the first user message; in a later turn the last one first, and what was answered before it as `before`.
 
+    A later turn has its last message whole as `heard`, so that patterns can look at what another speaker said.
+
     Only sections are looked at; a prompt without any is about itself, and a later turn about what was answered before
     it. The first section of a name counts, so nothing that follows in a document can replace a value.
     """
@@ -33,6 +35,8 @@ def read(messages: Sequence[Message], source_name: str = "", turn: int = 0) -> R
     said = [message["content"] for message in messages if message["role"] == "assistant"]
     prompt = asked[-1] if turn else asked[0]
     sections: dict[str, str] = {"before": said[-1]} if turn and said else {}
+    if turn:
+        sections["heard"] = prompt
     for text in [prompt, *asked] if turn else [prompt]:
         for name, body in _SECTION.findall(text):
             sections.setdefault(name, body)

@@ -48,8 +48,8 @@ def test_a_window_settles_near_what_a_server_takes(takes: int, ceiling: int) -> 
 @hypothesis_settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), share=st.floats(0.0, 0.2))
 def test_faults_by_chance_do_not_close_a_window(seed: int, share: float) -> None:
-    chance = random.Random(seed)
-    limits, _ = after(200, 256, lambda place: chance.random() < share)
+    chance = random.Random(seed)  # of five servers, as chance may halve one window several times in a row
+    limits = [limit for _ in range(5) for limit in after(200, 256, lambda place: chance.random() < share)[0]]
     assert sum(limits) / len(limits) > 0.7 * 256
 
 

@@ -25,8 +25,6 @@ from persona_assets.text.token_hashes import Index
 
 REASONS = ("not_json", "not_text", "null", "empty")  # why a row is not compared
 NOT_JSON, NOT_TEXT, NULL, EMPTY = range(len(REASONS))
-# Columns that the written rows gain.
-ADDED = ("row", "keep", "survivor", "similarity", "method", "reason", "semantic_compared")
 RAW = "raw"  # the column that holds a line that is no JSON object
 DEFAULT_COLUMN = "text"
 
@@ -67,8 +65,12 @@ class Source(Protocol):
         """The rows as JSON objects, batch by batch."""
 
 
-def open_source(path: Path, column: str | None, scratch: Path, out: Path | None, *, again: bool) -> Source:
+def open_source(
+    path: Path, column: str | None, scratch: Path, out: Path | None, *, again: bool, added: Sequence[str] = ()
+) -> Source:
     """Open a file by its content; `again`: whether texts will be read again by row.
+
+    `added` are columns that the rows gain where they are written, to `out`.
 
     Raises:
         UsageError: no such file, neither Parquet nor JSON lines, no such column, or rows that cannot go to `out`.
@@ -85,8 +87,8 @@ def open_source(path: Path, column: str | None, scratch: Path, out: Path | None,
     if not magic:
         raise UsageError(f"{path} is empty: there is nothing to compare")
     if magic == b"PAR1":
-        return ParquetSource(path, column, out)
-    return JsonSource(path, column, scratch / "texts" if again else None, out)
+        return ParquetSource(path, column, out, added)
+    return JsonSource(path, column, scratch / "texts" if again else None, out, added)
 
 
 def _choose(path: Path, wanted: str | None, names: Sequence[str], textual: Sequence[str], where: str = "") -> str:
@@ -104,8 +106,8 @@ def _choose(path: Path, wanted: str | None, names: Sequence[str], textual: Seque
     return textual[0]
 
 
-def _refuse_added(path: Path, names: Sequence[str]) -> None:
-    taken = [name for name in ADDED if name in names]
+def _refuse_added(path: Path, names: Sequence[str], added: Sequence[str]) -> None:
+    taken = [name for name in added if name in names]
     if taken:
         raise UsageError(
             f"{path} has a column {taken[0]!r} already, which the written rows gain: rename it, or leave out --out"
@@ -129,7 +131,7 @@ class ParquetSource:
 
     kind = "parquet"
 
-    def __init__(self, path: Path, column: str | None, out: Path | None = None) -> None:
+    def __init__(self, path: Path, column: str | None, out: Path | None = None, added: Sequence[str] = ()) -> None:
         """Read the footer; see `open_source`."""
         self.path = path
         self.metadata: Any = None
@@ -149,7 +151,7 @@ class ParquetSource:
                 f"{_listing(textual)})"
             )
         if out:
-            _refuse_added(path, names)
+            _refuse_added(path, names, added)
             shapeless = [field for field in self._schema if not _has_json_form(field.type)]
             if shapeless and out.suffix != ".parquet":
                 field = shapeless[0]
@@ -306,11 +308,13 @@ class JsonSource:
 
     kind = "jsonl"
 
-    def __init__(self, path: Path, column: str | None, spool: Path | None, out: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, column: str | None, spool: Path | None, out: Path | None = None, added: Sequence[str] = ()
+    ) -> None:
         """Look at the first lines; `spool` is a folder for texts that will be read again. See `open_source`."""
         self.path = path
         self.spool = _Spool(spool) if spool else None
-        self.guarded = out is not None
+        self.guarded, self.added = out is not None, added
         self.kinds: dict[str, set[str]] | None = {} if out and out.suffix == ".parquet" else None
         self.rows = 0  # read so far
         self.share = 0.0  # of the file's bytes read so far
@@ -323,7 +327,7 @@ class JsonSource:
         if kinds and "string" not in kinds:
             raise UsageError(f"{path}: column {self.column!r} holds {' and '.join(kinds)} values, not strings")
         if self.guarded:
-            _refuse_added(path, names)
+            _refuse_added(path, names, added)
 
     def total(self) -> int | None:
         """Rows of the file, as far as the part read so far tells."""
@@ -394,8 +398,8 @@ class JsonSource:
 
     def _look_at(self, row: dict[str, Any] | None) -> None:
         """Learn the fields of a row that is to be written."""
-        if row is not None and not row.keys().isdisjoint(ADDED):
-            _refuse_added(self.path, list(row))
+        if row is not None and not row.keys().isdisjoint(self.added):
+            _refuse_added(self.path, list(row), self.added)
         if self.kinds is None:
             return
         for name, value in row.items() if row is not None else ((RAW, ""),):

@@ -1,0 +1,1 @@
+"""Writes datasets as folders that training tools read."""

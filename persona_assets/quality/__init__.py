@@ -1,0 +1,1 @@
+"""How diverse datasets are: near-duplicates, distinct n-grams, self-BLEU, Vendi score, coverage, novelty of hops."""

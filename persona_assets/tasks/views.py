@@ -1,0 +1,267 @@
+"""Views: which rows of a dataset are wanted, declared in a YAML file, for training or export.
+
+Each file of the folder `PERSONA_VIEWS` is an asset, named as the file:
+
+```yaml
+task: math_answers                       # the dataset
+description: Answers that most agree on.
+where: {split: train, language: [en, zh]}  # values of columns, or of `mode`; a list holds those that will do
+least: {votes: 3}                        # numbers that a column has to reach
+judge: {criterion: solutions.correctness, least: 4}   # the mean score by calibrated judges; see `judges`
+stratum: {column: language, counts: {en: 100, zh: 50}}  # or `shares`, of `size`
+size: 150                                # rows at most; without it all
+seed: 0
+```
+
+Rows are drawn by the digest of seed and id, so a new row changes few draws. Nothing is copied but ids.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.ids import canonical_json, digest
+from persona_assets.lake import Table
+from persona_assets.prompts.load import files_of, wrong
+from persona_assets.prompts.template import MODES
+from persona_assets.tasks.derived import Derived, data_files, derived
+from persona_assets.tasks.judges.scores import CALIBRATED
+from persona_assets.tasks.set_checks import set_check
+
+Value = bool | int | float | str
+QUERY = "_query"  # the table of a view's file is called as the view, with this
+SPLITS = ("train", "held_out")
+ALL = ""  # the stratum of rows that are in none
+
+COLUMNS = {
+    "selected_id": pl.String,
+    "dataset": pl.String,
+    "selected_shard": pl.String,
+    "language": pl.String,
+    "split": pl.String,
+    "stratum": pl.String,
+    "wanted": pl.Int64,
+}
+
+
+class Judge(BaseModel):
+    """The least mean of the scores that calibrated judges give a row by a criterion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    criterion: str = Field(min_length=1)
+    least: float
+
+
+class Stratum(BaseModel):
+    """How many rows of each value of a column, as counts or as shares of the size."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    column: str
+    counts: dict[Value, int] = Field(default_factory=dict)
+    shares: dict[Value, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Stratum":
+        if bool(self.counts) == bool(self.shares):
+            raise ValueError("give either counts or shares")
+        if any(count < 1 for count in self.counts.values()):
+            raise ValueError("a count is 1 at least")
+        if self.shares and not (min(self.shares.values()) > 0 and abs(sum(self.shares.values()) - 1) < 1e-6):
+            raise ValueError("shares are above 0 and add up to 1")
+        return self
+
+    def wanted(self, size: int | None) -> dict[str, int]:
+        """Rows by value, as text; shares are rounded so that they add up to `size`."""
+        if self.counts:
+            return {as_text(value): count for value, count in self.counts.items()}
+        found, above, given = dict[str, int](), 0.0, 0
+        for value, share in self.shares.items():
+            above += share
+            upto = round(above * (size or 0))
+            found[as_text(value)], given = upto - given, upto
+        return found
+
+
+class View(BaseModel):
+    """A view's file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    task: str
+    description: str = ""
+    where: dict[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
+    least: dict[str, float] = Field(default_factory=dict)
+    judge: Judge | None = None
+    stratum: Stratum | None = None
+    size: int | None = Field(None, ge=1)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> "View":
+        if self.stratum and bool(self.stratum.shares) != bool(self.size):
+            raise ValueError("shares need a size, and counts give it")
+        return self
+
+    @property
+    def wanted_values(self) -> dict[str, tuple[str, ...]]:
+        """Of each column the values that will do, as text."""
+        several = {name: value if isinstance(value, tuple) else (value,) for name, value in self.where.items()}
+        return {name: tuple(map(as_text, values)) for name, values in several.items()}
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        """Rows by stratum; nothing where all rows are wanted."""
+        if self.stratum:
+            return self.stratum.wanted(self.size)
+        return {ALL: self.size} if self.size else {}
+
+
+def as_text(value: Value) -> str:
+    """A value as Polars writes it as text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def views_in(folder: Path) -> Iterator[tuple[Path, Derived]]:
+    """The views of a folder as functions, with their files.
+
+    Raises:
+        UsageError: there is no such folder, or a file is not a view; the message names file and key.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"PERSONA_VIEWS: {folder} is not a folder of views")
+    for path in [*files_of(folder, "*.yaml"), *files_of(folder, "*.yml")]:
+        yield path, view_of(path.stem, path, _read(path))
+
+
+def _read(path: Path) -> View:
+    try:
+        return View.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            parts: Mapping[Any, type[BaseModel]] = {"judge": Judge, "stratum": Stratum}
+            known = list(parts.get(first["loc"][0], View).model_fields)
+            said = f"unknown key; {did_you_mean(str(first['loc'][-1]), known)}"
+        raise wrong(path, first["loc"], said) from error
+
+
+@set_check(description="Each stratum has the rows that the view wants.")
+def enough_rows(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of strata that have too few."""
+    return rows.filter(pl.len().over("stratum") < pl.col("wanted"))
+
+
+def view_of(name: str, path: Path, view: View) -> Derived:
+    """The function that selects the rows of a view, with the parents in its file."""
+
+    def select(query: pl.LazyFrame, rows: pl.LazyFrame, *scores: pl.LazyFrame) -> pl.DataFrame:
+        return selected(view, query, rows, *scores)
+
+    select.__name__ = name
+    select.__doc__ = f"Which rows of {view.task} are in the view {name}."
+    file = data_files(path.name, table=f"{name}{QUERY}")
+    read = (file, view.task, f"{view.task}_scores") if view.judge else (file, view.task)
+    return derived(
+        reads=read,
+        columns=COLUMNS,
+        description=view.description or f"Rows of {view.task} that {path.name} selects.",
+        cites={"selected_id": view.task},
+        nullable=("language", "split", "wanted"),
+        set_checks=(enough_rows,),
+        modules=("tasks.views",),
+        packaged={"query": lambda: digest(canonical_json(view.model_dump(mode="json")))},
+        declared_in=path,
+        check=lambda tables: _check_columns(path, view, tables),
+    )(select)
+
+
+def _check_columns(path: Path, view: View, tables: Mapping[str, Table]) -> None:
+    """That the dataset has the columns, and that modes and splits are some.
+
+    Raises:
+        UsageError: it does not; the message names file and key.
+    """
+    samples = [table.name for table in tables.values() if table.key == "sample_id" and table.partition != "dump"]
+    if view.task not in samples:
+        raise wrong(path, ("task",), f"there is no dataset {view.task}; {did_you_mean(view.task, samples)}")
+    columns = tables[view.task].polars
+    for key, names in (("where", view.where), ("least", view.least), ("stratum", _column_of(view))):
+        for column in names:
+            if column not in columns:
+                said = f"{view.task} has no column {column}; {did_you_mean(column, columns)}"
+                raise wrong(path, (key, column) if key != "stratum" else (key, "column"), said)
+            if key == "least" and not columns[column].is_numeric():
+                raise wrong(path, (key, column), f"the column {column} of {view.task} holds no numbers")
+            if key != "least" and columns[column].is_nested():
+                raise wrong(path, (key,), f"the column {column} of {view.task} holds lists or structs, not one value")
+    for column, known in (("mode", MODES), ("split", SPLITS)):
+        for value in view.wanted_values.get(column, ()):
+            if value not in known:
+                raise wrong(path, ("where", column), f"there is no {column} {value}; {did_you_mean(value, known)}")
+    if view.judge and f"{view.task}_scores" not in tables:
+        raise wrong(path, ("judge",), f"no judge rates {view.task}: name it in PERSONA_JUDGED")
+
+
+def _column_of(view: View) -> Sequence[str]:
+    return [view.stratum.column] if view.stratum else []
+
+
+def selected(view: View, query: pl.LazyFrame, rows: pl.LazyFrame, scores: pl.LazyFrame | None = None) -> pl.DataFrame:
+    """One row for each that the view holds, in the order in which they are drawn.
+
+    Raises:
+        UsageError: no row fits.
+    """
+    names = rows.collect_schema().names()
+    fits = [pl.col(name).cast(pl.String).is_in(list(values)) for name, values in view.wanted_values.items()]
+    fits += [pl.col(name) >= least for name, least in view.least.items()]
+    stratum = pl.col(view.stratum.column).cast(pl.String) if view.stratum else pl.lit(ALL)
+    found = rows.filter(*fits) if fits else rows
+    if view.judge and scores is not None:
+        counted = scores.filter(criterion=view.judge.criterion, standing=CALIBRATED)
+        means = counted.group_by("judged_id").agg(pl.col("score").mean()).filter(pl.col("score") >= view.judge.least)
+        found = found.join(means.select(sample_id="judged_id"), on="sample_id", how="semi")
+    split = pl.col("split").cast(pl.String) if "split" in names else pl.lit(None, pl.String())
+    kept = found.select(
+        selected_id="sample_id",
+        selected_shard="shard",
+        language=pl.col("language") if "language" in names else pl.lit(None, pl.String()),
+        split=split,
+        stratum=stratum,
+    ).collect()
+    if view.wanted:
+        kept = _drawn(kept, view)
+    if not kept.height:
+        raise UsageError(f"no row of {view.task} is as the view wants: ask for less, or make the dataset first")
+    wanted = pl.DataFrame({"stratum": list(view.wanted), "wanted": list(view.wanted.values())}, schema=_WANTED)
+    [parent] = query.select("row_id").collect()["row_id"].to_list()
+    return kept.join(wanted, on="stratum", how="left", maintain_order="left").select(
+        parent_ids=pl.concat_list(pl.lit(parent)),
+        dataset=pl.lit(view.task),
+        **{n: n for n in COLUMNS if n != "dataset"},
+    )
+
+
+_WANTED = {"stratum": pl.String, "wanted": pl.Int64}
+
+
+def _drawn(rows: pl.DataFrame, view: View) -> pl.DataFrame:
+    """Of each stratum the rows with the lowest digests of seed and id.
+
+    Raises:
+        UsageError: a stratum has no row at all.
+    """
+    if missing := [value for value in view.wanted if value not in set(rows["stratum"])] if rows.height else []:
+        assert view.stratum
+        raise UsageError(f"no row that the view wants has {view.stratum.column} {missing[0]!r}: leave it out")
+    order = [digest(f"{view.seed}:{one}".encode()) for one in rows["selected_id"]]
+    wanted = pl.col("stratum").replace_strict(view.wanted, default=0, return_dtype=pl.Int64)
+    ordered = rows.with_columns(_order=pl.Series(order, dtype=pl.String)).sort("_order", "selected_id")
+    return ordered.filter(pl.int_range(pl.len()).over("stratum") < wanted).drop("_order")
