@@ -1,6 +1,8 @@
 import os
 import shutil
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,12 @@ from persona_assets.engines.base import Engine
 from persona_assets.lake import Lake
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Context
+
+# absl's log handler keeps the stderr of its first import, and closes it when Dagster sets logging up in a command that
+# has a stderr of its own. A development dependency brings absl, and openvino imports it in the middle of a test: its
+# stderr would be pytest's capture.
+with redirect_stderr(sys.__stderr__):
+    import absl.logging  # noqa: F401
 
 # Machines are shared: an example that takes long says nothing about the code.
 hypothesis.settings.register_profile("shared-machine", deadline=None)
