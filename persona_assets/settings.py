@@ -58,6 +58,7 @@ WORDS = {
     "modes": "every task that has modes",
     "params": "every task that has parameters",
     "shares": "every task about single rows",
+    "selected": "every task about personas, or about what came from some",
     "systems": "every task",
     "judged": "what judges rows",
     "compared": "what compares rows",
@@ -288,6 +289,11 @@ class Settings(BaseSettings):
         description="Share of the rows that a task asks about, in all or in one mode, as "
         "math_solutions=0.1,*.few_shot=0.05",
         json_schema_extra=shapes("shares"),
+    )
+    selected: Annotated[dict[str, str], NoDecode] = Field(
+        {},
+        description="View by which the rows are selected that a task asks about, as math_problems=by_region",
+        json_schema_extra=shapes("selected"),
     )
     systems: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
         {},
@@ -539,6 +545,7 @@ class Settings(BaseSettings):
             "query",
             "modes",
             "shares",
+            "selected",
             "systems",
             "params",
             "judged",

@@ -24,6 +24,8 @@ TASKS = sorted(STEPS)
 DATA_SETS = [name for name, step in datasets(Settings()).items() if isinstance(step, DataStep)]
 MODED = [name for name in TASKS if STEPS[name].template.modes]
 SINGLE = [name for name in TASKS if not STEPS[name].template.group]  # asked about single rows
+VIEWED = "persona_cards"  # the dataset of the view that all others select by which are about personas
+SELECTING = [name for name in TASKS if name != VIEWED and {"persona_id", "persona_ids"} & set(STEPS[name].read.polars)]
 ASKING = ("extracted_personas", "expanded_personas", *TASKS)
 
 
@@ -112,7 +114,11 @@ def changes_of_settings(folder: Path) -> dict[str, Change]:
     held = folder / "benchmarks"
     held.mkdir(exist_ok=True)
     (held / "items.jsonl").write_text("".join(json.dumps({"question": one}) + "\n" for one in _ITEMS))
-    others = (Change("models", str(models)), systems, Change("benchmarks", str(held)))
+    views = folder / "views"
+    views.mkdir(exist_ok=True)
+    (views / "few.yaml").write_text(f"task: {VIEWED}\n", encoding="utf-8")
+    selected = Change("selected", dict.fromkeys(SELECTING, "few"), {"views": str(views)})
+    others = (Change("models", str(models)), systems, Change("benchmarks", str(held)), selected)
     return {change.name: change for change in (*_CHANGES, *others)}
 
 
@@ -158,6 +164,7 @@ def _words(name: str, asset: Asset) -> set[str]:
         return set()
     template = asset.step.template
     found = {"asking": _asks_by(name, asset), "tasks": asset.is_task and not template.group, "modes": template.modes}
+    found |= {"selected": asset.name in SELECTING}
     found |= {"systems": asset.is_task, "judged": asset.name.endswith("_judged")}
     found |= {"compared": asset.name.endswith("_compared")}
     found |= {"benchmarks": asset.is_task and holds_texts(template)}

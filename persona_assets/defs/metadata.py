@@ -13,6 +13,8 @@ from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import CALL_COLUMNS, DEDUPED_PERSONAS, PERSONA_SURVIVORS, RUN_COLUMNS
 from persona_assets.making import Made
 from persona_assets.steps.model import Report
+from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.table import may_be_unknown
 from persona_assets.view import blocks as view
 from persona_assets.view.markdown import render
 from persona_assets.view.numbers import percent
@@ -80,6 +82,8 @@ def partition_metadata(lake: Lake, asset: Asset, made: Made) -> dict[str, Any]:
     }
     if table.key == "sample_id" and (values := _values(lake, table, made.key)):
         metadata["values"] = _md(values)
+    if isinstance(asset.step, TaskStep):
+        metadata |= _unknown(lake, asset.step, made.key)
     if made.report is None:
         return metadata | {"nothing written": made.note}
     return metadata | _of_the_run(lake, table, made.report)
@@ -247,6 +251,19 @@ def _values(lake: Lake, table: Table, key: str) -> view.Table | None:
     most = max(count for _, _, count in rows)
     cells = [(name, _cell(value), f"{count:,}", view.bar(most, (view.PLAIN, count))) for name, value, count in rows]
     return view.Table([*view.whole("column", "value"), *view.right("rows"), *view.whole("")], cells)
+
+
+def _unknown(lake: Lake, step: TaskStep, key: str) -> dict[str, float]:
+    """The share of the rows in which a column was left open, as numbers: Dagster plots them over the partitions."""
+    names = may_be_unknown(step.template)
+    if not names:
+        return {}
+    is_open = [
+        (pl.col(name).is_null() if value is None else pl.col(name) == value).mean().alias(name)
+        for name, value in names.items()
+    ]
+    shares = lake.scan(step.table, [key]).select(is_open).collect(engine="streaming").row(0, named=True)
+    return {f"unknown {name}": round(share, 4) for name, share in shares.items() if share is not None}
 
 
 def _cell(value: object) -> view.Cell:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.graph import Asset, stages
 from persona_assets.lake import Parent, Table
-from persona_assets.lake.schemas import RAW_DOCUMENTS
+from persona_assets.lake.schemas import DEDUPED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.lake.store import dump_of
-from persona_assets.plan.figures import Amount, AssetPlan, PartitionPlan, Plan
+from persona_assets.plan.figures import Amount, AssetPlan, Basis, PartitionPlan, Plan, total
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.needs import Needs
 from persona_assets.plan.price import Prices
@@ -16,6 +16,7 @@ from persona_assets.plan.shard import Flow, Walks
 from persona_assets.plan.sources import DocumentRate, Source, find_sources
 from persona_assets.state import LakeState, State
 from persona_assets.steps.runner import Context
+from persona_assets.tasks.derived import DerivedStep
 
 
 @dataclass(frozen=True)
@@ -197,17 +198,36 @@ class _Planner:
         elif not plan.done:
             self._rows(asset, flow, plan)
         flow.plans[asset.name] = plan
+        if asset.derived and asset.derived.declared.expected:
+            self._note_selected(asset.derived, plan)
 
     def _rows(self, asset: Asset, flow: Flow, plan: PartitionPlan) -> None:
         """The rows of an asset that asks nobody."""
         if asset.data:
             plan.rows = Amount(sum(isinstance(row, dict) for row in asset.data.rows(flow.shard)))
+        elif asset.derived and (expected := asset.derived.declared.expected):
+            rows = self._in_all(asset.derived.declared.reads[1])
+            plan.rows = Amount(expected(rows.value), max(rows.basis, Basis.FUNNEL))
         elif asset.derived:
             read = asset.derived.read
             plan.rows = flow.rows(read) * self.funnel.per_row(asset.table, read)
         else:
             [passed, *_] = (origin for origin in asset.table.origins if origin.column == asset.table.key)
             self.walks.passed_on(asset.table, self._given(asset, passed, flow), plan)
+
+    def _note_selected(self, view: DerivedStep, plan: PartitionPlan) -> None:
+        """Note for what selects by a view which share of the personas, and of the dataset's rows, it takes."""
+        for name in (DEDUPED_PERSONAS.name, view.declared.reads[1]):
+            rows = self._in_all(name)
+            share = Amount(min(1.0, plan.rows.value / rows.value) if rows.value else 1.0, Basis.FUNNEL)
+            self.walks.selected.setdefault(plan.asset, {})[name] = share
+
+    def _in_all(self, name: str) -> Amount:
+        """The rows that a table would have: of partitions in the plan as planned, of others those that stand."""
+        flows = self.flows.get(self.state.assets[name].table.partition, {})
+        rows = total(flow.plans[name].rows for flow in flows.values() if name in flow.plans)
+        stored = self.funnel.rows(self.state.assets[name].table)
+        return rows + Amount(sum(count for key, count in stored.items() if key not in flows))
 
     def _given(self, asset: Asset, passed: Parent, flow: Flow) -> Amount:
         """The rows that an asset passes on or judges; of a dump those of shards outside the scope as they stand."""

@@ -35,6 +35,8 @@ from persona_assets.tasks.rows import Row, partition_of
 from persona_assets.tasks.step import TaskStep, questions_of_a_row
 from persona_assets.tasks.target import WAVE, Waves, place_of, target_of
 
+_PERSONAS = DEDUPED_PERSONAS.name
+
 
 @dataclass
 class Flow:
@@ -63,6 +65,7 @@ class Walks:
         self.lake, self.settings = context.lake, context.settings
         self._walks: dict[tuple[str, int], Walk] = {}
         self._accepted: dict[str, dict[str, float]] = {}  # rows by task and shard
+        self.selected: dict[str, dict[str, Amount]] = {}  # by view, which share of a table's rows it selects
 
     def of(self, asset: str, system: int = 0) -> Walk:
         """The walk of an asset; where several systems answer, that of one of them."""
@@ -141,6 +144,8 @@ class Walks:
         accepted, each = self.funnel.kept_share(step.table), questions_of_a_row(step.template)
         there = self.lake.exists(step.read, flow.shard) and self._are_beside(step)
         rows = flow.beyond(step.read) if there else flow.rows(step.read)
+        if (share := self._selected(step)) is not None:
+            rows = rows * share
         beyond = rows * Amount(each) if each != 1 else rows
         target = target_of(self.settings, step.template)
         if target is None:
@@ -156,6 +161,11 @@ class Walks:
             expected = Amount()
         _project(plan, expected, len(step.turns))
         self.stands(plan)
+
+    def _selected(self, step: TaskStep) -> Amount | None:
+        """The share of the rows that are not there yet which a task's view selects; None where it has none."""
+        shares = self.selected.get(step.template.select, {})
+        return shares.get(step.read.name, shares.get(_PERSONAS))
 
     def _are_beside(self, step: TaskStep) -> bool:
         """Whether the named sets that a task looks into are there, without which none of its questions can be told."""

@@ -444,6 +444,7 @@ class Template(BaseModel):
     )
     many: str = Field("", description="Property of the answer that is a list, each item of which becomes a row")
     keep_if: str = Field("", description="Expression that says which rows and values are asked about")
+    select: str = Field("", description="View whose rows, or the personas of whose rows, are asked about alone")
     answer: Answering | None = Field(None, description="How an answer that is not JSON is read")
     turns: tuple[Turn, ...] = Field((), description="Further turns, each with a call of its own")
     group: Group | None = Field(None, description="How several rows come into one question")
@@ -526,8 +527,8 @@ class Template(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> "Template":
-        if self.kind != "task" and (set(_TASK_KEYS) & self.model_fields_set):
-            raise ValueError(f"only a task can have the keys {', '.join(_TASK_KEYS)}")
+        if self.kind != "task" and ({*_TASK_KEYS, "select"} & self.model_fields_set):
+            raise ValueError(f"only a task can have the keys {', '.join((*_TASK_KEYS, 'select'))}")
         names = [name for name in self.turn_names if name in self.over]
         names += [name for name in self.turn_names if self.turn_names.count(name) > 1]
         if names:

@@ -1,7 +1,8 @@
-"""The rule of lists: an item says something that those before it do not."""
+"""The rules of lists: an item says something that those before it do not, or names one of the rows that were shown."""
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from persona_assets.rules.registry import rule
 from persona_assets.rules.sample import Sample
@@ -19,6 +20,19 @@ def differs_from_earlier(sample: Sample, field: str) -> str | None:
         other = earlier.get(field)
         if isinstance(other, str) and own and _alike(own, _pairs(other)):
             return f"{field} is nearly {other[:_SHOWN]!r}, which stands before it"
+    return None
+
+
+@rule(repairs=True)
+def one_of_shown(sample: Sample, field: str, shown: str, column: str) -> str | None:
+    """The text stands in a column of the rows that the prompt shows as `shown`, and in no item before it."""
+    own = sample.text(field)
+    rows = sample.about.get(shown)
+    known = [row.get(column) for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    if own not in known:
+        return f"{field} {own[:_SHOWN]!r} is none of the {len(known)} that were shown"
+    if any(earlier.get(field) == own for earlier in sample.before):
+        return f"{field} {own!r} stands there before"
     return None
 
 

@@ -31,7 +31,7 @@ _MODULES: Mapping[Kind, tuple[str, ...]] = {
     "sample": tuple(
         f"persona_assets.rules.{name}"
         for name in (
-            *("sample_texts", "requests", "copies", "tools", "tool_code", "tool_talk", "items"),
+            *("sample_texts", "requests", "copies", "tools", "tool_code", "tool_talk", "items", "people"),
             *("answers", "talks", "constrained"),
         )
     ),

@@ -63,6 +63,7 @@ class Derived:
     nullable: tuple[str, ...] = ()
     declared_in: Path | None = None  # where a file of its own says what it does
     check: Callable[[Mapping[str, Table]], None] | None = None  # of the tables that there are
+    expected: Callable[[float], float] | None = None  # rows that it selects, of so many of the second table
 
     @property
     def name(self) -> str:
@@ -99,6 +100,7 @@ def derived(
     nullable: tuple[str, ...] = (),
     declared_in: Path | None = None,
     check: Callable[[Mapping[str, Table]], None] | None = None,
+    expected: Callable[[float], float] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -108,6 +110,7 @@ def derived(
     what it gave is computed anew. Raise `version` where something changes that the file does not show; for functions of
     this package `modules` names the files for which a test holds that. `packaged` gives digests of data that it uses.
     `declared_in` is the file that says what it does, where that is not its own; `check` looks at all tables first.
+    `expected` says for a plan how many rows it selects of so many of the second table.
 
     Raises:
         ValueError: there is no such setting.
@@ -119,7 +122,7 @@ def derived(
     read = tuple(Reads(table=one) if isinstance(one, str) else one for one in tables)
 
     def declare(function: Callable[..., Frame]) -> Derived:
-        own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check)
+        own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own)
 
     return declare

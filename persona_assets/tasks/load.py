@@ -31,7 +31,7 @@ from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS, E
 from persona_assets.tasks.set_checks import OwnCheck
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.trial import try_out
-from persona_assets.tasks.views import views_in
+from persona_assets.tasks.views import CHOSEN, SELECTED, selecting, views_in
 
 FILES = Path(__file__).parent / "files"
 Dataset = TaskStep | DerivedStep | DataStep
@@ -69,6 +69,7 @@ def _loaded(settings: Settings) -> _Loaded:
         {
             "modes": settings.modes,
             "shares": settings.shares,
+            "selected": settings.selected,
             "params": settings.params,
             "systems": {task: _systems(settings, task) for task in settings.systems},
             "judged": {"rows": settings.judged, "pairs": settings.compared, "votes": settings.judge_votes},
@@ -89,6 +90,7 @@ def _loaded(settings: Settings) -> _Loaded:
     _known("PERSONA_DATASETS: dataset", set(settings.datasets) - {"all"}, loaded.steps)
     _known("PERSONA_MODES: task", set(settings.modes) - {EVERY_TASK}, tasks)
     _known("PERSONA_SHARES: task", {name.partition(".")[0] for name in settings.shares} - {EVERY_TASK}, tasks)
+    _known("PERSONA_SELECTED: task", settings.selected, tasks)
     _known("PERSONA_SYSTEMS: task", settings.systems, tasks)
     _known("PERSONA_PARAMS: task", {name.partition(".")[0] for name in settings.params}, tasks)
     for step in loaded.steps.values():
@@ -402,7 +404,32 @@ def _asked(
         if view.name in known:
             raise UsageError(f"{file}: the name {view.name} is taken by {known[view.name]}; choose another")
         every[view.name], known[view.name] = view, file
-    return as_asked(every, asked), known
+    faults, found = Collected(), as_asked(every, asked)
+    for name, one in found.items():
+        with faults.part():
+            found[name] = _selecting(one, asked["selected"].get(name, ""), every, known[name])
+    faults.check()
+    return found, known
+
+
+def _selecting(
+    declared: Template | Derived, view: str, every: Mapping[str, Template | Derived], file: Path
+) -> Template | Derived:
+    """A task that asks about what a view selects: that of the settings, else that of its file; others as they are.
+
+    Raises:
+        UsageError: there is no such view.
+    """
+    if not isinstance(declared, Template) or not (view or declared.select):
+        return declared
+    views = {name: one.cites[SELECTED] for name, one in every.items() if isinstance(one, Derived) and one.expected}
+    if (wanted := view or declared.select) not in views:
+        said = f"there is no view {wanted} in PERSONA_VIEWS; {did_you_mean(wanted, views)}"
+        raise UsageError(f"PERSONA_SELECTED: {declared.name}: {said}") if view else wrong(file, ("select",), said)
+    if CHOSEN in declared.with_:
+        raise wrong(file, ("with", CHOSEN), "stands for the rows of the view that it selects by; name it otherwise")
+    table = ASSET_TABLES.get(declared.reads.name)
+    return selecting(declared, wanted, views[wanted], table.key if table else "sample_id")
 
 
 @cache

@@ -527,7 +527,7 @@ class TaskStep:
         for name, up in self._template.with_.items():
             if not up.shown(over):
                 given[name] = []
-            elif self._group:
+            elif self._group and ROWS in row:  # `keep_if` looks at single rows
                 given[name] = self._answers.beside(name, row[ROWS])
         for name in self._template.params:  # those of the file count
             given.pop(name, None)

@@ -30,6 +30,7 @@ _TYPES: dict[str, pl.DataType] = {
 }
 _INT64 = 2**63
 TALK = "talk"
+UNKNOWN = "unknown"  # of a list of values the one that leaves it open
 # What was said, and the other properties of the answer as canonical JSON.
 _SAID = pl.Struct({"speaker": pl.String(), "text": pl.String(), "beside": pl.String()})
 _LISTS: dict[str, pl.DataType] = {
@@ -308,6 +309,21 @@ def _kind(part: Json) -> tuple[str, bool]:
     plain = kinds - {"null"}
     kind = plain.pop() if len(plain) == 1 else "json"
     return (kind if kind in _TYPES else "json"), "null" in kinds
+
+
+def may_be_unknown(template: Template) -> dict[str, str | None]:
+    """The columns in which a model may leave a thing open, each with the value that says so.
+
+    These are lists of values that have `unknown` among them, and numbers that may be null.
+    """
+    found: dict[str, str | None] = {}
+    for name, part in row_schema(template)["properties"].items():
+        kind, nullable = _kind(part)
+        if UNKNOWN in (part.get("enum") or ()):
+            found[name] = UNKNOWN
+        elif nullable and kind in ("integer", "number"):
+            found[name] = None
+    return found
 
 
 def list_columns(template: Template) -> dict[str, pl.DataType]:

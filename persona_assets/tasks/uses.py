@@ -1,4 +1,4 @@
-"""What the prompts of a task and its `keep_if` use."""
+"""What the prompts of a task, its `keep_if` and its rules use."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ class Text:
 
 
 def texts_of(template: Template) -> Iterator[Text]:
-    """The prompts of all turns, and `keep_if`; what stands in `params` is not among what they use."""
+    """The prompts of all turns, `keep_if`, and the columns of what a row came from that rules look at as `source`.
+
+    What stands in `params` is not among what they use.
+    """
     for turn in template.all_turns()[: len(template.talk.speakers) if template.talk else None]:
         above = turn.place
         for number, message in enumerate(turn.messages):
@@ -31,6 +34,10 @@ def texts_of(template: Template) -> Iterator[Text]:
             yield Text((*above, "messages", number, "content"), uses, before)
     if template.keep_if:
         yield Text(("keep_if",), _uses(f"{{{{ {template.keep_if} }}}}", template))
+    for number, rule in enumerate(template.validity):
+        table, _, column = str(rule.args.get("source", "")).partition(".")
+        if table:
+            yield Text(("validity", number, "args", "source"), {table: frozenset({column})})
 
 
 def together(texts: Iterator[Text]) -> Uses:

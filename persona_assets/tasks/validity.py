@@ -64,6 +64,9 @@ def _bind(template: Template, known: Mapping[str, Rule], number: int, name: str,
             if one not in properties:
                 said = f"{one!r} is no property of a row; {did_you_mean(str(one), properties)}"
                 raise WrongKey(of, (*place, "args", key), said)
+    if (shown := args.get("shown")) is not None and shown not in template.with_:
+        said = f"no rows are shown as {shown}; {did_you_mean(str(shown), template.with_)}"
+        raise WrongKey(of, (*place, "args", "shown"), said)
     if isinstance(args.get("field"), list):
         each = [partial(rule.see, **(args | {"field": one})) for one in args["field"]]
         return Check(rule, partial(_first, each), args)

@@ -8,15 +8,17 @@ description: Answers that most agree on.
 where: {split: train, language: [en, zh]}  # values of columns, or of `mode`; a list holds those that will do
 least: {votes: 3}                        # numbers that a column has to reach
 judge: {criterion: solutions.correctness, least: 4}   # the mean score by calibrated judges; see `judges`
+top: {column: score, share: 0.01, by: [skill, language]}  # of each group the rows with the highest numbers
 stratum: {column: language, counts: {en: 100, zh: 50}}  # or `shares`, of `size`
 size: 150                                # rows at most; without it all
 seed: 0
 ```
 
-Rows are drawn by the digest of seed and id, so a new row changes few draws. Nothing is copied but ids.
+Rows are drawn by the digest of seed and id, so a new row changes few draws. Nothing is copied but ids. A task that
+names a view in `select` is asked about what the view selects alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Table
+from persona_assets.prompts import Template
 from persona_assets.prompts.load import files_of, wrong
-from persona_assets.prompts.template import MODES
+from persona_assets.prompts.template import MODES, LookUp
 from persona_assets.tasks.derived import Derived, data_files, derived
 from persona_assets.tasks.judges.scores import CALIBRATED
 from persona_assets.tasks.set_checks import set_check
@@ -37,11 +40,16 @@ Value = bool | int | float | str
 QUERY = "_query"  # the table of a view's file is called as the view, with this
 SPLITS = ("train", "held_out")
 ALL = ""  # the stratum of rows that are in none
+PERSONAS = "selected_persona_ids"
+SELECTED = "selected_id"  # the column of the row that is selected
+CHOSEN = "selected"  # what a task that selects by a view calls the view's rows beside a row
+_ROUNDING = 1e-9  # 0.29 of 100 rows are 29, not 28.999999999999996
 
 COLUMNS = {
-    "selected_id": pl.String,
+    SELECTED: pl.String,
     "dataset": pl.String,
     "selected_shard": pl.String,
+    PERSONAS: pl.List(pl.String),
     "language": pl.String,
     "split": pl.String,
     "stratum": pl.String,
@@ -55,6 +63,19 @@ class Judge(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     criterion: str = Field(min_length=1)
     least: float
+
+
+class Top(BaseModel):
+    """The rows with the highest numbers in a column: a share of each group alike in the columns `by`.
+
+    The share is rounded down, and is one row at least. Rows without a number do not count; of equal ones those with the
+    lower ids come first.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    column: str
+    share: float = Field(0.01, gt=0, le=1)
+    by: tuple[str, ...] = ()
 
 
 class Stratum(BaseModel):
@@ -96,6 +117,7 @@ class View(BaseModel):
     where: dict[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
     least: dict[str, float] = Field(default_factory=dict)
     judge: Judge | None = None
+    top: Top | None = None
     stratum: Stratum | None = None
     size: int | None = Field(None, ge=1)
     seed: int = 0
@@ -118,6 +140,11 @@ class View(BaseModel):
         if self.stratum:
             return self.stratum.wanted(self.size)
         return {ALL: self.size} if self.size else {}
+
+    def expected(self, rows: float) -> float:
+        """Rows at most that it selects of so many; `where`, `least` and judges may leave fewer."""
+        top = max(1.0, self.top.share * rows) if self.top and rows else rows
+        return min(top, sum(self.wanted.values()) or top)
 
 
 def as_text(value: Value) -> str:
@@ -146,7 +173,7 @@ def _read(path: Path) -> View:
         first = error.errors()[0]
         said = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            parts: Mapping[Any, type[BaseModel]] = {"judge": Judge, "stratum": Stratum}
+            parts: Mapping[Any, type[BaseModel]] = {"judge": Judge, "top": Top, "stratum": Stratum}
             known = list(parts.get(first["loc"][0], View).model_fields)
             said = f"unknown key; {did_you_mean(str(first['loc'][-1]), known)}"
         raise wrong(path, first["loc"], said) from error
@@ -172,14 +199,31 @@ def view_of(name: str, path: Path, view: View) -> Derived:
         reads=read,
         columns=COLUMNS,
         description=view.description or f"Rows of {view.task} that {path.name} selects.",
-        cites={"selected_id": view.task},
+        cites={SELECTED: view.task},
         nullable=("language", "split", "wanted"),
         set_checks=(enough_rows,),
         modules=("tasks.views",),
         packaged={"query": lambda: digest(canonical_json(view.model_dump(mode="json")))},
         declared_in=path,
         check=lambda tables: _check_columns(path, view, tables),
+        expected=view.expected,
     )(select)
+
+
+def selecting(task: Template, view: str, dataset: str, key: str) -> Template:
+    """A task that asks about what a view selects of `dataset`: its rows, or where the task reads others their personas.
+
+    `key` is that of the table that the task reads. The view's rows stand beside those that are asked about, so that the
+    column `selected_ids` says by which of them each was selected.
+    """
+    own = {key: SELECTED} if task.reads.name == dataset else {_persona_column(key): PERSONAS}
+    beside = LookUp.model_validate({"from": view, "on": own})
+    keep_if = f"{CHOSEN} and ({task.keep_if})" if task.keep_if else CHOSEN
+    return task.changed(with_={**task.with_, CHOSEN: beside}, keep_if=keep_if, select=view)
+
+
+def _persona_column(key: str) -> str:
+    return key if key == "persona_id" else "persona_ids"
 
 
 def _check_columns(path: Path, view: View, tables: Mapping[str, Table]) -> None:
@@ -192,15 +236,13 @@ def _check_columns(path: Path, view: View, tables: Mapping[str, Table]) -> None:
     if view.task not in samples:
         raise wrong(path, ("task",), f"there is no dataset {view.task}; {did_you_mean(view.task, samples)}")
     columns = tables[view.task].polars
-    for key, names in (("where", view.where), ("least", view.least), ("stratum", _column_of(view))):
-        for column in names:
-            if column not in columns:
-                said = f"{view.task} has no column {column}; {did_you_mean(column, columns)}"
-                raise wrong(path, (key, column) if key != "stratum" else (key, "column"), said)
-            if key == "least" and not columns[column].is_numeric():
-                raise wrong(path, (key, column), f"the column {column} of {view.task} holds no numbers")
-            if key != "least" and columns[column].is_nested():
-                raise wrong(path, (key,), f"the column {column} of {view.task} holds lists or structs, not one value")
+    for place, column, is_number in _columns_named(view):
+        if column not in columns:
+            raise wrong(path, place, f"{view.task} has no column {column}; {did_you_mean(column, columns)}")
+        if is_number and not columns[column].is_numeric():
+            raise wrong(path, place, f"the column {column} of {view.task} holds no numbers")
+        if not is_number and columns[column].is_nested():
+            raise wrong(path, place, f"the column {column} of {view.task} holds lists or structs, not one value")
     for column, known in (("mode", MODES), ("split", SPLITS)):
         for value in view.wanted_values.get(column, ()):
             if value not in known:
@@ -209,8 +251,15 @@ def _check_columns(path: Path, view: View, tables: Mapping[str, Table]) -> None:
         raise wrong(path, ("judge",), f"no judge rates {view.task}: name it in PERSONA_JUDGED")
 
 
-def _column_of(view: View) -> Sequence[str]:
-    return [view.stratum.column] if view.stratum else []
+def _columns_named(view: View) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+    """The columns that a view names: where, which, and whether it has to hold numbers."""
+    yield from ((("where", column), column, False) for column in view.where)
+    yield from ((("least", column), column, True) for column in view.least)
+    if view.stratum:
+        yield ("stratum", "column"), view.stratum.column, False
+    if view.top:
+        yield ("top", "column"), view.top.column, True
+        yield from ((("top", "by"), column, False) for column in view.top.by)
 
 
 def selected(view: View, query: pl.LazyFrame, rows: pl.LazyFrame, scores: pl.LazyFrame | None = None) -> pl.DataFrame:
@@ -228,10 +277,12 @@ def selected(view: View, query: pl.LazyFrame, rows: pl.LazyFrame, scores: pl.Laz
         counted = scores.filter(criterion=view.judge.criterion, standing=CALIBRATED)
         means = counted.group_by("judged_id").agg(pl.col("score").mean()).filter(pl.col("score") >= view.judge.least)
         found = found.join(means.select(sample_id="judged_id"), on="sample_id", how="semi")
+    found = _top(found, view.top) if view.top else found
     split = pl.col("split").cast(pl.String) if "split" in names else pl.lit(None, pl.String())
     kept = found.select(
         selected_id="sample_id",
         selected_shard="shard",
+        **{PERSONAS: "persona_ids"},
         language=pl.col("language") if "language" in names else pl.lit(None, pl.String()),
         split=split,
         stratum=stratum,
@@ -247,6 +298,15 @@ def selected(view: View, query: pl.LazyFrame, rows: pl.LazyFrame, scores: pl.Laz
         dataset=pl.lit(view.task),
         **{n: n for n in COLUMNS if n != "dataset"},
     )
+
+
+def _top(rows: pl.LazyFrame, top: Top) -> pl.LazyFrame:
+    """Of each group the rows with the highest numbers."""
+    group = [pl.col(name) for name in top.by] or [pl.lit(0)]
+    counted = rows.filter(pl.col(top.column).cast(pl.Float64).is_finite())
+    ordered = counted.sort(top.column, "sample_id", descending=[True, False])
+    most = (pl.len() * top.share + _ROUNDING).floor().clip(1).over(group)
+    return ordered.filter(pl.int_range(pl.len()).over(group) < most)
 
 
 _WANTED = {"stratum": pl.String, "wanted": pl.Int64}

@@ -3,12 +3,14 @@
 from functools import cache
 from typing import Any
 
+import yaml
+
 from persona_assets.engines.offline.data import LANGUAGES, occupations
 from persona_assets.lake.schemas import DEDUPED_PERSONAS
 from persona_assets.personas.taxonomy import taxonomy
 from persona_assets.settings import Settings
 from persona_assets.steps.runner import Ask, Parsed
-from persona_assets.tasks.load import datasets
+from persona_assets.tasks.load import FILES, datasets
 from persona_assets.tasks.step import TaskStep
 from persona_assets_tests.engines.asking import PAGES, answers, kin_variables, page_variables, step_prompt
 
@@ -16,6 +18,8 @@ STEPS = {name: step for name, step in datasets(Settings()).items() if isinstance
 ALL_TASKS = {name: step.template for name, step in STEPS.items()}
 # Those that are asked about personas.
 TASKS = {name: task for name, task in ALL_TASKS.items() if task.reads.name == DEDUPED_PERSONAS.name}
+SKILLS = yaml.safe_load((FILES / "skills" / "general.yaml").read_text(encoding="utf-8"))
+LISTED = [{"row_id": f"row_{one['id']}", **one} for one in SKILLS]
 WORLD = {"row_id": "row_1", "text": "# Lantern Reach\n\nIslands on the back of a sleeping sea creature."}
 
 
@@ -34,7 +38,8 @@ def personas(language: str) -> tuple[str, ...]:
 
 def ask(text: str, language: str, name: str = "p", task: str = "") -> Ask:
     """A question about a persona, with the first values that a task asks with."""
-    row = {"persona_id": f"per_{name}", "document_id": "doc_1", "text": text, "language": language, "worlds": [WORLD]}
+    row = {"persona_id": f"per_{name}", "document_id": "doc_1", "text": text, "language": language}
+    row |= {"worlds": [WORLD], "listed": LISTED, "raw_documents": {"text": text}}
     over = {name: next(iter(one.by_label)) for name, one in TASKS[task].over.items()} if task else {"mode": "zero_shot"}
     return Ask(row, {"over": over}, about=(("deduped_personas", f"per_{name}"),))
 

@@ -27,6 +27,7 @@ QUERY = pl.LazyFrame({"row_id": ["row_q"]})
 ROWS = pl.LazyFrame(
     {
         "sample_id": [f"smp_{number}" for number in range(40)],
+        "persona_ids": [[f"per_{number // 2}"] for number in range(40)],
         "shard": ["d.0000"] * 20 + ["d.0001"] * 20,
         "language": ["en", "zh", "ru", "en"] * 10,
         "votes": [number % 5 for number in range(40)],
