@@ -234,6 +234,26 @@ def quality(
 
 
 @app.command()
+def survey(
+    name: Annotated[str | None, typer.Argument(help="The survey: its file's name without .yaml.")] = None,
+    lake: LakeOption = None,
+    html: Annotated[Path | None, typer.Option(help="Also write it as a page, with figures.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what a survey came to: shares with intervals, by attribute, weighted, beside a real survey; reasons; needs.
+
+    Without a name it lists the surveys. Reads the lake and asks nobody.
+
+    Example: persona-assets survey bus-fare --html survey.html
+    """
+    from persona_assets.cli.survey import show_survey
+
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    show_survey(_settings(lake=lake), name, as_json=as_json, html=html)
+
+
+@app.command()
 def skip(
     shards: Annotated[list[str] | None, typer.Argument(metavar="SHARD...", help="Keys such as 2026-10.0003.")] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept and shown.")] = "",

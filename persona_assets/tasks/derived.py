@@ -128,14 +128,21 @@ def derived(
     return declare
 
 
-def data_files(file: str, *, rows: str = "", table: str = "", partitions: Literal["files", "rows"] = "files") -> Reads:
+def data_files(
+    file: str,
+    *,
+    rows: str = "",
+    table: str = "",
+    partitions: Literal["files", "rows"] = "files",
+    texts: tuple[str, ...] = (),
+) -> Reads:
     """Data files that a function reads; the words are those of `reads` in a task file.
 
     Raises:
         ValueError: the table has no usable name.
     """
     given = {"partitions": partitions} if partitions != "files" else {}
-    return Reads.model_validate({"file": file, "rows": rows, "table": table, **given})
+    return Reads.model_validate({"file": file, "rows": rows, "table": table, "texts": texts, **given})
 
 
 class DerivedStep:
@@ -253,6 +260,8 @@ class DerivedStep:
         try:
             given = self.declared.function(*frames, **{name: settings[name] for name in self.declared.settings})
             frame = given.lazy().collect() if isinstance(given, pl.LazyFrame | pl.DataFrame) else None
+        except UsageError:  # it says itself what is wrong, and where
+            raise
         except Exception as error:
             raise self.wrong(f"failed: {type(error).__name__}: {error}") from error
         if frame is None:
