@@ -98,6 +98,12 @@ class Settings(BaseSettings):
         json_schema_extra=shapes(),
     )
 
+    measured: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Tasks whose quality is an asset, or all: near-duplicates, diversity and coverage, held to limits",
+        json_schema_extra=shapes(),
+    )
+
     # Who answers
     engine: str = Field(
         "offline",
@@ -597,7 +603,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not of the form task.parameter")
         return value
 
-    @field_validator("relations", "languages", "fanout", "drop_fields", "datasets", mode="before")
+    @field_validator("relations", "languages", "fanout", "drop_fields", "datasets", "measured", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -7,7 +7,6 @@ import typer
 
 from persona_assets.cli.run import err, out
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.graph import assets
 from persona_assets.lake.format import open_lake
 from persona_assets.lake.schemas import SHARD_FILES
 from persona_assets.lake.store import dump_of
@@ -15,6 +14,7 @@ from persona_assets.quality.page import blocks, report_page
 from persona_assets.quality.report import measure
 from persona_assets.quality.rows import datasets_of
 from persona_assets.settings import Settings
+from persona_assets.tasks.load import datasets as steps_of
 from persona_assets.view.html import render_page
 from persona_assets.view.json import to_json
 from persona_assets.view.terminal import say, show
@@ -29,7 +29,7 @@ def show_quality(
         UsageError: a dump or dataset is unknown.
     """
     lake = open_lake(settings.lake)
-    datasets = datasets_of(assets(settings))
+    datasets = datasets_of(steps_of(settings))
     for name in names:
         if name not in datasets:
             raise UsageError(f"there is no dataset of texts {name}; {did_you_mean(name, datasets)}")

@@ -84,6 +84,8 @@ def partition_metadata(lake: Lake, asset: Asset, made: Made) -> dict[str, Any]:
         metadata["values"] = _md(values)
     if isinstance(asset.step, TaskStep):
         metadata |= _unknown(lake, asset.step, made.key)
+    if asset.derived and (shows := asset.derived.declared.shows):
+        metadata["figures"] = dg.MetadataValue.md("\n\n".join(map(render, shows(lake.read(table, made.key)))))
     if made.report is None:
         return metadata | {"nothing written": made.note}
     return metadata | _of_the_run(lake, table, made.report)

@@ -1,5 +1,7 @@
 """The report as a page: tables of measures, the paper's figure, and what each hop adds."""
 
+import polars as pl
+
 from persona_assets.quality.report import LEVELS, SAMPLE, Curve, Group, Novelty, Quality, Report
 from persona_assets.view import blocks as view
 from persona_assets.view.numbers import percent
@@ -12,6 +14,24 @@ _SAID = [
     "Vendi score: how many entirely different texts the rows amount to; coverage: share of the regions of meaning, of "
     "all datasets in the language, that the sample reaches.",
 ]
+
+
+def measures_shown(rows: pl.DataFrame) -> list[view.Block]:
+    """What there is to look at in the rows of `<dataset>_quality`: each measure by group, beside its limits."""
+    heads = [
+        *view.whole("measure", "language", "mode"),
+        *view.right("hop", "at", "rows", "value", "limits"),
+        *view.whole(""),
+    ]
+    drawn = []
+    for row in rows.sort("measure", "language", "mode", "of_hop", "level").iter_rows(named=True):
+        bounds = [f"≥ {row['least']:g}" if row["least"] is not None else ""]
+        bounds += [f"≤ {row['most']:g}" if row["most"] is not None else ""]
+        cells: list[view.Cell] = [view.Code(row["measure"]), row["language"] or "", row["mode"] or ""]
+        cells += ["" if row[name] is None else f"{row[name]:g}" for name in ("of_hop", "level")]
+        cells += [f"{row['rows']:,}", f"{row['value']:,.3f}", " ".join(one for one in bounds if one)]
+        drawn.append([*cells, view.bar(1, (view.PLAIN, row["value"] if 0 <= row["value"] <= 1 else 0.0))])
+    return [view.Table(heads, drawn)]
 
 
 def report_page(report: Report, lake: str) -> view.Page:

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from persona_assets.dedup.deduper import Deduper, part_rows
+from persona_assets.dedup.deduper import Deduper
 from persona_assets.dedup.run import scheme_of
 from persona_assets.dedup.strands import Semantic, Strand, make_strands
-from persona_assets.lake import Lake
+from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import FILTERED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.quality.measures import Vectors, Vendi, distinct, region_of, regions, self_bleu, similarity_at
-from persona_assets.quality.rows import SCHEMA, Texts
+from persona_assets.quality.rows import SCHEMA, Texts, texts_in
 from persona_assets.settings import Settings
 from persona_assets.text.scripts import scripts_of
 
 SAMPLE = 1000  # rows of a group that are looked at where a measure depends on their number, or takes their square
-TOGETHER = 20_000  # rows that partitions are brought together to, at least
+TOGETHER = 20_000  # rows that partitions are brought together to, and cut into: what is compared at once
 FEWEST = 2  # rows of a group that a measure is told of
 LEVELS, WIDTH = (
     (0.4, 0.6, 0.8, 0.9),
@@ -107,26 +107,31 @@ Progress = Callable[[str, int], None]  # a dataset, and how many more of its row
 
 
 def measure(
-    lake: Lake, settings: Settings, datasets: Mapping[str, Texts], dumps: Sequence[str], tell: Progress
+    lake: Lake, settings: Settings, datasets: Mapping[str, tuple[Table, pl.Expr]], dumps: Sequence[str], tell: Progress
 ) -> Report:
-    """Measure these datasets, and the hops of personas. Holds one partition, or some small ones, and a sample of each
-    group.
+    """Measure these datasets, each a table with the expression of its texts, and the hops of personas."""
+    texts = [texts_in(lake, table, text, dumps) for table, text in datasets.values()]
+    return Report(measured(lake, settings, texts, tell), novelty(lake, dumps))
+
+
+def measured(lake: Lake, settings: Settings, datasets: Sequence[Texts], tell: Progress) -> list[Quality]:
+    """Measure the texts of datasets. Holds one partition, or some small ones, and a sample of each group.
 
     Near-duplicates are those that dedup would remove, with the settings of dedup; of several the one of the lowest
-    id in the first partition stands.
+    id in the first partition stands. Vectors are kept in the lake.
     """
     strands = make_strands(
         lake, settings.encoder, settings.semantic_threshold, settings.max_unknown_share, across=False
     )
     found, samples = [], {}
-    for name, texts in datasets.items():
-        if texts.shards(lake, dumps):
-            one, samples[name] = _dataset(lake, settings, texts, dumps, strands, tell)
+    for texts in datasets:
+        if texts.keys:
+            one, samples[texts.name] = _dataset(lake, settings, texts, strands, tell)
             found.append(one)
     _coverage(found, samples, strands)
     for one in found:
         one.curves = list(_curves(samples[one.dataset], strands))
-    return Report(found, novelty(lake, dumps))
+    return found
 
 
 def novelty(lake: Lake, dumps: Sequence[str]) -> list[Novelty]:
@@ -148,7 +153,7 @@ def novelty(lake: Lake, dumps: Sequence[str]) -> list[Novelty]:
 
 
 def _dataset(
-    lake: Lake, settings: Settings, texts: Texts, dumps: Sequence[str], strands: Sequence[Strand], tell: Progress
+    lake: Lake, settings: Settings, texts: Texts, strands: Sequence[Strand], tell: Progress
 ) -> tuple[Quality, pl.DataFrame]:
     """What is counted over all rows, and the sample of each group: the rows with the lowest ids, which are digests."""
     groups: dict[tuple[str | None, str], Group] = {}
@@ -156,12 +161,10 @@ def _dataset(
     sample = pl.DataFrame(schema=SCHEMA)
     near = pl.DataFrame()
     with lake.scratch("quality") as folder:
-        texts_of = _texts_of(lake, texts)
-        semantic = Semantic(strands, texts_of) if settings.semantic else None
+        semantic = Semantic(strands, _earlier(texts)) if settings.semantic else None
         deduper = Deduper(scheme_of(settings), semantic, Path(folder))
-        most = part_rows(settings.memory_limit_mb << 20, semantic=settings.semantic)
-        for batch in _together(texts.batches(lake, dumps)):
-            for rows in batch.iter_slices(most):
+        for batch in _together(texts.batches()):
+            for rows in batch.iter_slices(TOGETHER):
                 verdicts = deduper.add(_for_dedup(texts.name, rows), "").verdicts
                 judged = rows.select("id", *GROUP).hstack(
                     verdicts.select("kept", "survivor_id", "similarity", "method")
@@ -209,14 +212,9 @@ def _for_dedup(name: str, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(persona_id="id", shard=pl.lit(f"{name}-") + pl.col("shard"), text="text")
 
 
-def _texts_of(lake: Lake, texts: Texts) -> Callable[[pl.DataFrame], pl.Series]:
-    def read(survivors: pl.DataFrame) -> pl.Series:
-        own = survivors.with_columns(_key=pl.col("shard").str.strip_prefix(f"{texts.name}-"))
-        there = lake.scan(texts.table, own["_key"].unique().sort().to_list())
-        found = there.select(persona_id="sample_id", text=texts.text).collect(engine="streaming")
-        return own.join(found, on="persona_id", how="left", maintain_order="left")["text"]
-
-    return read
+def _earlier(texts: Texts) -> Callable[[pl.DataFrame], pl.Series]:
+    """The texts of earlier survivors, read again; see `_for_dedup`."""
+    return lambda survivors: texts.again(survivors.with_columns(pl.col("shard").str.strip_prefix(f"{texts.name}-")))
 
 
 def _count(groups: dict[tuple[str | None, str], Group], judged: pl.DataFrame) -> None:

@@ -131,6 +131,28 @@ def _round(survey: Survey, rows: Sequence[dict[str, Any]]) -> list[view.Block]:
     return [*found, _groups(survey, groups)] if groups else found
 
 
+def results_shown(rows: pl.DataFrame) -> list[view.Block]:
+    """What there is to look at in the rows of `survey_results`: the shares of everybody, round by round."""
+    heads = [
+        *view.right("round"),
+        *view.whole("option"),
+        *view.right("chose", "share", "95 %", "weighted", "real"),
+        *view.whole(""),
+    ]
+    drawn = []
+    for row in rows.filter(pl.col("by") == ALL).sort("round", maintain_order=True).iter_rows(named=True):
+        best = row["weighted_share"] if row["weighted_share"] is not None else row["share"]
+        cells: list[view.Cell] = [
+            f"{row['round']}",
+            view.Code(row["option"]),
+            f"{row['chose']:,}",
+            _share(row["share"]),
+        ]
+        cells += [_range(row), _share(row["weighted_share"]), _share(row["real_share"])]
+        drawn.append([*cells, view.bar(1, (view.PLAIN, best or 0.0))])
+    return [view.Table(heads, drawn), view.Lines(LIMITS[:1])]
+
+
 def _shares(survey: Survey, rows: Sequence[dict[str, Any]]) -> view.Table:
     weighted, real = bool(survey.margins), any(row["real_share"] is not None for row in rows)
     heads = [*view.whole("option"), *view.right("chose", "share", "95 %")]

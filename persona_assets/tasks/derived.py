@@ -19,7 +19,7 @@ settings, which the function is given by their names.
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -30,13 +30,14 @@ import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import digest, make_id
-from persona_assets.lake import Column, Parent, Table
+from persona_assets.lake import Column, Lake, Parent, Table
 from persona_assets.lake.schemas import FAMILIES, REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts.template import Reads
 from persona_assets.settings import Settings
 from persona_assets.steps.model import Context, Report
 from persona_assets.tasks.rows import Scan, partition_of
 from persona_assets.tasks.set_checks import OwnCheck, set_check
+from persona_assets.view.blocks import Block
 
 __all__ = ["Derived", "DerivedStep", "data_files", "derived", "set_check"]
 
@@ -64,6 +65,8 @@ class Derived:
     declared_in: Path | None = None  # where a file of its own says what it does
     check: Callable[[Mapping[str, Table]], None] | None = None  # of the tables that there are
     expected: Callable[[float], float] | None = None  # rows that it selects, of so many of the second table
+    keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
+    shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
 
     @property
     def name(self) -> str:
@@ -101,6 +104,8 @@ def derived(
     declared_in: Path | None = None,
     check: Callable[[Mapping[str, Table]], None] | None = None,
     expected: Callable[[float], float] | None = None,
+    keeps_vectors: bool = False,
+    shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -110,7 +115,9 @@ def derived(
     what it gave is computed anew. Raise `version` where something changes that the file does not show; for functions of
     this package `modules` names the files for which a test holds that. `packaged` gives digests of data that it uses.
     `declared_in` is the file that says what it does, where that is not its own; `check` looks at all tables first.
-    `expected` says for a plan how many rows it selects of so many of the second table.
+    `expected` says for a plan how many rows it selects of so many of the second table. A function that `keeps_vectors`
+    is given the lake, to keep vectors of texts there, and reads nothing else in it. `shows` draws a partition's rows
+    for the UI.
 
     Raises:
         ValueError: there is no such setting.
@@ -123,7 +130,8 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own)
+        drawn = (keeps_vectors, shows)
+        return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare
 
@@ -248,17 +256,18 @@ class DerivedStep:
         """The digest of the file that holds the function."""
         return digest(self.declared.file.read_bytes())
 
-    def compute(self, scan: Scan, settings: Mapping[str, Any]) -> pl.DataFrame:
-        """What the function gives for a partition, in the order of the parents; `reason` is null in rows to be kept.
+    def compute(self, scan: Scan, settings: Mapping[str, Any], lake: Lake) -> pl.DataFrame:
+        """What the function gives for a partition, by parents; `reason` is null in rows that are kept.
 
-        `scan` gives a table's rows in the partition, `settings` the values of those that it names.
+        `scan` gives a table's rows in the partition, `settings` the values of those named; `lake` keeps vectors.
 
         Raises:
             UsageError: it fails, or gives something else than it declares; the message names file and line.
         """
         frames = [scan(self._tables[name]) for name in self.declared.reads]
+        named = {name: settings[name] for name in self.declared.settings}
         try:
-            given = self.declared.function(*frames, **{name: settings[name] for name in self.declared.settings})
+            given = self.declared.function(*frames, **named, **({"lake": lake} if self.declared.keeps_vectors else {}))
             frame = given.lazy().collect() if isinstance(given, pl.LazyFrame | pl.DataFrame) else None
         except UsageError:  # it says itself what is wrong, and where
             raise
@@ -325,7 +334,7 @@ class DerivedStep:
         run = {"shard": pl.lit(key), "run_id": pl.lit(context.run_id), "created_at": pl.lit(datetime.now(UTC))}
         with context.partition(self.table, key) as part:
             scan = partition_of(lake, self.table, key, part.made_from)
-            computed = self.compute(scan, self.settings_of(context.settings))
+            computed = self.compute(scan, self.settings_of(context.settings), lake)
             for rows in self.rows(scan, computed):
                 part.rows.append(rows.with_columns(**run).select(self.table.polars.names()))
                 report.kept += rows.height

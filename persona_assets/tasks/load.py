@@ -21,6 +21,7 @@ from persona_assets.lake.store import FOLDERS
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.load import files_named, files_of, wrong
 from persona_assets.prompts.template import PROMPTS, Reads
+from persona_assets.quality.assets import quality_of
 from persona_assets.rules.registry import Rule, with_own
 from persona_assets.settings import Settings, model_table
 from persona_assets.tasks.data_files import DataStep
@@ -74,6 +75,7 @@ def _loaded(settings: Settings) -> _Loaded:
             "systems": {task: _systems(settings, task) for task in settings.systems},
             "judged": {"rows": settings.judged, "pairs": settings.compared, "votes": settings.judge_votes},
             "views": _views_as_they_are(settings),
+            "measured": settings.measured,
             "benchmarks": [str(benchmarks.folder), dict(benchmarks.files)] if benchmarks else None,
         }
     )
@@ -391,7 +393,7 @@ def _asked(
     asked: Mapping[str, Any],
     instead: Path | None = None,
 ) -> tuple[dict[str, Template | Derived], dict[str, Path]]:
-    """Tasks as the settings ask them, with those that judge others, and views."""
+    """Tasks as the settings ask them, with those that judge others, views, and what measures datasets."""
     judges = {one.name: (file, one) for file, one in judging(Judged(**asked["judged"]), instead)}
     if taken := sorted(judges.keys() & declared.keys()):
         raise UsageError(f"{files[taken[0]]}: the name {taken[0]} is that of what judges; choose another")
@@ -404,6 +406,8 @@ def _asked(
         if view.name in known:
             raise UsageError(f"{file}: the name {view.name} is taken by {known[view.name]}; choose another")
         every[view.name], known[view.name] = view, file
+    for measure in quality_of(asked["measured"], every):
+        every[measure.name], known[measure.name] = measure, FILES / "quality"
     faults, found = Collected(), as_asked(every, asked)
     for name, one in found.items():
         with faults.part():

@@ -10,6 +10,7 @@ from persona_assets.graph import assets
 from persona_assets.quality.page import blocks, report_page
 from persona_assets.quality.report import Report, measure
 from persona_assets.quality.rows import datasets_of
+from persona_assets.tasks.load import datasets
 from persona_assets.view.html import render_page
 from persona_assets_tests.lineage.small_lake import Small, build
 
@@ -32,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 def measured(small: Small, *dumps: str) -> Report:
-    return measure(small.lake, small.settings, datasets_of(assets(small.settings)), dumps, lambda name, rows: None)
+    return measure(small.lake, small.settings, datasets_of(datasets(small.settings)), dumps, lambda name, rows: None)
 
 
 def test_every_row_of_a_dataset_is_in_one_group(small: Small, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from persona_assets.surveys.page import results_shown
 from persona_assets.surveys.results import COLUMNS, NULLABLE, counted
 from persona_assets.surveys.survey import survey_of
 from persona_assets.tasks.derived import derived
@@ -20,6 +21,7 @@ _IDS = pl.List(pl.String)
     cites={"answer_ids": "survey_answers", "second_answer_ids": "survey_second_answers"},
     nullable=NULLABLE,
     modules=("surveys.results", "surveys.shares", "surveys.survey"),
+    shows=results_shown,
 )
 def survey_results(
     respondents: pl.LazyFrame,
