@@ -27,10 +27,9 @@ OF_ASKING = {
     *("steps.budget", "steps.in_flight", "steps.latency", "steps.turns"),
 }
 OF_OTHERS = {"steps.model", "steps.runner"}  # for which they are no more than a context and a report
-OF_FUNCTIONS = {"prompts.template", "tasks.set_checks"}  # say what is read, and judge rows
 # Not in rows, or versioned.
 OF_TASKS = {"tasks.load", "tasks.set_checks", "contamination.benchmarks", "contamination.overlaps"}
-OF_FUNCTIONS = {"prompts.template", "tasks.set_checks"}  # what they read, and their gates, as declared
+OF_FUNCTIONS = {"prompts.template", "tasks.set_checks", "view.blocks"}  # what they read, their gates, and figures
 
 
 def test_source_is_as_its_version_says() -> None:
