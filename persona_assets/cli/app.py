@@ -489,16 +489,18 @@ def export(
     Example: persona-assets export instruction_answers --format chatml --prompt instructions.instruction
     --response answer --out out/answers
     """
-    from persona_assets.export.folder import Export
     from persona_assets.export.folder import export as write
+    from persona_assets.export.rows import Export
     from persona_assets.graph import assets
 
     settings = _settings(lake=lake)
-    counts = write(open_lake(settings.lake), assets(settings), Export(source, out, form, prompt, response, licence))
+    written = write(open_lake(settings.lake), assets(settings), Export(source, out, form, prompt, response, licence))
     if as_json:
-        typer.echo(to_json({"out": str(out), "rows": counts}))
+        typer.echo(to_json({"out": str(out), "rows": written.splits, "left_out": dict(written.left_out)}))
     else:
-        typer.echo(f"{out}: " + ", ".join(f"{rows:,} rows of {split}" for split, rows in counts.items()))
+        counts = [f"{rows:,} rows of {split}" for split, rows in written.splits.items()]
+        counts += [f"{rows:,} left out: {reason}" for reason, rows in sorted(written.left_out.items())]
+        typer.echo(f"{out}: " + ", ".join(counts))
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import polars as pl
 from persona_assets.ids import Json
 
 FILE = "croissant.json"
-_BLOCK = 1 << 20  # bytes read at once
 _TYPES: dict[object, str] = {
     pl.String: "sc:Text",
     pl.Boolean: "sc:Boolean",
@@ -38,10 +37,12 @@ _CONTEXT: dict[str, Json] = {
 }
 
 
-def croissant(folder: Path, name: str, described: str, licence: str, languages: list[str]) -> dict[str, Json]:
+def croissant(
+    folder: Path, name: str, described: str, licence: str, languages: list[str], made_from: str
+) -> dict[str, Json]:
     """The metadata of the Parquet files under `data/`: each with its digest, and a set of records for each.
 
-    Files are read once for their digests.
+    Files are read once for their digests. `made_from` is the digest of what the folder was made from.
     """
     files = sorted((folder / "data").glob("*.parquet"))
     return {
@@ -49,6 +50,7 @@ def croissant(folder: Path, name: str, described: str, licence: str, languages: 
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": name,
+        "identifier": made_from,
         "description": described,
         "license": licence,
         "inLanguage": languages,
@@ -57,11 +59,13 @@ def croissant(folder: Path, name: str, described: str, licence: str, languages: 
     }
 
 
-def _file(folder: Path, file: Path) -> dict[str, Json]:
-    digest = hashlib.sha256()
+def sha256_of(file: Path) -> str:
+    """The digest of a file, in hexadecimal digits."""
     with file.open("rb") as data:
-        while block := data.read(_BLOCK):
-            digest.update(block)
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def _file(folder: Path, file: Path) -> dict[str, Json]:
     return {
         "@type": "cr:FileObject",
         "@id": file.name,
@@ -69,7 +73,7 @@ def _file(folder: Path, file: Path) -> dict[str, Json]:
         "contentUrl": file.relative_to(folder).as_posix(),
         "contentSize": f"{file.stat().st_size} B",
         "encodingFormat": "application/x-parquet",
-        "sha256": digest.hexdigest(),
+        "sha256": sha256_of(file),
     }
 
 

@@ -1,19 +1,15 @@
 """Folders that datasets are exported to."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 
 from persona_assets.cli.app import run_cli
 from persona_assets.errors import UsageError
-from persona_assets.export.folder import Export, card, export
-from persona_assets.export.formats import FORMATS
+from persona_assets.export.folder import export
+from persona_assets.export.rows import Export
 from persona_assets.graph import assets
 from persona_assets.lineage import Status, audit
 from persona_assets_tests.lineage.small_lake import Small, build
@@ -77,25 +73,6 @@ def test_the_command_writes_the_folder(
     assert "synthetic" in (tmp_path / "out" / "README.md").read_text()
 
 
-LOAD = """
-import json, sys
-from datasets import load_dataset
-rows = load_dataset(sys.argv[1], cache_dir=sys.argv[2])["train"]
-print(json.dumps([rows.column_names, rows.num_rows, rows[0]]))
-"""
-
-
-@pytest.mark.parametrize("form", ["chatml", "alpaca", "sharegpt", "plain"])
-def test_the_library_datasets_loads_the_folder_offline(small: Small, tmp_path: Path, form: str) -> None:
-    rows = written(small, tmp_path / "out", form, prompt="deduped_personas.text", response="problem")
-    command = [sys.executable, "-c", LOAD, str(tmp_path / "out"), str(tmp_path / "cache")]
-    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
-    told = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True, check=True).stdout
-    names, count, first = json.loads(told)
-    assert (names, count) == (rows.columns, rows.height)
-    assert first == rows.row(0, named=True)
-
-
 def test_the_metadata_is_croissant_whose_records_are_the_rows(small: Small, tmp_path: Path) -> None:
     from mlcroissant import Dataset
 
@@ -104,18 +81,3 @@ def test_the_metadata_is_croissant_whose_records_are_the_rows(small: Small, tmp_
     [name] = [one.name for one in found.metadata.record_sets]
     ids = [record[f"{name}/id"].decode() for record in found.records(name)]
     assert ids == rows["id"].to_list()
-
-
-def test_sharegpt_renames_roles() -> None:
-    frame = pl.DataFrame({"prompt": ["Hi"], "response": ["Yes"]})
-    row = frame.select(**FORMATS["sharegpt"](frame.schema))["conversations"][0].to_list()
-    assert row == [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yes"}]
-
-
-def test_the_card_holds_no_markup_of_names_and_its_header_is_yaml() -> None:
-    hostile = "<script>|x\n---\n# no"
-    text = card(Export("t", Path("o"), licence=hostile), "d", {"train": 3}, ["en"])
-    head, body = text[4:].split("\n---\n", 1)[0], text.rsplit("\n---\n", 1)[1]
-    assert yaml.safe_load(head)["license"] == hostile
-    assert yaml.safe_load(head)["tags"] == ["synthetic"]
-    assert "<script>" not in body
