@@ -2,10 +2,10 @@
 
 import json
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -14,13 +14,11 @@ from persona_assets.errors import UsageError
 from persona_assets.export.card import ABOUT, Written, card
 from persona_assets.export.croissant import FILE as CROISSANT
 from persona_assets.export.croissant import croissant
+from persona_assets.export.files import SplitFiles
 from persona_assets.export.origin import origin
 from persona_assets.export.rows import COUNTED, FAULT, Export, Rows
 from persona_assets.graph import Asset
 from persona_assets.lake import Lake
-
-_SPLIT = re.compile(r"[a-z0-9_]+")
-ROW_GROUP = 10_000  # rows that a reader, and the writer, hold at once
 
 
 def export(lake: Lake, graph: Mapping[str, Asset], job: Export) -> Written:
@@ -35,7 +33,7 @@ def export(lake: Lake, graph: Mapping[str, Asset], job: Export) -> Written:
     job.out.parent.mkdir(parents=True, exist_ok=True)
     aside = job.out.with_name(f".{job.out.name}.{uuid.uuid4().hex}")
     try:
-        written = _write(rows, aside)
+        written = _write(rows, aside / "data")
         text = card(rows, written, origin(lake, graph, rows.dataset))
         (aside / "README.md").write_text(text, encoding="utf-8")
         about = croissant(aside, job.source, ABOUT, job.licence, written.languages, rows.digest)
@@ -47,34 +45,37 @@ def export(lake: Lake, graph: Mapping[str, Asset], job: Export) -> Written:
 
 
 def _write(rows: Rows, folder: Path) -> Written:
-    """Parquet files by split, each of some partitions, streamed."""
-    written, read = Written(), 0
-    (folder / "data").mkdir(parents=True)
-    for number, group in enumerate(rows.groups()):
-        about = group.group_by(*COUNTED, FAULT).len().collect(engine="streaming")
-        read += int(about["len"].sum())
-        for *values, fault, count in about.iter_rows():
-            if fault is None:
-                written.rows[tuple(values)] += count
-            else:
-                written.left_out[fault] += count
-        kept = about.filter(pl.col(FAULT).is_null())
-        for split in sorted(set(kept["_split"])):
-            if not _SPLIT.fullmatch(split):
-                raise UsageError(f"the split {split!r} of {rows.dataset.name} cannot name a file: use a-z, 0-9 and _")
-            whole = int(kept.filter(_split=split)["len"].sum()) == int(about["len"].sum())
-            part = group if whole else group.filter(pl.col(FAULT).is_null(), _split=split)
-            file = folder / "data" / f"{split}-{number:05}.parquet"
-            part.select(pl.exclude(FAULT, *(name for name in COUNTED if name.startswith("_")))).sink_parquet(
-                file, row_group_size=ROW_GROUP, engine="streaming"
-            )
-    _check(rows, written, read)
+    """All rows, streamed: while some are written, the next ones are read."""
+    written = Written()
+    folder.mkdir(parents=True)
+    files = SplitFiles(folder)
+    with ThreadPoolExecutor(1) as writer:
+        pending = writer.submit(lambda: None)
+        for frame in rows.frames():
+            for *values, fault, count in frame.group_by(*COUNTED, FAULT).len().iter_rows():
+                if fault is None:
+                    written.rows[tuple(values)] += count
+                else:
+                    written.left_out[fault] += count
+            pending.result()
+            pending = writer.submit(_append, files, frame)
+        pending.result()
+    files.close()
+    _check(rows, written)
     return written
 
 
-def _check(rows: Rows, written: Written, read: int) -> None:
+def _append(files: SplitFiles, frame: pl.DataFrame) -> None:
+    """Write the rows that the format has a place for, without the columns that are for counting alone."""
+    hidden = [name for name in COUNTED if name.startswith("_")]
+    kept = frame.filter(pl.col(FAULT).is_null())
+    for (split,), part in kept.partition_by("_split", as_dict=True, maintain_order=True).items():
+        files.append(split, part.drop(FAULT, *hidden))
+
+
+def _check(rows: Rows, written: Written) -> None:
     """Raise UsageError where rows that a view selects are gone, or none is left."""
-    source = rows.job.source
+    source, read = rows.job.source, written.rows.total() + written.left_out.total()
     if rows.selected is not None and read != rows.selected:
         said = f"of {rows.selected:,} rows of {source} {read:,} are in {rows.dataset.name} now"
         raise UsageError(f"{said}: make the view again")

@@ -15,7 +15,7 @@ from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import Parent
 
-TOGETHER = 100_000  # rows of partitions that are brought into one file, about; a partition is not parted
+BATCH = 10_000  # rows that are held at once
 USUAL = {"prompt": ("prompt", "instruction", "question", "request"), "response": ("response", "answer", "solution")}
 CONVERSATIONS = ("chatml", "alpaca", "sharegpt")
 # What rows are counted by, and why one is left out; the dataset's own columns have no such names.
@@ -115,7 +115,7 @@ class Rows:
     @cached_property
     def selected(self) -> int | None:
         """How many rows the view selects; None without a view."""
-        return None if self.view is None else int(self._ids().select(pl.len()).collect().item())
+        return None if self.view is None else sum(one.rows.rows for one in self.lake.sound(self.view).values())
 
     @cached_property
     def digest(self) -> str:
@@ -125,52 +125,62 @@ class Rows:
         asked = [self.job.source, self.job.form, *map(str, self.told.values()), self.job.licence]
         return digest(canonical_json([asked, paths]))
 
-    def groups(self) -> Iterator[pl.LazyFrame]:
-        """The rows with the format's columns after `id` and `language`, those of `COUNTED`, and `FAULT`."""
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Rows, at most `BATCH` at a time: `id`, `language`, the format's columns, those of `COUNTED`, and `FAULT`.
+
+        Memory holds, beside them, the texts that a partition's rows take from those that they were made from.
+
+        Raises:
+            DamagedPartition: a partition's bytes are not those that were committed.
+        """
+        own = {place.column: pl.col(place.column) for place in self.told.values() if place.link is None}
         split = pl.col("split").fill_null("train") if "split" in self.dataset.polars else pl.lit("train")
-        shard = self.dataset.partition == "shard"
+        by_shard = self.dataset.partition == "shard"
         about = {
             "_split": split,
             "_mode": self._own("mode"),
-            "_dump": pl.col("shard").str.replace(r"\.[^.]*$", "") if shard else pl.lit(None, pl.String()),
+            "_dump": pl.col("shard").str.replace(r"\.[^.]*$", "") if by_shard else pl.lit(None, pl.String()),
             "_model": self._own("model"),
             FAULT: self.shaped.fault,
         }
-        for keys in self._together():
-            rows = self.lake.scan_paths(self.lake.paths(self.dataset, keys), self.dataset)
-            if self.view is not None:
-                rows = rows.join(self._ids(), on="sample_id", how="semi", maintain_order="left")
-            for name, place in self.told.items():
-                rows = self._with(rows, keys, name, place)
-            yield rows.select(pl.col("sample_id").alias("id"), "language", **self.shaped.columns, **about)
+        columns = {"id": pl.col("sample_id"), "language": pl.col("language"), **self.shaped.columns, **about}
+        wanted = {*own, *(one.link.column for one in self.told.values() if one.link)}
+        wanted |= {name for column in columns.values() for name in column.meta.root_names()}
+        names = [name for name in self.dataset.polars if name in wanted]
+        for key in self.lake.keys(self.dataset):
+            above = {name: self._texts_above(key, place) for name, place in self.told.items()}
+            ids = self._selected_in(key)
+            for batch in self.lake.batches(self.dataset, key, BATCH, names):
+                rows = batch if ids is None else batch.join(ids, on="sample_id", how="semi", maintain_order="left")
+                if rows.height:
+                    yield self._with(rows, above).select(**columns)
 
     def _own(self, name: str) -> pl.Expr:
         return pl.col(name) if name in self.dataset.polars else pl.lit(None, pl.String())
 
-    def _ids(self) -> pl.LazyFrame:
-        assert self.view is not None
-        return self.lake.scan(self.view).select(sample_id="selected_id")
+    def _selected_in(self, key: str) -> pl.DataFrame | None:
+        """The ids that the view selects in a partition of the dataset; None without a view."""
+        if self.view is None:
+            return None
+        return self.lake.scan(self.view).filter(selected_shard=key).select(sample_id="selected_id").collect()
 
-    def _together(self) -> Iterator[list[str]]:
-        """Keys of partitions, some together."""
-        keys, held = list[str](), 0
-        for key, record in self.lake.sound(self.dataset).items():
-            if keys and held + record.rows.rows > TOGETHER:
-                yield keys
-                keys, held = [], 0
-            keys.append(key)
-            held += record.rows.rows
-        if keys:
-            yield keys
-
-    def _with(self, rows: pl.LazyFrame, keys: list[str], name: str, place: Place) -> pl.LazyFrame:
-        """The rows with a column more. What they were made from is in the partitions of the same keys, if alike."""
+    def _texts_above(self, key: str, place: Place) -> pl.DataFrame | None:
+        """The texts of what a partition's rows were made from: of the partition of the same key, if alike."""
         if place.link is None:
-            return rows.with_columns(pl.col(place.column).alias(name))
-        first = pl.col(place.link.column)
-        first = first.list.first() if isinstance(self.dataset.polars[place.link.column], pl.List) else first
+            return None
         alike = place.table.partition == self.dataset.partition
-        files = self.lake.paths(place.table, keys if alike else None)
-        parents = self.lake.scan_paths(files, place.table).select(_parent=place.table.key, _text=place.column)
-        joined = rows.with_columns(_parent=first).join(parents, on="_parent", how="left", maintain_order="left")
-        return joined.with_columns(pl.col("_text").alias(name)).drop("_parent", "_text")
+        scan = self.lake.scan(place.table, [key] if alike else None)
+        return scan.select(_parent=place.table.key, _text=place.column).collect()
+
+    def _with(self, rows: pl.DataFrame, above: Mapping[str, pl.DataFrame | None]) -> pl.DataFrame:
+        """The rows with the columns that are told."""
+        for name, place in self.told.items():
+            texts = above[name]
+            if texts is None or place.link is None:
+                rows = rows.with_columns(pl.col(place.column).alias(name))
+                continue
+            link = pl.col(place.link.column)
+            first = link.list.first() if isinstance(self.dataset.polars[place.link.column], pl.List) else link
+            joined = rows.with_columns(_parent=first).join(texts, on="_parent", how="left", maintain_order="left")
+            rows = joined.with_columns(pl.col("_text").alias(name)).drop("_parent", "_text")
+        return rows

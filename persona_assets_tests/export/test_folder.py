@@ -11,7 +11,10 @@ from persona_assets.errors import UsageError
 from persona_assets.export.folder import export
 from persona_assets.export.rows import Export
 from persona_assets.graph import assets
+from persona_assets.lake.store import DamagedPartition
 from persona_assets.lineage import Status, audit
+from persona_assets_tests.export.stored import store
+from persona_assets_tests.export.test_round_trip import lake_in
 from persona_assets_tests.lineage.small_lake import Small, build
 from persona_assets_tests.tasks.test_views import made, view
 
@@ -81,3 +84,38 @@ def test_the_metadata_is_croissant_whose_records_are_the_rows(small: Small, tmp_
     [name] = [one.name for one in found.metadata.record_sets]
     ids = [record[f"{name}/id"].decode() for record in found.records(name)]
     assert ids == rows["id"].to_list()
+
+
+def test_a_damaged_partition_is_refused(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    table = assets(settings)["instruction_answers"].table
+    [path] = lake.paths(table)
+    data = bytearray(Path(path).read_bytes())
+    data[len(data) // 2] ^= 1
+    Path(path).write_bytes(data)
+    with pytest.raises(DamagedPartition):
+        export(lake, assets(settings), Export("instruction_answers", tmp_path / "out"))
+
+
+def test_rows_of_several_partitions_take_texts_from_those_that_they_were_made_from(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    graph = assets(settings)
+    rows = [{"sample_id": f"smp_{number}", "instruction": f"Ask {number}"} for number in range(40)]
+    own = [{"sample_id": f"own_{n}", "parent_ids": [f"smp_{39 - n}"], "answer": f"Say {39 - n}"} for n in range(40)]
+    store(lake, graph["instructions"].table, rows, "d.0001")
+    store(lake, graph["instruction_answers"].table, own, "d.0001")
+    export(lake, graph, Export("instruction_answers", tmp_path / "out", "alpaca"))
+    found = pl.read_parquet(tmp_path / "out/data/*.parquet").filter(pl.col("id").str.starts_with("own_"))
+    assert found["id"].to_list() == [one["sample_id"] for one in own]
+    assert found.select(pl.col("instruction").str.replace("Ask", "Say") == pl.col("output")).to_series().all()
+
+
+def test_no_row_with_a_place_in_the_format_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    graph = assets(settings)
+    store(lake, graph["instruction_answers"].table, [{"answer": ""}])
+    with pytest.raises(
+        UsageError, match=r"chatml has no place for any row of instruction_answers \(missing_prompt 1\)"
+    ):
+        export(lake, graph, Export("instruction_answers", tmp_path / "out", "chatml"))
+    assert not [one for one in tmp_path.iterdir() if one.name != "lake"]
