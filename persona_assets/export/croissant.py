@@ -1,6 +1,7 @@
 """Croissant metadata of an exported folder: JSON-LD by which tools know its files and columns (format 1.0)."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,11 +39,11 @@ _CONTEXT: dict[str, Json] = {
 
 
 def croissant(
-    folder: Path, name: str, described: str, licence: str, languages: list[str], made_from: str
+    folder: Path, name: str, described: str, licence: str, languages: list[str], origin: str
 ) -> dict[str, Json]:
     """The metadata of the Parquet files under `data/`: each with its digest, and a set of records for each.
 
-    Files are read once for their digests. `made_from` is the digest of what the folder was made from.
+    Files are read once for their digests. `origin` is the digest of what the folder was made from.
     """
     files = sorted((folder / "data").glob("*.parquet"))
     return {
@@ -50,13 +51,22 @@ def croissant(
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": name,
-        "identifier": made_from,
+        "identifier": origin,
         "description": described,
         "license": licence,
         "inLanguage": languages,
         "distribution": [_file(folder, file) for file in files],
         "recordSet": [_records(file) for file in files],
     }
+
+
+def made_from(folder: Path) -> str:
+    """The digest of what a folder was made from; empty where it is no exported one."""
+    try:
+        about = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(about.get("identifier", "")) if isinstance(about, Mapping) else ""
 
 
 def sha256_of(file: Path) -> str:

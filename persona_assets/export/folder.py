@@ -13,7 +13,7 @@ import polars as pl
 from persona_assets.errors import UsageError
 from persona_assets.export.card import ABOUT, Written, card
 from persona_assets.export.croissant import FILE as CROISSANT
-from persona_assets.export.croissant import croissant
+from persona_assets.export.croissant import croissant, made_from
 from persona_assets.export.files import SplitFiles
 from persona_assets.export.origin import origin
 from persona_assets.export.rows import COUNTED, FAULT, Export, Rows
@@ -21,13 +21,17 @@ from persona_assets.graph import Asset
 from persona_assets.lake import Lake
 
 
-def export(lake: Lake, graph: Mapping[str, Asset], job: Export) -> Written:
+def export(lake: Lake, graph: Mapping[str, Asset], job: Export, *, again: bool = False) -> Written | None:
     """Write the folder; returns what was written. It is written beside and renamed, so it is whole or not there.
+
+    With `again` a folder that was written of the same is left as it is; None then.
 
     Raises:
         UsageError: no such dataset or format, a column is missing, there is no row, or the folder is not empty.
     """
     rows = Rows(lake, graph, job)
+    if again and made_from(job.out) == rows.digest:
+        return None
     if job.out.exists() and (not job.out.is_dir() or any(job.out.iterdir())):
         raise UsageError(f"{job.out} is there already and not empty: name another folder, or remove it")
     job.out.parent.mkdir(parents=True, exist_ok=True)
