@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Literal
@@ -501,24 +502,37 @@ def export(
     prompt: Annotated[str, typer.Option(help="Column of the prompt, of the dataset or <parent>.<column>.")] = "",
     response: Annotated[str, typer.Option(help="Column of the response, as --prompt.")] = "",
     licence: Annotated[str, typer.Option("--license", help="Licence that the card names.")] = "other",
+    push: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="Push it to the hub of HF_ENDPOINT, with the token of HF_TOKEN."),
+    ] = None,
     lake: LakeOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a dataset as a folder of Parquet files with a card, for training; each row keeps its id.
 
-    Example: persona-assets export instruction_answers --format chatml --prompt instructions.instruction
-    --response answer --out out/answers
+    Example: persona-assets export instruction_answers --format chatml --out out/answers --push me/answers
     """
-    from persona_assets.export.folder import Export
     from persona_assets.export.folder import export as write
+    from persona_assets.export.hub import Hub
+    from persona_assets.export.rows import Export
     from persona_assets.graph import assets
 
     settings = _settings(lake=lake)
-    counts = write(open_lake(settings.lake), assets(settings), Export(source, out, form, prompt, response, licence))
+    hub = Hub.of_environment(push) if push else None
+    job = Export(source, out, form, prompt, response, licence)
+    with _ended_by_sigterm():
+        written = write(open_lake(settings.lake), assets(settings), job, again=hub is not None)
+        pushed = hub.push(out, push) if hub and push else None
     if as_json:
-        typer.echo(to_json({"out": str(out), "rows": counts}))
-    else:
-        typer.echo(f"{out}: " + ", ".join(f"{rows:,} rows of {split}" for split, rows in counts.items()))
+        rows = {"rows": written.splits, "left_out": dict(written.left_out)} if written else {}
+        typer.echo(to_json({"out": str(out), **rows, **({"pushed": asdict(pushed)} if pushed else {})}))
+        return
+    counts = [f"{count:,} rows of {split}" for split, count in written.splits.items()] if written else []
+    counts += [f"{count:,} left out: {why}" for why, count in sorted(written.left_out.items())] if written else []
+    typer.echo(f"{out}: {', '.join(counts) or 'written before of the same'}")
+    if pushed:
+        typer.echo(f"{pushed.url}: {pushed.sent} files sent, {pushed.there} there before, {pushed.deleted} deleted")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Croissant metadata of an exported folder: JSON-LD by which tools know its files and columns (format 1.0)."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import polars as pl
 from persona_assets.ids import Json
 
 FILE = "croissant.json"
-_BLOCK = 1 << 20  # bytes read at once
 _TYPES: dict[object, str] = {
     pl.String: "sc:Text",
     pl.Boolean: "sc:Boolean",
@@ -38,10 +38,12 @@ _CONTEXT: dict[str, Json] = {
 }
 
 
-def croissant(folder: Path, name: str, described: str, licence: str, languages: list[str]) -> dict[str, Json]:
+def croissant(
+    folder: Path, name: str, described: str, licence: str, languages: list[str], origin: str
+) -> dict[str, Json]:
     """The metadata of the Parquet files under `data/`: each with its digest, and a set of records for each.
 
-    Files are read once for their digests.
+    Files are read once for their digests. `origin` is the digest of what the folder was made from.
     """
     files = sorted((folder / "data").glob("*.parquet"))
     return {
@@ -49,6 +51,7 @@ def croissant(folder: Path, name: str, described: str, licence: str, languages: 
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": name,
+        "identifier": origin,
         "description": described,
         "license": licence,
         "inLanguage": languages,
@@ -57,11 +60,22 @@ def croissant(folder: Path, name: str, described: str, licence: str, languages: 
     }
 
 
-def _file(folder: Path, file: Path) -> dict[str, Json]:
-    digest = hashlib.sha256()
+def made_from(folder: Path) -> str:
+    """The digest of what a folder was made from; empty where it is no exported one."""
+    try:
+        about = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(about.get("identifier", "")) if isinstance(about, Mapping) else ""
+
+
+def sha256_of(file: Path) -> str:
+    """The digest of a file, in hexadecimal digits."""
     with file.open("rb") as data:
-        while block := data.read(_BLOCK):
-            digest.update(block)
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def _file(folder: Path, file: Path) -> dict[str, Json]:
     return {
         "@type": "cr:FileObject",
         "@id": file.name,
@@ -69,7 +83,7 @@ def _file(folder: Path, file: Path) -> dict[str, Json]:
         "contentUrl": file.relative_to(folder).as_posix(),
         "contentSize": f"{file.stat().st_size} B",
         "encodingFormat": "application/x-parquet",
-        "sha256": digest.hexdigest(),
+        "sha256": sha256_of(file),
     }
 
 

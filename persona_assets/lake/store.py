@@ -508,8 +508,10 @@ class Lake:
         self.require(table, key)
         return self.scan(table, [key]).collect()
 
-    def batches(self, table: Table, key: str, rows: int = 8192) -> Iterator[pl.DataFrame]:
-        """One partition in frames of at most `rows`, without holding it whole.
+    def batches(
+        self, table: Table, key: str, rows: int = 8192, columns: Sequence[str] | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """One partition in frames of at most `rows`, of all columns or of some, without holding it whole.
 
         Raises:
             PersonaAssetsError: it has not been materialised, or is damaged.
@@ -518,9 +520,11 @@ class Lake:
         self._verify(table, key)
         with self.fs.open(path, "rb") as file:
             parquet = pq.ParquetFile(file)
+            names = table.polars.names() if columns is None else columns
+            stored = None if columns is None else [name for name in parquet.schema_arrow.names if name in columns]
             for group in range(parquet.num_row_groups):  # one at a time: iterating over all keeps what it has read
-                for batch in parquet.iter_batches(batch_size=rows, row_groups=[group]):
-                    yield as_declared(pl.DataFrame(pl.from_arrow(batch)), table)
+                for batch in parquet.iter_batches(batch_size=rows, row_groups=[group], columns=stored):
+                    yield as_declared(pl.DataFrame(pl.from_arrow(batch)), table).select(names)
 
     def require(self, table: Table, key: str) -> Record:
         """The record of a partition that is there and sound by name and size.

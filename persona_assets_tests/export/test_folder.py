@@ -1,21 +1,20 @@
 """Folders that datasets are exported to."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 
 from persona_assets.cli.app import run_cli
 from persona_assets.errors import UsageError
-from persona_assets.export.folder import Export, card, export
-from persona_assets.export.formats import FORMATS
+from persona_assets.export.folder import export
+from persona_assets.export.rows import Export
 from persona_assets.graph import assets
+from persona_assets.lake.store import DamagedPartition
 from persona_assets.lineage import Status, audit
+from persona_assets_tests.export.stored import store
+from persona_assets_tests.export.test_round_trip import lake_in
 from persona_assets_tests.lineage.small_lake import Small, build
 from persona_assets_tests.tasks.test_views import made, view
 
@@ -77,25 +76,6 @@ def test_the_command_writes_the_folder(
     assert "synthetic" in (tmp_path / "out" / "README.md").read_text()
 
 
-LOAD = """
-import json, sys
-from datasets import load_dataset
-rows = load_dataset(sys.argv[1], cache_dir=sys.argv[2])["train"]
-print(json.dumps([rows.column_names, rows.num_rows, rows[0]]))
-"""
-
-
-@pytest.mark.parametrize("form", ["chatml", "alpaca", "sharegpt", "plain"])
-def test_the_library_datasets_loads_the_folder_offline(small: Small, tmp_path: Path, form: str) -> None:
-    rows = written(small, tmp_path / "out", form, prompt="deduped_personas.text", response="problem")
-    command = [sys.executable, "-c", LOAD, str(tmp_path / "out"), str(tmp_path / "cache")]
-    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
-    told = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True, check=True).stdout
-    names, count, first = json.loads(told)
-    assert (names, count) == (rows.columns, rows.height)
-    assert first == rows.row(0, named=True)
-
-
 def test_the_metadata_is_croissant_whose_records_are_the_rows(small: Small, tmp_path: Path) -> None:
     from mlcroissant import Dataset
 
@@ -106,16 +86,36 @@ def test_the_metadata_is_croissant_whose_records_are_the_rows(small: Small, tmp_
     assert ids == rows["id"].to_list()
 
 
-def test_sharegpt_renames_roles() -> None:
-    frame = pl.DataFrame({"prompt": ["Hi"], "response": ["Yes"]})
-    row = frame.select(**FORMATS["sharegpt"](frame.schema))["conversations"][0].to_list()
-    assert row == [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yes"}]
+def test_a_damaged_partition_is_refused(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    table = assets(settings)["instruction_answers"].table
+    [path] = lake.paths(table)
+    data = bytearray(Path(path).read_bytes())
+    data[len(data) // 2] ^= 1
+    Path(path).write_bytes(data)
+    with pytest.raises(DamagedPartition):
+        export(lake, assets(settings), Export("instruction_answers", tmp_path / "out"))
 
 
-def test_the_card_holds_no_markup_of_names_and_its_header_is_yaml() -> None:
-    hostile = "<script>|x\n---\n# no"
-    text = card(Export("t", Path("o"), licence=hostile), "d", {"train": 3}, ["en"])
-    head, body = text[4:].split("\n---\n", 1)[0], text.rsplit("\n---\n", 1)[1]
-    assert yaml.safe_load(head)["license"] == hostile
-    assert yaml.safe_load(head)["tags"] == ["synthetic"]
-    assert "<script>" not in body
+def test_rows_of_several_partitions_take_texts_from_those_that_they_were_made_from(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    graph = assets(settings)
+    rows = [{"sample_id": f"smp_{number}", "instruction": f"Ask {number}"} for number in range(40)]
+    own = [{"sample_id": f"own_{n}", "parent_ids": [f"smp_{39 - n}"], "answer": f"Say {39 - n}"} for n in range(40)]
+    store(lake, graph["instructions"].table, rows, "d.0001")
+    store(lake, graph["instruction_answers"].table, own, "d.0001")
+    export(lake, graph, Export("instruction_answers", tmp_path / "out", "alpaca"))
+    found = pl.read_parquet(tmp_path / "out/data/*.parquet").filter(pl.col("id").str.starts_with("own_"))
+    assert found["id"].to_list() == [one["sample_id"] for one in own]
+    assert found.select(pl.col("instruction").str.replace("Ask", "Say") == pl.col("output")).to_series().all()
+
+
+def test_no_row_with_a_place_in_the_format_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    graph = assets(settings)
+    store(lake, graph["instruction_answers"].table, [{"answer": ""}])
+    with pytest.raises(
+        UsageError, match=r"chatml has no place for any row of instruction_answers \(missing_prompt 1\)"
+    ):
+        export(lake, graph, Export("instruction_answers", tmp_path / "out", "chatml"))
+    assert not [one for one in tmp_path.iterdir() if one.name != "lake"]

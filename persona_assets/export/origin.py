@@ -1,0 +1,89 @@
+"""Where a dataset comes from, by the records of the lake: pages, prompts, models, and what was set aside on the way."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from persona_assets.graph import Asset
+from persona_assets.ids import Json
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.records import Record
+from persona_assets.lake.schemas import RAW_DOCUMENTS
+from persona_assets.lake.store import dump_of
+
+UNKNOWN = "unknown"  # of partitions that were made before records said it
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model that an asset asked, by which prompt. `voice` names a turn, or one of several systems."""
+
+    asset: str
+    template: str
+    version: str
+    digest: str
+    voice: str
+    model: str
+    revision: str
+
+
+@dataclass
+class Origin:
+    """A dataset's own origin and that of all that it was made from; each asset after those that it reads."""
+
+    pages: Counter[str] = field(default_factory=Counter)  # kept pages by dump
+    asked: Counter[Asked] = field(default_factory=Counter)  # rows of the asset
+    kept: dict[str, int] = field(default_factory=dict)  # rows by asset
+    aside: dict[str, Counter[str]] = field(default_factory=dict)  # by asset and reason
+    benchmarks: set[str] = field(default_factory=set)  # that the dataset's rows were held to
+
+    @property
+    def models(self) -> set[str]:
+        """The names of all models that were asked."""
+        return {one.model for one in self.asked}
+
+
+def origin(lake: Lake, graph: Mapping[str, Asset], dataset: Table) -> Origin:
+    """What the records say; no row is read."""
+    found = Origin()
+    for name in _lineage(graph, dataset.name):
+        asset = graph[name]
+        for key, record in lake.sound(asset.table).items():
+            found.kept[name] = found.kept.get(name, 0) + record.rows.rows
+            found.aside.setdefault(name, Counter()).update(record.reasons)
+            if name == RAW_DOCUMENTS.name:
+                found.pages[dump_of(key)] += record.rows.rows
+            for one in _asked(asset, record):
+                found.asked[one] += record.rows.rows
+            if name == dataset.name:
+                held = record.recipe.get("benchmarks")
+                found.benchmarks |= set(held.get("files", {})) if isinstance(held, Mapping) else set()
+    return found
+
+
+def _lineage(graph: Mapping[str, Asset], name: str) -> list[str]:
+    """An asset and all that it was made from, each after those that it reads."""
+    wanted, waiting = {name}, [name]
+    while waiting:
+        above = set(graph[waiting.pop()].reads) - wanted
+        wanted |= above
+        waiting += above
+    return [one for one in graph if one in wanted]
+
+
+def _asked(asset: Asset, record: Record) -> Iterator[Asked]:
+    """Who answered what is in a partition, by its recipe."""
+    if asset.step is None:
+        return
+    template, recipe = asset.step.template, record.recipe
+    prompt = str(recipe.get("prompt", ""))
+    version = str(template.version) if prompt == template.digest else "another than now" if prompt else UNKNOWN
+    voices: dict[str, Json] = {"": recipe.get("model")}
+    if isinstance(systems := recipe.get("systems"), Mapping):
+        voices = {f"{system} {turn}".strip(): one for system, turns in systems.items() for turn, one in turns.items()}
+    elif isinstance(turns := recipe.get("turns"), Mapping):
+        voices |= turns
+    for voice, told in voices.items():
+        who = told if isinstance(told, Mapping) else {}
+        model, revision = (str(who.get(name) or UNKNOWN) for name in ("model", "revision"))
+        yield Asked(asset.name, template.name, version, prompt or UNKNOWN, voice, model, revision)

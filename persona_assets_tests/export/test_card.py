@@ -1,0 +1,122 @@
+"""The card of an exported folder."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+from persona_assets.export.card import Written, card
+from persona_assets.export.folder import export
+from persona_assets.export.origin import Asked, Origin, origin
+from persona_assets.export.rows import Export, Rows
+from persona_assets.graph import assets
+from persona_assets.lake.schemas import RAW_DOCUMENTS
+from persona_assets_tests.export.test_round_trip import lake_in
+from persona_assets_tests.lineage.small_lake import SHARD, Small, build
+from persona_assets_tests.tasks.test_views import made, view
+
+TASK = "own_problems"
+HOSTILE = "a\n---\nlicense: mit\n# no\n<script>alert(1)</script> | ![x](http://evil.example) `b` [c](d) ${e}"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    return build(tmp_path_factory.mktemp("card"))
+
+
+def told(folder: Path) -> tuple[dict[str, Any], str]:
+    """Header and body of a card."""
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    _, head, body = text.split("---\n", 2)
+    return yaml.safe_load(head), body
+
+
+@pytest.fixture(scope="module")
+def folder(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cards") / "out"
+    export(small.lake, assets(small.settings), Export(TASK, out, licence="cc-by-4.0"))
+    return out
+
+
+def test_the_header_says_licence_language_size_task_kind_and_splits(folder: Path) -> None:
+    head, _ = told(folder)
+    assert head == {
+        "license": "cc-by-4.0",
+        "language": ["en"],
+        "size_categories": ["n<1K"],
+        "task_categories": ["text-generation"],
+        "tags": ["synthetic", "personas"],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/train-*.parquet"}]}],
+    }
+
+
+def test_rows_are_counted_by_split_language_and_mode(small: Small, folder: Path) -> None:
+    rows = small.lake.read(assets(small.settings)[TASK].table, SHARD).height
+    assert f"| `train` | `en` | `zero_shot` | {rows} |" in told(folder)[1]
+    assert f"| `d` | `offline` | {rows} |" in told(folder)[1]
+
+
+def test_prompts_and_models_are_named_with_version_digest_and_revision(small: Small, folder: Path) -> None:
+    asset = assets(small.settings)[TASK]
+    identity, record = asset.identity(small.settings), small.lake.require(asset.table, SHARD)
+    assert identity and asset.step
+    template = asset.step.template
+    line = (
+        f"| `{TASK}` | `{TASK}` | `{template.version}` | `{template.digest}` |  | `offline` | `{identity.revision}` |"
+    )
+    assert f"{line} {record.rows.rows} |" in told(folder)[1]
+
+
+def test_sources_are_named_with_their_pages_and_an_unknown_licence(small: Small, folder: Path) -> None:
+    pages = small.lake.require(RAW_DOCUMENTS, SHARD).rows.rows
+    assert f"| `d` | {pages} | unknown |" in told(folder)[1]
+
+
+def test_what_was_set_aside_on_the_way_is_counted_by_reason(small: Small, folder: Path) -> None:
+    record = small.lake.require(assets(small.settings)[TASK].table, SHARD)
+    assert record.reasons
+    for reason, count in record.reasons.items():
+        assert f"| `{TASK}` | {record.rows.rows} | `{reason}` | {count} |" in told(folder)[1]
+    assert "`raw_documents`" in told(folder)[1]
+
+
+def test_it_says_that_text_of_the_offline_engine_is_not_for_training(folder: Path) -> None:
+    assert "The engine offline wrote rows: they are for trying the pipeline" in told(folder)[1]
+
+
+def test_a_view_says_how_many_rows_it_selects(small: Small, tmp_path: Path) -> None:
+    settings = view(tmp_path, small.settings, "two", size=2)
+    made(small.lake, settings, "two")
+    export(small.lake, assets(settings), Export("two", tmp_path / "out"))
+    rows = small.lake.read(assets(settings)[TASK].table, SHARD).height
+    assert f"Rows that the view selects: 2 of {rows}." in told(tmp_path / "out")[1]
+
+
+def card_of(folder: Path, name: str) -> tuple[dict[str, Any], str]:
+    """A card in which everything that others name is called so: its header, and its body as a page."""
+    lake, settings = lake_in(folder)
+    rows = Rows(lake, assets(settings), Export("instruction_answers", folder / "out", licence=name))
+    written = Written(Counter({("train", name, name, name, name): 3}), Counter({name: 1}))
+    asked = Asked(**dict.fromkeys(("asset", "template", "version", "digest", "voice", "model", "revision"), name))
+    found = Origin(Counter({name: 1}), Counter({asked: 1}), {name: 1}, {name: Counter({name: 1})}, {name})
+    _, head, body = re.split(r"^---\n", card(rows, written, found), maxsplit=2, flags=re.MULTILINE)
+    return yaml.safe_load(head), MarkdownIt("commonmark").enable("table").render(body)
+
+
+def test_no_name_breaks_header_or_markup(tmp_path: Path) -> None:
+    (head, page), (plain, tame) = card_of(tmp_path / "hostile", HOSTILE), card_of(tmp_path / "tame", "name")
+    assert head == plain | {"license": HOSTILE, "language": [HOSTILE]}
+    tags = re.compile(r"<[^>]*>")
+    assert tags.findall(page) == tags.findall(tame)
+
+
+def test_an_asset_whose_records_say_nothing_of_a_model_is_of_an_unknown_one(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    graph = assets(settings)
+    asked = origin(lake, graph, graph["instruction_answers"].table).asked
+    [one] = [one for one in asked if one.asset == "instructions"]
+    assert (one.model, one.revision, one.digest) == ("unknown", "unknown", "unknown")
