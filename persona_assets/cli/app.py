@@ -40,6 +40,7 @@ DEMO = {
             *("constrained_instructions", "tool_implementations"),
         )
     )
+    + "persona_attributes=0.1,persona_skills=0.1,persona_cards=0.05,"
     + "topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
     "held_out_share": "0.1",
 }

@@ -270,14 +270,15 @@ def selected(view: View, query: pl.LazyFrame, rows: pl.LazyFrame, scores: pl.Laz
     """
     names = rows.collect_schema().names()
     fits = [pl.col(name).cast(pl.String).is_in(list(values)) for name, values in view.wanted_values.items()]
-    fits += [pl.col(name) >= least for name, least in view.least.items()]
+    least = [pl.col(name) >= least for name, least in view.least.items()]
     stratum = pl.col(view.stratum.column).cast(pl.String) if view.stratum else pl.lit(ALL)
     found = rows.filter(*fits) if fits else rows
+    found = _top(found, view.top) if view.top else found
+    found = found.filter(*least) if least else found
     if view.judge and scores is not None:
         counted = scores.filter(criterion=view.judge.criterion, standing=CALIBRATED)
         means = counted.group_by("judged_id").agg(pl.col("score").mean()).filter(pl.col("score") >= view.judge.least)
         found = found.join(means.select(sample_id="judged_id"), on="sample_id", how="semi")
-    found = _top(found, view.top) if view.top else found
     split = pl.col("split").cast(pl.String) if "split" in names else pl.lit(None, pl.String())
     kept = found.select(
         selected_id="sample_id",

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.state import LakeState
@@ -123,3 +124,55 @@ def test_a_score_takes_no_tokens_of_an_answer(finished: Work) -> None:
     assert plan.total("calls").value > 0
     assert plan.sum("tokens_in") > 0
     assert plan.sum("tokens_out") == 0
+
+
+def selecting(work: Work, **view: Any) -> Work:
+    """The same place with a task that asks about the personas that a view of their attributes selects."""
+    folder = work.folder / "views"
+    folder.mkdir(exist_ok=True)
+    (folder / "some.yaml").write_text(yaml.safe_dump({"task": "persona_attributes", **view}), encoding="utf-8")
+    told = with_tasks(work, task("hints", PERSONA, answer_of(hint="string"), select="some"))
+    return told.having(views=str(folder))
+
+
+def make_view(work: Work) -> None:
+    """Make the attributes of all personas, and the view."""
+    make(work, "persona_attributes")
+    state = LakeState(work.lake, work.settings)
+    for name in ("some_query", "some"):
+        context = Context(work.lake, work.settings, OfflineEngine(work.settings), "run", keeper=state)
+        list(state.assets[name].run(context, "some"))
+
+
+def test_what_a_view_selects_is_planned_before_the_view_is_there(finished: Work) -> None:
+    work = selecting(finished, size=3)
+    plan = work.plan()
+    personas = asset(plan, "persona_attributes").total("calls").value
+    assert personas > 3
+    assert asset(plan, "some").total("rows").value == 3
+    assert asset(plan, "hints").total("calls").value == pytest.approx(3)
+    assert make(work, "persona_attributes").calls_made == personas
+
+
+HALF = {"top": {"column": "template_version", "share": 0.5}}
+
+
+@pytest.mark.parametrize("view", [{"size": 3}, {"where": {"skill_level": "unknown"}}, HALF])
+def test_a_run_makes_the_calls_that_were_planned_of_what_a_view_selects(finished: Work, view: dict[str, Any]) -> None:
+    work = selecting(finished, **view)
+    make_view(work)
+    before = planned(work)
+    chosen = work.lake.scan(datasets(work.settings)["some"].table).collect()
+    assert before == chosen["selected_persona_ids"].explode().n_unique()
+    assert make(work, "hints").calls_made == before
+    assert planned(work) == 0
+
+
+def test_of_a_new_shard_the_share_is_planned_that_the_view_will_select(finished: Work) -> None:
+    work = selecting(finished, size=3)
+    make_view(work)
+    make(work, "hints")
+    work.drop("d2", "c.jsonl", 4)
+    plan = work.plan()
+    new = next(one for one in asset(plan, "deduped_personas").partitions if one.partition.startswith("d2"))
+    assert 0 < asset(plan, "hints").total("calls").value < new.rows.value
