@@ -503,6 +503,9 @@ def export(
     prompt: Annotated[str, typer.Option(help="Column of the prompt, of the dataset or <parent>.<column>.")] = "",
     response: Annotated[str, typer.Option(help="Column of the response, as --prompt.")] = "",
     licence: Annotated[str, typer.Option("--license", help="Licence that the card names.")] = "other",
+    quality: Annotated[
+        Path | None, typer.Option(help="What persona-assets quality --json wrote, for the card.")
+    ] = None,
     push: Annotated[
         str | None,
         typer.Option(metavar="OWNER/NAME", help="Push it to the hub of HF_ENDPOINT, with the token of HF_TOKEN."),
@@ -521,7 +524,7 @@ def export(
 
     settings = _settings(lake=lake)
     hub = Hub.of_environment(push) if push else None
-    job = Export(source, out, form, prompt, response, licence)
+    job = Export(source, out, form, prompt, response, licence, quality)
     with _ended_by_sigterm():
         written = write(open_lake(settings.lake), assets(settings), job, again=hub is not None)
         pushed = hub.push(out, push) if hub and push else None

@@ -11,8 +11,10 @@ import yaml
 
 from persona_assets.export.origin import UNKNOWN, Origin
 from persona_assets.export.rows import COUNTED, Rows
+from persona_assets.quality.page import measures
 from persona_assets.view import markdown
 from persona_assets.view.blocks import Block, Cell, Code, Lines, Section, Table, facts, left, right
+from persona_assets.view.numbers import percent
 
 ABOUT = "Synthetic data: models wrote these rows, from personas found in web text."
 _OFFLINE = "offline"  # the model of the engine that phrases answers by templates
@@ -79,12 +81,14 @@ def _sections(rows: Rows, written: Written, found: Origin) -> list[Block]:
         Section("Who was asked", [Lines([_ASKED]), _asked(found)]),
         Section("Sources", [Lines(["The pages that personas were read from, by crawl release."]), _sources(found)]),
         Section("Left out", [Lines(_left_out(rows, written, found)), _aside(found)]),
-        Section("Limits", [Lines(_limits(found))]),
+        *([Section("Diversity", [Lines([_DIVERSITY]), measures([rows.quality])])] if rows.quality else []),
+        Section("Limits", [Lines(_limits(rows, found))]),
         Section("Trace a row", [Lines([_TRACE])]),
     ]
 
 
 _ASKED = "Prompts and models of this dataset and of all that it was made from. Rows are those of the asset in the lake."
+_DIVERSITY = "As persona-assets quality measured the whole dataset; its documentation says what the figures are."
 _TRACE = (
     Code("persona-assets audit ID"),
     ", with the id of a row and the lake that it came from, shows and verifies its origin, down to the page.",
@@ -146,7 +150,7 @@ def _aside(found: Origin) -> Block:
     return Table([*left("asset"), *right("kept"), *left("reason"), *right("set aside")], cells)
 
 
-def _limits(found: Origin) -> list[str | tuple[str | Code, ...]]:
+def _limits(rows: Rows, found: Origin) -> list[str | tuple[str | Code, ...]]:
     held = (
         ("Rows that share a long piece with an item of these benchmarks were set aside: ", *_listed(found.benchmarks))
         if found.benchmarks
@@ -156,10 +160,18 @@ def _limits(found: Origin) -> list[str | tuple[str | Code, ...]]:
         "Models err: answers may be wrong, and nobody has read them all.",
         "Texts may repeat what the web says, with its errors and views; personas are as the pages are, not as people.",
         "The licence of a page is that of its owner. Nothing that was crawled says it: it is unknown.",
-        "Near-duplicates among the rows were not measured here: persona-assets quality does.",
+        f"Near-duplicates among the rows were {_near(rows)}, and none was left out for it.",
         held,
         *(["The engine offline wrote rows: they are for trying the pipeline, not for training."] * _by_offline(found)),
     ]
+
+
+def _near(rows: Rows) -> str:
+    """How many rows another one stands for, if that was measured."""
+    if rows.quality is None:
+        return "not measured"
+    twins, among = rows.quality.duplicates, rows.quality.rows
+    return f"measured: {twins:,} of {among:,} ({percent(twins, among)})"
 
 
 def _listed(names: set[str]) -> tuple[str | Code, ...]:

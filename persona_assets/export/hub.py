@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from persona_assets import __version__
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.export.croissant import FILE as CROISSANT
 from persona_assets.export.croissant import sha256_of
@@ -81,7 +82,7 @@ class Hub:
 
         digests = _digests(folder)
         with self._told(name), _quiet():
-            api = HfApi(self.endpoint, self.token, library_name="persona-assets", library_version="0")
+            api = HfApi(self.endpoint, self.token, library_name="persona-assets", library_version=__version__)
             url = api.create_repo(name, repo_type=_KIND, private=True, exist_ok=True)
             head = api.dataset_info(name).sha
             tree = api.list_repo_tree(name, repo_type=_KIND, recursive=True, revision=head)
@@ -166,7 +167,8 @@ def _digests(folder: Path) -> dict[str, str]:
     about = json.loads((folder / CROISSANT).read_text(encoding="utf-8"))
     written = {one["contentUrl"]: one["sha256"] for one in about["distribution"]}
     found = {path: sha256_of(folder / path) for path in ("README.md", CROISSANT)}
-    data = {file.relative_to(folder).as_posix(): sha256_of(file) for file in sorted((folder / "data").iterdir())}
+    files = sorted(file for file in (folder / "data").rglob("*") if file.is_file())
+    data = {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
     if wrong := sorted(path for path in written.keys() | data.keys() if written.get(path) != data.get(path)):
         raise UsageError(f"{folder / wrong[0]} is not as it was written: export into another folder")
     return found | data

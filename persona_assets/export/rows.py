@@ -1,7 +1,7 @@
 """The rows of an export, some partitions at a time: those of a dataset or of a view, with the columns of a format."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,7 @@ import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.export.formats import FORMATS, Columns, Shaped
+from persona_assets.export.measured import measured
 from persona_assets.graph import Asset
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake, Table
@@ -36,6 +37,7 @@ class Export:
     prompt: str = ""
     response: str = ""
     licence: str = "other"
+    quality: Path | None = None  # a report of `persona-assets quality --json`, for the card
 
 
 class Place(NamedTuple):
@@ -56,7 +58,7 @@ class Rows:
         """Look for dataset, format and columns; no row is read.
 
         Raises:
-            UsageError: there is no such dataset, format or column.
+            UsageError: there is no such dataset, format, column or report.
         """
         if job.form not in FORMATS:
             raise UsageError(f"there is no format {job.form}; {did_you_mean(job.form, FORMATS)}")
@@ -70,6 +72,7 @@ class Rows:
             self.dataset = next(
                 samples[name] for one in self.view.parents if one.column == "selected_id" for name in one.tables
             )
+        self.quality = measured(job.quality, self.dataset.name) if job.quality else None
         self.told = self._told()
         self.shaped: Shaped = FORMATS[job.form](self._columns())
 
@@ -123,7 +126,7 @@ class Rows:
         tables = [self.dataset, *filter(None, [self.view]), *(one.table for one in self.told.values())]
         paths = [path.removeprefix(self.lake.root) for table in tables for path in self.lake.paths(table)]
         asked = [self.job.source, self.job.form, *map(str, self.told.values()), self.job.licence]
-        return digest(canonical_json([asked, paths]))
+        return digest(canonical_json([asked, paths, asdict(self.quality) if self.quality else None]))
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Rows, at most `BATCH` at a time: `id`, `language`, the format's columns, those of `COUNTED`, and `FAULT`.

@@ -54,7 +54,7 @@ def blocks(report: Report) -> list[view.Block]:
             ("near-duplicates", f"{twins:,}", percent(twins, rows)),
         ]
     )
-    found: list[view.Block] = [figures, view.Lines(_SAID), _measures(report.datasets)]
+    found: list[view.Block] = [figures, view.Lines(_SAID), measures(report.datasets)]
     if curves := _curves(report.datasets):
         said = (
             f"Mean cosine of what two personas gave, where the personas themselves have a cosine of {LEVELS[0]:g} to "
@@ -67,7 +67,8 @@ def blocks(report: Report) -> list[view.Block]:
     return [*found, view.Section("Most alike rows", near)] if near else found
 
 
-def _measures(datasets: list[Quality]) -> view.Table:
+def measures(datasets: list[Quality]) -> view.Table:
+    """Figures of datasets by mode and language."""
     heads = [
         *view.whole("dataset", "mode", "language"),
         *view.right("rows", "near-duplicates", "sample", "distinct-2", "self-BLEU", "Vendi", "coverage"),

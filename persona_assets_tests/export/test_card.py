@@ -9,12 +9,15 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from persona_assets.errors import UsageError
 from persona_assets.export.card import Written, card
 from persona_assets.export.folder import export
 from persona_assets.export.origin import Asked, Origin, origin
 from persona_assets.export.rows import Export, Rows
 from persona_assets.graph import assets
 from persona_assets.lake.schemas import RAW_DOCUMENTS
+from persona_assets.quality.report import Group, Novelty, Quality, Report
+from persona_assets.view.json import to_json
 from persona_assets_tests.export.test_round_trip import lake_in
 from persona_assets_tests.lineage.small_lake import SHARD, Small, build
 from persona_assets_tests.tasks.test_views import made, view
@@ -96,10 +99,45 @@ def test_a_view_says_how_many_rows_it_selects(small: Small, tmp_path: Path) -> N
     assert f"Rows that the view selects: 2 of {rows}." in told(tmp_path / "out")[1]
 
 
+def report(folder: Path, dataset: str, mode: str = "zero_shot") -> Path:
+    """A file of what `persona-assets quality --json` tells."""
+    found = Quality(dataset, [Group(mode, "en", rows=40, duplicates=10, sampled=40, distinct_2=0.5)])
+    (folder / "quality.json").write_text(to_json(Report([found], [Novelty(1, 3, 2)]).as_dict()), encoding="utf-8")
+    return folder / "quality.json"
+
+
+def test_near_duplicates_are_told_where_they_were_measured(small: Small, folder: Path, tmp_path: Path) -> None:
+    job = Export(TASK, tmp_path / "out", quality=report(tmp_path, TASK))
+    export(small.lake, assets(small.settings), job)
+    body = told(tmp_path / "out")[1]
+    assert "rows were measured: 10 of 40 (25.00%)" in body
+    assert f"| `{TASK}` | zero_shot | en | 40 | 25.00% | 40 | 0.50 |" in body
+    assert "rows were not measured" in told(folder)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "there is no such file"),
+        ("{", "Invalid JSON"),
+        ('{"datasets": [{}], "novelty": []}', r"datasets\.0\.dataset: Field required"),
+        ('{"datasets": [], "novelty": []}', f"nothing on {TASK}"),
+    ],
+)
+def test_a_report_that_is_none_is_told(small: Small, tmp_path: Path, text: str | None, said: str) -> None:
+    file = tmp_path / "quality.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        export(small.lake, assets(small.settings), Export(TASK, tmp_path / "out", quality=file))
+    assert not (tmp_path / "out").exists()
+
+
 def card_of(folder: Path, name: str) -> tuple[dict[str, Any], str]:
     """A card in which everything that others name is called so: its header, and its body as a page."""
     lake, settings = lake_in(folder)
-    rows = Rows(lake, assets(settings), Export("instruction_answers", folder / "out", licence=name))
+    file = report(folder, "instruction_answers", name)
+    rows = Rows(lake, assets(settings), Export("instruction_answers", folder / "out", licence=name, quality=file))
     written = Written(Counter({("train", name, name, name, name): 3}), Counter({name: 1}))
     asked = Asked(**dict.fromkeys(("asset", "template", "version", "digest", "voice", "model", "revision"), name))
     found = Origin(Counter({name: 1}), Counter({asked: 1}), {name: 1}, {name: Counter({name: 1})}, {name})
