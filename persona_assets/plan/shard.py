@@ -25,7 +25,7 @@ from persona_assets.personas.expand import (
     spend,
 )
 from persona_assets.personas.extract import ExtractStep, extraction_asks
-from persona_assets.plan.figures import Amount, PartitionPlan
+from persona_assets.plan.figures import Amount, Basis, PartitionPlan
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.look_up import Walk
 from persona_assets.steps.runner import Ask, Context, Outcome, Step
@@ -34,6 +34,7 @@ from persona_assets.tasks.load import datasets
 from persona_assets.tasks.rows import Row, partition_of
 from persona_assets.tasks.step import TaskStep, questions_of_a_row
 from persona_assets.tasks.target import WAVE, Waves, place_of, target_of
+from persona_assets.tasks.views import CHOSEN
 
 _PERSONAS = DEDUPED_PERSONAS.name
 
@@ -163,9 +164,17 @@ class Walks:
         self.stands(plan)
 
     def _selected(self, step: TaskStep) -> Amount | None:
-        """The share of the rows that are not there yet which a task's view selects; None where it has none."""
-        shares = self.selected.get(step.template.select, {})
-        return shares.get(step.read.name, shares.get(_PERSONAS))
+        """The share of the rows that are not there yet which a task's view selects; None where it has none.
+
+        Where the view is not in the plan, that of the personas that it selects now.
+        """
+        if not step.template.select:
+            return None
+        if shares := self.selected.get(step.template.select):
+            return shares.get(step.read.name, shares[_PERSONAS])
+        view = step.reading.looked_up[CHOSEN].table
+        rows, personas = (sum(self.funnel.rows(table).values()) for table in (view, DEDUPED_PERSONAS))
+        return Amount(min(1.0, rows / personas) if rows else 1.0, Basis.FUNNEL)
 
     def _are_beside(self, step: TaskStep) -> bool:
         """Whether the named sets that a task looks into are there, without which none of its questions can be told."""

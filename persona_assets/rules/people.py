@@ -13,6 +13,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _CYRILLIC = re.compile(r"[а-я]")
 _LEAST = 4  # letters of a family name, or of what is left of it without its ending
+_MOST = 1_000_000  # characters of a page that are looked at; a prompt shows far fewer
 _ENDING = 2  # letters that a Russian name may lose or change in a sentence
 
 
@@ -34,7 +35,7 @@ def invented_name(sample: Sample, field: str, source: str = "") -> str | None:
 def _source(about: Mapping[str, object], place: str) -> str:
     table, _, column = place.partition(".")
     above = about.get(table)
-    return str(above.get(column) or "") if isinstance(above, Mapping) else ""
+    return str(above.get(column) or "")[:_MOST] if isinstance(above, Mapping) else ""
 
 
 def _known(name: str) -> str | None:
@@ -55,7 +56,7 @@ def _stands_in(name: str, text: str) -> str | None:
         return name if "".join(_words(name)) in "".join(_words(text)) else None
     words = list(_words(name))
     wanted = [word for word in words[1:] if len(word) >= _LEAST] or words[:1]
-    there = {_plain(word) for word in _WORD.findall(text) if word[0].isupper()}
+    there = {_plain(word) for word in set(_WORD.findall(text)) if word[0].isupper()}
     for word in wanted:
         if word in there or any(_is_form(word, other) for other in there if _CYRILLIC.search(word)):
             return word.capitalize()

@@ -426,7 +426,9 @@ def _selecting(
     """
     if not isinstance(declared, Template) or not (view or declared.select):
         return declared
-    views = {name: one.cites[SELECTED] for name, one in every.items() if isinstance(one, Derived) and one.expected}
+    views = {
+        name: one.cites[SELECTED] for name, one in every.items() if isinstance(one, Derived) and SELECTED in one.cites
+    }
     if (wanted := view or declared.select) not in views:
         said = f"there is no view {wanted} in PERSONA_VIEWS; {did_you_mean(wanted, views)}"
         raise UsageError(f"PERSONA_SELECTED: {declared.name}: {said}") if view else wrong(file, ("select",), said)

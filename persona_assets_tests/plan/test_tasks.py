@@ -176,3 +176,5 @@ def test_of_a_new_shard_the_share_is_planned_that_the_view_will_select(finished:
     plan = work.plan()
     new = next(one for one in asset(plan, "deduped_personas").partitions if one.partition.startswith("d2"))
     assert 0 < asset(plan, "hints").total("calls").value < new.rows.value
+    alone = asset(work.plan(dumps=("d2",)), "hints").total("calls").value
+    assert 0 < alone < new.rows.value

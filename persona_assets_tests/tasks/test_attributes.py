@@ -2,15 +2,20 @@
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import DEDUPED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.personas.given_names import is_given
+from persona_assets.rules.known_people import CYRILLIC, LATIN
+from persona_assets.rules.people import invented_name
 from persona_assets.rules.sample import Sample
 from persona_assets.rules.sample_texts import language_matches
 from persona_assets.settings import Settings
@@ -217,6 +222,22 @@ def test_a_name_that_many_know_is_set_aside(lake: Lake, name: str, known: str) -
     [aside] = run.rejects
     assert (aside["reason"], aside["detail"]) == ("invented_name", f"name: {known} is known to many")
     assert run.report.calls_made == 2  # it was shown the reason once
+
+
+@given(st.sampled_from([line for line in (LATIN + CYRILLIC).splitlines() if line]), st.randoms(), st.booleans())
+def test_every_name_of_the_list_is_known_in_any_order_and_case(name: str, random: Random, is_loud: bool) -> None:
+    words = name.split()
+    random.shuffle(words)
+    told = " ".join(words)
+    sample = Sample({"name": told.upper() if is_loud else told}, "", "en")
+    assert str(invented_name.see(sample, "name")).endswith("is known to many")
+
+
+@given(st.text(max_size=40), st.text(max_size=200))
+def test_no_name_or_page_stops_the_rule(name: str, page: str) -> None:
+    sample = Sample({"name": name}, page, "en", {"raw_documents": {"text": page}})
+    found = invented_name.see(sample, "name", "raw_documents.text")
+    assert found is None or found.startswith("name: ")
 
 
 @pytest.mark.parametrize("name", ["Marie Lowmarsh", "Albert", "Лев Заречин", "姚明远", "John Michelangelson"])
