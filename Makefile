@@ -44,7 +44,7 @@ format: $(READY)        ## rewrite in the house style
 	$(BIN)/ruff format .
 
 clean:                  ## remove what the demo made; the environment stays
-	rm -rf lake dumps .dagster
+	rm -rf lake lake-export dumps .dagster
 
 # torch first and by name: another package's range would take a build with gigabytes of accelerator libraries.
 $(READY): pyproject.toml constraints.txt

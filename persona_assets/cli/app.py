@@ -87,7 +87,7 @@ def demo(
     files = write_dumps(Path(settings.dumps))
     err.print(f"{len(files)} crawl files in {settings.dumps}/; the answers come from the engine '{settings.engine}'.")
     only = {file.relative_to(settings.dumps).parts[0] for file in files}
-    show_run(settings, Wanted(dumps=tuple(sorted(only))))
+    show_run(settings, Wanted(dumps=tuple(sorted(only)), over_dumps=True))
     show_demo_end(settings, _task_tables(settings))
 
 

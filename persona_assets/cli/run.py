@@ -383,18 +383,44 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
         )
         if not result.ok:
             raise PersonaAssetsError(f"the audit of {result.row_id} failed: persona-assets audit {result.row_id}")
+    _show_survey_and_export(lake, settings)
     out.print(
         "\nNext:\n"
         "  make ui                                     the graph, its runs, checks and plots in a browser\n"
         f"  .venv/bin/persona-assets audit {first} --html audit.html\n"
         '  .venv/bin/persona-assets sql "SELECT * FROM duplicates"\n'
         "  .venv/bin/persona-assets quality --html quality.html\n"
-        "  .venv/bin/persona-assets export preference_pairs --format dpo --out preferences\n"
+        "  .venv/bin/persona-assets survey bus-fare --html survey.html\n"
+        "  .venv/bin/persona-assets export instruction_answers --format chatml --out answers\n"
         "  put crawl files into dumps/<name>/ and turn on the sensors new_crawl_dumps and follow_new_data in the UI,\n"
         "  or run: .venv/bin/persona-assets run",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _show_survey_and_export(lake: Lake, settings: Settings) -> None:
+    """What the demo's surveys came to, and preference pairs as a folder for training, where there are some."""
+    from persona_assets.export.folder import export
+    from persona_assets.export.rows import Export
+    from persona_assets.graph import assets
+    from persona_assets.surveys.page import OFFLINE, results_shown
+
+    graph = assets(settings)
+    for name in lake.keys(graph["survey_results"].table):
+        show(
+            out,
+            view.Section(("Survey ", view.Code(name)), results_shown(lake.read(graph["survey_results"].table, name))),
+        )
+        say(out, OFFLINE)
+    if lake.keys(graph["preference_pairs"].table) and "://" not in settings.lake:
+        folder = Path(f"{settings.lake}-export") / "preference_pairs"
+        try:
+            export(lake, graph, Export("preference_pairs", folder, "dpo"), again=True)
+        except UsageError as error:  # it has other rows than those of today
+            say(out, str(error))
+        else:
+            say(out, f"preference_pairs as DPO pairs, with their card, for `datasets` and TRL: {folder}/")
 
 
 def _samples(lake: Lake, tasks: list[Table]) -> Iterator[tuple[str, str]]:

@@ -42,7 +42,7 @@ def show_survey(settings: Settings, name: str | None, *, as_json: bool, html: Pa
     if name not in made:
         if name not in known:
             raise UsageError(f"there is no survey {name}; {did_you_mean(name, known)}")
-        raise UsageError(f"{name} has no results yet: run `persona-assets run --asset {RESULTS} --partition {name}`")
+        raise UsageError(f"{name} has no results yet: `PERSONA_DATASETS={RESULTS} persona-assets run` asks it")
     outcome = outcome_of(lake, graph, name)
     if html:
         html.write_text(render_page(survey_page(outcome)), encoding="utf-8")

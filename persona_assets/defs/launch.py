@@ -62,15 +62,21 @@ def project_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run is to make: of these dumps and assets (none: all), what is needed, or with `again` everything."""
+    """What a run is to make: of these dumps and assets (none: all), what is needed, or with `again` everything.
+
+    What is made from all dumps together, as surveys and views are, belongs to no one dump: it is made with some dumps
+    only where `over_dumps` says so.
+    """
 
     dumps: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     again: bool = False
+    over_dumps: bool = False
 
     def covers(self, state: LakeState, asset: str, key: str) -> bool:
         """Whether it speaks of a partition; those that hang on no dump belong to every one."""
         of_dump = not self.dumps or dump_of(key) in self.dumps or state.is_of_no_dump(asset)
+        of_dump |= self.over_dumps and state.assets[asset].table.partition in state.sets
         return (not self.assets or asset in self.assets) and of_dump
 
 
