@@ -80,7 +80,8 @@ class Rows:
 
     def _columns(self) -> Columns:
         """The columns that a format can use: two that are named come before a column of messages."""
-        own = {name: dtype for name, dtype in self.dataset.polars.items() if name != "messages" or not self.told}
+        named = self.told and self.job.form in CONVERSATIONS
+        own = {name: dtype for name, dtype in self.dataset.polars.items() if name != "messages" or not named}
         return {**own, **dict.fromkeys(self.told, pl.String())}
 
     def _told(self) -> dict[str, Place]:
@@ -136,7 +137,6 @@ class Rows:
         Raises:
             DamagedPartition: a partition's bytes are not those that were committed.
         """
-        own = {place.column: pl.col(place.column) for place in self.told.values() if place.link is None}
         split = pl.col("split").fill_null("train") if "split" in self.dataset.polars else pl.lit("train")
         by_shard = self.dataset.partition == "shard"
         about = {
@@ -147,11 +147,12 @@ class Rows:
             FAULT: self.shaped.fault,
         }
         columns = {"id": pl.col("sample_id"), "language": pl.col("language"), **self.shaped.columns, **about}
-        wanted = {*own, *(one.link.column for one in self.told.values() if one.link)}
+        wanted = {one.link.column if one.link else one.column for one in self.told.values()}
         wanted |= {name for column in columns.values() for name in column.meta.root_names()}
         names = [name for name in self.dataset.polars if name in wanted]
+        above = {name: self._texts_above(place, None) for name, place in self.told.items() if not self._alike(place)}
         for key in self.lake.keys(self.dataset):
-            above = {name: self._texts_above(key, place) for name, place in self.told.items()}
+            above |= {name: self._texts_above(place, [key]) for name, place in self.told.items() if self._alike(place)}
             ids = self._selected_in(key)
             for batch in self.lake.batches(self.dataset, key, BATCH, names):
                 rows = batch if ids is None else batch.join(ids, on="sample_id", how="semi", maintain_order="left")
@@ -167,23 +168,26 @@ class Rows:
             return None
         return self.lake.scan(self.view).filter(selected_shard=key).select(sample_id="selected_id").collect()
 
-    def _texts_above(self, key: str, place: Place) -> pl.DataFrame | None:
-        """The texts of what a partition's rows were made from: of the partition of the same key, if alike."""
+    def _alike(self, place: Place) -> bool:
+        """Whether a row was made from one in the partition of the same key."""
+        return place.link is not None and place.table.partition == self.dataset.partition
+
+    def _texts_above(self, place: Place, keys: list[str] | None) -> pl.DataFrame | None:
+        """The texts of what rows were made from, in these partitions or in all; None for a column of their own."""
         if place.link is None:
             return None
-        alike = place.table.partition == self.dataset.partition
-        scan = self.lake.scan(place.table, [key] if alike else None)
-        return scan.select(_parent=place.table.key, _text=place.column).collect()
+        return self.lake.scan(place.table, keys).select(_parent=place.table.key, _text=place.column).collect()
 
     def _with(self, rows: pl.DataFrame, above: Mapping[str, pl.DataFrame | None]) -> pl.DataFrame:
         """The rows with the columns that are told."""
+        found = dict[str, pl.Series]()
         for name, place in self.told.items():
             texts = above[name]
             if texts is None or place.link is None:
-                rows = rows.with_columns(pl.col(place.column).alias(name))
+                found[name] = rows[place.column]
                 continue
             link = pl.col(place.link.column)
             first = link.list.first() if isinstance(self.dataset.polars[place.link.column], pl.List) else link
-            joined = rows.with_columns(_parent=first).join(texts, on="_parent", how="left", maintain_order="left")
-            rows = joined.with_columns(pl.col("_text").alias(name)).drop("_parent", "_text")
-        return rows
+            made_from = rows.select(_parent=first)
+            found[name] = made_from.join(texts, on="_parent", how="left", maintain_order="left")["_text"]
+        return rows.with_columns(**found)

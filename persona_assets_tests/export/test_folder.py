@@ -14,7 +14,7 @@ from persona_assets.graph import assets
 from persona_assets.lake.store import DamagedPartition
 from persona_assets.lineage import Status, audit
 from persona_assets_tests.export.stored import store
-from persona_assets_tests.export.test_round_trip import lake_in
+from persona_assets_tests.export.test_round_trip import TEXT, lake_in
 from persona_assets_tests.lineage.small_lake import Small, build
 from persona_assets_tests.tasks.test_views import made, view
 
@@ -119,3 +119,18 @@ def test_no_row_with_a_place_in_the_format_is_an_error_and_leaves_nothing(tmp_pa
     ):
         export(lake, graph, Export("instruction_answers", tmp_path / "out", "chatml"))
     assert not [one for one in tmp_path.iterdir() if one.name != "lake"]
+
+
+def test_columns_that_are_named_may_be_called_as_those_of_a_format(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    job = Export("preference_pairs", tmp_path / "out", "alpaca", prompt="chosen", response="prompt")
+    export(lake, assets(settings), job)
+    rows = pl.read_parquet(tmp_path / "out/data/*.parquet")
+    assert rows["instruction"].to_list() == ["good", "good", "same"]
+    assert set(rows["output"]) == {TEXT}
+
+
+def test_named_columns_take_nothing_from_plain_rows(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    export(lake, assets(settings), Export("tool_dialogues", tmp_path / "out", prompt="function_name"))
+    assert {"messages", "tools", "prompt"} <= set(pl.read_parquet(tmp_path / "out/data/*.parquet").columns)

@@ -48,6 +48,7 @@ def lake_in(folder: Path) -> tuple[Lake, Settings]:
     store(lake, graph["instruction_answers"].table, [*answers, {"answer": "Nein", "parent_ids": [OTHER]}])
     talks = [[{"role": role, "content": text} for role, text in said] for said in (SAID, SAID[:1])]
     store(lake, graph["dialogues"].table, [{"messages": one, "turns": len(one)} for one in talks])
+    store(lake, graph["tool_dialogues"].table, [{"messages": [], "tools": "[]", "function_name": "f"}])
     pairs = [("good", "bad"), ("good", ""), ("same", "same")]
     rows = [{"prompt": TEXT, "chosen": chosen, "rejected": rejected} for chosen, rejected in pairs]
     store(lake, graph["preference_pairs"].table, rows)
