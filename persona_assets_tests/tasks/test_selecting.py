@@ -283,3 +283,20 @@ def test_rows_beside_cannot_be_called_selected(tmp_path: Path) -> None:
     settings = settings.model_copy(update={"tasks": write(tmp_path / "tasks", own).tasks})
     with pytest.raises(UsageError, match=r"own.yaml:\d+: with.selected: .* name it otherwise"):
         assets(settings)
+
+
+def test_nothing_is_asked_where_the_view_has_too_few(small: Small, tmp_path: Path) -> None:
+    settings = view(tmp_path, small.settings, "many", task="persona_attributes", size=10_000)
+    settings = settings.model_copy(update={"selected": {"logic_problems": "many"}})
+    made(settings, "many_query", "many")
+    state = LakeState(Lake(settings.lake), settings)
+    assert state.of("many", "many").why == "gates not passed: enough_rows"
+    standing = state.of("logic_problems", SHARD)
+    assert (str(standing.state), standing.behind) == ("waiting", (("many", "many"),))
+
+
+def test_a_stratum_that_nobody_is_in_is_named(small: Small, tmp_path: Path) -> None:
+    told = {"column": "region", "counts": {"atlantis": 5}}
+    settings = view(tmp_path, small.settings, "lost", task="persona_attributes", stratum=told)
+    with pytest.raises(UsageError, match="no row that the view wants has region 'atlantis': leave it out"):
+        made(settings, "lost_query", "lost")
