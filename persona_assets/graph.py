@@ -367,7 +367,8 @@ _PERSONA_ASSETS = (
         step=ExpandStep(),
         packaged={"taxonomy": taxonomy_digest, "given_names": names_digest},
         modules=(
-            *("personas.echo", "personas.expand", "personas.extract", "personas.form", "personas.taxonomy"),
+            *("personas.echo", "personas.expand", "personas.extract", "personas.form", "personas.novelty"),
+            "personas.taxonomy",
             "text.sentences",
             *_PERSONA_RULES,
             *_ASKING,

@@ -418,6 +418,14 @@ class Settings(BaseSettings):
         description="Cap on related personas per extracted persona",
         json_schema_extra=shapes("expanded_personas"),
     )
+    min_novelty: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of a hop's personas in a shard that say something new, below which no further hop is asked "
+        "for; 0 asks for all",
+        json_schema_extra=shapes("expanded_personas"),
+    )
 
     # Filter and dedup
     min_relatedness: float = Field(

@@ -87,6 +87,7 @@ _CHANGES = (
     Change("fanout", (3,)),
     Change("relation_candidates", 1),
     Change("max_expanded_per_seed", 1, {"fanout": (2,)}),
+    Change("min_novelty", 1.0, {"hops": 3, "fanout": (3,)}),
     Change("min_relatedness", 0.9),
     Change("lexical_threshold", 0.1),
     Change("semantic_threshold", 0.3),

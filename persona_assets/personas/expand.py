@@ -12,6 +12,7 @@ from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS
 from persona_assets.personas.echo import ECHO, overlap, without_echoes
 from persona_assets.personas.extract import normalise, persona_id
 from persona_assets.personas.form import form_of
+from persona_assets.personas.novelty import Novelty
 from persona_assets.personas.rules import reject_reason
 from persona_assets.personas.taxonomy import offer
 from persona_assets.prompts import Template, load_template
@@ -109,6 +110,8 @@ def expand_personas(context: Context, shard: str) -> Report:
 
     `inputs` are questions, and personas that were refused as parents; `extra` holds `over_cap`, the questions that the
     cap per seed kept from being asked, and `kept_by_hop`. Holds the personas of one hop in memory, without their calls.
+    Where a hop's share of new personas (`Novelty`) is below the setting `min_novelty`, it is the last one; `extra` then
+    holds `new_by_hop`.
 
     Raises:
         PersonaAssetsError: the shard's extracted personas are not there.
@@ -125,6 +128,10 @@ def _expand(runner: StepRunner) -> Iterator[Outcome]:
     extra |= {"over_cap": 0, "kept_by_hop": {}}
     parents = seed_frontier(runner.context.lake, runner.shard)
     left = parents.select("seed_id", left=pl.lit(settings.max_expanded_per_seed, pl.Int64()))
+    novelty = Novelty() if settings.min_novelty else None
+    if novelty:
+        extra["new_by_hop"] = {}
+        novelty.add(parents)
     for hop in range(1, settings.hops + 1):
         parents, refused = eligible_parents(parents.join(left.filter(pl.col("left") > 0), on="seed_id", how="semi"))
         yield from refused
@@ -139,6 +146,10 @@ def _expand(runner: StepRunner) -> Iterator[Outcome]:
             yield outcome
         parents = children.frame()
         extra["kept_by_hop"][str(hop)] = parents.height
+        if novelty and (share := novelty.add(parents)) is not None:
+            extra["new_by_hop"][str(hop)] = round(share, 4)
+            if share < settings.min_novelty:
+                return
 
 
 def plan_questions(parents: pl.DataFrame, hop: int, settings: Settings, left: pl.DataFrame) -> tuple[pl.DataFrame, int]:

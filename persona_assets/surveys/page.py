@@ -127,7 +127,8 @@ def _round(survey: Survey, rows: Sequence[dict[str, Any]]) -> list[view.Block]:
         size = everybody[0]["effective_size"] or 0
         margins = ", ".join(survey.margins)
         found.append(view.Lines([("Weighted by ", view.Code(margins), f"; worth {size:,.1f} answers of one weight.")]))
-    groups = [row for row in rows if row["by"] != ALL]
+    order = {name: at for at, name in enumerate(survey.groups)}
+    groups = sorted((row for row in rows if row["by"] != ALL), key=lambda row: (order[row["by"]], row["value"]))
     return [*found, _groups(survey, groups)] if groups else found
 
 
@@ -181,7 +182,7 @@ def _groups(survey: Survey, rows: Sequence[dict[str, Any]]) -> view.Table:
     for (by, value), of in by_group.items():
         one = of[options[0]]
         cells: list[view.Cell] = [view.Code(by), view.Code(value), f"{one['answered']:,}", f"{one['refused']:,}"]
-        cells += [f"{_share(of[option]['share'])} {_range(of[option])}" for option in options]
+        cells += [_with_range(of[option]) for option in options]
         cells += ["" if one["total_variation"] is None else f"{one['total_variation']:.3f}"] if far else []
         drawn.append(cells)
     return view.Table(heads, drawn)
@@ -205,6 +206,10 @@ def _needs(needs: Sequence[dict[str, Any]]) -> view.Table:
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
+
+
+def _with_range(row: Mapping[str, Any]) -> str:
+    return f"{_share(row['share'])} ({_range(row)})" if row["share"] is not None else ""
 
 
 def _range(row: Mapping[str, Any], of: str = "") -> str:

@@ -13,6 +13,7 @@ from persona_assets.lake import Lake
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, EXTRACTED_PERSONAS, RAW_DOCUMENTS
 from persona_assets.personas.echo import overlap
 from persona_assets.personas.expand import ExpandStep, expand_personas
+from persona_assets.personas.novelty import Novelty
 from persona_assets.personas.taxonomy import choose, offer
 from persona_assets.steps.runner import Ask
 from persona_assets_tests.personas.scripted import content, context, from_persona, invented, put_seeds, rejects, seed
@@ -284,3 +285,26 @@ def test_a_persona_cannot_close_its_section() -> None:
 )
 def test_overlap_is_jaccard_on_word_tokens(one: str, other: str, expected: float) -> None:
     assert overlap(one, other) == overlap(other, one) == pytest.approx(expected)
+
+
+def test_a_hop_that_adds_too_few_is_the_last_one(tmp_path: Path) -> None:
+    here, _ = context(tmp_path, from_persona, hops=4, fanout=(2,), **FREE)
+    put_seeds(here.lake, "a", "b")
+    all_hops = expand_personas(here, SHARD)
+    assert "new_by_hop" not in all_hops.extra
+    shares = hop_shares(here.lake)
+    least = max(shares.values())  # the best hop alone reaches it
+    other, _ = context(tmp_path / "other", from_persona, hops=4, fanout=(2,), min_novelty=least, **FREE)
+    put_seeds(other.lake, "a", "b")
+    report = expand_personas(other, SHARD)
+    last = next((hop for hop, share in sorted(shares.items()) if share < least), 4)
+    assert [*by_hop(other.lake)] == [*range(1, last + 1)]
+    assert report.extra["new_by_hop"] == {str(hop): round(shares[hop], 4) for hop in range(1, last + 1)}
+
+
+def hop_shares(lake: Lake) -> dict[int, float]:
+    """The share of new personas by hop, of all that stand."""
+    novelty = Novelty()
+    novelty.add(content(lake, EXTRACTED_PERSONAS))
+    rows = content(lake, EXPANDED_PERSONAS)
+    return {hop: novelty.add(rows.filter(pl.col("hop") == hop)) or 0.0 for hop in sorted(rows["hop"].unique())}
