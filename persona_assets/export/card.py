@@ -151,17 +151,21 @@ def _aside(found: Origin) -> Block:
 
 
 def _limits(rows: Rows, found: Origin) -> list[str | tuple[str | Code, ...]]:
-    held = (
-        ("Rows that share a long piece with an item of these benchmarks were set aside: ", *_listed(found.benchmarks))
-        if found.benchmarks
-        else "The rows were held to no benchmark: items of one may be among them."
-    )
+    held: list[str | tuple[str | Code, ...]] = [
+        (
+            "Of ",
+            Code(asset),
+            ", rows that share a long piece with an item of a benchmark were set aside:",
+            *_listed(names),
+        )
+        for asset, names in found.benchmarks.items()
+    ]
     return [
         "Models err: answers may be wrong, and nobody has read them all.",
         "Texts may repeat what the web says, with its errors and views; personas are as the pages are, not as people.",
         "The licence of a page is that of its owner. Nothing that was crawled says it: it is unknown.",
         f"Near-duplicates among the rows were {_near(rows)}, and none was left out for it.",
-        held,
+        *(held or ["The rows were held to no benchmark: items of one may be among them."]),
         *(["The engine offline wrote rows: they are for trying the pipeline, not for training."] * _by_offline(found)),
     ]
 
@@ -175,7 +179,7 @@ def _near(rows: Rows) -> str:
 
 
 def _listed(names: set[str]) -> tuple[str | Code, ...]:
-    return tuple(piece for name in sorted(names) for piece in (Code(name), " "))
+    return tuple(piece for name in sorted(names) for piece in (" ", Code(name)))
 
 
 def _by_offline(found: Origin) -> bool:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,8 +113,11 @@ class Hub:
             yield
         except (HTTPError, ConnectionError, RuntimeError, ValueError, KeyError) as error:
             cause = next((one for one in _causes(error) if isinstance(one, HTTPError)), error)
-            status = cause.response.status_code if isinstance(cause, HfHubHTTPError) else 0
-            raise self._fault(name, status, one_line(str(cause), _SAID)) from error
+            status, said = 0, str(cause) or type(cause).__name__
+            if isinstance(cause, HfHubHTTPError):  # its text has the address, which may be one that opens a store
+                status = cause.response.status_code
+                said = f"status {status}, {cause.server_message or 'no reason given'}"
+            raise self._fault(name, status, one_line(said, _SAID)) from error
 
     def _fault(self, name: str, status: int, said: str) -> PersonaAssetsError:
         if status == 401:
@@ -139,14 +143,20 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Have the library send files by LFS, tell the hub nothing beside them, and draw bars on terminals alone."""
+    """Have the library send files by LFS, tell the hub nothing beside them, and draw bars on terminals alone.
+
+    Its warnings name addresses that open a store: they are not shown.
+    """
     from huggingface_hub import constants
+    from huggingface_hub.utils import logging
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     names = ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY")
     before, bars = {name: getattr(constants, name) for name in names}, not are_progress_bars_disabled()
+    verbosity = logging.get_verbosity()
     if not sys.stderr.isatty():
         disable_progress_bars()
+    logging.set_verbosity(ERROR)
     try:
         for name in names:
             setattr(constants, name, True)
@@ -154,6 +164,7 @@ def _quiet() -> Iterator[None]:
     finally:
         for name, value in before.items():
             setattr(constants, name, value)
+        logging.set_verbosity(verbosity)
         if bars:
             enable_progress_bars()
 

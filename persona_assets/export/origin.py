@@ -35,7 +35,7 @@ class Origin:
     asked: Counter[Asked] = field(default_factory=Counter)  # rows of the asset
     kept: dict[str, int] = field(default_factory=dict)  # rows by asset
     aside: dict[str, Counter[str]] = field(default_factory=dict)  # by asset and reason
-    benchmarks: set[str] = field(default_factory=set)  # that the dataset's rows were held to
+    benchmarks: dict[str, set[str]] = field(default_factory=dict)  # names of those that an asset's rows were held to
 
     @property
     def models(self) -> set[str]:
@@ -44,8 +44,8 @@ class Origin:
 
 
 def origin(lake: Lake, graph: Mapping[str, Asset], dataset: Table) -> Origin:
-    """What the records say; no row is read."""
-    found = Origin()
+    """What the records say; of rows it reads one for each prompt, for its version."""
+    found, versions = Origin(), dict[tuple[str, str], str]()
     for name in _lineage(graph, dataset.name):
         asset = graph[name]
         for key, record in lake.sound(asset.table).items():
@@ -53,11 +53,18 @@ def origin(lake: Lake, graph: Mapping[str, Asset], dataset: Table) -> Origin:
             found.aside.setdefault(name, Counter()).update(record.reasons)
             if name == RAW_DOCUMENTS.name:
                 found.pages[dump_of(key)] += record.rows.rows
-            for one in _asked(asset, record):
-                found.asked[one] += record.rows.rows
-            if name == dataset.name:
-                held = record.recipe.get("benchmarks")
-                found.benchmarks |= set(held.get("files", {})) if isinstance(held, Mapping) else set()
+            if asset.step is not None and record.rows.rows:
+                prompt = str(record.recipe.get("prompt", UNKNOWN))
+                if (name, prompt) not in versions:
+                    versions[name, prompt] = _version(lake, asset.table, key, record)
+                for voice, model, revision in _answered(record):
+                    template = asset.step.template.name
+                    found.asked[Asked(name, template, versions[name, prompt], prompt, voice, model, revision)] += (
+                        record.rows.rows
+                    )
+            held = record.recipe.get("benchmarks")
+            if isinstance(held, Mapping) and held.get("files"):
+                found.benchmarks.setdefault(name, set()).update(held["files"])
     return found
 
 
@@ -71,19 +78,20 @@ def _lineage(graph: Mapping[str, Asset], name: str) -> list[str]:
     return [one for one in graph if one in wanted]
 
 
-def _asked(asset: Asset, record: Record) -> Iterator[Asked]:
-    """Who answered what is in a partition, by its recipe."""
-    if asset.step is None:
-        return
-    template, recipe = asset.step.template, record.recipe
-    prompt = str(recipe.get("prompt", ""))
-    version = str(template.version) if prompt == template.digest else "another than now" if prompt else UNKNOWN
-    voices: dict[str, Json] = {"": recipe.get("model")}
-    if isinstance(systems := recipe.get("systems"), Mapping):
+def _version(lake: Lake, table: Table, key: str, record: Record) -> str:
+    """The version of the prompt that a partition's rows were asked by, as its first row says."""
+    rows = lake.scan_paths([f"{lake.folder(table, key)}/{record.rows.name}"], table)
+    return str(rows.select("template_version").head(1).collect().item())
+
+
+def _answered(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Who answered what is in a partition, by its recipe: turn or system, model and revision."""
+    voices: dict[str, Json] = {"": record.recipe.get("model")}
+    if isinstance(systems := record.recipe.get("systems"), Mapping):
         voices = {f"{system} {turn}".strip(): one for system, turns in systems.items() for turn, one in turns.items()}
-    elif isinstance(turns := recipe.get("turns"), Mapping):
+    elif isinstance(turns := record.recipe.get("turns"), Mapping):
         voices |= turns
     for voice, told in voices.items():
         who = told if isinstance(told, Mapping) else {}
         model, revision = (str(who.get(name) or UNKNOWN) for name in ("model", "revision"))
-        yield Asked(asset.name, template.name, version, prompt or UNKNOWN, voice, model, revision)
+        yield voice, model, revision

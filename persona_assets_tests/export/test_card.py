@@ -2,7 +2,9 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -15,9 +17,12 @@ from persona_assets.export.folder import export
 from persona_assets.export.origin import Asked, Origin, origin
 from persona_assets.export.rows import Export, Rows
 from persona_assets.graph import assets
+from persona_assets.lake import Lake
+from persona_assets.lake.records import record_path
 from persona_assets.lake.schemas import RAW_DOCUMENTS
 from persona_assets.quality.report import Group, Novelty, Quality, Report
 from persona_assets.view.json import to_json
+from persona_assets_tests.export.stored import store
 from persona_assets_tests.export.test_round_trip import lake_in
 from persona_assets_tests.lineage.small_lake import SHARD, Small, build
 from persona_assets_tests.tasks.test_views import made, view
@@ -140,7 +145,7 @@ def card_of(folder: Path, name: str) -> tuple[dict[str, Any], str]:
     rows = Rows(lake, assets(settings), Export("instruction_answers", folder / "out", licence=name, quality=file))
     written = Written(Counter({("train", name, name, name, name): 3}), Counter({name: 1}))
     asked = Asked(**dict.fromkeys(("asset", "template", "version", "digest", "voice", "model", "revision"), name))
-    found = Origin(Counter({name: 1}), Counter({asked: 1}), {name: 1}, {name: Counter({name: 1})}, {name})
+    found = Origin(Counter({name: 1}), Counter({asked: 1}), {name: 1}, {name: Counter({name: 1})}, {name: {name}})
     _, head, body = re.split(r"^---\n", card(rows, written, found), maxsplit=2, flags=re.MULTILINE)
     return yaml.safe_load(head), MarkdownIt("commonmark").enable("table").render(body)
 
@@ -158,3 +163,23 @@ def test_an_asset_whose_records_say_nothing_of_a_model_is_of_an_unknown_one(tmp_
     asked = origin(lake, graph, graph["instruction_answers"].table).asked
     [one] = [one for one in asked if one.asset == "instructions"]
     assert (one.model, one.revision, one.digest) == ("unknown", "unknown", "unknown")
+
+
+def test_the_version_of_a_prompt_is_that_of_the_rows_it_was_asked_for(tmp_path: Path) -> None:
+    lake, settings = lake_in(tmp_path)
+    table = assets(settings)["instruction_answers"].table
+    store(lake, table, [{"template_version": 7}])
+    asked = origin(lake, assets(settings), table).asked
+    assert [one.version for one in asked if one.asset == table.name] == ["7"]
+
+
+def test_benchmarks_that_rows_were_held_to_are_named(small: Small, tmp_path: Path) -> None:
+    lake = Lake(str(copytree(small.lake.root, tmp_path / "lake")))
+    graph, name = assets(small.settings), "own_problems"
+    record = lake.require(graph[name].table, SHARD)
+    held = replace(record, recipe=record.recipe | {"benchmarks": {"version": 1, "files": {"gsm.jsonl": "x"}}})
+    lake.write_bytes(record_path(lake.root, name, SHARD, record.generation), held.as_json())
+    export(lake, graph, Export(name, tmp_path / "out"))
+    said = f"Of `{name}`, rows that share a long piece with an item of a benchmark were set aside: `gsm.jsonl`"
+    assert said in told(tmp_path / "out")[1]
+    assert "held to no benchmark" not in told(tmp_path / "out")[1]
