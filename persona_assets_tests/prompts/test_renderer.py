@@ -12,7 +12,7 @@ from persona_assets.prompts import Template
 from persona_assets.prompts.renderer import FORMS, Renderer, variables_of
 from persona_assets.steps.model import Ask
 from persona_assets.steps.questions import Questions, Voice
-from persona_assets_tests.tasks.people import STEPS, TASKS, WORLD
+from persona_assets_tests.tasks.people import LISTED, STEPS, TASKS, WORLD
 
 ONCE = [name for name, task in TASKS.items() if set(task.over) <= {"mode"}]
 TEXTS = st.text(max_size=40) | st.sampled_from(
@@ -134,7 +134,8 @@ def test_the_id_of_a_question_is_the_key_of_its_call(text: str, language: str, a
         hop = ExtractStep()
         fill = {"document_id": text, "language": language, "relations": ["read", "write"], "granularity": "fine"}
         fill |= {"personas_per_relation": 2, "document_tokens": 5}
-    ask = Ask({"persona_id": text, "text": text, "language": language, "worlds": [WORLD]}, fill, attempt)
+    row = {"persona_id": text, "text": text, "language": language, "worlds": [WORLD], "listed": LISTED}
+    ask = Ask(row, fill, attempt)
     questions = Questions(hop, lambda template: Voice(template, identity, sampling))
     messages = hop.template.render(hop.variables(ask))
     for question in (questions.of(ask), questions.of(ask)):

@@ -54,4 +54,4 @@ def samples(name: str, language: str) -> tuple[tuple[Ask, Any, Parsed], ...]:
     return tuple((one, answer, step.parse(one, answer)) for one, answer in zip(asks, found, strict=True))
 
 
-__all__ = ["ALL_TASKS", "LANGUAGES", "STEPS", "TASKS", "ask", "personas", "samples"]
+__all__ = ["ALL_TASKS", "LANGUAGES", "LISTED", "STEPS", "TASKS", "ask", "personas", "samples"]
