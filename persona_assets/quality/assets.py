@@ -5,10 +5,12 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.contamination.benchmarks import Benchmarks
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import DEDUPED_PERSONAS
 from persona_assets.prompts import Template
+from persona_assets.quality.apart import apart_of
 from persona_assets.quality.page import measures_shown
 from persona_assets.quality.report import Group, Quality, measured
 from persona_assets.quality.rows import text_of, texts_of
@@ -51,8 +53,10 @@ def diverse_enough(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.filter(beyond & (pl.col("rows") >= pl.col("fewest").fill_null(0)))
 
 
-def quality_of(wanted: Sequence[str], declared: Mapping[str, Any]) -> Iterator[Derived]:
-    """The functions that measure these datasets.
+def quality_of(
+    wanted: Sequence[str], declared: Mapping[str, Any], benchmarks: Benchmarks | None = None
+) -> Iterator[Derived]:
+    """The functions that measure these datasets and, where there are benchmarks, how near their rows are to items.
 
     Raises:
         UsageError: one is no task whose rows hold texts.
@@ -64,6 +68,8 @@ def quality_of(wanted: Sequence[str], declared: Mapping[str, Any]) -> Iterator[D
         if name not in texts:
             raise UsageError(f"PERSONA_MEASURED: there is no task of texts {name}; {did_you_mean(name, texts)}")
         yield _quality_of(name, texts[name])
+        if benchmarks:
+            yield apart_of(name, texts[name], benchmarks)
 
 
 def _text(template: Template) -> pl.Expr | None:

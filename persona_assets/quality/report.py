@@ -225,7 +225,7 @@ def _count(groups: dict[tuple[str | None, str], Group], judged: pl.DataFrame) ->
         group.duplicates += rows - kept
 
 
-def _encoded(strands: Sequence[Strand], frame: pl.DataFrame) -> Iterator[tuple[int, np.ndarray[Any, Any], Vectors]]:
+def encoded(strands: Sequence[Strand], frame: pl.DataFrame) -> Iterator[tuple[int, np.ndarray[Any, Any], Vectors]]:
     """By strand its place, the places in a frame (persona_id, shard, text) that have a vector, and their vectors."""
     scripts = scripts_of(frame["text"])
     for number, strand in enumerate(strands):
@@ -239,7 +239,7 @@ def _encoded(strands: Sequence[Strand], frame: pl.DataFrame) -> Iterator[tuple[i
 def _add_vectors(
     vendis: dict[tuple[str | None, str, int], Vendi], strands: Sequence[Strand], name: str, rows: pl.DataFrame
 ) -> None:
-    for number, places, vectors in _encoded(strands, _for_dedup(name, rows)):
+    for number, places, vectors in encoded(strands, _for_dedup(name, rows)):
         of = rows[places].select(GROUP).with_row_index("_at")
         for (mode, language), part in of.group_by(GROUP):
             key = (None if mode is None else str(mode), str(language), number)
@@ -256,13 +256,13 @@ def _coverage(found: Sequence[Quality], samples: Mapping[str, pl.DataFrame], str
         sample = samples[one.dataset]
         for group in one.groups:
             own = sample.filter(pl.col("mode").eq_missing(group.mode) & (pl.col("language") == group.language))
-            encoded = list(_encoded(strands, _for_dedup(one.dataset, own))) if group.encoded else []
-            if encoded:
-                number, _, vectors = max(encoded, key=lambda part: len(part[1]))
+            parts = list(encoded(strands, _for_dedup(one.dataset, own))) if group.encoded else []
+            if parts:
+                number, _, vectors = max(parts, key=lambda part: len(part[1]))
                 places.setdefault((group.language, number), []).append((group, vectors))
-    for parts in places.values():
-        centres = regions(np.concatenate([vectors for _, vectors in parts]))
-        for group, vectors in parts:
+    for reached in places.values():
+        centres = regions(np.concatenate([vectors for _, vectors in reached]))
+        for group, vectors in reached:
             group.coverage = len(np.unique(region_of(vectors, centres))) / len(centres)
 
 

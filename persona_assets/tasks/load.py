@@ -196,7 +196,8 @@ def _in_file(file: Path, error: UsageError) -> UsageError:
     """What is wrong with a task or a function, with its file, and the line where that is known."""
     if isinstance(error, WrongKey):
         return wrong(file, error.place, error.said)
-    return UsageError(f"{file}: {error}")
+    has_line = re.match(rf"{re.escape(str(file))}:\d", str(error))
+    return error if has_line else UsageError(f"{file}: {error}")
 
 
 def _data_steps(
@@ -406,7 +407,7 @@ def _asked(
         if view.name in known:
             raise UsageError(f"{file}: the name {view.name} is taken by {known[view.name]}; choose another")
         every[view.name], known[view.name] = view, file
-    for measure in quality_of(asked["measured"], every):
+    for measure in quality_of(asked["measured"], every, _held_to(asked)):
         every[measure.name], known[measure.name] = measure, FILES / "quality"
     faults, found = Collected(), as_asked(every, asked)
     for name, one in found.items():

@@ -8,6 +8,8 @@ description: Answers that most agree on.
 where: {split: train, language: [en, zh]}  # values of columns, or of `mode`; a list holds those that will do
 least: {votes: 3}                        # numbers that a column has to reach
 judge: {criterion: solutions.correctness, least: 4}   # the mean score by calibrated judges; see `judges`
+apart: true                              # only rows that are near no benchmark item by meaning; see `quality`
+diverse: true                            # not while the dataset's quality is beyond its limits; see `quality`
 top: {column: score, share: 0.01, by: [skill, language]}  # of each group the rows with the highest numbers
 stratum: {column: language, counts: {en: 100, zh: 50}}  # or `shares`, of `size`
 size: 150                                # rows at most; without it all
@@ -39,6 +41,7 @@ from persona_assets.tasks.set_checks import set_check
 Value = bool | int | float | str
 QUERY = "_query"  # the table of a view's file is called as the view, with this
 SPLITS = ("train", "held_out")
+SCORES, QUALITY, APART = "_scores", "_quality", "_apart"  # what judges, measures and benchmarks say of a dataset
 ALL = ""  # the stratum of rows that are in none
 PERSONAS = "selected_persona_ids"
 SELECTED = "selected_id"  # the column of the row that is selected
@@ -117,6 +120,8 @@ class View(BaseModel):
     where: dict[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
     least: dict[str, float] = Field(default_factory=dict)
     judge: Judge | None = None
+    apart: bool = False
+    diverse: bool = False
     top: Top | None = None
     stratum: Stratum | None = None
     size: int | None = Field(None, ge=1)
@@ -187,16 +192,17 @@ def enough_rows(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def view_of(name: str, path: Path, view: View) -> Derived:
     """The function that selects the rows of a view, with the parents in its file."""
+    beside = {f"{view.task}{one}": one for one, is_read in _beside(view) if is_read}
 
-    def select(query: pl.LazyFrame, rows: pl.LazyFrame, *scores: pl.LazyFrame) -> pl.DataFrame:
-        return selected(view, query, rows, *scores)
+    def select(query: pl.LazyFrame, rows: pl.LazyFrame, *others: pl.LazyFrame) -> pl.DataFrame:
+        told = dict(zip(beside.values(), others, strict=True))
+        return selected(view, query, rows, told.get(SCORES), told.get(APART))
 
     select.__name__ = name
     select.__doc__ = f"Which rows of {view.task} are in the view {name}."
     file = data_files(path.name, table=f"{name}{QUERY}")
-    read = (file, view.task, f"{view.task}_scores") if view.judge else (file, view.task)
     return derived(
-        reads=read,
+        reads=(file, view.task, *beside),
         columns=COLUMNS,
         description=view.description or f"Rows of {view.task} that {path.name} selects.",
         cites={SELECTED: view.task},
@@ -247,8 +253,13 @@ def _check_columns(path: Path, view: View, tables: Mapping[str, Table]) -> None:
         for value in view.wanted_values.get(column, ()):
             if value not in known:
                 raise wrong(path, ("where", column), f"there is no {column} {value}; {did_you_mean(value, known)}")
-    if view.judge and f"{view.task}_scores" not in tables:
+    if view.judge and f"{view.task}{SCORES}" not in tables:
         raise wrong(path, ("judge",), f"no judge rates {view.task}: name it in PERSONA_JUDGED")
+    if view.diverse and f"{view.task}{QUALITY}" not in tables:
+        raise wrong(path, ("diverse",), f"nothing measures {view.task}: name it in PERSONA_MEASURED")
+    if view.apart and f"{view.task}{APART}" not in tables:
+        said = f"nothing compares {view.task} with benchmarks: name it in PERSONA_MEASURED, and set PERSONA_BENCHMARKS"
+        raise wrong(path, ("apart",), said)
 
 
 def _columns_named(view: View) -> Iterator[tuple[tuple[str, ...], str, bool]]:
@@ -262,7 +273,18 @@ def _columns_named(view: View) -> Iterator[tuple[tuple[str, ...], str, bool]]:
         yield from ((("top", "by"), column, False) for column in view.top.by)
 
 
-def selected(view: View, query: pl.LazyFrame, rows: pl.LazyFrame, scores: pl.LazyFrame | None = None) -> pl.DataFrame:
+def _beside(view: View) -> tuple[tuple[str, bool], ...]:
+    """What a view may read beside the dataset, by what follows the dataset's name, and whether it does."""
+    return (SCORES, view.judge is not None), (QUALITY, view.diverse), (APART, view.apart)
+
+
+def selected(
+    view: View,
+    query: pl.LazyFrame,
+    rows: pl.LazyFrame,
+    scores: pl.LazyFrame | None = None,
+    apart: pl.LazyFrame | None = None,
+) -> pl.DataFrame:
     """One row for each that the view holds, in the order in which they are drawn.
 
     Raises:
@@ -273,6 +295,8 @@ def selected(view: View, query: pl.LazyFrame, rows: pl.LazyFrame, scores: pl.Laz
     least = [pl.col(name) >= least for name, least in view.least.items()]
     stratum = pl.col(view.stratum.column).cast(pl.String) if view.stratum else pl.lit(ALL)
     found = rows.filter(*fits) if fits else rows
+    if apart is not None:
+        found = found.join(apart.select(sample_id=pl.col("parent_ids").list.first()), on="sample_id", how="semi")
     found = _top(found, view.top) if view.top else found
     found = found.filter(*least) if least else found
     if view.judge and scores is not None:

@@ -1,5 +1,6 @@
 """`<dataset>_quality` in a small lake: what it measures, what its check fails on, and that it is traced."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from persona_assets.defs.metadata import partition_metadata
 from persona_assets.errors import UsageError
 from persona_assets.graph import assets
 from persona_assets.lineage import Status, audit
-from persona_assets.making import make
+from persona_assets.making import Made, make
 from persona_assets.quality.assets import LIMITS, MEASURES, diverse_enough
 from persona_assets.quality.report import measure
 from persona_assets.quality.rows import datasets_of
@@ -20,7 +21,7 @@ from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.load import datasets
-from persona_assets_tests.lineage.small_lake import ScriptedEngine, Small, build
+from persona_assets_tests.lineage.small_lake import SHARD, ScriptedEngine, Small, build
 from persona_assets_tests.rows import draft
 
 TASK = "own_problems"
@@ -44,11 +45,15 @@ def limits(small: Small, *rows: dict[str, Any]) -> None:
     (folder / "limits.yaml").write_text(yaml.safe_dump([*rows]), encoding="utf-8")
 
 
+def make_one(small: Small, settings: Settings, name: str, key: str) -> list[Made]:
+    state = LakeState(small.lake, settings)
+    context = Context(small.lake, settings, ScriptedEngine(settings), "quality")
+    return list(make(context, state, state.assets[name], key, again=True))
+
+
 def made(small: Small, settings: Settings) -> pl.DataFrame:
     for name in (LIMITS, NAME):
-        state = LakeState(small.lake, settings)
-        context = Context(small.lake, settings, ScriptedEngine(settings), "q")
-        list(make(context, state, state.assets[name], KEY, again=True))
+        make_one(small, settings, name, KEY)
     return small.lake.read(assets(settings)[NAME].table, KEY)
 
 
@@ -145,11 +150,86 @@ def test_what_is_no_task_of_texts_is_named(small: Small) -> None:
 def test_the_ui_shows_its_measures(small: Small) -> None:
     limits(small, {"measure": "near_duplicates", "most": 0.9}, {"measure": "vendi"})
     settings = having(small)
-    state = LakeState(small.lake, settings)
-    context = Context(small.lake, settings, ScriptedEngine(settings), "q")
     for name in (LIMITS, NAME):
-        state = LakeState(small.lake, settings)
-        [one] = list(make(context, state, state.assets[name], KEY, again=True))
+        [one] = make_one(small, settings, name, KEY)
     shown = partition_metadata(small.lake, assets(settings)[NAME], one)["figures"].value
     assert "near" in shown
     assert "≤ 0.9" in shown
+
+
+def near(small: Small, tmp_path: Path, *questions: str) -> tuple[Settings, pl.DataFrame, pl.DataFrame]:
+    """Rows of a task that are near none of these questions, and those that are set aside."""
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "test.jsonl").write_text(
+        "".join(f"{json.dumps({'question': one})}\n" for one in questions), encoding="utf-8"
+    )
+    settings = having(small, benchmarks=str(folder))
+    make_one(small, settings, f"{TASK}_apart", SHARD)
+    table = assets(settings)[f"{TASK}_apart"].table
+    return settings, small.lake.read(table, SHARD), small.lake.rejects(table, SHARD).collect()
+
+
+def test_a_row_near_an_item_is_set_aside_with_item_and_cosine(small: Small, tmp_path: Path) -> None:
+    problems = small.lake.read(assets(small.settings)[TASK].table, SHARD).sort("sample_id")
+    _, texts = datasets_of(datasets(small.settings))[TASK]
+    own = problems.select(text=texts)["text"][0]
+    # The same in other words enough that no piece of 13 is shared, and an item about something else.
+    words = own.split()
+    other = " ".join(word for at, word in enumerate(words) if at % 9 != 8)
+    settings, kept, aside = near(small, tmp_path, "Who was the first woman on a mountain of over 8,000 m?", other)
+    assert problems["sample_id"][0] in set(aside["row_id"])
+    assert set(aside["reason"]) == {"near_benchmark"}
+    assert all("test.jsonl item 2: cosine 0.9" in said or "cosine 1.0" in said for said in aside["detail"])
+    assert kept.height + aside.height == problems.height
+    assert (kept["similarity"].drop_nulls() < 0.9).all()
+    found = audit(small.lake, settings, aside["row_id"][0])
+    assert {one.status for one in found.verifications} == {Status.OK}
+
+
+def test_a_view_takes_only_rows_apart_and_names_what_is_missing(small: Small, tmp_path: Path) -> None:
+    views = tmp_path / "views"
+    views.mkdir()
+    (views / "apart.yaml").write_text(yaml.safe_dump({"task": TASK, "apart": True}), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"apart\.yaml:1: apart: nothing compares own_problems with benchmarks"):
+        assets(having(small, views=str(views)))
+    settings, kept, _ = near(small, tmp_path, "Who was the first woman on a mountain of over 8,000 m?")
+    viewing = settings.model_copy(update={"views": str(views)})
+    for name in ("apart_query", "apart"):
+        state = LakeState(small.lake, viewing)
+        list(
+            make(
+                Context(small.lake, viewing, ScriptedEngine(viewing), "v"),
+                state,
+                state.assets[name],
+                "apart",
+                again=True,
+            )
+        )
+    rows = small.lake.read(assets(viewing)["apart"].table, "apart")
+    assert set(rows["selected_id"]) == {one[0] for one in kept["parent_ids"]}
+
+
+def test_a_view_of_what_is_diverse_waits_for_the_check(small: Small, tmp_path: Path) -> None:
+    views = tmp_path / "views"
+    views.mkdir()
+    (views / "mix.yaml").write_text(yaml.safe_dump({"task": TASK, "diverse": True}), encoding="utf-8")
+    viewing = having(small, views=str(views))
+    limits(small, {"measure": "distinct_2", "least": 2})
+    made(small, viewing)
+    state = LakeState(small.lake, viewing)
+    list(
+        make(
+            Context(small.lake, viewing, ScriptedEngine(viewing), "v"),
+            state,
+            state.assets["mix_query"],
+            "mix",
+            again=True,
+        )
+    )
+    standing = LakeState(small.lake, viewing).of("mix", "mix")
+    assert str(standing.state) == "waiting"
+    assert NAME in standing.why
+    limits(small, {"measure": "distinct_2", "least": 0.001})
+    made(small, viewing)
+    assert str(LakeState(small.lake, viewing).of("mix", "mix").state) == "missing"
