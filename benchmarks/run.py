@@ -55,6 +55,7 @@ def main() -> None:
     print(text)
     run("encoders")  # these replace their own sections of the file
     run("engines")
+    run("export")
     run("dedup", *sys.argv[1:])
 
 

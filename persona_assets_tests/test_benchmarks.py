@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks import dedup_peers, dedup_report, encoders
+from benchmarks import dedup_peers, dedup_report, encoders, export
 from benchmarks.dedup_input import generate
 from benchmarks.dedup_quality import Mask, cosine_neighbours, draw_sample, lexical_neighbours, named_precision, score
 from benchmarks.measure import measured
@@ -157,3 +157,10 @@ def test_the_area_under_the_curve_and_the_equal_limit_are_what_they_say() -> Non
     assert encoders.roc(same, others) == pytest.approx((2 + 2 + 0.5) / 6)
     assert encoders.equal_limit(others, 0.5) == pytest.approx(0.505)
     assert encoders.equal_limit(others, 0.0) == pytest.approx(0.605)
+
+
+@pytest.mark.parametrize("who", ["ours", "DuckDB"])
+def test_each_contender_exports_every_row_of_the_lake(tmp_path: Path, who: str) -> None:
+    lake = export.build(tmp_path, 4, 2)
+    usage, size = export.once(who, "chatml", lake, tmp_path)  # which counts the ids
+    assert usage.peak_mb > 0 and size > 0

@@ -503,6 +503,10 @@ def export(
     prompt: Annotated[str, typer.Option(help="Column of the prompt, of the dataset or <parent>.<column>.")] = "",
     response: Annotated[str, typer.Option(help="Column of the response, as --prompt.")] = "",
     licence: Annotated[str, typer.Option("--license", help="Licence that the card names.")] = "other",
+    source_license: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RELEASE=LICENCE", help="Licence of a crawl release's pages; may stand several times."),
+    ] = None,
     quality: Annotated[
         Path | None, typer.Option(help="What persona-assets quality --json wrote, for the card.")
     ] = None,
@@ -524,7 +528,8 @@ def export(
 
     settings = _settings(lake=lake)
     hub = Hub.of_environment(push) if push else None
-    job = Export(source, out, form, prompt, response, licence, quality)
+    sources = dict(_pair("--source-license", one) for one in source_license or ())
+    job = Export(source, out, form, prompt, response, licence, quality, sources)
     with _ended_by_sigterm():
         written = write(open_lake(settings.lake), assets(settings), job, again=hub is not None)
         pushed = hub.push(out, push) if hub and push else None
@@ -552,6 +557,13 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, _, value = (part.strip() for part in text.partition("="))
+    if not (name and value):
+        raise UsageError(f"{option} {text}: give it as name=value")
+    return name, value
 
 
 def _check_shares(**values: float | None) -> None:

@@ -79,7 +79,7 @@ def _sections(rows: Rows, written: Written, found: Origin) -> list[Block]:
         _contents(rows, written),
         Section("Rows", [_counts(written, "split", "language", "mode"), _counts(written, "dump", "model")]),
         Section("Who was asked", [Lines([_ASKED]), _asked(found)]),
-        Section("Sources", [Lines(["The pages that personas were read from, by crawl release."]), _sources(found)]),
+        Section("Sources", [Lines(["Pages that personas were read from, by crawl release."]), _sources(rows, found)]),
         Section("Left out", [Lines(_left_out(rows, written, found)), _aside(found)]),
         *([Section("Diversity", [Lines([_DIVERSITY]), measures([rows.quality])])] if rows.quality else []),
         Section("Limits", [Lines(_limits(rows, found))]),
@@ -127,8 +127,12 @@ def _asked(found: Origin) -> Block:
     return Table(heads, [_row(astuple(one), rows) for one, rows in found.asked.items()])
 
 
-def _sources(found: Origin) -> Block:
-    cells = [((Code(dump),), f"{pages:,}", UNKNOWN) for dump, pages in sorted(found.pages.items())]
+def _sources(rows: Rows, found: Origin) -> Block:
+    told = rows.job.sources
+    cells: list[list[Cell]] = [
+        [(Code(dump),), f"{pages:,}", (Code(told[dump]),) if dump in told else UNKNOWN]
+        for dump, pages in sorted(found.pages.items())
+    ]
     return Table([*left("release"), *right("pages"), *left("licence")], cells)
 
 
@@ -163,7 +167,7 @@ def _limits(rows: Rows, found: Origin) -> list[str | tuple[str | Code, ...]]:
     return [
         "Models err: answers may be wrong, and nobody has read them all.",
         "Texts may repeat what the web says, with its errors and views; personas are as the pages are, not as people.",
-        "The licence of a page is that of its owner. Nothing that was crawled says it: it is unknown.",
+        "The licence of a page is that of its owner. Nothing that was crawled says it; what is known, a person told.",
         f"Near-duplicates among the rows were {_near(rows)}, and none was left out for it.",
         *(held or ["The rows were held to no benchmark: items of one may be among them."]),
         *(["The engine offline wrote rows: they are for trying the pipeline, not for training."] * _by_offline(found)),

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +55,7 @@ class Hub:
     """A hub's address, and the token that it knows one by."""
 
     endpoint: str
-    token: str
+    token: str = field(repr=False)
 
     @classmethod
     def of_environment(cls, name: str) -> "Hub":
@@ -115,8 +115,9 @@ class Hub:
             cause = next((one for one in _causes(error) if isinstance(one, HTTPError)), error)
             status, said = 0, str(cause) or type(cause).__name__
             if isinstance(cause, HfHubHTTPError):  # its text has the address, which may be one that opens a store
-                status = cause.response.status_code
-                said = f"status {status}, {cause.server_message or 'no reason given'}"
+                said = f"status {cause.response.status_code}, {cause.server_message or 'no reason given'}"
+                if str(cause.response.url).startswith(f"{self.endpoint}/"):  # not of a store, whose leave has run out
+                    status = cause.response.status_code
             raise self._fault(name, status, one_line(said, _SAID)) from error
 
     def _fault(self, name: str, status: int, said: str) -> PersonaAssetsError:

@@ -1,7 +1,7 @@
 """The rows of an export, some partitions at a time: those of a dataset or of a view, with the columns of a format."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,8 @@ from persona_assets.export.measured import measured
 from persona_assets.graph import Asset
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.schemas import Parent
+from persona_assets.lake.schemas import RAW_DOCUMENTS, Parent
+from persona_assets.lake.store import dump_of
 
 BATCH = 10_000  # rows that are held at once
 USUAL = {"prompt": ("prompt", "instruction", "question", "request"), "response": ("response", "answer", "solution")}
@@ -38,6 +39,7 @@ class Export:
     response: str = ""
     licence: str = "other"
     quality: Path | None = None  # a report of `persona-assets quality --json`, for the card
+    sources: Mapping[str, str] = field(default_factory=dict)  # licences of pages by crawl release, for the card
 
 
 class Place(NamedTuple):
@@ -58,7 +60,7 @@ class Rows:
         """Look for dataset, format and columns; no row is read.
 
         Raises:
-            UsageError: there is no such dataset, format, column or report.
+            UsageError: there is no such dataset, format, column, report or crawl release.
         """
         if job.form not in FORMATS:
             raise UsageError(f"there is no format {job.form}; {did_you_mean(job.form, FORMATS)}")
@@ -72,6 +74,9 @@ class Rows:
             self.dataset = next(
                 samples[name] for one in self.view.parents if one.column == "selected_id" for name in one.tables
             )
+        dumps = {dump_of(key) for key in lake.keys(RAW_DOCUMENTS)}
+        if strangers := sorted(job.sources.keys() - dumps):
+            raise UsageError(f"--source-license: no crawl release {strangers[0]}; {did_you_mean(strangers[0], dumps)}")
         self.quality = measured(job.quality, self.dataset.name) if job.quality else None
         self.told = self._told()
         self.shaped: Shaped = FORMATS[job.form](self._columns())
@@ -127,7 +132,8 @@ class Rows:
         tables = [self.dataset, *filter(None, [self.view]), *(one.table for one in self.told.values())]
         paths = [path.removeprefix(self.lake.root) for table in tables for path in self.lake.paths(table)]
         asked = [self.job.source, self.job.form, *map(str, self.told.values()), self.job.licence]
-        return digest(canonical_json([asked, paths, asdict(self.quality) if self.quality else None]))
+        about = [dict(self.job.sources), asdict(self.quality) if self.quality else None]
+        return digest(canonical_json([asked, paths, about]))
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Rows, at most `BATCH` at a time: `id`, `language`, the format's columns, those of `COUNTED`, and `FAULT`.

@@ -39,6 +39,7 @@ class HubServer:
     """What it holds and what it saw. `faults`: for a kind of request, which times it fails, counted from 1, and how."""
 
     url: str = ""
+    store: str = ""  # where files are sent to; empty: here
     repositories: dict[str, Repository] = field(default_factory=dict)
     large: dict[str, bytes] = field(default_factory=dict)  # what was sent by LFS, by digest
     sent: Counter[str] = field(default_factory=Counter)  # digests, each time that all of it arrived
@@ -139,7 +140,7 @@ class HubServer:
         for one in objects:
             if one["oid"] not in self.large:
                 verify = {"href": f"{self.url}/lfs/verify"}
-                one["actions"] = {"upload": {"href": f"{self.url}/lfs/{one['oid']}"}, "verify": verify}
+                one["actions"] = {"upload": {"href": f"{self.store or self.url}/lfs/{one['oid']}"}, "verify": verify}
         return web.json_response({"transfer": "basic", "objects": objects})
 
     async def put(self, request: web.Request, body: bytes) -> web.Response:

@@ -84,6 +84,18 @@ def test_sources_are_named_with_their_pages_and_an_unknown_licence(small: Small,
     assert f"| `d` | {pages} | unknown |" in told(folder)[1]
 
 
+def test_a_licence_of_pages_that_somebody_knows_is_said(small: Small, tmp_path: Path) -> None:
+    job = Export(TASK, tmp_path / "out", sources={"d": "cc0 | <b>"})
+    export(small.lake, assets(small.settings), job)
+    pages = small.lake.require(RAW_DOCUMENTS, SHARD).rows.rows
+    assert f"| `d` | {pages} | `cc0 ¦ <b>` |" in told(tmp_path / "out")[1]
+
+
+def test_a_licence_of_pages_that_are_not_there_is_an_error(small: Small, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--source-license: no crawl release dd; did you mean d\?"):
+        export(small.lake, assets(small.settings), Export(TASK, tmp_path / "out", sources={"dd": "cc0"}))
+
+
 def test_what_was_set_aside_on_the_way_is_counted_by_reason(small: Small, folder: Path) -> None:
     record = small.lake.require(assets(small.settings)[TASK].table, SHARD)
     assert record.reasons

@@ -69,11 +69,22 @@ def test_the_command_writes_the_folder(
 ) -> None:
     monkeypatch.setenv("PERSONA_TASKS", str(small.settings.tasks))
     told = ["export", TASK, "--out", str(tmp_path / "out"), "--lake", small.settings.lake, "--json"]
+    told += ["--source-license", "d = cc0"]
     monkeypatch.setattr("sys.argv", ["persona-assets", *told])
     assert run_cli() == 0
     told_rows = json.loads(capsys.readouterr().out)["rows"]["train"]
     assert told_rows == pl.read_parquet(f"{tmp_path}/out/data/*.parquet").height
-    assert "synthetic" in (tmp_path / "out" / "README.md").read_text()
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "synthetic" in card and "| `cc0` |" in card
+
+
+def test_a_licence_of_pages_without_a_release_is_told(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ["export", TASK, "--out", str(tmp_path / "out"), "--lake", small.settings.lake, "--source-license", "cc0"]
+    monkeypatch.setattr("sys.argv", ["persona-assets", *told])
+    assert run_cli() == 2
+    assert "--source-license cc0: give it as name=value" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_metadata_is_croissant_whose_records_are_the_rows(small: Small, tmp_path: Path) -> None:

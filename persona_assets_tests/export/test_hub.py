@@ -152,6 +152,23 @@ def test_a_repository_that_is_changed_meanwhile_is_told(hub: HubServer, tmp_path
     assert push(folder).sent == 7
 
 
+def test_a_store_beside_the_hub_whose_leave_has_run_out_is_no_fault_of_the_token(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    folder = written(tmp_path)
+    with serving(HubServer(large=hub.large)) as store:
+        hub.store = store.url
+        store.faults["put"] = dict.fromkeys(range(1, 100), 403)
+        with pytest.raises(HubError, match="was cut off: run the command again"):
+            push(folder)
+        store.faults.clear()
+        assert push(folder).sent == 7
+
+
+def test_a_token_is_in_no_text_of_the_hub(hub: HubServer) -> None:
+    assert TOKEN not in repr(Hub.of_environment(NAME))
+
+
 def test_without_a_token_nothing_is_asked(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(UsageError, match="needs a token: make one with write access at the hub, and set HF_TOKEN"):
