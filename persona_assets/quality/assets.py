@@ -61,9 +61,7 @@ def quality_of(
     Raises:
         UsageError: one is no task whose rows hold texts.
     """
-    texts = {
-        name: text for name, one in declared.items() if isinstance(one, Template) and (text := _text(one)) is not None
-    }
+    texts = {name: text for name, one in declared.items() if wanted and (text := _text(one)) is not None}
     for name in texts if "all" in wanted else wanted:
         if name not in texts:
             raise UsageError(f"PERSONA_MEASURED: there is no task of texts {name}; {did_you_mean(name, texts)}")
@@ -72,8 +70,12 @@ def quality_of(
             yield apart_of(name, texts[name], benchmarks)
 
 
-def _text(template: Template) -> pl.Expr | None:
-    return text_of(template.whole)
+def _text(declared: object) -> pl.Expr | None:
+    """The texts of a task's rows; None of what is no task of texts, or is at fault: that is told when it is loaded."""
+    try:
+        return text_of(declared.whole) if isinstance(declared, Template) else None
+    except UsageError:
+        return None
 
 
 def _quality_of(dataset: str, text: pl.Expr) -> Derived:
