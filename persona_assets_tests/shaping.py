@@ -139,6 +139,8 @@ def another(name: str) -> Any:
 
 
 def _candidates(default: Any) -> Iterator[Any]:
+    if default == ():
+        yield ("math_problems",)
     if isinstance(default, bool):
         yield not default
     elif isinstance(default, int | float):
