@@ -11,20 +11,11 @@ from persona_assets.contrast.words import first_word
 
 EMPTY, IDENTICAL, NAMES_TYPE = "empty", "identical", "names_type"
 CODE_DIFFERS, NUMBERS_DIFFER, TOO_ALIKE = "code_differs", "numbers_differ", "too_alike"
-REASONS = (
-    EMPTY,
-    IDENTICAL,
-    NAMES_TYPE,
-    CODE_DIFFERS,
-    NUMBERS_DIFFER,
-    TOO_ALIKE,
-)  # in their order
+BY_TEXT = (EMPTY, IDENTICAL, NAMES_TYPE, CODE_DIFFERS, NUMBERS_DIFFER)  # in the order in which they are told
+REASONS = (*BY_TEXT, TOO_ALIKE)
 CEILING = 0.95  # cosine of the answers of a pair; above it they hardly differ
-OUT = {"reason": pl.String, "detail": pl.String}
 _SHOWN, _SHOWN_DIGITS = 5, 20  # numbers of a detail, and characters of each
 _STATES = r"\p{Nd}|```|~~~"  # what a text with numbers or code holds
-
-Verdict = tuple[str, str] | tuple[None, None]  # reason and detail
 
 
 def form(text: pl.Expr) -> pl.Expr:
@@ -32,11 +23,39 @@ def form(text: pl.Expr) -> pl.Expr:
     return text.fill_null("").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
+def pair_checks(pairs: pl.DataFrame) -> pl.DataFrame:
+    """What each check sees in each pair: a column for each of `BY_TEXT`, null where nothing is wrong.
+
+    `pairs` has a row for each pair, with the strings `language` (ISO 639-1), `one` and `other` (the two answers; null
+    counts as empty). Height and order stay.
+    """
+    sides = ("one", "other")
+    forms = [form(pl.col(side)) for side in sides]
+    words = [first_word(pl.col(side).fill_null("")) for side in sides]
+    found = pairs.select(
+        pl.coalesce(
+            pl.when(text == "").then(pl.lit(f"{side} has no text")) for side, text in zip(sides, forms, strict=True)
+        ).alias(EMPTY),
+        pl.when(forms[0] == forms[1]).then(pl.lit("one and other are the same")).alias(IDENTICAL),
+        pl.coalesce(pl.format(f"{side}: {{}}", word) for side, word in zip(sides, words, strict=True)).alias(
+            NAMES_TYPE
+        ),
+        stating=pl.any_horizontal(pl.col(side).str.contains(_STATES) for side in sides).fill_null(value=False),
+    )
+    stating = found["stating"].arg_true()
+    stated = [_stated(*row) for row in pairs[stating].select("language", "one", "other").iter_rows()]
+    read = pl.DataFrame(stated, schema=dict.fromkeys((CODE_DIFFERS, NUMBERS_DIFFER), pl.String), orient="row")
+    return (
+        found.with_row_index()
+        .join(read.with_columns(index=stating), on="index", how="left", maintain_order="left")
+        .select(BY_TEXT)
+    )
+
+
 def pair_reasons(pairs: pl.DataFrame) -> pl.DataFrame:
     """Why each pair may not stand, by its texts alone.
 
-    `pairs` has a row for each pair, with the strings `language` (ISO 639-1), `instruction`, `one` and `other` (the two
-    answers; null counts as empty). The result has the same height and order, with `reason` (one of `REASONS`, null
+    `pairs` is as of `pair_checks`. The result has the same height and order, with `reason` (one of `BY_TEXT`, null
     where the pair may stand) and `detail` (what was seen; null where `reason` is). The first one that holds is told:
 
     - `empty`: an answer has no text;
@@ -45,47 +64,22 @@ def pair_reasons(pairs: pl.DataFrame) -> pl.DataFrame:
     - `code_differs`: their blocks of code are not the same, comments aside;
     - `numbers_differ`: both state numbers, and not the same ones.
     """
-    one, other = form(pl.col("one")), form(pl.col("other"))
-    words = [first_word(pl.col(side).fill_null("")) for side in ("one", "other")]
-    states = [pl.col(side).fill_null("").str.contains(_STATES) for side in ("one", "other")]
-    found = pairs.select(
-        pl.when(one == "")
-        .then(_told(EMPTY, pl.lit("one has no text")))
-        .when(other == "")
-        .then(_told(EMPTY, pl.lit("other has no text")))
-        .when(one == other)
-        .then(_told(IDENTICAL, pl.lit("one and other are the same")))
-        .when(words[0].is_not_null())
-        .then(_told(NAMES_TYPE, pl.format("one: {}", words[0])))
-        .when(words[1].is_not_null())
-        .then(_told(NAMES_TYPE, pl.format("other: {}", words[1])))
-        .otherwise(None)
-        .alias("found"),
-        stating=pl.any_horizontal(states),
-    ).with_row_index()
-    reasons = found["found"].struct.unnest()
-    read = found.filter(reasons["reason"].is_null() & pl.col("stating"))["index"]
-    stated = [_stated(*row) for row in pairs[read].select("language", "one", "other").iter_rows()]
-    late = pl.DataFrame(stated, schema=OUT, orient="row").with_columns(index=read)
-    return (
-        reasons.with_row_index()
-        .join(late, on="index", how="left", maintain_order="left")
-        .select(pl.coalesce(name, f"{name}_right").alias(name) for name in OUT)
+    return pair_checks(pairs).select(
+        reason=pl.coalesce(pl.when(pl.col(name).is_not_null()).then(pl.lit(name)) for name in BY_TEXT),
+        detail=pl.coalesce(BY_TEXT),
     )
 
 
-def _told(reason: str, detail: pl.Expr) -> pl.Expr:
-    return pl.struct(reason=pl.lit(reason), detail=detail)
-
-
-def _stated(language: str | None, one: str, other: str) -> Verdict:
-    blocks = code_of(one), code_of(other)
-    if blocks[0] != blocks[1]:
-        return CODE_DIFFERS, f"one has {len(blocks[0])} and other {len(blocks[1])} blocks of code, not the same"
-    mine, theirs = numbers_apart(one, other, language or "en")
-    if mine or theirs:
-        return NUMBERS_DIFFER, f"only one: {_listed(mine)}; only other: {_listed(theirs)}"
-    return None, None
+def _stated(language: str | None, one: str | None, other: str | None) -> tuple[str | None, str | None]:
+    """What differs in the code and in the numbers of two texts."""
+    if not one or not other or one == other:
+        return None, None
+    code, numbers = (code_of(one), code_of(other)), numbers_apart(one, other, language or "en")
+    counts = f"one has {len(code[0])} and other {len(code[1])} blocks of code, not the same"
+    return (
+        counts if code[0] != code[1] else None,
+        f"only one: {_listed(numbers[0])}; only other: {_listed(numbers[1])}" if any(numbers) else None,
+    )
 
 
 def _listed(numbers: Sequence[Fraction]) -> str:
