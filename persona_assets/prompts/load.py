@@ -229,9 +229,7 @@ def _rows_of(path: Path, folder: Path, given: Mapping[str, Any], place: tuple[st
     return rows
 
 
-def _row_per_file(
-    path: Path, folder: Path, given: Mapping[str, Any], place: tuple[str, ...]
-) -> list[dict[str, Any]]:
+def _row_per_file(path: Path, folder: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> list[dict[str, Any]]:
     """A row for each file of a pattern, by the file's name."""
     files = [file for file in files_of(folder, str(given["file"])) if file.suffix in (".yaml", ".yml")]
     if not files:

@@ -97,9 +97,7 @@ class OfflineEngine:
         by_row = dict(zip(open_rows, ranked, strict=True))
         nobody = [occupation_index()[NOBODY]]
         return [
-            [asked.named]
-            if asked.named
-            else [row.people[asked.reading.language] for row in by_row.get(number, nobody)]
+            [asked.named] if asked.named else [row.people[asked.reading.language] for row in by_row.get(number, nobody)]
             for number, asked in enumerate(batch)
         ]
 

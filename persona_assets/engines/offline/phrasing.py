@@ -3,7 +3,7 @@
 ```yaml
 offline:
   reads: persona                  # the section that the question is about; default: persona, else document
-  people: false                   # no phrase needs a person: nobody is looked for in the text, which takes most of the time
+  people: false                   # no phrase needs a person, so nobody is looked for, which takes most of the time
   list: {property: personas, item: relation, over: relations, times: personas_per_relation}   # one variant per item
   tables: {ties: {sibling: {...}}}                  # rows that `row('ties', key)` looks up; `default` where none fits
   variants:
