@@ -87,7 +87,8 @@ def _checked(poles: pl.DataFrame) -> pl.DataFrame:
     """The poles, whose opposites are poles of the same dimension and name them in turn."""
     theirs = poles.select("dimension_set", "dimension", opposite="pole", back="opposite")
     joined = poles.join(theirs, on=("dimension_set", "dimension", "opposite"), how="left").sort("at")
-    wrong = joined.filter(pl.col("opposite").is_not_null(), ~pl.col("back").eq_missing(pl.col("pole")))
+    is_one = pl.col("back").eq_missing(pl.col("pole")) & (pl.col("opposite") != pl.col("pole"))
+    wrong = joined.filter(pl.col("opposite").is_not_null(), ~is_one)
     for file, pole, opposite in wrong.select("file", "pole", "opposite").iter_rows():
         said = f"its opposite {opposite} is no pole of its dimension whose opposite it is"
         raise UsageError(f"{file}: pole {pole}: {said}; name both by one another")
