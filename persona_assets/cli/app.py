@@ -495,6 +495,37 @@ def decontaminate(
         show_overlaps(outcome, [place for place in (out, report) if place])
 
 
+@app.command("check-pairs")
+def check_pairs(
+    answers: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[A B]", help="Two files of the same instructions, each answered from one pole."),
+    ] = None,
+    dpo: Annotated[
+        list[Path] | None, typer.Option(help="File of preferences, [chosen, rejected]; may stand several times.")
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(help="Language of rows that do not say theirs, such as en (default: told by the text)."),
+    ] = None,
+    sample: Annotated[int, typer.Option(min=1, help="Pairs of a language that are encoded.")] = 5_000,
+    html: Annotated[Path | None, typer.Option(help="Also write it as a page.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check pairs of answers: the same, a type named, other numbers or code, alike in meaning; are poles told apart?
+
+    Reads JSON lines, JSON, Parquet, CSV and TSV, and asks no model that writes.
+
+    Example: persona-assets check-pairs en_energy_extraversion.json en_energy_introversion.json --html pairs.html
+    """
+    from persona_assets.cli.pairs import show_pairs
+
+    if language is not None and not (len(language) == 2 and language.isascii() and language.islower()):
+        raise UsageError(f"--language {language}: give two letters, such as en, zh or ru")
+    with _ended_by_sigterm():
+        show_pairs(_settings(), answers or (), dpo or (), language=language, sample=sample, html=html, as_json=as_json)
+
+
 @app.command()
 def export(
     source: Annotated[str, typer.Argument(help="A dataset, or a view of one.")],

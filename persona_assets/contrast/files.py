@@ -35,7 +35,11 @@ class Places:
     @property
     def sides(self) -> tuple[str, str]:
         """What the two answers are called."""
-        return ("chosen", "rejected") if self.other is None else (self.one.name, self.other.name)
+        if self.other is None:
+            return "chosen", "rejected"
+        if self.one.name == self.other.name:
+            return str(self.one), str(self.other)
+        return self.one.name, self.other.name
 
 
 def read_pairs(places: Places, language: str | None = None) -> Iterator[pl.DataFrame]:

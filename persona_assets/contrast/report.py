@@ -14,6 +14,7 @@ from persona_assets.contrast.meaning import encoder_of, pair_vectors
 from persona_assets.contrast.probe import LEAST, Probe, stance_probe
 from persona_assets.contrast.reasons import BY_TEXT, CEILING, TOO_ALIKE, pair_checks
 from persona_assets.contrast.words import expressions
+from persona_assets.errors import UsageError
 from persona_assets.progress import Stages
 from persona_assets.text.encoder import PACKAGED
 
@@ -114,6 +115,8 @@ def check_pairs(
             kept = pl.concat([samples[code], part]) if code in samples else part
             samples[code] = kept.bottom_k(sample, by=["lot", "row"]) if kept.height > sample else kept
         tell("reading", report.pairs, None)
+    if not report.pairs:
+        raise UsageError(f"{places.one} has no rows: there is nothing to check")
     empty = pl.DataFrame(schema={"instruction": pl.String, **dict.fromkeys(SIDES, pl.String), "row": pl.Int64})
     for code, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
         found = samples.get(code, empty).sort("row")
