@@ -1,4 +1,6 @@
-"""Near-copies among short texts by their words, for sets that fit memory; `dedup` is for those that do not.
+"""Copies and near-copies among texts: by their form, and by their words for sets of short texts that fit memory.
+
+`dedup` is for those that do not.
 
 Two sets of words of a Jaccard similarity of at least s share one of the rarest few words of each, namely of the
 n - ceil(s n) + 1 rarest of n (prefix filter). So only texts that share such a word are compared, and no pair is lost.
@@ -10,6 +12,11 @@ from persona_assets.text.tokens import token_sets
 
 PAIRS = {"row": pl.Int64, "other": pl.Int64, "similarity": pl.Float64}
 _SLACK = 1e-9  # of products of floats that stand for whole numbers
+
+
+def form(text: pl.Expr) -> pl.Expr:
+    """A text by which two are the same: without regard to case, width of letters and spaces; "" where it is null."""
+    return text.fill_null("").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def near_pairs(texts: pl.Series, least: float) -> pl.DataFrame:

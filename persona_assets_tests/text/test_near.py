@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_assets.text.near import near_pairs, nearest_kept
+from persona_assets.text.near import form, near_pairs, nearest_kept
 from persona_assets.text.tokens import word_tokens
 
 TEXTS = st.lists(st.text(alphabet="ab c茶чd", max_size=14), max_size=9)
@@ -40,3 +40,8 @@ def test_the_nearest_of_those_that_stay_is_named() -> None:
 
 def test_texts_without_words_are_near_nothing() -> None:
     assert near_pairs(pl.Series(["", None, "?!", "?!"]), 0.5).height == 0
+
+
+def test_case_width_and_spaces_make_no_other_text() -> None:
+    texts = pl.DataFrame({"text": ["Plan  a\nPARTY", "plan a party ", "ｐｌａｎ a party", None]})
+    assert texts.select(form(pl.col("text"))).to_series().to_list() == ["plan a party"] * 3 + [""]

@@ -14,8 +14,8 @@ _KEPT = ("seed_id", "dimension_set", "dimension", "one_pole", "other_pole", "ins
     description="Pairs of opposite poles in which the manner differs and the facts do not (Machine Mindset).",
     cites={"seed_id": "instruction_seeds"},
     modules=(
-        *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning"),
-        *("text.bert", "text.encoder", "text.fast_encoder", "text.universal"),
+        *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
+        *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.tokens", "text.universal"),
     ),
 )
 def behaviour(pairs: pl.LazyFrame, _seeds: pl.LazyFrame) -> pl.DataFrame:

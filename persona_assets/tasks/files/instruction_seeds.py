@@ -5,14 +5,13 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.contrast.reasons import form
 from persona_assets.ids import digest
 from persona_assets.rules.manner import not_about_the_model
 from persona_assets.rules.sample import Sample
 from persona_assets.rules.sample_texts import no_missing_file
 from persona_assets.tasks.derived import data_files, derived
 from persona_assets.text.language import told_language
-from persona_assets.text.near import nearest_kept
+from persona_assets.text.near import form, nearest_kept
 
 NEAR = 0.8  # of the words of both: an instruction with one word exchanged, or with its words in another order
 _TEXTS = ("instruction", "input", "messages", "conversations", "kind")
@@ -27,8 +26,8 @@ _Why = tuple[str | None, str | None]
     description="The instructions of a seed file that each pole of a dimension is asked with (Machine Mindset).",
     nullable=("kind",),
     modules=(
-        *("contrast.reasons", "rules.manner", "rules.patterns", "rules.sample_texts"),
-        *("text.language", "text.near", "text.tokens"),
+        *("contrast.words", "rules.contact", "rules.identifiers", "rules.manner", "rules.patterns", "rules.registry"),
+        *("rules.sample", "rules.sample_texts", "rules.texts", "text.language", "text.near", "text.tokens"),
     ),
 )
 def instruction_seeds(files: pl.LazyFrame) -> pl.DataFrame:
