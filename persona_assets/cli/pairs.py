@@ -48,7 +48,6 @@ def show_pairs(
     if as_json:
         typer.echo(to_json([one.as_dict() for one in reports]))
         return
-    for one in reports:
-        show(out, *blocks(one))
+    show(out, *blocks(reports))
     if html:
         say(out, f"written to {html}")

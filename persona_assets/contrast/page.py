@@ -38,13 +38,15 @@ _NOTES = [
 
 def pairs_page(reports: Sequence[Report]) -> view.Page:
     """The reports on files."""
-    return view.Page(
-        "Pairs of poles", "Checked now; nothing was asked.", [block for one in reports for block in blocks(one)]
-    )
+    return view.Page("Pairs of answers", "Checked now; nothing was asked.", blocks(reports))
 
 
-def blocks(report: Report) -> list[view.Block]:
-    """What there is to see in the pairs of a file, or of two."""
+def blocks(reports: Sequence[Report]) -> list[view.Block]:
+    """What the figures mean, and what there is to see in the pairs of each file, or of two."""
+    return [view.Lines(_NOTES), *(_section(one) for one in reports)]
+
+
+def _section(report: Report) -> view.Section:
     title: list[view.Span] = [view.Code(name) for name in report.files]
     if len(title) == 2:
         title.insert(1, " beside ")
@@ -55,13 +57,13 @@ def blocks(report: Report) -> list[view.Block]:
             ("repeated instructions", f"{report.repeated:,}", percent(report.repeated, report.pairs)),
         ]
     )
-    found: list[view.Block] = [figures, view.Lines(_NOTES), _checks(report), _words(report)]
+    found: list[view.Block] = [figures, _checks(report), _words(report)]
     if report.meaning:
         found.append(view.Section("Meaning", [_meaning(report)]))
     if any(report.examples.values()):
         found.append(view.Section("Examples", [view.Lines([f"The first {EXAMPLES} pairs of each check."])]))
         found += [_quotes(report, name, one) for name in SAID for one in report.examples.get(name, ())]
-    return [view.Section(tuple(title), found)]
+    return view.Section(tuple(title), found)
 
 
 def _checks(report: Report) -> view.Table:
