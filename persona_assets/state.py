@@ -208,6 +208,11 @@ class LakeState:
         declared = self.assets[asset]
         return declared.table.partition in self.sets and all(map(self.is_of_no_dump, declared.reads))
 
+    @property
+    def needs_no_crawl(self) -> bool:
+        """Whether a dataset was asked for by its name that hangs on data files alone."""
+        return any(name in self.assets and self.is_of_no_dump(name) for name in self.settings.datasets)
+
     # How it stands
 
     def all(self) -> Iterator[Standing]:

@@ -134,7 +134,7 @@ def run(
     if stale:
         os.environ["PERSONA_STALE"] = "calls"  # the steps read the settings of the environment
     settings = _settings(lake=lake, dumps=dumps)
-    if not Path(settings.dumps).is_dir():
+    if "PERSONA_DUMPS" in os.environ and not Path(settings.dumps).is_dir():
         raise UsageError(f"{settings.dumps}: no such folder of dumps; give one with --dumps or PERSONA_DUMPS")
     if max_tokens and not again:
         raise UsageError("--max-tokens is for --again; the limit of all answers is PERSONA_MAX_TOKENS")

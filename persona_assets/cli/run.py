@@ -222,7 +222,8 @@ def _register(lake: Lake, settings: Settings) -> None:
 
 
 def _check_wanted(state: "LakeState", wanted: "Wanted") -> None:
-    if not (state.shards or any(looked.sources for looked in state.own_sets.values())):
+    own = any(looked.sources for looked in state.own_sets.values())
+    if not (state.shards or own or state.needs_no_crawl):
         dumps = state.settings.dumps
         raise PersonaAssetsError(f"no crawl files under {dumps}: put them in {dumps}/<dump>/")
     for asset in wanted.assets:

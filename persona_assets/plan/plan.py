@@ -45,7 +45,7 @@ def make_plan(
     made = {name for name in state.assets if name in state.chosen or context.lake.records.all(name)}
     chosen = [name for name in state.assets if name in (scope.assets or made)]
     sources, notes = find_sources(context.lake, context.settings)
-    if not sources and not state.own_sets:
+    if not (sources or state.own_sets or state.needs_no_crawl):
         raise PersonaAssetsError(f"no crawl files under {context.settings.dumps}: put them in <dump>/ below it")
     planner = _Planner(context, state, sources, scope, chosen)
     planner.walk()

@@ -11,6 +11,7 @@ from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.lake.schemas import EXPANDED_PERSONAS, RAW_DOCUMENTS, SHARD_FILES
 from persona_assets.plan.figures import Basis
+from persona_assets.settings import Settings
 from persona_assets.steps.budget import BudgetReached
 from persona_assets_tests.plan.work import Work, asset, below_functions, new_calls
 
@@ -239,3 +240,13 @@ def test_json_has_all_figures_and_their_basis(work: Work) -> None:
     assert sum(part["cost"] for part in extracted["by_partition"]) == pytest.approx(extracted["cost"], rel=1e-2)
     assert value["total"]["cost"] == pytest.approx(sum(found["cost"] for found in value["assets"]), rel=1e-2)
     assert value["total"]["gpu_hours"] == pytest.approx(2 * value["total"]["tokens_out"] / 100 / 3600, rel=1e-3)
+
+
+def test_a_dataset_of_data_files_alone_is_planned_without_a_crawl(tmp_path: Path) -> None:
+    places = {"lake": str(tmp_path / "lake"), "dumps": str(tmp_path / "none")}
+    work = Work(tmp_path, Settings(**places, datasets=("preference_poles",)))
+    plan = work.plan()
+    assert asset(plan, "seed_files").total("rows").value == 200
+    assert new_calls(plan)["pole_answers"] == 1600
+    with pytest.raises(PersonaAssetsError, match="no crawl files under"):
+        work.having(datasets=("math_problems", "all")).plan()
