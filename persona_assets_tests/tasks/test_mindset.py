@@ -23,6 +23,8 @@ from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.derived import DerivedStep
 from persona_assets.tasks.load import FILES, datasets
+from persona_assets.view.blocks import Section
+from persona_assets.view.markdown import render
 from persona_assets_tests.plan.work import Work
 
 ORDER = (*("seed_files", "instruction_seeds", "poles", "pole_answers", "pole_pairs", "behaviour", "preference_poles"),)
@@ -273,6 +275,16 @@ def test_a_pole_whose_answers_are_the_longer_ones_fails_the_gate(times: float, f
     biased = pl.DataFrame({"language": "en", "chosen_pole": "E", "length_ratio": [times] * 20})
     fair = pl.DataFrame({"language": "en", "chosen_pole": "S", "length_ratio": [0.5, 2.0] * 20})
     assert check.function(pl.concat([biased, fair]).lazy()).collect().height == fails  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("asset", ["behaviour", "preference_poles"])
+def test_what_a_partition_holds_is_drawn_by_pole_or_dimension(work: Work, asset: str) -> None:
+    shows = _function(asset).declared.shows
+    assert shows
+    text = render(Section("", list(shows(rows(work, asset)))))
+    assert ("energy" if asset == "behaviour" else "times as long") in text
+    assert all(language in text for language in ("en", "zh", "ru"))
+    assert render(Section("", list(shows(rows(work, asset).clear()))))  # nothing is there to be drawn
 
 
 # Lineage

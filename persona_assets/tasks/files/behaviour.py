@@ -4,8 +4,19 @@ import polars as pl
 
 from persona_assets.contrast.reasons import alike_reasons, pair_reasons
 from persona_assets.tasks.derived import derived
+from persona_assets.view import blocks as view
 
 _KEPT = ("seed_id", "dimension_set", "dimension", "one_pole", "other_pole", "instruction", "one", "other")
+
+
+def behaviour_shown(rows: pl.DataFrame) -> list[view.Block]:
+    """What there is to look at in a partition: its pairs by language and dimension."""
+    counts = rows.group_by("language", "dimension").len().sort("language", "dimension")
+    drawn: list[tuple[view.Line, str, float]] = [
+        ((view.Code(language), " ", view.Code(dimension)), f"{pairs:,}", pairs)
+        for language, dimension, pairs in counts.iter_rows()
+    ]
+    return [view.bars(drawn, "pairs")]
 
 
 @derived(
@@ -13,6 +24,7 @@ _KEPT = ("seed_id", "dimension_set", "dimension", "one_pole", "other_pole", "ins
     columns=dict.fromkeys(_KEPT, pl.String),
     description="Pairs of opposite poles in which the manner differs and the facts do not (Machine Mindset).",
     cites={"seed_id": "instruction_seeds"},
+    shows=behaviour_shown,
     modules=(
         *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
         *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.tokens", "text.universal"),

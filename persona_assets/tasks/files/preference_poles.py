@@ -5,6 +5,7 @@ from itertools import product
 import polars as pl
 
 from persona_assets.tasks.derived import data_files, derived, set_check
+from persona_assets.view import blocks as view
 
 POLES = data_files("mindset/dimensions.yaml", rows="poles", table="poles")
 MOST_TIMES = 3.0  # as long as the other: of answers further apart a model learns length and little else
@@ -18,6 +19,28 @@ def no_length_bias(rows: pl.LazyFrame) -> pl.LazyFrame:
     group = ("language", "chosen_pole")
     bias = pl.col("length_ratio").log().mean().over(group).abs()
     return rows.filter(bias > pl.lit(MOST_BIAS).log(), pl.len().over(group) >= LEAST_ROWS)
+
+
+def preferences_shown(rows: pl.DataFrame) -> list[view.Block]:
+    """What there is to look at in a partition: by language and pole, rows, those that types take, and lengths."""
+    counted = (
+        rows.group_by("language", "chosen_pole", "rejected_pole")
+        .agg(
+            rows=pl.len(), taken=(pl.col("types").list.len() > 0).sum(), times=pl.col("length_ratio").log().mean().exp()
+        )
+        .sort("language", "chosen_pole")
+    )
+    heads = [*view.whole("language", "pole", "over"), *view.right("rows", "of types", "times as long"), *view.whole("")]
+    drawn: list[list[view.Cell]] = [
+        [
+            *(view.Code(row[name]) for name in ("language", "chosen_pole", "rejected_pole")),
+            *(f"{row[name]:,}" for name in ("rows", "taken")),
+            f"{row['times']:.2f}",
+            view.bar(MOST_BIAS, (view.PLAIN, min(row["times"], MOST_BIAS))),
+        ]
+        for row in counted.iter_rows(named=True)
+    ]
+    return [view.Table(heads, drawn)]
 
 
 @derived(
@@ -36,6 +59,7 @@ def no_length_bias(rows: pl.LazyFrame) -> pl.LazyFrame:
     description="For each pole its answer, chosen, over that of its opposite, rejected, and which types take the row "
     "(Machine Mindset).",
     set_checks=(no_length_bias,),
+    shows=preferences_shown,
 )
 def preference_poles(pairs: pl.LazyFrame, poles: pl.LazyFrame) -> pl.DataFrame:
     """Two rows for each pair, one in each direction; a pair whose lengths are too far apart is `lengths_differ`.
