@@ -41,7 +41,7 @@ DEMO = {
         )
     )
     + "persona_attributes=0.1,persona_skills=0.1,persona_cards=0.05,"
-    + "topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
+    + "pole_answers=0.1,topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
     "held_out_share": "0.1",
 }
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]

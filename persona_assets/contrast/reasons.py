@@ -8,6 +8,7 @@ import polars as pl
 from persona_assets.contrast.figures import code_of, numbers_apart
 from persona_assets.contrast.meaning import similarities
 from persona_assets.contrast.words import first_word
+from persona_assets.text.near import form
 
 EMPTY, IDENTICAL, NAMES_TYPE = "empty", "identical", "names_type"
 CODE_DIFFERS, NUMBERS_DIFFER, TOO_ALIKE = "code_differs", "numbers_differ", "too_alike"
@@ -16,11 +17,6 @@ REASONS = (*BY_TEXT, TOO_ALIKE)
 CEILING = 0.95  # cosine of the answers of a pair; above it they hardly differ
 _SHOWN, _SHOWN_DIGITS = 5, 20  # numbers of a detail, and characters of each
 _STATES = r"\p{Nd}|```|~~~"  # what a text with numbers or code holds
-
-
-def form(text: pl.Expr) -> pl.Expr:
-    """A text by which two are the same: without regard to case, width of letters and spaces; "" where it is null."""
-    return text.fill_null("").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def pair_checks(pairs: pl.DataFrame) -> pl.DataFrame:

@@ -39,8 +39,8 @@ _PARTS: dict[str, type[BaseModel]] = {
 _SHOWN = 80  # characters of a wrong value
 
 
-def load_template(path: Path) -> Template:
-    """Read one file.
+def load_template(path: Path, instead: Path | None = None) -> Template:
+    """Read one file; values of `over` that stand in files are read from `instead` where that folder has them.
 
     Raises:
         UsageError: it is not YAML, or a key is missing, unknown or ill typed; the message names file, line and key.
@@ -54,7 +54,7 @@ def load_template(path: Path) -> Template:
     if not isinstance(data, dict):
         raise UsageError(f"{path}: holds no keys with values, as a template file does")
     if _names_files(data):  # which may change while this one does not
-        return _checked(path, {**data, "over": _with_rows(path, data["over"])})
+        return _checked(path, {**data, "over": _with_rows(path, data["over"], instead)})
     return _whole(path, path.stat().st_mtime_ns)
 
 
@@ -192,7 +192,7 @@ def _names_files(data: Mapping[str, Any]) -> bool:
     return isinstance(over, dict) and any(isinstance(one, dict) and "file" in one for one in over.values())
 
 
-def _with_rows(path: Path, over: Mapping[str, Any]) -> dict[str, Any]:
+def _with_rows(path: Path, over: Mapping[str, Any], instead: Path | None) -> dict[str, Any]:
     """The values of `over`, those in other files read from there: `{file: poles.yaml, rows: poles}`."""
     found: dict[str, Any] = {}
     for name, given in over.items():
@@ -204,15 +204,16 @@ def _with_rows(path: Path, over: Mapping[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise wrong(path, (*place, unknown[0]), f"unknown key; {did_you_mean(unknown[0], known)}")
-        values = _rows_of(path, given, place)
+        folder = instead if instead and files_of(instead, str(given["file"])) else path.parent
+        values = _rows_of(path, folder, given, place)
         found[name] = {"values": values} | {key: given[key] for key in ("draw", "answers") if key in given}
     return found
 
 
-def _rows_of(path: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML
-    file = path.parent / str(given["file"])
+def _rows_of(path: Path, folder: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML
+    file = folder / str(given["file"])
     if "*" in file.name:
-        return _row_per_file(path, given, place)
+        return _row_per_file(path, folder, given, place)
     if not file.is_file():
         raise wrong(path, (*place, "file"), f"there is no file {file}")
     rows = _read_for(path, file, place)
@@ -228,11 +229,11 @@ def _rows_of(path: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> An
     return rows
 
 
-def _row_per_file(path: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> list[dict[str, Any]]:
+def _row_per_file(path: Path, folder: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> list[dict[str, Any]]:
     """A row for each file of a pattern, by the file's name."""
-    files = [file for file in files_of(path.parent, str(given["file"])) if file.suffix in (".yaml", ".yml")]
+    files = [file for file in files_of(folder, str(given["file"])) if file.suffix in (".yaml", ".yml")]
     if not files:
-        raise wrong(path, (*place, "file"), f"there is no YAML file {path.parent / str(given['file'])}")
+        raise wrong(path, (*place, "file"), f"there is no YAML file {folder / str(given['file'])}")
     found = []
     for file in files:
         row = _read_for(path, file, place)

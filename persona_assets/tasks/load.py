@@ -286,10 +286,12 @@ def _check_systems(step: TaskStep, settings: Settings) -> None:
 
 def _with_own(own: str) -> tuple[dict[str, Template | Derived], dict[str, Path]]:
     bundled, bundled_files = _bundled_files()
-    declared, found = dict(bundled), dict(bundled_files)
-    folder = Path(own)
+    folder, found = Path(own), dict(bundled_files)
     if not folder.is_dir():
         raise UsageError(f"PERSONA_TASKS: {folder} is not a folder of task files")
+    declared = {
+        name: _load(bundled_files[name], folder) if isinstance(one, Template) else one for name, one in bundled.items()
+    }
     own_files, faults = list[tuple[Path, Template | Derived]](), Collected()
     functions = [(path, one) for path in sorted(folder.glob("*.py")) for one in _functions(path)]
     for path in _task_paths(folder):
@@ -466,8 +468,8 @@ def _reserved() -> frozenset[str]:
     return frozenset({*ASSET_TABLES, *SUPPORT_TABLES, *view_names(), *FOLDERS, *prompts})
 
 
-def _load(path: Path) -> Template:
-    task = load_template(path)
+def _load(path: Path, instead: Path | None = None) -> Template:
+    task = load_template(path, instead)
     if task.kind != "task":
         raise UsageError(f"{path}: kind is {task.kind}, but only `kind: task` can become a dataset")
     _free(path, task.name)

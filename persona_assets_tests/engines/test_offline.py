@@ -237,3 +237,15 @@ def test_nothing_is_scored_and_the_rest_is_answered() -> None:
     assert isinstance(found["call_1"], Completion)
     only = list(OfflineEngine(SETTINGS).stream(asked[:1]))
     assert [len(results) for results in only] == [1]
+
+
+def test_where_no_phrase_needs_a_person_nobody_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str = "") -> None:
+        raise AssertionError("the encoder is not needed here")
+
+    monkeypatch.setattr(encoder, "load_encoder", refuse)
+    schema = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
+    offline = {"people": False, "variants": {"en": [{"answer": {"text": "{{ t1 }}"}}]}}
+    template = own(response_schema=schema, offline=offline)
+    variables = {"language_name": "English", "persona": "Somebody who watches grey clouds drift"}
+    assert answers(template, [variables]) == [{"text": "grey clouds"}]

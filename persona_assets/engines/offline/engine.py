@@ -7,9 +7,9 @@ from itertools import islice
 
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result, not_supported
 from persona_assets.engines.offline.answering import digests_used
-from persona_assets.engines.offline.data import Occupation, Person, data_digest, indefinite, traits
+from persona_assets.engines.offline.data import Occupation, Person, data_digest, indefinite, occupation_index, traits
 from persona_assets.engines.offline.keyphrases import keyphrases, persona_topics
-from persona_assets.engines.offline.people import named, rank, without_names
+from persona_assets.engines.offline.people import NOBODY, named, rank, without_names
 from persona_assets.engines.offline.phrasing import Draws, Phrasing, Values, choose, left_out, phrase, phrasing_of
 from persona_assets.engines.offline.reading import Reading, count_tokens, items, read
 from persona_assets.engines.offline.schema import answer_schema
@@ -87,7 +87,7 @@ class OfflineEngine:
 
     def _people(self, batch: list[_Asked]) -> list[list[Person]]:
         """The people that could stand for each text, best first; texts that name nobody are ranked together."""
-        open_rows = [row for row, asked in enumerate(batch) if asked.named is None]
+        open_rows = [row for row, asked in enumerate(batch) if asked.named is None and asked.phrasing.people]
         ranked: list[list[Occupation]] = rank(
             [batch[row].reading.source for row in open_rows],
             [_gist(batch[row]) for row in open_rows],
@@ -95,8 +95,9 @@ class OfflineEngine:
             self._settings.encoder,
         )
         by_row = dict(zip(open_rows, ranked, strict=True))
+        nobody = [occupation_index()[NOBODY]]
         return [
-            [asked.named] if asked.named else [row.people[asked.reading.language] for row in by_row[number]]
+            [asked.named] if asked.named else [row.people[asked.reading.language] for row in by_row.get(number, nobody)]
             for number, asked in enumerate(batch)
         ]
 

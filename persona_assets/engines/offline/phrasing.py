@@ -3,6 +3,7 @@
 ```yaml
 offline:
   reads: persona                  # the section that the question is about; default: persona, else document
+  people: false                   # no phrase needs a person, so nobody is looked for, which takes most of the time
   list: {property: personas, item: relation, over: relations, times: personas_per_relation}   # one variant per item
   tables: {ties: {sibling: {...}}}                  # rows that `row('ties', key)` looks up; `default` where none fits
   variants:
@@ -94,6 +95,7 @@ class Phrasing(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     reads: str = ""
+    people: bool = True
     list: ListOf | None = None
     tables: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     variants: dict[Language, tuple[Variant, ...]] = Field(default_factory=dict)

@@ -1,0 +1,34 @@
+"""Pairs of answers from opposite poles that are worth training on."""
+
+import polars as pl
+
+from persona_assets.contrast.reasons import alike_reasons, pair_reasons
+from persona_assets.tasks.derived import derived
+
+_KEPT = ("seed_id", "dimension_set", "dimension", "one_pole", "other_pole", "instruction", "one", "other")
+
+
+@derived(
+    reads=("pole_pairs", "instruction_seeds"),
+    columns=dict.fromkeys(_KEPT, pl.String),
+    description="Pairs of opposite poles in which the manner differs and the facts do not (Machine Mindset).",
+    cites={"seed_id": "instruction_seeds"},
+    modules=(
+        *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
+        *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.tokens", "text.universal"),
+    ),
+)
+def behaviour(pairs: pl.LazyFrame, _seeds: pl.LazyFrame) -> pl.DataFrame:
+    """One row for each pair that stands; others are set aside: `empty`, `identical`, `names_type`, `code_differs`,
+    `numbers_differ` or `too_alike`, as `persona_assets.contrast.reasons` tells them.
+    """
+    rows = pairs.select("sample_id", "language", *_KEPT).sort("sample_id").collect()
+    rows = rows.hstack(pair_reasons(rows))
+    standing = rows.filter(pl.col("reason").is_null())
+    alike = standing.select("sample_id").hstack(alike_reasons(standing))
+    rows = rows.join(alike, on="sample_id", how="left", maintain_order="left", suffix="_alike")
+    return rows.select(
+        *_KEPT,
+        *(pl.coalesce(name, f"{name}_alike").alias(name) for name in ("reason", "detail")),
+        parent_ids=pl.concat_list("sample_id"),
+    )

@@ -1,0 +1,350 @@
+"""Machine Mindset in a small lake that the real steps made: seeds, answers of poles, pairs, behaviour, preferences."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from persona_assets.contrast.words import first_word
+from persona_assets.engines.base import Completion, Request, Result
+from persona_assets.engines.offline import OfflineEngine
+from persona_assets.errors import UsageError
+from persona_assets.lineage import Status, audit
+from persona_assets.settings import Settings
+from persona_assets.state import LakeState
+from persona_assets.steps.model import Context
+from persona_assets.tasks.derived import DerivedStep
+from persona_assets.tasks.load import FILES, datasets
+from persona_assets_tests.plan.work import Work
+
+ORDER = (*("seed_files", "instruction_seeds", "poles", "pole_answers", "pole_pairs", "behaviour", "preference_poles"),)
+POLES: list[dict[str, Any]] = yaml.safe_load((FILES / "mindset" / "dimensions.yaml").read_text(encoding="utf-8"))[
+    "poles"
+]
+OPPOSITE = {pole["id"]: pole["opposite"] for pole in POLES}
+TYPES = [e + s + t + j for e in "EI" for s in "SN" for t in "TF" for j in "JP"]
+SEEDS = (
+    "How should we refuse the lottery money?",
+    "Which type of bread suits a rainy Sunday?",
+    "Count the apples in the old cellar.",
+    "Describe the harbour early in the morning.",
+    "Compose a toast for the wedding of my sister.",
+    "Plan a quiet evening with old friends.",
+    "怎样安排一次全家人的周末郊游？",
+    "Как провести дождливое воскресенье дома?",
+)
+REFUSED, TYPED, COUNTED, SAME, LONG, *_ = SEEDS
+ONE = "On an ordinary morning the water lies still, and the first boat leaves without a sound."
+# What some poles answer to some seeds; all else is the offline engine's.
+ANSWERS = {
+    (REFUSED, "I"): "I'm sorry, but I can't help with that.",
+    (TYPED, "F"): "As an introvert I would bake a dark rye loaf and share it with the neighbours.",
+    (COUNTED, "S"): "There are 12 apples in the cellar, each of them red, and one basket beside them.",
+    (COUNTED, "N"): "What if the 15 apples in the cellar were planets of one small and sleeping sun?",
+    (SAME, "J"): ONE,
+    (SAME, "P"): f" {ONE.upper()}",
+    (LONG, "T"): "To my sister, for good reasons, all the best.",
+}  # fmt: skip
+
+
+class Told(OfflineEngine):
+    """The offline engine, but for what `ANSWERS` says."""
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        rest = []
+        for request in requests:
+            asked = request.messages[1]["content"]
+            found = [
+                answer
+                for (seed, pole), answer in ANSWERS.items()
+                if seed in asked and manner(pole)[:40] in asked and request.template.name == "pole_answers"
+            ]
+            if found:
+                yield [Completion(request.call_id, found[0], "stop", 100, 20, 0.01)]
+            else:
+                rest.append(request)
+        yield from super().stream(rest)
+
+
+def manner(pole: str, language: str = "en") -> str:
+    told: str = next(one["manner"][language] for one in POLES if one["id"] == pole)
+    return told
+
+
+def made(work: Work, engine: OfflineEngine, *names: str) -> dict[str, int]:
+    """Make every partition of these assets; by asset the calls that it took."""
+    state = LakeState(work.lake, work.settings)
+    context = Context(work.lake, work.settings, engine, "run", keeper=state)
+    return {
+        name: sum(report.calls_made for key in state.keys(name) for _, report in state.assets[name].run(context, key))
+        for name in names
+    }
+
+
+def place(folder: Path, seeds: Sequence[Any], **settings: Any) -> Work:
+    (folder / "tasks" / "seeds").mkdir(parents=True)
+    rows = [{"instruction": seed, "input": " "} for seed in seeds]
+    (folder / "tasks" / "seeds" / "own.json").write_text(json.dumps(rows), encoding="utf-8")
+    values = {"lake": str(folder / "lake"), "dumps": str(folder / "dumps"), "tasks": str(folder / "tasks")}
+    return Work(folder, Settings(**values, datasets=("preference_poles",), **settings))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
+    work = place(tmp_path_factory.mktemp("mindset"), SEEDS)
+    made(work, Told(work.settings), *ORDER)
+    return work
+
+
+def rows(work: Work, asset: str) -> pl.DataFrame:
+    return work.lake.read(datasets(work.settings)[asset].table, "own")
+
+
+def aside(work: Work, asset: str) -> pl.DataFrame:
+    return work.lake.rejects(datasets(work.settings)[asset].table, "own").collect()
+
+
+def seed_ids(work: Work) -> dict[str, str]:
+    return dict(rows(work, "instruction_seeds").select("instruction", "sample_id").iter_rows())
+
+
+# Dimensions
+
+
+def test_each_pole_has_an_opposite_and_a_manner_in_three_languages_that_names_no_type() -> None:
+    assert set(OPPOSITE) == set("EISNTFJP")
+    assert all(OPPOSITE[OPPOSITE[pole]] == pole != OPPOSITE[pole] for pole in OPPOSITE)
+    assert all(set(pole["manner"]) == {"en", "zh", "ru"} for pole in POLES)
+    manners = pl.DataFrame({"text": [text for pole in POLES for text in pole["manner"].values()]})
+    assert manners["text"].n_unique() == 24
+    assert manners.select(first_word(pl.col("text"))).to_series().drop_nulls().to_list() == []
+
+
+# Answers
+
+
+def test_every_seed_is_asked_of_every_pole_once_in_its_own_language(work: Work) -> None:
+    answers, refused = rows(work, "pole_answers"), aside(work, "pole_answers")
+    assert answers.height + refused.height == len(SEEDS) * 8
+    assert Counter(refused["reason"]) == {"no_refusal": 1, "names_no_type": 1}
+    assert answers.select("parent_ids", "pole").is_duplicated().sum() == 0
+    languages = Counter(answers.filter(pl.col("pole") == "E")["language"])
+    assert languages == {"en": 6, "zh": 1, "ru": 1}
+
+
+def test_no_prompt_names_a_pole_or_theory(work: Work) -> None:
+    step = datasets(work.settings)["pole_answers"]
+    texts = [message.content for message in step.template.messages]  # type: ignore[union-attr]
+    assert "{{ pole.id }}" not in "".join(texts)
+    assert pl.DataFrame({"text": texts}).select(first_word(pl.col("text"))).to_series().drop_nulls().to_list() == []
+
+
+def test_the_offline_engine_answers_poles_in_other_words(work: Work) -> None:
+    answers = rows(work, "pole_answers")
+    for _, part in answers.group_by("parent_ids"):
+        assert part["answer"].n_unique() >= part.height - 1  # of the seed whose answers are the same
+    by_pole = answers.filter(pl.col("language") == "en").group_by("pole").agg(pl.col("answer").n_unique(), pl.len())
+    assert (by_pole["answer"] == by_pole["len"]).all()
+
+
+# Pairs
+
+
+def test_a_pair_stands_or_falls_together_and_the_other_side_is_accounted_for(work: Work) -> None:
+    pairs, ids = rows(work, "pole_pairs"), seed_ids(work)
+    assert pairs.height == len(SEEDS) * 4 - 2
+    alone = aside(work, "pole_pairs")
+    assert set(alone["reason"]) == {"other_pole_refused"}
+    poles = dict(rows(work, "pole_answers").select("sample_id", "pole").iter_rows())
+    of = dict(rows(work, "pole_answers").select("sample_id", pl.col("parent_ids").list.first()).iter_rows())
+    assert {(of[one], poles[one]) for one in alone["row_id"]} == {(ids[REFUSED], "E"), (ids[TYPED], "T")}
+
+
+def test_both_sides_answer_the_same_instruction_from_opposite_poles(work: Work) -> None:
+    answers = {row["sample_id"]: row for row in rows(work, "pole_answers").to_dicts()}
+    seeds = {sample: text for text, sample in seed_ids(work).items()}
+    for pair in rows(work, "pole_pairs").to_dicts():
+        one, other = (answers[parent] for parent in pair["parent_ids"])
+        assert one["parent_ids"] == other["parent_ids"] == [pair["seed_id"]]
+        assert (one["pole"], other["pole"]) == (pair["one_pole"], pair["other_pole"])
+        assert OPPOSITE[pair["one_pole"]] == pair["other_pole"]
+        assert pair["one_pole"] in "ESTJ"
+        assert (one["answer"], other["answer"]) == (pair["one"], pair["other"])
+        assert seeds[pair["seed_id"]] == pair["instruction"]
+        assert pair["language"] == one["language"] == other["language"]
+
+
+def test_pairs_that_show_no_contrast_or_other_facts_are_set_aside(work: Work) -> None:
+    found = aside(work, "behaviour")
+    pairs = {row["sample_id"]: row for row in rows(work, "pole_pairs").to_dicts()}
+    told = {pairs[row["row_id"]]["instruction"]: (row["reason"], row["detail"]) for row in found.to_dicts()}
+    assert {seed: reason for seed, (reason, _) in told.items()} == {COUNTED: "numbers_differ", SAME: "identical"}
+    assert "12" in told[COUNTED][1]
+    assert rows(work, "behaviour").height + found.height == len(pairs)
+
+
+# Preferences
+
+
+def test_each_pair_is_a_preference_in_both_directions(work: Work) -> None:
+    found = rows(work, "preference_poles")
+    assert found.height == 2 * (rows(work, "behaviour").height - 1)
+    for _, part in found.group_by("parent_ids"):
+        one, other = part.to_dicts()
+        assert (one["chosen"], one["rejected"]) == (other["rejected"], other["chosen"])
+        assert (one["chosen_pole"], one["rejected_pole"]) == (other["rejected_pole"], other["chosen_pole"])
+        assert one["prompt"] == other["prompt"]
+        assert one["length_ratio"] == pytest.approx(1 / other["length_ratio"])
+        assert one["length_ratio"] == pytest.approx(len(one["chosen"]) / len(one["rejected"]))
+
+
+def test_a_pair_of_which_one_answer_is_much_longer_is_set_aside(work: Work) -> None:
+    [one] = aside(work, "preference_poles").to_dicts()
+    pair = next(row for row in rows(work, "behaviour").to_dicts() if row["sample_id"] == one["row_id"])
+    assert (pair["instruction"], pair["one_pole"], one["reason"]) == (LONG, "T", "lengths_differ")
+
+
+@pytest.mark.parametrize("wanted", TYPES)
+def test_each_of_the_sixteen_types_takes_its_four_letters_alike_in_each_language(work: Work, wanted: str) -> None:
+    taken = rows(work, "preference_poles").filter(pl.col("types").list.contains(wanted))
+    assert set(taken["chosen_pole"]) == set(wanted)
+    assert set(taken["rejected_pole"]) == {OPPOSITE[letter] for letter in wanted}
+    for (language,), part in taken.group_by("language"):
+        counts = Counter(part["chosen_pole"])
+        assert set(counts) == set(wanted)
+        assert set(counts.values()) == {4 if language == "en" else 1}  # as few as the scarcest dimension has
+
+
+def _function(name: str) -> DerivedStep:
+    step = datasets(Settings())[name]
+    assert isinstance(step, DerivedStep)
+    return step
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from(["energy", "information", "decision", "execution"])), unique=True
+    )
+)
+def test_a_type_never_has_more_of_one_dimension_than_of_another(there: list[tuple[int, str]]) -> None:
+    poles = pl.DataFrame(
+        [{key: pole[key] for key in ("id", "set", "dimension", "opposite")} for pole in POLES]
+    ).with_columns(file=pl.lit("f"), place=pl.int_range(pl.len()))
+    first = {pole["dimension"]: pole["id"] for pole in reversed(POLES)}
+    text = dict.fromkeys(("instruction", "one", "other"), "some words")
+    pairs = pl.DataFrame(
+        [
+            {
+                "sample_id": f"smp_{seed}_{dimension}",
+                "seed_id": f"smp_{seed}",
+                "language": "en",
+                "dimension_set": "mbti",
+                "dimension": dimension,
+                "one_pole": first[dimension],
+                "other_pole": OPPOSITE[first[dimension]],
+                **text,
+            }
+            for seed, dimension in there
+        ],
+        schema=dict.fromkeys(
+            ("sample_id", "seed_id", "language", "dimension_set", "dimension", "one_pole", "other_pole", *text),
+            pl.String,
+        ),
+    )
+    found = _function("preference_poles").declared.function(pairs.lazy(), poles.lazy())
+    assert found.height == 2 * len(there)
+    least = min(Counter({name: 0 for name in first} | Counter(name for _, name in there)).values())
+    for wanted in TYPES:
+        counts = Counter(found.filter(pl.col("types").list.contains(wanted))["chosen_pole"])
+        assert counts == ({letter: least for letter in wanted} if least else {})
+
+
+@pytest.mark.parametrize("times, fails", [(1.4, 0), (1.6, 20), (1 / 1.6, 20)])
+def test_a_pole_whose_answers_are_the_longer_ones_fails_the_gate(times: float, fails: int) -> None:
+    [check] = _function("preference_poles").declared.set_checks
+    biased = pl.DataFrame({"language": "en", "chosen_pole": "E", "length_ratio": [times] * 20})
+    fair = pl.DataFrame({"language": "en", "chosen_pole": "S", "length_ratio": [0.5, 2.0] * 20})
+    assert check.function(pl.concat([biased, fair]).lazy()).collect().height == fails  # type: ignore[union-attr]
+
+
+# Lineage
+
+
+@pytest.mark.parametrize("asset", ["behaviour", "preference_poles"])
+def test_a_row_verifies_down_to_its_seed_file_and_both_calls(work: Work, asset: str) -> None:
+    found = audit(work.lake, work.settings, rows(work, asset)["sample_id"][0])
+    assert {one.status for one in found.verifications} == {Status.OK}
+    kinds = Counter(node.kind for node in found.nodes())
+    assert kinds["data_file"] >= 1
+    names = Counter(one.name for one in found.verifications)
+    assert names["row_parses_again"] == 2
+    assert names["row_computes_again"] == (4 if asset == "preference_poles" else 3)
+
+
+def test_a_rerun_asks_nobody_and_gives_the_same_rows(work: Work) -> None:
+    before = {name: rows(work, name).drop("run_id", "created_at") for name in ORDER if name != "poles"}
+    assert set(made(work, Told(work.settings), *ORDER).values()) == {0}
+    for name, one in before.items():
+        assert rows(work, name).drop("run_id", "created_at").equals(one), name
+
+
+# Other dimensions
+
+
+VOICE = [
+    {"id": name, "set": "voice", "dimension": "tone", "opposite": opposite, "manner": {"en": manner}}
+    for name, opposite, manner in (
+        ("plain", "playful", "Short and dry words."),
+        ("even", None, "Neither dry nor merry."),
+        ("playful", "plain", "Puns and merry words."),
+    )
+]
+
+
+class Voices(OfflineEngine):
+    """Answers with the manner that it was asked for."""
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        for request in requests:
+            asked = request.messages[1]["content"]
+            [said] = [pole["manner"]["en"] for pole in VOICE if pole["manner"]["en"] in asked]
+            answer = f"{said} With such words I tell you of the harbour, as you have asked me to do."
+            yield [Completion(request.call_id, answer, "stop", 100, 20, 0.01)]
+
+
+def voiced(folder: Path, *poles: dict[str, Any]) -> Work:
+    work = place(folder, (SAME, SEEDS[-1]))
+    (folder / "tasks" / "mindset").mkdir()
+    told = yaml.safe_dump({"poles": list(poles)}, allow_unicode=True, sort_keys=False)
+    (folder / "tasks" / "mindset" / "dimensions.yaml").write_text(told, encoding="utf-8")
+    return work
+
+
+def test_another_set_of_dimensions_is_a_file(tmp_path: Path) -> None:
+    work = voiced(tmp_path, *VOICE)
+    made(work, Voices(work.settings), *ORDER[:-2])
+    assert rows(work, "pole_answers")["pole"].to_list() == ["plain", "even", "playful"]
+    assert aside(work, "pole_answers")["reason"].to_list() == ["not_selected"]  # no manner in Russian
+    [pair] = rows(work, "pole_pairs").to_dicts()
+    assert (pair["dimension_set"], pair["one_pole"], pair["other_pole"]) == ("voice", "plain", "playful")
+    assert aside(work, "pole_pairs")["reason"].to_list() == ["no_opposite"]
+
+
+@pytest.mark.parametrize("opposite", ["merry", "even", "plain"])
+def test_a_pole_whose_opposite_is_none_is_named_with_its_file(tmp_path: Path, opposite: str) -> None:
+    work = voiced(tmp_path, VOICE[0] | {"opposite": opposite}, *VOICE[1:])
+    with pytest.raises(UsageError, match=rf"mindset/dimensions\.yaml: pole plain: its opposite {opposite} is no pole"):
+        made(work, Voices(work.settings), *ORDER[:-2])
+
+
+def test_poles_without_a_key_that_is_needed_are_told_before_anybody_is_asked(tmp_path: Path) -> None:
+    poles = [{key: part for key, part in pole.items() if key != "dimension"} for pole in VOICE]
+    with pytest.raises(UsageError, match=r"mindset/dimensions\.yaml: no pole has `dimension`; each needs id, set"):
+        datasets(voiced(tmp_path, *poles).settings)
