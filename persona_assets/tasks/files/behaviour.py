@@ -15,6 +15,7 @@ _KEPT = ("seed_id", "dimension_set", "dimension", "one_pole", "other_pole", "ins
     cites={"seed_id": "instruction_seeds"},
     modules=(
         *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
+        "rules.patterns",
         *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.tokens", "text.universal"),
     ),
 )
