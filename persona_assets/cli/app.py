@@ -41,7 +41,7 @@ DEMO = {
         )
     )
     + "persona_attributes=0.1,persona_skills=0.1,persona_cards=0.05,"
-    + "pole_answers=0.1,topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
+    + "pole_answers=0.12,topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
     "held_out_share": "0.1",
 }
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
@@ -530,7 +530,7 @@ def check_pairs(
 def export(
     source: Annotated[str, typer.Argument(help="A dataset, or a view of one.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it is new or empty.")],
-    form: Annotated[str, typer.Option("--format", help="chatml, alpaca, sharegpt, dpo or plain.")] = "plain",
+    form: Annotated[str, typer.Option("--format", help="chatml, alpaca, sharegpt, dpo, plain or mindset.")] = "plain",
     prompt: Annotated[str, typer.Option(help="Column of the prompt, of the dataset or <parent>.<column>.")] = "",
     response: Annotated[str, typer.Option(help="Column of the response, as --prompt.")] = "",
     licence: Annotated[str, typer.Option("--license", help="Licence that the card names.")] = "other",
@@ -551,13 +551,28 @@ def export(
     """Write a dataset as a folder of Parquet files with a card, for training; each row keeps its id.
 
     Example: persona-assets export instruction_answers --format chatml --out out/answers --push me/answers
+
+    Example: persona-assets export behaviour --format mindset --out out/behaviour
     """
     from persona_assets.export.folder import export as write
     from persona_assets.export.hub import Hub
+    from persona_assets.export.poles import MINDSET, export_poles
     from persona_assets.export.rows import Export
     from persona_assets.graph import assets
 
     settings = _settings(lake=lake)
+    if form == MINDSET:
+        if push or prompt or response or quality or source_license:
+            raise UsageError(f"--format {MINDSET} writes the files of Machine Mindset and takes no further option")
+        with _ended_by_sigterm():
+            files = export_poles(open_lake(settings.lake), assets(settings), source, out)
+        told = (
+            to_json({"out": str(out), "rows": files})
+            if as_json
+            else f"{out}: {sum(files.values()):,} rows in {len(files)} files"
+        )
+        typer.echo(told)
+        return
     hub = Hub.of_environment(push) if push else None
     sources = dict(_pair("--source-license", one) for one in source_license or ())
     job = Export(source, out, form, prompt, response, licence, quality, sources)

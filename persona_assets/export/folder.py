@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -32,20 +33,31 @@ def export(lake: Lake, graph: Mapping[str, Asset], job: Export, *, again: bool =
     rows = Rows(lake, graph, job)
     if again and made_from(job.out) == rows.digest:
         return None
-    if job.out.exists() and (not job.out.is_dir() or any(job.out.iterdir())):
-        raise UsageError(f"{job.out} is there already and not empty: name another folder, or remove it")
-    job.out.parent.mkdir(parents=True, exist_ok=True)
-    aside = job.out.with_name(f".{job.out.name}.{uuid.uuid4().hex}")
-    try:
+    with whole(job.out) as aside:
         written = _write(rows, aside / "data")
         text = card(rows, written, origin(lake, graph, rows.dataset))
         (aside / "README.md").write_text(text, encoding="utf-8")
         about = croissant(aside, job.source, ABOUT, job.licence, written.languages, rows.digest)
         (aside / CROISSANT).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        os.replace(aside, job.out)  # noqa: PTH105 - atomic on one file system; an empty folder is replaced
+    return written
+
+
+@contextmanager
+def whole(out: Path) -> Iterator[Path]:
+    """A folder beside `out`, which takes its name at the end: what is written is whole or not there.
+
+    Raises:
+        UsageError: `out` is not empty.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is there already and not empty: name another folder, or remove it")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex}")
+    try:
+        yield aside
+        os.replace(aside, out)  # noqa: PTH105 - atomic on one file system; an empty folder is replaced
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return written
 
 
 def _write(rows: Rows, folder: Path) -> Written:

@@ -8,7 +8,17 @@ import polars as pl
 from persona_assets.lake import Lake, Table
 
 SHARD = "d.0000"
-_NOTHING = {pl.List: [], pl.String: "x", pl.Int8: 0, pl.Int32: 1, pl.Int64: 1, pl.Datetime: 0, pl.Boolean: False}
+_NOTHING = {
+    pl.List: [],
+    pl.String: "x",
+    pl.Int8: 0,
+    pl.Int32: 1,
+    pl.Int64: 1,
+    pl.Datetime: 0,
+    pl.Boolean: False,
+    pl.Struct: None,
+    pl.Float64: 0.0,
+}
 
 
 def store(lake: Lake, table: Table, rows: Sequence[Mapping[str, Any]], key: str = SHARD) -> None:

@@ -16,6 +16,7 @@ from persona_assets.contrast.words import first_word
 from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import UsageError
+from persona_assets.export.poles import export_poles
 from persona_assets.lineage import Status, audit
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
@@ -348,3 +349,19 @@ def test_poles_without_a_key_that_is_needed_are_told_before_anybody_is_asked(tmp
     poles = [{key: part for key, part in pole.items() if key != "dimension"} for pole in VOICE]
     with pytest.raises(UsageError, match=r"mindset/dimensions\.yaml: no pole has `dimension`; each needs id, set"):
         datasets(voiced(tmp_path, *poles).settings)
+
+
+# Export
+
+
+def test_a_row_in_the_layout_of_machine_mindset_audits_back(work: Work, tmp_path: Path) -> None:
+    graph = LakeState(work.lake, work.settings).assets
+    counts = export_poles(work.lake, graph, "behaviour", tmp_path / "out")
+    assert sum(counts.values()) == 2 * rows(work, "behaviour").height
+    one, other = (
+        json.loads((tmp_path / "out" / f"ru_{name}.json").read_text(encoding="utf-8"))
+        for name in ("energy_extraversion", "energy_introversion")
+    )
+    assert one[0]["id"] == other[0]["id"]
+    found = audit(work.lake, work.settings, one[0]["id"])
+    assert {one.status for one in found.verifications} == {Status.OK}
