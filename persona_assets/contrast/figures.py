@@ -11,7 +11,7 @@ from fractions import Fraction
 from persona_assets.maths.numbers import clean, number
 from persona_assets.maths.words import in_words
 
-MOST_CHARACTERS = 200_000  # of a text that is read; what follows is left out
+MOST_CHARACTERS = 50_000  # of a text that is read; what follows is left out
 _FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"^\s*(?:#|//|--|%|/?\*)|\s(?:#|//)\s.*$")
 _POINT = re.compile(r"^[ \t]*(?:\*\*)?[(（]?\d{1,3}(?:[.)、．）:：](?!\d)|\*\*)", re.MULTILINE)
@@ -63,28 +63,29 @@ def numbers_apart(one: str, other: str, language: str = "en") -> tuple[list[Frac
 
     Texts agree where one of them states no number.
     """
-    all_of = numbers_of(one, language), numbers_of(other, language)
+    texts, all_of = (one, other), (numbers_of(one, language), numbers_of(other, language))
     if not (all_of[0] and all_of[1]) or all_of[0] == all_of[1]:
         return [], []
-    stated = (numbers_of(_POINT.sub(" ", text), language) for text in (one, other))
-    lacking = [
-        sorted(number for number in mine - theirs if not _in_words(number, text, language))
-        for mine, theirs, text in zip(stated, reversed(all_of), (other, one), strict=True)
-    ]
+    lacking = []
+    for text, theirs in ((one, 1), (other, 0)):
+        found = numbers_of(_POINT.sub(" ", text), language) - all_of[theirs]
+        lacking.append(sorted(found - _numbers_in_words(texts[theirs], language) if found else found))
     return lacking[0], lacking[1]
 
 
-def _in_words(wanted: Fraction, text: str, language: str) -> bool:
-    """Whether a text states a number in words."""
+def _numbers_in_words(text: str, language: str) -> set[Fraction]:
+    """The numbers that a text states in words; a longer number is not taken for the shorter ones in it."""
     text = text[:MOST_CHARACTERS]
-    if any((read := in_words(found, "zh")) and read.value == wanted for found in _CHINESE.findall(text)):
-        return True
+    found = {read.value for part in _CHINESE.findall(text) if (read := in_words(part, "zh"))}
     words = _WORD.findall(text)
-    for start in range(len(words)):
-        for end in range(min(start + _LONGEST, len(words)), start, -1):
-            read = in_words(" ".join(words[start:end]), language)
-            if read is not None:
-                if read.value == wanted:
-                    return True
-                break
-    return False
+    start = 0
+    while start < len(words):
+        read, end = in_words(words[start], language), start + 1
+        if read:  # else no number begins here
+            for longer in range(min(start + _LONGEST, len(words)), end, -1):
+                if more := in_words(" ".join(words[start:longer]), language):
+                    read, end = more, longer
+                    break
+            found.add(read.value)
+        start = end
+    return found

@@ -57,7 +57,11 @@ def _section(report: Report) -> view.Section:
             ("repeated instructions", f"{report.repeated:,}", percent(report.repeated, report.pairs)),
         ]
     )
-    found: list[view.Block] = [figures, _checks(report), _words(report)]
+    found: list[view.Block] = [
+        figures,
+        view.Section("Texts", [_checks(report)]),
+        view.Section("Words of types", [_words(report)]),
+    ]
     if report.meaning:
         found.append(view.Section("Meaning", [_meaning(report)]))
     if any(report.examples.values()):
@@ -71,7 +75,7 @@ def _checks(report: Report) -> view.Table:
         (view.Code(name), SAID[name], f"{count:,}", percent(count, report.pairs), _bar(count, report.pairs))
         for name, count in ((name, report.checks[name]) for name in BY_TEXT)
     ]
-    heads = [*view.whole("check"), *view.left("what it finds"), *view.right("pairs", "share"), *view.whole("")]
+    heads = [*view.whole("check", "what it finds"), *view.right("pairs", "share"), *view.whole("")]
     return view.Table(heads, rows)
 
 
@@ -89,8 +93,7 @@ def _meaning(report: Report) -> view.Table:
     heads = [
         *view.whole("language"),
         *view.right("pairs", "compared", f"cosine above {report.ceiling:g}", "median", "told apart", "shuffled"),
-        *view.whole(""),
-        *view.left("encoder"),
+        *view.whole("", "encoder"),
     ]
     return view.Table(heads, [_measured(one) for one in report.meaning])
 
@@ -106,7 +109,7 @@ def _measured(one: Meaning) -> list[view.Cell]:
         f"{probe.accuracy:.1%} ({probe.low:.1%} to {probe.high:.1%})" if probe else "not measured",
         f"{probe.shuffled:.1%}" if probe else "",
         view.bar(1, (view.PLAIN, probe.accuracy if probe else 0.0)),
-        view.Code(one.encoder),
+        view.Code(one.encoder.rpartition("/")[2]),
     ]
 
 

@@ -13,7 +13,7 @@ from persona_assets.contrast.files import Places, read_pairs
 from persona_assets.contrast.meaning import encoder_of, pair_vectors
 from persona_assets.contrast.probe import LEAST, Probe, stance_probe
 from persona_assets.contrast.reasons import BY_TEXT, CEILING, TOO_ALIKE, pair_checks
-from persona_assets.contrast.words import expressions
+from persona_assets.contrast.words import KINDS, has_word
 from persona_assets.errors import UsageError
 from persona_assets.progress import Stages
 from persona_assets.text.encoder import PACKAGED
@@ -102,7 +102,7 @@ def check_pairs(
     """
     tell = progress or (lambda stage, done, total: None)
     files = tuple(str(path) for path in (places.one, places.other) if path)
-    report = Report(files, places.sides, ceiling, words={kind: [0, 0] for kind in expressions()})
+    report = Report(files, places.sides, ceiling, words={kind: [0, 0] for kind in KINDS})
     asked: set[bytes] = set()
     counts: Counter[str] = Counter()
     samples: dict[str, pl.DataFrame] = {}
@@ -132,7 +132,7 @@ def _count(report: Report, batch: pl.DataFrame, checks: pl.DataFrame, asked: set
         report.repeated += digest in asked
         asked.add(digest)
     for place, side in enumerate(SIDES):
-        has = batch.select(pl.col(side).str.contains(one).alias(kind) for kind, one in expressions().items())
+        has = batch.select(has_word(pl.col(side), kind).alias(kind) for kind in KINDS)
         for kind, count in has.sum().row(0, named=True).items():
             report.words[kind][place] += count
         report.named[place] += has.filter(pl.any_horizontal(pl.all())).height

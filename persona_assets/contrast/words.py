@@ -1,21 +1,20 @@
-"""Words that name a type of personality or the theory of types, in English, Chinese and Russian: `words.yaml`."""
+"""Words that name a type of personality or the theory of types, in English, Chinese and Russian.
 
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
+They are patterns of rules (`rules/data`). All languages are looked for in every text.
+"""
 
 import polars as pl
-import yaml
 
+from persona_assets.rules.patterns import expressions
 
-@cache
-def expressions() -> Mapping[str, str]:
-    """By kind of word (`pole`, `type`, `theory`): what finds it, as an expression for Polars."""
-    told = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
-    return {kind: f"(?i)({'|'.join(f'(?:{one})' for one in alternatives)})" for kind, alternatives in told.items()}
+KINDS = {"pole": "names_pole", "type": "names_type", "theory": "names_theory"}  # of words, and their patterns
 
 
 def first_word(text: pl.Expr) -> pl.Expr:
     """The first word of each text that names a pole, a type or the theory, in this order; null where it has none."""
-    found = [text.str.extract(expression) for expression in expressions().values()]
-    return pl.coalesce(found)
+    return pl.coalesce(text.str.extract(f"({one})") for name in KINDS.values() for one in expressions(name))
+
+
+def has_word(text: pl.Expr, kind: str) -> pl.Expr:
+    """Whether each text has a word of a kind of `KINDS`."""
+    return pl.any_horizontal(text.str.contains(one) for one in expressions(KINDS[kind]))

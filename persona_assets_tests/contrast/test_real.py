@@ -7,6 +7,7 @@ import pytest
 
 from persona_assets.contrast.files import Places, read_pairs
 from persona_assets.contrast.report import Report, check_pairs
+from persona_assets.errors import UsageError
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "machine_mindset"
 EN = Places(
@@ -55,5 +56,5 @@ def test_the_probe_tells_the_poles_apart(request: pytest.FixtureRequest, languag
 def test_a_shuffled_file_is_not_aligned(tmp_path: Path) -> None:
     other = pl.read_json(EN.one).reverse()
     other.write_ndjson(tmp_path / "other.jsonl")
-    with pytest.raises(Exception, match="row 1 asks"):
+    with pytest.raises(UsageError, match="row 1 asks"):
         next(read_pairs(Places(EN.one, tmp_path / "other.jsonl"), "en"))

@@ -47,6 +47,7 @@ def test_no_pairs_give_no_reasons() -> None:
         ("Интроверту лучше дома.", "Интроверт"),
         ("Об этом писал Карл Юнг.", "Карл Юнг"),
         ("As Carl Jung wrote, rest.", "Carl Jung"),
+        ("Jung’s theory says so.", "Jung’s theor"),
         ("The Myers–Briggs test", "Myers–Briggs"),
     ],
 )
@@ -56,7 +57,15 @@ def test_a_word_of_the_theory_is_told(text: str, word: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["An extravagant jungle fest.", "Trust your feelings and thinking.", "POINTS and the SINTJE", "Юнга поёт.", "外面"],
+    [
+        "An extravagant jungle fest.",
+        "Trust your feelings and thinking.",
+        "POINTS and the SINTJE",
+        "Юнга поёт.",
+        "外面",
+        "Sleep helps cognitive function.",
+        "We ate at Jung's place.",
+    ],
 )
 def test_ordinary_words_name_no_type(text: str) -> None:
     assert reason("Something else.", text) == (None, None)

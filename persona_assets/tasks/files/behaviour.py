@@ -27,6 +27,7 @@ def behaviour_shown(rows: pl.DataFrame) -> list[view.Block]:
     shows=behaviour_shown,
     modules=(
         *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
+        "rules.patterns",
         *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.tokens", "text.universal"),
     ),
 )
