@@ -32,7 +32,7 @@ def preferences_shown(rows: pl.DataFrame) -> list[view.Block]:
     """
     heads = [
         *view.whole("criterion", "judge", "standing"),
-        *view.right("pairs", "decided", "tie or none", "by place only"),
+        *view.right("pairs", "decided", "tie or none", "by place only", "first shown"),
     ]
     told = (
         rows.group_by("criterion", "judge", "standing")
@@ -51,8 +51,8 @@ def preferences_shown(rows: pl.DataFrame) -> list[view.Block]:
         pairs, neither = row["pairs"], row["pairs"] - row["decided"] - row["by_place"]
         shares = [percent(count, pairs) for count in (row["decided"], neither, row["by_place"])]
         drawn.append([*names, f"{pairs:,}", *shares, percent(row["shown_first"], row["said"]) if row["said"] else ""])
-    said = "First shown: share of the verdicts that prefer the row that was shown first; a half where place decides nothing."
-    return [view.Table([*heads, *view.right("first shown")], drawn), view.Lines([said])]
+    said = "First shown: share of the verdicts for the row that was shown first; a half where place decides nothing."
+    return [view.Table(heads, drawn), view.Lines([said])]
 
 
 def _figure(value: float | None) -> str:
