@@ -56,6 +56,7 @@ def main() -> None:
     run("encoders")  # these replace their own sections of the file
     run("engines")
     run("export")
+    run("quality")
     run("dedup", *sys.argv[1:])
 
 

@@ -85,7 +85,7 @@ def blocks(outcome: Outcome) -> list[view.Block]:
         return [view.Lines([*asked, "Nobody has answered yet."])]
     figures = view.Figures(
         [
-            ("asked", f"{first['asked']:,}", ""),
+            ("asked", f"{first['asked']:,}", f"of {survey.size:,} wanted" if first["asked"] < survey.size else ""),
             ("chose", f"{first['answered']:,}", percent(first["answered"], first["asked"])),
             ("refused", f"{first['refused']:,}", percent(first["refused"], first["asked"])),
             ("no usable answer", f"{first['unanswered']:,}", percent(first["unanswered"], first["asked"])),

@@ -15,10 +15,12 @@ def drawn(survey: Survey, file: str, attributes: pl.LazyFrame) -> pl.DataFrame:
     """The rows of attributes of those who are asked, with their `stratum`; the lowest digests of seed and persona.
 
     `attributes` has `sample_id`, `persona_ids`, `language` and a column for each attribute. The same people are drawn
-    again, and another person changes few draws. Of each stratum there are as many as are wanted.
+    again, and another person changes few draws. Of each stratum there are as many as are wanted; without strata fewer
+    where there are no more.
 
     Raises:
-        UsageError: there is no such attribute, or a stratum has too few people; the message names file and remedy.
+        UsageError: there is no such attribute, nobody fits, or a stratum has too few people; the message names file and
+            remedy.
     """
     known = attributes.collect_schema().names()
     for name in survey.attributes:
@@ -38,7 +40,7 @@ def drawn(survey: Survey, file: str, attributes: pl.LazyFrame) -> pl.DataFrame:
     parts = []
     for value, count in wanted.items():
         there = counts.get(value, 0)
-        if there < count:
+        if there < (count if survey.strata else 1):
             of = f"{survey.strata.by} {value}: " if survey.strata else ""
             said = f"{of}{count:,} respondents are wanted, and {there:,} personas with attributes fit"
             raise UsageError(f"{file}: {said}. Ask fewer, or describe more personas")

@@ -46,11 +46,8 @@ def test_everything_materialises_and_the_gates_pass(
     steps = run_all(instance, definitions)
     assert {step.asset for step in steps} == set(ASSET_TABLES) | TASKS
     assert [step for step in steps if step.failed_checks] == []
-    sets = {
-        one.stem
-        for name in ("demonstrations", "mindset", "seeds", "skills", "worlds")
-        for one in (FILES / name).iterdir()
-    }
+    folders = ("demonstrations", "mindset", "seeds", "skills", "surveys", "worlds")
+    sets = {one.stem for name in folders for one in (FILES / name).iterdir()}
     assert {step.partition for step in steps} == {"crawl-1", *shards, *sets}
     assert sum(step.kept for step in steps if step.asset == "math_problems") > 0
     assert sum(step.calls_made for step in steps) > 0

@@ -100,6 +100,12 @@ def test_too_few_people_of_a_stratum_are_an_error_that_names_it() -> None:
         drawn(survey, "surveys/x.yaml", people(60))
 
 
+def test_without_strata_those_who_are_there_are_asked() -> None:
+    assert drawn(read(size=1000), "f", people(60)).height == 40
+    with pytest.raises(UsageError, match="1,000 respondents are wanted, and 0 personas with attributes fit"):
+        drawn(read(size=1000, where={"age_band": ["ninety"]}), "f", people(60))
+
+
 def test_an_unknown_attribute_is_named_with_a_near_one() -> None:
     with pytest.raises(UsageError, match="there is no attribute age_bnd; did you mean age_band"):
         drawn(read(by=["age_bnd"]), "f", people(60))

@@ -24,7 +24,9 @@ from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.judges.rubrics import JUDGE
 from persona_assets.tasks.judges.scores import auc
+from persona_assets.tasks.judges.shown import preferences_shown
 from persona_assets.tasks.load import datasets
+from persona_assets.view.blocks import Table
 from persona_assets_tests.engines.server import Body, Server, serve
 from persona_assets_tests.rows import SHARD, draft
 from persona_assets_tests.tasks.own import answer_of, people, task, write
@@ -332,6 +334,24 @@ def test_what_only_the_place_decided_is_no_preference(
     assert set(found["outcome"]) == {outcome}
     assert set(found["preferred_id"]) == {None}
     assert set(found["shown_first_wins"]) == {shown_first}
+
+
+@pytest.mark.parametrize(
+    ("judge", "by_place", "first"),
+    [
+        (lambda one, two: "A", "100.00%", "100.00%"),
+        (lambda one, two: "B", "100.00%", "0.00%"),
+        (rightly, "0.00%", "50.00%"),
+    ],
+)
+def test_the_ui_shows_the_position_bias_of_a_judge(
+    lake: Lake, tmp_path: Path, judge: Callable[[str, str], Any], by_place: str, first: str
+) -> None:
+    _, found = paired(lake, tmp_path, judge)
+    [table, _] = preferences_shown(found)
+    assert isinstance(table, Table)
+    [row] = table.rows
+    assert row[-2:] == [by_place, first]
 
 
 def test_pairs_pass_their_gates_and_rows_without_another_are_set_aside(

@@ -197,9 +197,9 @@ def test_a_margin_of_nobody_ends_the_survey_with_its_name_and_the_files(work: Wo
         again(work, *ORDER, "survey_results", key="empty")
 
 
-def test_a_survey_of_too_many_asks_nobody(work: Work) -> None:
-    write(work.folder, "many", size=10_000)
-    with pytest.raises(UsageError, match=r"surveys/many\.yaml: 10,000 respondents are wanted, and \d+ personas"):
+def test_a_stratum_of_too_few_asks_nobody(work: Work) -> None:
+    write(work.folder, "many", size=10_000, strata={"by": "language", "shares": {"en": 1.0}})
+    with pytest.raises(UsageError, match=r"surveys/many\.yaml: language en: 10,000 respondents are wanted, and \d+"):
         again(work, "survey_files", "survey_respondents", key="many")
 
 

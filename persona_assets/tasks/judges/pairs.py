@@ -6,10 +6,11 @@ import polars as pl
 
 from persona_assets.tasks.derived import Derived, derived
 from persona_assets.tasks.judges.scores import NOT_CALIBRATED, STANDING
+from persona_assets.tasks.judges.shown import BY_PLACE, preferences_shown
 
 ORDERS = ("as it is", "swapped")
 LABELS = ("mode", "system", "method")  # columns that tell two rows of one row apart, the first that is there
-FIRST, SECOND, TIE, BY_PLACE, NOBODY = "first", "second", "tie", "by its place", "no verdict"
+FIRST, SECOND, TIE, NOBODY = "first", "second", "tie", "no verdict"
 Function = Callable[..., pl.DataFrame]
 
 
@@ -101,6 +102,7 @@ def preferences_of(dataset: str) -> Derived:
         columns=_PREFERENCES,
         description=f"Which of two rows of {dataset} judges prefer in both orders, and where only the place decided.",
         nullable=("first_label", "second_label", "preferred_id"),
+        shows=preferences_shown,
     )
 
 

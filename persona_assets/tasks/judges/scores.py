@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from persona_assets.tasks.derived import Derived, derived
+from persona_assets.tasks.judges.shown import scores_shown
 from persona_assets.tasks.set_checks import set_check
 
 CASES = "judge_cases"
@@ -112,6 +113,7 @@ def scores_of(dataset: str, least: Mapping[str, float], rubric: str) -> Derived:
         nullable=("score", "lowest", "highest", "agreement", "least", "same_model"),
         set_checks=(scores_high_enough,),
         packaged={"rubric": lambda: rubric},
+        shows=scores_shown,
     )(scores)
 
 
