@@ -499,10 +499,11 @@ def decontaminate(
 def check_pairs(
     answers: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[A B]", help="Two files of the same instructions, each answered from one pole."),
+        typer.Argument(metavar="A B", help="Two files of the same instructions, each answered from one pole."),
     ] = None,
     dpo: Annotated[
-        list[Path] | None, typer.Option(help="File of preferences, [chosen, rejected]; may stand several times.")
+        list[Path] | None,
+        typer.Option(help="Preferences, a chosen and a rejected answer in each row; may stand several times."),
     ] = None,
     language: Annotated[
         str | None,

@@ -76,7 +76,7 @@ def _format(path: Path, head: bytes) -> str:
     if layout in ("jsonl", "json"):
         return layout
     raise UsageError(
-        f"{path}: no table in a known format; rules reads JSON lines, JSON, Parquet, and CSV and TSV with these endings"
+        f"{path}: no table in a known format: JSON lines, JSON, Parquet, or CSV and TSV with these endings"
     )
 
 
