@@ -72,8 +72,8 @@ def under_first_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every step ask what it asked when the lake was made; the rules are those of today."""
     today = load._load
 
-    def first(path: Path) -> Template:
-        template = today(path)
+    def first(path: Path, instead: Path | None = None) -> Template:
+        template = today(path, instead)
         return first_prompt(path.stem, template) if (PROMPTS_1 / path.name).is_file() else template
 
     monkeypatch.setattr(load, "_load", first)
