@@ -80,10 +80,7 @@ def test_only_those_who_speak_a_language_of_the_question_are_asked() -> None:
 def test_strata_have_what_they_are_to_have() -> None:
     survey = read(size=7, strata={"by": "age_band", "shares": {"young": 0.5, "old": 0.5}})
     found = drawn(survey, "f", people(60))
-    assert (
-        sorted(found["stratum"].to_list()) == ["old"] * 3 + ["young"] * 4
-        or sorted(found["stratum"].to_list()) == ["old"] * 4 + ["young"] * 3
-    )
+    assert sorted(found["stratum"].to_list()) == ["old"] * 3 + ["young"] * 4  # the first share is rounded up
     counted = drawn(read(strata={"by": "age_band", "counts": {"young": 1, "middle": 5}}), "f", people(60))
     assert sorted(counted["stratum"].to_list()) == ["middle"] * 5 + ["young"]
 
