@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.derived import DerivedStep
+from persona_assets.tasks.judges.rubrics import JUDGE
 from persona_assets.tasks.load import FILES, datasets
 from persona_assets.view.blocks import Section
 from persona_assets.view.markdown import render
@@ -106,8 +107,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     return work
 
 
-def rows(work: Work, asset: str) -> pl.DataFrame:
-    return work.lake.read(datasets(work.settings)[asset].table, "own")
+def rows(work: Work, asset: str, key: str = "own") -> pl.DataFrame:
+    return work.lake.read(datasets(work.settings)[asset].table, key)
 
 
 def aside(work: Work, asset: str) -> pl.DataFrame:
@@ -191,6 +192,98 @@ def test_pairs_that_show_no_contrast_or_other_facts_are_set_aside(work: Work) ->
     assert {seed: reason for seed, (reason, _) in told.items()} == {COUNTED: "numbers_differ", SAME: "identical"}
     assert "12" in told[COUNTED][1]
     assert rows(work, "behaviour").height + found.height == len(pairs)
+
+
+def test_the_ceiling_of_likeness_is_a_setting(work: Work) -> None:
+    step = _function("behaviour")
+    scan = {name: rows(work, name).lazy() for name in ("pole_pairs", "instruction_seeds")}
+    found = step.declared.function(*scan.values(), pair_ceiling=0.01, encoder="", max_unknown_share=0.5, lake=work.lake)
+    assert set(found["reason"]) == {"too_alike", "identical", "numbers_differ"}
+
+
+# What a judge says of pairs
+
+RUBRIC = yaml.safe_load((JUDGE.parent / "rubrics" / "manner.yaml").read_text(encoding="utf-8"))
+KNOWN = {" ".join(case["shown"].split()): case["label"] for case in RUBRIC["cases"]}
+
+
+class Judge(Told):
+    """A judge that is right, but for two seeds: of one it takes one answer for the other, of one whichever is first."""
+
+    able = True
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        for request in requests:
+            shown = " ".join(request.messages[-1]["content"].partition("<shown>")[2].partition("</shown>")[0].split())
+            if request.template.name == "judge_calibration":
+                score = 5 if self.able and KNOWN[shown] == "good" else 1
+            elif request.template.name == "pole_pairs_judged":
+                score = self.told(shown)
+            else:
+                yield from super().stream([request])
+                continue
+            yield [Completion(request.call_id, json.dumps({"reason": "as it is", "score": score}), "stop", 9, 9, 0.0)]
+
+    def told(self, shown: str) -> int:
+        if SEEDS[3] in shown:
+            return 5
+        asked = next(pole for pole in POLES if manner(pole["id"], language_of(shown))[:30] in shown)
+        first = shown.partition("<first>")[2].partition("</first>")[0]
+        is_first = (" ".join(self.answers[asked["id"], seed_in(shown)].split())) == first.strip()
+        return 5 if is_first != (SEEDS[4] in shown) else 1
+
+    answers: Mapping[tuple[str, str], str] = {}
+
+
+def seed_in(shown: str) -> str:
+    return next(seed for seed in SEEDS if seed in shown)
+
+
+def language_of(shown: str) -> str:
+    return {SEEDS[6]: "zh", SEEDS[7]: "ru"}.get(seed_in(shown), "en")
+
+
+JUDGED = ("judge_cases", "judge_calibration", "judge_standing", "pole_pairs_judged", "pole_pairs_scores", "behaviour")
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["able", "unable"])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, bool]:
+    work = place(tmp_path_factory.mktemp("judged"), SEEDS, judged={"pole_pairs": 1.0}, judge_votes=1)
+    judge = Judge(work.settings)
+    made(work, judge, *ORDER[: ORDER.index("behaviour")])
+    found = rows(work, "pole_pairs").select("one_pole", "other_pole", "instruction", "one", "other").iter_rows()
+    judge.able = request.param
+    judge.answers = {
+        key: text
+        for one, other, seed, *texts in found
+        for key, text in zip(((one, seed), (other, seed)), texts, strict=True)
+    }
+    made(work, judge, *JUDGED)
+    return work, request.param
+
+
+def test_pairs_that_a_calibrated_judge_cannot_tell_apart_are_set_aside(told: tuple[Work, bool]) -> None:
+    work, able = told
+    assert set(rows(work, "judge_standing", "manner")["standing"]) == {"calibrated" if able else "not calibrated"}
+    found = aside(work, "behaviour").filter(pl.col("reason") == "not_told_apart")
+    pairs = dict(rows(work, "pole_pairs").select("sample_id", "instruction").iter_rows())
+    details = {(pairs[row], detail) for row, detail in found.select("row_id", "detail").iter_rows()}
+    wrong = {(SEEDS[3], "the judge offline goes by the place"), (SEEDS[4], "the judge offline gives 1.0 of 5")}
+    assert details == (wrong if able else set())
+    assert found.height == (7 if able else 0)  # of one seed two answers are the same, which is told first
+
+
+def test_a_judge_is_shown_both_orders_and_no_name_of_a_pole(told: tuple[Work, bool]) -> None:
+    work, _ = told
+    verdicts, pairs = rows(work, "pole_pairs_judged"), rows(work, "pole_pairs")
+    assert verdicts.height == 2 * pairs.height
+    assert RUBRIC["judges"]["pole_pairs"].count("_pole") == 0
+
+
+def test_behaviour_that_was_judged_verifies_down_to_its_seed_file(told: tuple[Work, bool]) -> None:
+    work, _ = told
+    found = audit(work.lake, work.settings, rows(work, "behaviour")["sample_id"][0])
+    assert {one.status for one in found.verifications} == {Status.OK}
 
 
 # Preferences
