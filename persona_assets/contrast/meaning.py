@@ -45,7 +45,7 @@ def kept_vectors(
     Raises:
         PersonaAssetsError: an encoder cannot be loaded.
     """
-    for (language,), part in pairs.with_row_index("place").group_by("language", maintain_order=True):
+    for (language,), part in pairs.with_row_index("_place").group_by("language", maintain_order=True):
         cache = VectorCache(lake, load_encoder(encoder_of(str(language), encoder)), max_unknown)
         known, vectors = [], []
         for side in SIDES:
@@ -60,4 +60,4 @@ def kept_vectors(
             vectors.append(whole)
         both = known[0] & known[1]
         if both.any():
-            yield part["place"].to_numpy()[both].astype(np.int64), vectors[0][both], vectors[1][both]
+            yield part["_place"].to_numpy()[both].astype(np.int64), vectors[0][both], vectors[1][both]

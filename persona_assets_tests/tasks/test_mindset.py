@@ -12,11 +12,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.contrast.words import first_word
 from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import UsageError
 from persona_assets.export.poles import export_poles
+from persona_assets.ids import digest
+from persona_assets.lake import Lake
 from persona_assets.lineage import Status, audit
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
@@ -27,6 +30,7 @@ from persona_assets.tasks.load import FILES, datasets
 from persona_assets.view.blocks import Section
 from persona_assets.view.markdown import render
 from persona_assets_tests.plan.work import Work
+from persona_assets_tests.rows import draft
 
 ORDER = (*("seed_files", "instruction_seeds", "poles", "pole_answers", "pole_pairs", "behaviour", "preference_poles"),)
 POLES: list[dict[str, Any]] = yaml.safe_load((FILES / "mindset" / "dimensions.yaml").read_text(encoding="utf-8"))[
@@ -199,6 +203,79 @@ def test_the_ceiling_of_likeness_is_a_setting(work: Work) -> None:
     scan = {name: rows(work, name).lazy() for name in ("pole_pairs", "instruction_seeds")}
     found = step.declared.function(*scan.values(), pair_ceiling=0.01, encoder="", max_unknown_share=0.5, lake=work.lake)
     assert set(found["reason"]) == {"too_alike", "identical", "numbers_differ"}
+
+
+# The stance probe
+
+PROBE = ("probe_limits", "pole_probe")
+
+
+def probed(folder: Path, pairs: Sequence[tuple[str, str]]) -> tuple[pl.DataFrame, DerivedStep]:
+    """What the probe makes of pairs that introverts and extraverts answered."""
+    step, lake = _function("pole_probe"), Lake(str(folder / "lake"))
+    told = dict.fromkeys(("language", "shard", "dimension_set", "dimension"), pl.lit("en"))
+    frame = pl.DataFrame(pairs, schema=("one", "other"), orient="row").with_row_index("at")
+    named = frame.with_columns(
+        **told,
+        sample_id=pl.format("smp_{}", pl.col("at").cast(pl.String).str.zfill(6)),
+        parent_ids=pl.concat_list(pl.format("pair_{}", "at")),
+        instruction=pl.format("task {}", "at"),
+    )
+    limits = pl.LazyFrame({"row_id": ["row_1"], "least": [0.8]})
+    given = {"encoder": "", "max_unknown_share": 0.5, "lake": lake}
+    return step.declared.function(limits, named.lazy(), **given), step  # type: ignore[return-value]
+
+
+THINGS = ("bread", "a garden", "the harbour", "old maps", "a bicycle", "the choir", "rain", "a letter", "chess", "soup")
+DAYS = ("on Monday", "in spring", "before lunch", "after the fair", "at night", "on holiday", "in May", "at dawn")
+LOUD = "Call everybody, let us talk about {} {} and laugh together!"
+QUIET = "I would think about {} {} alone, in a silent room, for a long while."
+
+
+def test_poles_that_differ_throughout_pass_the_probe(tmp_path: Path) -> None:
+    asked = [(thing, f"{day} {number}") for thing in THINGS for day in DAYS for number in ("once", "twice", "again")]
+    found, _ = probed(tmp_path, [(LOUD.format(*one), QUIET.format(*one)) for one in asked])
+    [row] = found.to_dicts()
+    assert (row["pairs"], row["measured"], row["taken_for_others"]) == (240, 240, [])
+    assert row["accuracy"] == 1
+    assert 0.4 < row["shuffled"] < 0.6
+
+
+def test_poles_that_are_mixed_up_fail_the_gate_and_the_pairs_taken_for_others_are_named(tmp_path: Path) -> None:
+    asked = [(thing, f"{day} {number}") for thing in THINGS for day in DAYS for number in ("once", "twice", "again")]
+    texts = [(LOUD.format(*one), QUIET.format(*one)) for one in asked]
+    mixed = [pair if hash_of(pair[0]) % 2 else pair[::-1] for pair in texts]
+    found, step = probed(tmp_path, mixed)
+    [row] = found.to_dicts()
+    assert row["accuracy"] < 0.7
+    assert len(set(row["taken_for_others"])) == 10
+    [check] = step.declared.set_checks
+    assert check.function(found.lazy()).collect().height == 1  # type: ignore[union-attr]
+
+
+def hash_of(text: str) -> int:
+    return int(digest(text.encode())[:8], 16)
+
+
+def test_few_instructions_are_not_measured_and_fail_nothing(work: Work) -> None:
+    made(work, Told(work.settings), *PROBE)
+    found = rows(work, "pole_probe", "limits")
+    assert found.height == 3 * 4
+    assert found["pairs"].sum() == rows(work, "behaviour").height
+    assert found.select("accuracy", "low", "shuffled").null_count().row(0) == (12, 12, 12)
+    state = LakeState(work.lake, work.settings)
+    table = state.assets["pole_probe"].table
+    outcomes = run_gates(work.lake, draft(work.lake, table, "limits"), work.settings, state.around("pole_probe"))
+    assert [gate.name for gate in outcomes if not gate.passed] == []
+    shows = _function("pole_probe").declared.shows
+    assert shows
+    assert "not measured" in render(Section("", list(shows(found))))
+
+
+def test_what_the_probe_says_is_audited_to_its_limits(work: Work) -> None:
+    made(work, Told(work.settings), *PROBE)
+    found = audit(work.lake, work.settings, rows(work, "pole_probe", "limits")["sample_id"][0])
+    assert {one.status for one in found.verifications} == {Status.OK}
 
 
 # What a judge says of pairs
