@@ -17,7 +17,10 @@ from persona_assets.contrast.words import first_word
 from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import UsageError
+from persona_assets.export.folder import export
 from persona_assets.export.poles import export_poles
+from persona_assets.export.rows import Export
+from persona_assets.graph import assets
 from persona_assets.ids import digest
 from persona_assets.lake import Lake
 from persona_assets.lineage import Status, audit
@@ -270,6 +273,15 @@ def test_few_instructions_are_not_measured_and_fail_nothing(work: Work) -> None:
     shows = _function("pole_probe").declared.shows
     assert shows
     assert "not measured" in render(Section("", list(shows(found))))
+
+
+def test_the_card_names_the_files_that_rows_hang_on_and_speaks_of_no_web(work: Work, tmp_path: Path) -> None:
+    export(work.lake, assets(work.settings), Export("behaviour", tmp_path / "out"))
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "from what stands in data files." in text
+    assert f"| `seed_files` | `own` | {len(SEEDS)} |" in text
+    assert "web" not in text
+    assert "release" not in text
 
 
 def test_what_the_probe_says_is_audited_to_its_limits(work: Work) -> None:
