@@ -29,7 +29,7 @@ from typing import Any, Literal
 import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.ids import digest, make_id
+from persona_assets.ids import Json, digest, make_id
 from persona_assets.lake import Column, Lake, Parent, Table
 from persona_assets.lake.schemas import FAMILIES, REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts.template import Reads
@@ -60,7 +60,7 @@ class Derived:
     set_checks: tuple[OwnCheck | str, ...] = ()
     settings: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
-    packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    packaged: Mapping[str, Callable[[], Json]] = field(default_factory=dict)
     nullable: tuple[str, ...] = ()
     declared_in: Path | None = None  # where a file of its own says what it does
     check: Callable[[Mapping[str, Table]], None] | None = None  # of the tables that there are
@@ -105,7 +105,7 @@ def derived(
     set_checks: tuple[OwnCheck | str, ...] = (),
     settings: tuple[str, ...] = (),
     modules: tuple[str, ...] = (),
-    packaged: Mapping[str, Callable[[], str]] | None = None,
+    packaged: Mapping[str, Callable[[], Json]] | None = None,
     nullable: tuple[str, ...] = (),
     declared_in: Path | None = None,
     check: Callable[[Mapping[str, Table]], None] | None = None,
