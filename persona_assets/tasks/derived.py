@@ -56,7 +56,7 @@ class Derived:
     columns: Mapping[str, Any]
     description: str
     version: int = 1
-    cites: Mapping[str, str] = field(default_factory=dict)
+    cites: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     set_checks: tuple[OwnCheck | str, ...] = ()
     settings: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ def derived(
     columns: Mapping[str, Any],
     description: str,
     version: int = 1,
-    cites: Mapping[str, str] | None = None,
+    cites: Mapping[str, str | tuple[str, ...]] | None = None,
     set_checks: tuple[OwnCheck | str, ...] = (),
     settings: tuple[str, ...] = (),
     modules: tuple[str, ...] = (),
@@ -116,8 +116,8 @@ def derived(
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
-    `columns` gives each column of its own a Polars type; those that `cites` names, a table for each, hold ids of its
-    rows; those of `nullable` may be null. `set_checks` are gates that functions do (`set_check`), or the name
+    `columns` gives each column of its own a Polars type; those that `cites` names, with a table or several, hold ids of
+    rows of these; those of `nullable` may be null. `set_checks` are gates that functions do (`set_check`), or the name
     `no_family_parted`. `settings` that it names are its arguments. Its file is part of the recipe: when it changes,
     what it gave is computed anew. Raise `version` where something changes that the file does not show; for functions of
     this package `modules` names the files for which a test holds that. `packaged` gives digests of data that it uses.
@@ -198,17 +198,25 @@ class DerivedStep:
 
     def _check_cites(self) -> None:
         declared = self.declared
-        for column, table in declared.cites.items():
-            if table not in declared.reads:
-                raise self.wrong(f"cites {table}, which it does not read; {did_you_mean(table, declared.reads)}")
+        for column, tables in self._cited():
+            for table in tables:
+                if table not in declared.reads:
+                    raise self.wrong(f"cites {table}, which it does not read; {did_you_mean(table, declared.reads)}")
             if column not in declared.columns:
                 raise self.wrong(
                     f"cites rows in {column}, which is no column; {did_you_mean(column, declared.columns)}"
                 )
             if _dtype(declared.columns[column]) not in (pl.String(), pl.List(pl.String())):
                 raise self.wrong(f"the column {column} holds ids: it is a text or a list of texts")
-            if column == "persona_ids" and self._tables[table].key != "persona_id":
-                raise self.wrong(f"persona_ids are of personas, and {table} has none")
+            if column == "persona_ids" and self._tables[tables[0]].key != "persona_id":
+                raise self.wrong(f"persona_ids are of personas, and {tables[0]} has none")
+            if len({self._tables[table].key for table in tables}) > 1:
+                raise self.wrong(f"the column {column} holds ids of one kind, and {' and '.join(tables)} have others")
+
+    def _cited(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The columns that hold ids, with the tables that these are of."""
+        for column, tables in self.declared.cites.items():
+            yield column, (tables,) if isinstance(tables, str) else tables
 
     def wrong(self, said: str) -> UsageError:
         """What is wrong with it, with file and line."""
@@ -241,10 +249,7 @@ class DerivedStep:
         above = {parent.column: parent for parent in self.read.parents}
         further = [replace(above[name], direct=False) for name in ("persona_ids", "document_id") if name in above]
         further = [parent for parent in further if parent.column not in self.declared.cites]
-        cited = [
-            Parent(column, (table,), self._tables[table].key, direct=True)
-            for column, table in self.declared.cites.items()
-        ]
+        cited = [Parent(column, tables, self._tables[tables[0]].key, direct=True) for column, tables in self._cited()]
         return Table(
             self.declared.name,
             "sample_id",
