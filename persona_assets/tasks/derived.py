@@ -19,7 +19,7 @@ settings, which the function is given by their names.
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -42,6 +42,7 @@ from persona_assets.view.blocks import Block
 __all__ = ["Derived", "DerivedStep", "data_files", "derived", "set_check"]
 
 Frame = pl.LazyFrame | pl.DataFrame
+DataRows = Callable[[str], Iterable[Mapping[str, Any]]]  # what stands in the data files of a table, by its name
 _ROWS = 8192  # rows made and written at once
 _REASON = ("reason", "detail")
 _INHERITED = ("persona_ids", "document_id", "language")
@@ -63,7 +64,7 @@ class Derived:
     packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     nullable: tuple[str, ...] = ()
     declared_in: Path | None = None  # where a file of its own says what it does
-    check: Callable[[Mapping[str, Table]], None] | None = None  # of the tables that there are
+    check: Callable[[Mapping[str, Table], DataRows], None] | None = None  # of tables, and of the rows of data files
     expected: Callable[[float], float] | None = None  # rows that it selects, of so many of the second table
     keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
@@ -102,7 +103,7 @@ def derived(
     packaged: Mapping[str, Callable[[], str]] | None = None,
     nullable: tuple[str, ...] = (),
     declared_in: Path | None = None,
-    check: Callable[[Mapping[str, Table]], None] | None = None,
+    check: Callable[[Mapping[str, Table], DataRows], None] | None = None,
     expected: Callable[[float], float] | None = None,
     keeps_vectors: bool = False,
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
@@ -114,7 +115,8 @@ def derived(
     `no_family_parted`. `settings` that it names are its arguments. Its file is part of the recipe: when it changes,
     what it gave is computed anew. Raise `version` where something changes that the file does not show; for functions of
     this package `modules` names the files for which a test holds that. `packaged` gives digests of data that it uses.
-    `declared_in` is the file that says what it does, where that is not its own; `check` looks at all tables first.
+    `declared_in` is the file that says what it does, where that is not its own; `check` looks first, before anything is
+    asked, at all tables, and at the rows of data files.
     `expected` says for a plan how many rows it selects of so many of the second table. A function that `keeps_vectors`
     is given the lake, to keep vectors of texts there, and reads nothing else in it. `shows` draws a partition's rows
     for the UI.
@@ -156,15 +158,15 @@ def data_files(
 class DerivedStep:
     """A declared function with the tables that it reads."""
 
-    def __init__(self, declared: Derived, tables: Mapping[str, Table]) -> None:
-        """`tables` holds what it reads.
+    def __init__(self, declared: Derived, tables: Mapping[str, Table], rows: DataRows = lambda _: ()) -> None:
+        """`tables` holds what it reads, `rows` gives what stands in data files.
 
         Raises:
             UsageError: it reads what is not there, or a column cannot be declared.
         """
         self.declared, self._tables = declared, tables
         if declared.check:
-            declared.check(tables)
+            declared.check(tables, rows)
         for name in declared.reads:
             if name not in tables:
                 raise self.wrong(f"reads {name}, which is not an asset; {did_you_mean(name, tables)}")

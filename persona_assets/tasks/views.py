@@ -211,7 +211,7 @@ def view_of(name: str, path: Path, view: View) -> Derived:
         modules=("tasks.views",),
         packaged={"query": lambda: digest(canonical_json(view.model_dump(mode="json")))},
         declared_in=path,
-        check=lambda tables: _check_columns(path, view, tables),
+        check=lambda tables, _: _check_columns(path, view, tables),
         expected=view.expected,
     )(select)
 
