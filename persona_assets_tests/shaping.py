@@ -112,6 +112,7 @@ _CHANGES = (
     Change("encoder", "another", {"semantic_threshold": 0.3}),
     Change("held_out_share", 0.5),
     Change("max_problem_similarity", 0.0),
+    Change("types", ("INTP",)),
     Change("judged", {"math_solutions": 0.5}, _JUDGED),
     Change("compared", {"math_solutions": 0.5}, _JUDGED),
     Change("judge_votes", 1, _JUDGED),

@@ -448,6 +448,9 @@ class Template(BaseModel):
         1, description="Independent answers to each question: a number, or the column of the row that says how many"
     )
     many: str = Field("", description="Property of the answer that is a list, each item of which becomes a row")
+    expects: int | str = Field(
+        1, description="Items of `many` that a plan expects of an answer: a number, or the parameter that holds it"
+    )
     keep_if: str = Field("", description="Expression that says which rows and values are asked about")
     select: str = Field("", description="View whose rows, or the personas of whose rows, are asked about alone")
     answer: Answering | None = Field(None, description="How an answer that is not JSON is read")
@@ -554,6 +557,8 @@ class Template(BaseModel):
         return self
 
     def _check_named(self) -> None:
+        if isinstance(self.expects, str) and not isinstance(self.params.get(self.expects), int):
+            raise ValueError(f"expects: {did_you_mean(self.expects, self.params)}, of the whole numbers of `params`")
         for name, over in self.over.items():
             for param in over.where.values():
                 if param not in self.params:
@@ -677,6 +682,11 @@ class Template(BaseModel):
     def history(self) -> bool:
         """Whether the model is shown the turns before this one."""
         return self.turn > 0 and self.turns[self.turn - 1].history
+
+    @property
+    def items_expected(self) -> int:
+        """How many rows a plan expects of an answer whose list `many` names."""
+        return int(self.params[self.expects] if isinstance(self.expects, str) else self.expects)
 
     @property
     def several(self) -> bool:

@@ -66,6 +66,7 @@ class Derived:
     declared_in: Path | None = None  # where a file of its own says what it does
     check: Callable[[Mapping[str, Table], DataRows], None] | None = None  # of tables, and of the rows of data files
     expected: Callable[[float], float] | None = None  # rows that it selects, of so many of the second table
+    per_row: Callable[..., float] | None = None  # rows of one of the first table, by data files and named settings
     keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
 
@@ -105,6 +106,7 @@ def derived(
     declared_in: Path | None = None,
     check: Callable[[Mapping[str, Table], DataRows], None] | None = None,
     expected: Callable[[float], float] | None = None,
+    per_row: Callable[..., float] | None = None,
     keeps_vectors: bool = False,
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
@@ -117,7 +119,9 @@ def derived(
     this package `modules` names the files for which a test holds that. `packaged` gives digests of data that it uses.
     `declared_in` is the file that says what it does, where that is not its own; `check` looks first, before anything is
     asked, at all tables, and at the rows of data files.
-    `expected` says for a plan how many rows it selects of so many of the second table. A function that `keeps_vectors`
+    `expected` says for a plan how many rows it selects of so many of the second table, `per_row` how
+    many it makes of one of the first, where data files and the named
+    settings tell. A function that `keeps_vectors`
     is given the lake, to keep vectors of texts there, and reads nothing else in it. `shows` draws a partition's rows
     for the UI.
 
@@ -132,7 +136,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (keeps_vectors, shows)
+        drawn = (per_row, keeps_vectors, shows)
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare
@@ -164,7 +168,7 @@ class DerivedStep:
         Raises:
             UsageError: it reads what is not there, or a column cannot be declared.
         """
-        self.declared, self._tables = declared, tables
+        self.declared, self._tables, self._rows = declared, tables, rows
         if declared.check:
             declared.check(tables, rows)
         for name in declared.reads:
@@ -249,6 +253,11 @@ class DerivedStep:
             gates=tuple(check for check in self.declared.set_checks if isinstance(check, str)),
             own_gates=tuple(check.gate for check in self.declared.set_checks if isinstance(check, OwnCheck)),
         )
+
+    def per_row(self, settings: Settings) -> float | None:
+        """How many rows it makes of one of the first table; None where nobody can tell before."""
+        told = {name: getattr(settings, name) for name in self.declared.settings}
+        return self.declared.per_row(self._rows, **told) if self.declared.per_row else None
 
     def settings_of(self, settings: Settings) -> dict[str, Any]:
         """The values of the settings that the function names, as a recipe holds them."""

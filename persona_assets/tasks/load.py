@@ -29,6 +29,7 @@ from persona_assets.tasks.demonstrations import check_demonstrations
 from persona_assets.tasks.derived import DataRows, Derived, DerivedStep
 from persona_assets.tasks.judges.rubrics import JUDGE, Judged, judging
 from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS, EVERY_TASK, as_asked
+from persona_assets.tasks.poles import POLES, check_types, types_of
 from persona_assets.tasks.set_checks import OwnCheck
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.trial import try_out
@@ -94,6 +95,10 @@ def _loaded(settings: Settings) -> _Loaded:
     _known("PERSONA_SHARES: task", {name.partition(".")[0] for name in settings.shares} - {EVERY_TASK}, tasks)
     _known("PERSONA_SELECTED: task", settings.selected, tasks)
     _known("PERSONA_SYSTEMS: task", settings.systems, tasks)
+    if settings.types:
+        poles = loaded.steps[POLES.name]
+        assert isinstance(poles, DataStep)
+        check_types(settings.types, types_of(poles.all_rows())["type"], "PERSONA_TYPES")
     _known("PERSONA_PARAMS: task", {name.partition(".")[0] for name in settings.params}, tasks)
     for step in loaded.steps.values():
         if isinstance(step, TaskStep):

@@ -53,6 +53,14 @@ def types_in(poles: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(found, schema=TYPES, orient="row")
 
 
+def types_of(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """The same, of rows as data files have them."""
+    columns = ("file", "place", "id", "set", "dimension", "opposite")
+    told = [{name: row.get(name) for name in columns} for row in rows]
+    schema = {name: pl.Int64() if name == "place" else pl.String() for name in columns}
+    return types_in(pl.DataFrame(told, schema=schema))
+
+
 def check_types(wanted: Iterable[str], known: Iterable[str], where: str) -> None:
     """That types are ones that there are.
 
