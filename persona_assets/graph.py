@@ -311,6 +311,7 @@ def _added_formats() -> Recipe:
 # other than Latin letters are compared by their meaning too.
 _ASKING = (
     *("ids", "engines.base", "prompts.fields", "prompts.parsers", "prompts.template", "prompts.renderer"),
+    "prompts.values",
     *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.reading", "steps.runner"),
 )
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder", "text.universal")
@@ -463,7 +464,15 @@ def _data_asset(step: DataStep) -> Asset:
         _one(step.run),
         group="datasets",
         description=step.description,
-        modules=("ids", "prompts.fields", "prompts.load", "prompts.parsers", "prompts.template", "tasks.data_files"),
+        modules=(
+            "ids",
+            "prompts.fields",
+            "prompts.load",
+            "prompts.parsers",
+            "prompts.template",
+            "prompts.values",
+            "tasks.data_files",
+        ),
         data=step,
         kinds=frozenset({"parquet", "yaml"}),
     )

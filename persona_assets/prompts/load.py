@@ -222,22 +222,28 @@ def _with_rows(path: Path, over: Mapping[str, Any], instead: Path | None) -> dic
             found[name] = given
             continue
         place = ("over", name)
-        known = ["file", "rows", "draw", "answers"]
+        known = ["file", "rows", "draw", "answers", "where"]
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise wrong(path, (*place, unknown[0]), f"unknown key; {did_you_mean(unknown[0], known)}")
         folder = instead if instead and files_of(instead, str(given["file"])) else path.parent
         values = _rows_of(path, folder, given, place)
-        found[name] = {"values": values} | {key: given[key] for key in ("draw", "answers") if key in given}
+        found[name] = {"values": values} | {key: given[key] for key in known[2:] if key in given}
     return found
 
 
 def _rows_of(path: Path, folder: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML
     file = folder / str(given["file"])
-    if "*" in file.name:
+    if "*" in file.name and "rows" not in given:
         return _row_per_file(path, folder, given, place)
-    if not file.is_file():
+    files = files_of(folder, str(given["file"])) if "*" in file.name else [file]
+    if not files or not files[0].is_file():
         raise wrong(path, (*place, "file"), f"there is no file {file}")
+    found = [_rows_in(path, one, given, place) for one in files]
+    return [row for rows in found for row in rows]
+
+
+def _rows_in(path: Path, file: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> list[Any]:
     rows = _read_for(path, file, place)
     if "rows" in given:
         if not isinstance(rows, dict) or given["rows"] not in rows:

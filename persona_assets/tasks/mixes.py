@@ -41,7 +41,7 @@ from persona_assets.prompts.load import files_of, read_as, wrong
 from persona_assets.tasks.derived import Derived, data_files, derived
 from persona_assets.tasks.set_checks import set_check
 from persona_assets.tasks.split import HELD_OUT
-from persona_assets.tasks.views import Value, as_text
+from persona_assets.tasks.values import Value, as_text
 from persona_assets.view import blocks as view
 
 FOLDER = "recipes"
@@ -197,10 +197,10 @@ def mix_of(path: Path, recipe: Recipe) -> Derived:
         cites={TAKEN: recipe.datasets},
         nullable=(TAKEN, "taken_shard", "wanted"),
         set_checks=(no_empty_stage, enough_general),
-        modules=("ids", "prompts.load", "tasks.mixes", "tasks.split", "tasks.views"),
+        modules=("ids", "prompts", "prompts.load", "tasks.mixes", "tasks.split", "tasks.values"),
         packaged={"recipe": lambda: digest(canonical_json(recipe.model_dump(mode="json")))},
         declared_in=path,
-        check=lambda tables: _check(path, recipe, tables),
+        check=lambda tables, _: _check(path, recipe, tables),
         shows=mix_shown,
     )(mix)
 

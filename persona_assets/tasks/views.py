@@ -35,8 +35,8 @@ from persona_assets.prompts.template import MODES, LookUp
 from persona_assets.tasks.derived import Derived, data_files, derived
 from persona_assets.tasks.judges.scores import CALIBRATED
 from persona_assets.tasks.set_checks import set_check
+from persona_assets.tasks.values import Value, as_text
 
-Value = bool | int | float | str
 QUERY = "_query"  # the table of a view's file is called as the view, with this
 SPLITS = ("train", "held_out")
 SCORES, QUALITY, APART = "_scores", "_quality", "_apart"  # what judges, measures and benchmarks say of a dataset
@@ -153,11 +153,6 @@ class View(BaseModel):
 _PARTS: Mapping[str, type[BaseModel]] = {"judge": Judge, "top": Top, "stratum": Stratum}
 
 
-def as_text(value: Value) -> str:
-    """A value as Polars writes it as text."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def views_in(folder: Path) -> Iterator[tuple[Path, Derived]]:
     """The views of a folder as functions, with their files.
 
@@ -197,7 +192,7 @@ def view_of(name: str, path: Path, view: View) -> Derived:
         modules=("tasks.views",),
         packaged={"query": lambda: digest(canonical_json(view.model_dump(mode="json")))},
         declared_in=path,
-        check=lambda tables: _check_columns(path, view, tables),
+        check=lambda tables, _: _check_columns(path, view, tables),
         expected=view.expected,
     )(select)
 

@@ -235,7 +235,8 @@ def test_the_bundled_recipe_trains_each_type_in_each_language_in_the_stages_of_t
     told = Recipe.model_validate(yaml.safe_load((FILES / "recipes" / "types.yaml").read_text(encoding="utf-8")))
     types = {e + s + t + j for e in "EI" for s in "SN" for t in "TF" for j in "JP"}
     assert {name for name, _ in told.variants} == {f"{one}.{language}" for one in types for language in ("en", "zh")}
-    assert [(stage.id, stage.kind) for stage in told.stages] == [("behaviour", "sft"), ("preference", "dpo")]
+    stages = [("behaviour", "sft"), ("self_awareness", "sft"), ("preference", "dpo")]
+    assert [(stage.id, stage.kind) for stage in told.stages] == stages
     assert all(stage.general for stage in told.stages)
     assert "types_mix" in datasets(Settings())
 
