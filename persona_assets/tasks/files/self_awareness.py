@@ -111,8 +111,9 @@ def self_awareness_shown(rows: pl.DataFrame) -> list[view.Block]:
     shows=self_awareness_shown,
     keeps_vectors=True,
     modules=(
-        *("contrast.meaning", "contrast.reasons", "contrast.words", "lake.vectors", "rules.patterns"),
-        *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.universal"),
+        *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
+        *("lake.vectors", "rules.patterns"),
+        *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.tokens", "text.universal"),
     ),
 )
 def self_awareness(answers: pl.LazyFrame, askings: pl.LazyFrame, *, lake: Lake) -> pl.DataFrame:
