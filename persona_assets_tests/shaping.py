@@ -36,19 +36,15 @@ def _first_param(name: str) -> list[tuple[str, Any]]:
 CHOOSING = {"pole_answers.sets": "big_five"}  # parameters that name something, each with another one that there is
 
 
-def _other_params() -> dict[str, Any]:
-    """For the first parameter of each task another value."""
-    first = ((name, one, value) for name in TASKS for one, value in _first_param(name))
-    return {f"{name}.{one}": _other(f"{name}.{one}", value) for name, one, value in first}
-
-
 def _other(name: str, value: Any) -> Any:
     """Another value of a parameter, of its type."""
     if name in CHOOSING:
         return CHOOSING[name]
     if isinstance(value, dict):
         return {key: ["another"] if isinstance(one, list) else 2 * one for key, one in value.items()}
-    return not value if isinstance(value, bool) else type(value)("another")
+    if isinstance(value, int):
+        return not value if isinstance(value, bool) else 2 * value
+    return type(value)("another")
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,8 @@ def self_awareness_shown(rows: pl.DataFrame) -> list[view.Block]:
     shows=self_awareness_shown,
     keeps_vectors=True,
     modules=(
-        *("contrast.figures", "contrast.meaning", "contrast.reasons", "contrast.words", "lake.vectors"),
-        *("maths.numbers", "maths.words", "rules.patterns"),
+        *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
+        *("lake.vectors", "rules.patterns"),
         *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.tokens", "text.universal"),
     ),
 )
