@@ -43,6 +43,8 @@ def test_everything_materialises_and_the_gates_pass(
     instance: DagsterInstance, definitions: dg.Definitions, shards: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERSONA_DATASETS", "all")
+    monkeypatch.setenv("PERSONA_PARAMS", "self_questions.count=2")
+    monkeypatch.setenv("PERSONA_SHARES", "self_questions=0.2")
     steps = run_all(instance, definitions)
     assert {step.asset for step in steps} == set(ASSET_TABLES) | TASKS
     assert [step for step in steps if step.failed_checks] == []
