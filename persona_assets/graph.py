@@ -77,7 +77,7 @@ class Asset:
     data: DataStep | None = None  # where it reads data files, whose partitions are a named set
     questions: Callable[[Lake, str], Iterable[list[str]]] | None = None  # ids, where a row is asked about repeatedly
     version: int = 1
-    packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    packaged: Mapping[str, Callable[[], Json]] = field(default_factory=dict)
     added: Callable[[], Recipe] = dict
     kinds: frozenset[str] = frozenset({"parquet"})
     columns_from: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)  # beside what follows from references

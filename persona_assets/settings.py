@@ -338,6 +338,13 @@ class Settings(BaseSettings):
         description="How often a judge has to rate a known good text above a known bad one, to be calibrated",
         json_schema_extra=shapes("judge_standing"),
     )
+    pair_ceiling: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="Cosine of the answers of opposite poles above which they are too alike to be a pair",
+        json_schema_extra=shapes("behaviour"),
+    )
 
     # Arrival
     files_per_shard: int = Field(8, ge=1, description="Crawl files grouped into one shard", json_schema_extra=shapes())
@@ -481,14 +488,14 @@ class Settings(BaseSettings):
         description="sentence-transformers model, which the engine offline reads by too; empty: the packaged "
         "all-MiniLM-L6-v2, and where dedup compares texts in other than Latin letters the packaged "
         "universal-sentence-encoder-multilingual-3",
-        json_schema_extra=shapes("filtered_personas", "persona_survivors", "asking"),
+        json_schema_extra=shapes("filtered_personas", "persona_survivors", "behaviour", "pole_probe", "asking"),
     )
     max_unknown_share: float = Field(
         0.2,
         ge=0,
         le=1,
         description="[UNK] share above which rows are not encoded",
-        json_schema_extra=shapes("filtered_personas", "persona_survivors"),
+        json_schema_extra=shapes("filtered_personas", "persona_survivors", "behaviour", "pole_probe"),
     )
 
     # Problems

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -23,6 +23,7 @@ from persona_assets.prompts.template import (
     Turn,
 )
 
+M = TypeVar("M", bound=BaseModel)
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
 _PARTS: dict[str, type[BaseModel]] = {
     "over": Over,
@@ -131,6 +132,27 @@ def wrong(path: Path, place: tuple[int | str, ...], said: str) -> UsageError:
     """What is wrong at a place in a file, with its line."""
     keys = ".".join(map(str, place)) or "file"
     return UsageError(f"{path}:{_line(path, place)}: {keys}: {said}")
+
+
+def read_as(path: Path, model: type[M], parts: Mapping[str, type[BaseModel]]) -> M:
+    """A YAML file as a model; `parts` are the models of what stands under its keys.
+
+    Raises:
+        UsageError: it is no YAML, or not such a file; the message names file, line and key.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid YAML: {error}") from error
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            part = next((parts[str(key)] for key in reversed(first["loc"][:-1]) if str(key) in parts), model)
+            said = f"unknown key; {did_you_mean(str(first['loc'][-1]), part.model_fields)}"
+        raise wrong(path, first["loc"], said) from error
 
 
 def _said(error: Any) -> str:  # noqa: ANN401 - pydantic's details

@@ -28,6 +28,7 @@ from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.demonstrations import check_demonstrations
 from persona_assets.tasks.derived import DataRows, Derived, DerivedStep
 from persona_assets.tasks.judges.rubrics import JUDGE, Judged, judging
+from persona_assets.tasks.mixes import mixes_in
 from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS, EVERY_TASK, as_asked
 from persona_assets.tasks.poles import POLES, check_types, types_of
 from persona_assets.tasks.set_checks import OwnCheck
@@ -172,7 +173,9 @@ def _stepped(
     data = _rows_of({name: step for name, step in steps.items() if isinstance(step, DataStep)})
     waiting, failed, faults = dict(declared), set[str](), Collected()
     while waiting:
-        ready = [name for name, one in waiting.items() if not any(read in waiting for read in _reads(one))]
+        # What reads something unknown comes last: its error names all that there is.
+        ready = [name for name, one in waiting.items() if all(read in tables for read in _reads(one))]
+        ready = ready or [name for name, one in waiting.items() if not any(read in waiting for read in _reads(one))]
         if not ready:
             circle = _circle(waiting)
             file, first, said = files[circle[0]], waiting[circle[0]], f"they read one another: {' reads '.join(circle)}"
@@ -420,8 +423,14 @@ def _asked(
         if view.name in known:
             raise UsageError(f"{file}: the name {view.name} is taken by {known[view.name]}; choose another")
         every[view.name], known[view.name] = view, file
+    for file, mix in mixes_in(FILES, instead):
+        _free(file, mix.name)
+        if mix.name in known:
+            raise UsageError(f"{file}: the name {mix.name} is taken by {known[mix.name]}; choose another")
+        every[mix.name], known[mix.name] = mix, file
     for measure in quality_of(asked["measured"], every, _held_to(asked)):
         every[measure.name], known[measure.name] = measure, FILES / "quality"
+    every = {name: one.beside(every) if isinstance(one, Derived) else one for name, one in every.items()}
     faults, found = Collected(), as_asked(every, asked)
     for name, one in found.items():
         with faults.part():
@@ -441,7 +450,9 @@ def _selecting(
     if not isinstance(declared, Template) or not (view or declared.select):
         return declared
     views = {
-        name: one.cites[SELECTED] for name, one in every.items() if isinstance(one, Derived) and SELECTED in one.cites
+        name: str(one.cites[SELECTED])
+        for name, one in every.items()
+        if isinstance(one, Derived) and SELECTED in one.cites
     }
     if (wanted := view or declared.select) not in views:
         said = f"there is no view {wanted} in PERSONA_VIEWS; {did_you_mean(wanted, views)}"

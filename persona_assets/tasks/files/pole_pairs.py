@@ -14,6 +14,8 @@ from persona_assets.tasks.poles import POLES, check_poles
         "dimension": pl.String,
         "one_pole": pl.String,
         "other_pole": pl.String,
+        "one_manner": pl.String,
+        "other_manner": pl.String,
         "instruction": pl.String,
         "one": pl.String,
         "other": pl.String,
@@ -31,8 +33,9 @@ def pole_pairs(answers: pl.LazyFrame, seeds: pl.LazyFrame, poles: pl.LazyFrame) 
     """
     known = poles.select("dimension", "opposite", dimension_set="set", pole="id", at="place")
     sides = (
-        answers.select("pole", "answer", id="sample_id", seed_id=pl.col("parent_ids").list.first())
+        answers.select("pole", "language", "answer", id="sample_id", seed_id=pl.col("parent_ids").list.first())
         .join(known, on="pole", how="left")
+        .join(_manners(poles), on=("pole", "language"), how="left")
         .join(seeds.select("instruction", seed_id="sample_id"), on="seed_id", how="left")
         .sort("seed_id", "dimension", "at")
         .collect()
@@ -47,6 +50,8 @@ def pole_pairs(answers: pl.LazyFrame, seeds: pl.LazyFrame, poles: pl.LazyFrame) 
         dimension="dimension",
         one_pole="pole",
         other_pole="pole_other",
+        one_manner="manner",
+        other_manner="manner_other",
         instruction="instruction",
         one="answer",
         other="answer_other",
@@ -61,3 +66,9 @@ def pole_pairs(answers: pl.LazyFrame, seeds: pl.LazyFrame, poles: pl.LazyFrame) 
         .otherwise(pl.format("{} is the opposite of no pole", "pole")),
     )
     return pl.concat([made, aside], how="diagonal")
+
+
+def _manners(poles: pl.LazyFrame) -> pl.LazyFrame:
+    """The manner of each pole, a row by language."""
+    told = poles.select("manner", pole="id").unnest("manner")
+    return told.unpivot(index="pole", variable_name="language", value_name="manner")
