@@ -342,8 +342,8 @@ class Settings(BaseSettings):
         0.95,
         gt=0,
         le=1,
-        description="Cosine of the answers of opposite poles above which they are too alike to be a pair",
-        json_schema_extra=shapes("behaviour"),
+        description="Cosine above which two answers are too alike: of opposite poles, or about oneself",
+        json_schema_extra=shapes("behaviour", "self_awareness"),
     )
 
     # Arrival
@@ -488,14 +488,16 @@ class Settings(BaseSettings):
         description="sentence-transformers model, which the engine offline reads by too; empty: the packaged "
         "all-MiniLM-L6-v2, and where dedup compares texts in other than Latin letters the packaged "
         "universal-sentence-encoder-multilingual-3",
-        json_schema_extra=shapes("filtered_personas", "persona_survivors", "behaviour", "pole_probe", "asking"),
+        json_schema_extra=shapes(
+            "filtered_personas", "persona_survivors", "behaviour", "pole_probe", "self_awareness", "asking"
+        ),
     )
     max_unknown_share: float = Field(
         0.2,
         ge=0,
         le=1,
         description="[UNK] share above which rows are not encoded",
-        json_schema_extra=shapes("filtered_personas", "persona_survivors", "behaviour", "pole_probe"),
+        json_schema_extra=shapes("filtered_personas", "persona_survivors", "behaviour", "pole_probe", "self_awareness"),
     )
 
     # Problems

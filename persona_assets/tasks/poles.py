@@ -61,6 +61,22 @@ def types_of(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     return types_in(pl.DataFrame(told, schema=schema))
 
 
+def speaking(types: pl.DataFrame, poles: pl.DataFrame) -> pl.DataFrame:
+    """Types, each with every `language` in which all its poles have a manner.
+
+    `types` is as of `types_in`; `poles` has `id` and `manner`, a struct of texts by language.
+    """
+    told = poles.select(pole="id", manner="manner").unnest("manner").unpivot(index="pole", variable_name="language")
+    told = told.filter(pl.col("value").str.contains(r"\S"))
+    by_language = types.with_columns(pole="poles").explode("pole").join(told, on="pole", maintain_order="left")
+    return (
+        by_language.group_by(*types.columns, "language", maintain_order=True)
+        .agg(there=pl.len())
+        .filter(pl.col("there") == pl.col("poles").list.len())
+        .drop("there")
+    )
+
+
 def check_types(wanted: Iterable[str], known: Iterable[str], where: str) -> None:
     """That types are ones that there are.
 

@@ -274,20 +274,21 @@ def test_what_another_answer_says_is_set_aside_whoever_says_it(work: Work) -> No
     assert {refused[one] for one in others} == {("identical", f"{first} says the same")}
 
 
-def standing(work: Work, *told: tuple[str, str, str]) -> dict[str, str]:
+def standing(work: Work, *said: tuple[str, str, str]) -> dict[str, str]:
     """Why answers, by their ids, are set aside, of a type and question each."""
-    asked = [{"sample_id": f"q{at}", "type": of, "question": asked} for at, (of, asked, _) in enumerate(told)]
+    asked = [{"sample_id": f"q{at}", "type": of, "question": asked} for at, (of, asked, _) in enumerate(said)]
     told_of = {"dimension_set": "mbti", "poles": [*"INTP"], "shows": [*"IN"], "theme": "work"}
     askings = pl.DataFrame([one | told_of for one in asked])
     answers = pl.DataFrame(
         [
             {"sample_id": f"smp_{at}", "language": "en", "answer": answer, "parent_ids": [f"q{at}"]}
-            for at, (_, _, answer) in enumerate(told)
+            for at, (_, _, answer) in enumerate(said)
         ]
     )
-    found = function("self_awareness").declared.function(answers.lazy(), askings.lazy(), lake=work.lake)
+    told = {"pair_ceiling": 0.95, "encoder": "", "max_unknown_share": 0.5}
+    found = function("self_awareness").declared.function(answers.lazy(), askings.lazy(), **told, lake=work.lake)
     rows = found.select(pl.col("parent_ids").list.first(), pl.format("{}: {}", "reason", "detail")).rows()
-    return {one: said for one, said in rows if said is not None}
+    return {one: why for one, why in rows if why is not None}
 
 
 @pytest.mark.parametrize(

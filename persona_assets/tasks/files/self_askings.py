@@ -6,7 +6,7 @@ import polars as pl
 
 from persona_assets.ids import canonical_json, digest
 from persona_assets.tasks.derived import DataRows, data_files, derived
-from persona_assets.tasks.poles import POLES, types_in, types_of
+from persona_assets.tasks.poles import POLES, speaking, types_in, types_of
 
 THEMES = data_files("mindset/themes/*.yaml", table="self_themes")
 
@@ -50,7 +50,7 @@ def self_askings(
         .join(themes.select(theme="id", theme_id="row_id"), on="theme_id", how="left")
         .collect()
     )
-    rows = asked.join(_speaking(wanted, known), on="language").with_columns(
+    rows = asked.join(speaking(wanted, known), on="language").with_columns(
         size=pl.col("poles").list.len(),
         order=_digests(pl.struct("type", "parent")),
         start=_digests(pl.struct("type", "theme")),
@@ -69,20 +69,6 @@ def self_askings(
         *("theme", "question", "dimension_set", "type", "poles"), parent_ids=pl.concat_list("parent"), shows=shown
     )
     return pl.concat([made, none], how="diagonal")
-
-
-def _speaking(types: pl.DataFrame, poles: pl.DataFrame) -> pl.DataFrame:
-    """Types with each `language` in which all their poles have a manner."""
-    told = (
-        poles.select(pole="id", manner="manner").unnest("manner").unpivot(index="pole", variable_name="language")
-    ).filter(pl.col("value").str.contains(r"\S"))
-    by_language = types.with_columns(pole="poles").explode("pole").join(told, on="pole")
-    return (
-        by_language.group_by(*types.columns, "language", maintain_order=True)
-        .agg(there=pl.len())
-        .filter(pl.col("there") == pl.col("poles").list.len())
-        .drop("there")
-    )
 
 
 def _digests(of: pl.Expr) -> pl.Expr:

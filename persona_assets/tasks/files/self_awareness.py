@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from persona_assets.contrast.meaning import encoder_of
-from persona_assets.contrast.reasons import CEILING, IDENTICAL, NAMES_TYPE, TOO_ALIKE
+from persona_assets.contrast.reasons import IDENTICAL, NAMES_TYPE, TOO_ALIKE
 from persona_assets.contrast.words import first_word
 from persona_assets.ids import digest
 from persona_assets.lake import Lake
@@ -109,6 +109,7 @@ def self_awareness_shown(rows: pl.DataFrame) -> list[view.Block]:
     description="What a person of each type says of themselves, and which of its poles that shows (Machine Mindset).",
     set_checks=(every_pole_shows, no_two_types_alike),
     shows=self_awareness_shown,
+    settings=("pair_ceiling", "encoder", "max_unknown_share"),
     keeps_vectors=True,
     modules=(
         *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
@@ -116,13 +117,20 @@ def self_awareness_shown(rows: pl.DataFrame) -> list[view.Block]:
         *("text.bert", "text.encoder", "text.fast_encoder", "text.near", "text.tokens", "text.universal"),
     ),
 )
-def self_awareness(answers: pl.LazyFrame, askings: pl.LazyFrame, *, lake: Lake) -> pl.DataFrame:
+def self_awareness(
+    answers: pl.LazyFrame,
+    askings: pl.LazyFrame,
+    *,
+    pair_ceiling: float,
+    encoder: str,
+    max_unknown_share: float,
+    lake: Lake,
+) -> pl.DataFrame:
     """One row for each answer that stands. Set aside, of two the one whose id comes later:
 
     - `names_type`: question or answer names a pole, a type or the theory of types;
     - `identical`: it says what another answer says, whatever the case and spaces;
-    - `too_alike`: a cosine above that of `behaviour` to the answer of another type to the
-      question, or to one of its own type.
+    - `too_alike`: a cosine above `pair_ceiling` to another type's answer to the question, or to one of its own type.
     """
     told = askings.select(*_KEPT, asking="sample_id")
     rows = (
@@ -145,7 +153,10 @@ def self_awareness(answers: pl.LazyFrame, askings: pl.LazyFrame, *, lake: Lake) 
         .then(pl.format("{} says the same", "before")),
     )
     standing = rows.filter(pl.col("reason").is_null())
-    alike = [_alike(part, lake) for part in standing.partition_by("language")]
+    alike = []
+    for part in standing.partition_by("language"):
+        cache = VectorCache(lake, load_encoder(encoder_of(part["language"][0], encoder)), max_unknown_share)
+        alike.append(_alike(part, cache, pair_ceiling))
     if alike:
         rows = rows.join(pl.concat(alike), on="sample_id", how="left", maintain_order="left").with_columns(
             reason=pl.coalesce("reason", pl.when(pl.col("said").is_not_null()).then(pl.lit(TOO_ALIKE))),
@@ -154,23 +165,22 @@ def self_awareness(answers: pl.LazyFrame, askings: pl.LazyFrame, *, lake: Lake) 
     return rows.select(*_KEPT, "answer", "reason", "detail", parent_ids=pl.concat_list("sample_id"))
 
 
-def _alike(rows: pl.DataFrame, lake: Lake) -> pl.DataFrame:
-    """The answers of a language that are too alike one before them that stays: `sample_id`, and what is `said`."""
-    language = rows["language"][0]
-    cache = VectorCache(lake, load_encoder(encoder_of(language)), 1.0)
-    texts = rows.select(persona_id="sample_id", shard=pl.lit(language), text="answer")
-    vectors = cache.vectors(texts)[1].astype(np.float32)
-    gone: dict[int, str] = {}
-    for one, other, cosine in sorted(_near(rows, vectors)):  # of each the pairs with those before it
+def _alike(rows: pl.DataFrame, cache: VectorCache, ceiling: float) -> pl.DataFrame:
+    """The answers of a language that are too alike one before them that stays: `sample_id`, and what is `said`.
+
+    One that the encoder cannot read is alike none.
+    """
+    texts = rows.select(persona_id="sample_id", shard=pl.format("self-{}", "language"), text="answer")
+    known, vectors = cache.vectors(texts)
+    rows, gone = rows.filter(pl.Series(known)), dict[int, str]()
+    for one, other, cosine in sorted(_near(rows, vectors.astype(np.float32), ceiling)):
         if one not in gone and other not in gone:
             gone[one] = f"cosine {cosine:.3f} to {rows['sample_id'][other]} of {rows['type'][other]}"
-    ids = [rows["sample_id"][at] for at in gone]
-    return pl.DataFrame(
-        {"sample_id": ids, "said": list(gone.values())}, schema={"sample_id": pl.String, "said": pl.String}
-    )
+    found = {"sample_id": [rows["sample_id"][at] for at in gone], "said": list(gone.values())}
+    return pl.DataFrame(found, schema=dict.fromkeys(found, pl.String))
 
 
-def _near(rows: pl.DataFrame, vectors: Vectors) -> Iterator[tuple[int, int, float]]:
+def _near(rows: pl.DataFrame, vectors: Vectors, ceiling: float) -> Iterator[tuple[int, int, float]]:
     """Pairs, the later row first, with a cosine above the ceiling, of one type or of one question."""
     numbered = rows.select("dimension_set", "type", "question").with_row_index("at")
     for name in ("type", "question"):
@@ -178,6 +188,6 @@ def _near(rows: pl.DataFrame, vectors: Vectors) -> Iterator[tuple[int, int, floa
             at = part["at"].to_numpy()
             for start in range(0, len(at), _BLOCK):
                 cosines = vectors[at[start : start + _BLOCK]] @ vectors[at].T
-                for row, other in np.argwhere(cosines > CEILING):
+                for row, other in np.argwhere(cosines > ceiling):
                     if other < start + row:
                         yield int(at[start + row]), int(at[other]), float(cosines[row, other])
