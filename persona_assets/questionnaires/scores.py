@@ -67,10 +67,7 @@ SCORES: dict[str, Any] = {
     "refused": pl.Int64,
     "unreadable": pl.Int64,
 }
-NULLABLE = (
-    *("run", "score", "low", "high", "open_because", "consistency", "alpha", "scale_shift", "run_shift"),
-    *("language",),
-)
+NULLABLE = (*("run", "score", "low", "high", "open_because", "consistency", "alpha", "scale_shift", "run_shift"),)
 _WHO = ("system", "language", "run")
 _KEY = (*_WHO, "dimension")
 
@@ -85,7 +82,7 @@ def scored(answers: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """A row for each system, language, run and dimension that has answers, and one over all runs, whose `run` is null.
 
     `answers` has the columns of `ANSWERS`; `value` is null where the system would rather not say, and an answer that
-    could not be read has no row; `answer_ids` are the rows that it came from. `items` has those of `ITEMS`, of the items
+    could not be read has no row; `answer_ids` are the rows that it came from. `items` has those of `ITEMS`, of items
     that are scored: `toward` is 1 where agreement speaks for the second pole, else -1. Beside the columns of `SCORES`
     there are the `answer_ids`.
 
@@ -237,7 +234,7 @@ TYPES: dict[str, Any] = {
     "runs": pl.Int64,
     "runs_alike": pl.Int64,
 }
-TYPES_NULLABLE = ("language", "run", "runs", "runs_alike")
+TYPES_NULLABLE = ("run", "runs", "runs_alike")
 
 
 def types(scores: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from persona_assets.questionnaires.items import of_forms, scored_items
+from persona_assets.questionnaires.answers import of_forms, scored_items
 from persona_assets.questionnaires.scores import scored, types
 
 Values = NDArray[np.int64]

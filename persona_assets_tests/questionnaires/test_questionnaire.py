@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from persona_assets.errors import UsageError
-from persona_assets.questionnaires.items import scored_items
+from persona_assets.questionnaires.answers import scored_items
 from persona_assets.questionnaires.questionnaire import questionnaire_of, read
 from persona_assets.questionnaires.scores import agreement
 from persona_assets_tests.questionnaires.files import BUNDLED, LAYOUT, OWN, bundled, changed, items, told_in

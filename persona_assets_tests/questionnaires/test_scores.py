@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_assets.questionnaires.items import of_choices, of_forms, scored_items
+from persona_assets.questionnaires.answers import of_choices, of_forms, scored_items
 from persona_assets.questionnaires.questionnaire import read
 from persona_assets.questionnaires.scores import (
     CONTRADICTS,
