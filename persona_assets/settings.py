@@ -338,6 +338,13 @@ class Settings(BaseSettings):
         description="How often a judge has to rate a known good text above a known bad one, to be calibrated",
         json_schema_extra=shapes("judge_standing"),
     )
+    pair_ceiling: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="Cosine of the answers of opposite poles above which they are too alike to be a pair",
+        json_schema_extra=shapes("behaviour"),
+    )
 
     # Arrival
     files_per_shard: int = Field(8, ge=1, description="Crawl files grouped into one shard", json_schema_extra=shapes())

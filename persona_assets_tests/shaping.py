@@ -102,6 +102,7 @@ _CHANGES = (
     Change("compared", {"math_solutions": 0.5}, _JUDGED),
     Change("judge_votes", 1, _JUDGED),
     Change("judge_min_auc", 0.6, _JUDGED),
+    Change("pair_ceiling", 0.5),
     Change("max_unknown_share", 1.0, {"min_relatedness": 0.95, "encoder": PACKAGED}),  # which does not know Chinese
 )
 

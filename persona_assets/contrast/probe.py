@@ -19,6 +19,7 @@ from persona_assets.text.encoder import Vectors
 FOLDS = 5
 LEAST = 200  # instructions whose answers differ; of fewer, nothing is learned that holds for others
 RIDGE = 1.0  # added to the squares; vectors have the length 1
+EXAMPLES = 10  # pairs that it took for others which are named
 SHUFFLES = 20  # of the labels: what the probe would say where there is nothing to tell
 
 
@@ -31,10 +32,11 @@ class Probe:
     low: float  # the 95 % interval of this share (Wilson)
     high: float
     shuffled: float  # the same share where the labels it learns and is held to are drawn by chance, mean of SHUFFLES
+    taken: tuple[int, ...] = ()  # places of pairs of which it takes one pole for the other, the surest first, EXAMPLES
 
     def as_dict(self) -> dict[str, Any]:
-        """It as JSON values."""
-        return {name: round(value, 4) for name, value in vars(self).items()}
+        """The figures as JSON values."""
+        return {name: round(value, 4) for name, value in vars(self).items() if name != "taken"}
 
 
 def stance_probe(differences: Vectors, instructions: Sequence[str], seed: int = 0) -> Probe | None:
@@ -62,4 +64,6 @@ def stance_probe(differences: Vectors, instructions: Sequence[str], seed: int = 
         said[held] = rows[held] @ np.linalg.solve(squares, seen.T @ labels[~held])
     right = ((np.sign(said * labels) + 1) / 2).mean(axis=0)
     accuracy = float(right[0])
-    return Probe(len(rows), accuracy, *wilson(accuracy, len(rows)), float(right[1:].mean()))
+    surest = np.argsort(said[:, 0], kind="stable")[:EXAMPLES]
+    taken = tuple(np.flatnonzero(unlike)[surest[said[surest, 0] < 0]].tolist())
+    return Probe(len(rows), accuracy, *wilson(accuracy, len(rows)), float(right[1:].mean()), taken)

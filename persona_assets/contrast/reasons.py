@@ -6,7 +6,6 @@ from fractions import Fraction
 import polars as pl
 
 from persona_assets.contrast.figures import code_of, numbers_apart
-from persona_assets.contrast.meaning import similarities
 from persona_assets.contrast.words import first_word
 from persona_assets.text.near import form
 
@@ -88,18 +87,18 @@ def _figure(one: Fraction) -> str:
     return exact if len(exact) <= _SHOWN_DIGITS else f"{exact[:_SHOWN_DIGITS]}…"
 
 
-def alike_reasons(pairs: pl.DataFrame, ceiling: float = CEILING, encoder: str = "") -> pl.DataFrame:
-    """`too_alike` for each pair whose answers have a cosine above `ceiling`. In and out are as of `pair_reasons`.
+def alike_reasons(similarity: pl.Series, ceiling: float = CEILING) -> pl.DataFrame:
+    """`reason` and `detail` as of `pair_reasons`: `too_alike` for each pair with a cosine above `ceiling`.
 
-    Raises:
-        PersonaAssetsError: the encoder cannot be loaded.
+    `similarity` is the cosine of the answers of each pair, null where it is not known.
     """
+    is_alike = pl.col("similarity") > ceiling
     return (
-        similarities(pairs, encoder)
+        similarity.alias("similarity")
         .to_frame()
         .select(
-            reason=pl.when(pl.col("similarity") > ceiling).then(pl.lit(TOO_ALIKE)),
-            detail=pl.when(pl.col("similarity") > ceiling).then(
+            reason=pl.when(is_alike).then(pl.lit(TOO_ALIKE)),
+            detail=pl.when(is_alike).then(
                 pl.format("cosine {} is above {}", pl.col("similarity").round(3), pl.lit(ceiling))
             ),
         )

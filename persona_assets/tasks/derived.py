@@ -19,7 +19,7 @@ settings, which the function is given by their names.
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -67,6 +67,7 @@ class Derived:
     expected: Callable[[float], float] | None = None  # rows that it selects, of so many of the second table
     keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
+    also: tuple[str, ...] = ()  # tables that it reads too where there are such
 
     @property
     def name(self) -> str:
@@ -77,6 +78,11 @@ class Derived:
     def reads(self) -> tuple[str, ...]:
         """The tables that it reads."""
         return tuple(one.name for one in self.read)
+
+    def beside(self, names: Collection[str]) -> "Derived":
+        """It, reading what it also reads as far as that is among these names."""
+        there = tuple(Reads(table=name) for name in self.also if name in names)
+        return replace(self, read=(*self.read, *there), also=()) if there else self
 
     @property
     def file(self) -> Path:
@@ -106,6 +112,7 @@ def derived(
     expected: Callable[[float], float] | None = None,
     keeps_vectors: bool = False,
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
+    also: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -117,7 +124,8 @@ def derived(
     `declared_in` is the file that says what it does, where that is not its own; `check` looks at all tables first.
     `expected` says for a plan how many rows it selects of so many of the second table. A function that `keeps_vectors`
     is given the lake, to keep vectors of texts there, and reads nothing else in it. `shows` draws a partition's rows
-    for the UI.
+    for the UI. `also` names tables that settings may add, such as what judges said: where they are there, the function
+    is given them after the others.
 
     Raises:
         ValueError: there is no such setting.
@@ -130,7 +138,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (keeps_vectors, shows)
+        drawn = (keeps_vectors, shows, also)
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare

@@ -411,6 +411,7 @@ def _asked(
         every[view.name], known[view.name] = view, file
     for measure in quality_of(asked["measured"], every, _held_to(asked)):
         every[measure.name], known[measure.name] = measure, FILES / "quality"
+    every = {name: one.beside(every) if isinstance(one, Derived) else one for name, one in every.items()}
     faults, found = Collected(), as_asked(every, asked)
     for name, one in found.items():
         with faults.part():

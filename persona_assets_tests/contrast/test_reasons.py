@@ -81,11 +81,8 @@ def test_code_that_differs_is_a_reason_and_its_numbers_are_none() -> None:
     assert reason(code.format(1), code.format(1).replace("Here", "Look")) == (None, None)
 
 
-def test_answers_that_mean_the_same_are_too_alike() -> None:
-    found = alike_reasons(
-        pairs(
-            ("The wind blew hard through the trees.", "Hard the wind blew through the trees."),
-            ("Throw a party and sing.", "Read alone by the window."),
-        )
-    )
-    assert found["reason"].to_list() == ["too_alike", None]
+def test_answers_above_the_ceiling_are_too_alike() -> None:
+    found = alike_reasons(pl.Series([0.96, 0.95, None, 0.2]))
+    assert found["reason"].to_list() == ["too_alike", None, None, None]
+    assert found["detail"][0] == "cosine 0.96 is above 0.95"
+    assert alike_reasons(pl.Series([0.96, 0.2]), ceiling=0.1)["reason"].to_list() == ["too_alike"] * 2

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.judges.rubrics import JUDGE
 from persona_assets.tasks.judges.scores import auc
-from persona_assets.tasks.judges.shown import preferences_shown
+from persona_assets.tasks.judges.shown import preferences_shown, scores_shown
 from persona_assets.tasks.load import datasets
 from persona_assets.view.blocks import Table
 from persona_assets_tests.engines.server import Body, Server, serve
@@ -294,6 +295,57 @@ def test_a_score_is_audited_to_the_row_and_its_page(lake: Lake, tmp_path: Path, 
     assert {row["judged_id"], row["document_id"], *row["parent_ids"]} <= seen
 
 
+# Two texts of one row
+
+
+TWO = """<first>{{ note if order == "as it is" else "bad" }}</first>
+<second>{{ "bad" if order == "as it is" else note }}</second>"""
+
+
+def in_both_orders(lake: Lake, folder: Path, judge: Judging) -> pl.DataFrame:
+    """Scores of three notes, of which the last is bad, each beside a bad one."""
+    people(lake, "Ada", "Ben", "Cem")
+    rubric = RUBRIC | {
+        "judges": {"notes": TWO},
+        "both_orders": ["notes"],
+        "criteria": [ONE],
+        "cases": RUBRIC["cases"][:6],
+    }
+
+    def placed(shown: str) -> int:
+        return judge(shown) if "<first>" in shown else kindly(shown)
+
+    with serve(answering(placed)) as server:
+        settings = settings_of(folder, rubric, **asking(server))
+        run(lake, settings)
+    assert Counter(rows(lake, settings, "notes_judged")["order"]) == {"as it is": 3, "swapped": 3}
+    return rows(lake, settings, "notes_scores").sort("score")
+
+
+def first_or_second(shown: str) -> int:
+    one, two = shown.split("<second>")
+    return 3 if kindly(one) == kindly(two) else kindly(one)
+
+
+def test_scores_of_swapped_texts_count_from_the_other_end(lake: Lake, tmp_path: Path) -> None:
+    found = in_both_orders(lake, tmp_path, first_or_second)
+    assert found["score"].to_list() == [3, 5, 5]
+    assert found["by_place"].to_list() == [False] * 3
+    assert found["lowest"].to_list() == [3, 5, 5]
+
+
+@pytest.mark.parametrize(("said", "by_place"), [(5, True), (1, True), (3, False)])
+def test_a_judge_that_goes_by_the_place_of_a_text_says_nothing(
+    lake: Lake, tmp_path: Path, said: int, by_place: bool
+) -> None:
+    found = in_both_orders(lake, tmp_path, lambda shown: said)
+    assert found["score"].to_list() == [3] * 3
+    assert found["by_place"].to_list() == [by_place] * 3
+    [table] = scores_shown(found)
+    assert isinstance(table, Table)
+    assert table.rows[0][-2] == ("100.00%" if by_place else "0.00%")
+
+
 # Pairs
 
 
@@ -385,12 +437,15 @@ def changed(**parts: Any) -> dict[str, Any]:
         (changed(criteria=[{**ONE, "anchors": {1: "No."}}]), "criteria.0.anchors", "say what 1 and 5 mean"),
         (changed(criteria=[{**ONE, "anchors": {1: "No.", 9: "Yes."}}]), "criteria.0.anchors", "say what 1 and 5 mean"),
         (changed(criteria=[{**ONE, "ask": "?"}], cases=[]), "criteria.0.ask", "did you mean asks?"),
+        (changed(cases=[]), "cases", "at least 1 item"),
         (changed(cases=[{**RUBRIC["cases"][0], "of": "kindness"}]), "file", "case 1 is of no criterion kindness"),
         (changed(cases=[{**RUBRIC["cases"][0], "label": "fine"}]), "cases.0.label", "'good' or 'bad'"),
         (changed(judges={"notes": "{{ note"}), "judges", "notes: unexpected end of template"),
         (changed(judges={"notes": " "}), "judges", "notes: nothing is shown"),
         (changed(judge={}), "judge", "did you mean judges?"),
         (changed(judges={}), "file", "nothing is shown"),
+        (changed(both_orders=["note"]), "file", "note is not under judges; did you mean notes?"),
+        (changed(both_orders=["notes"]), "file", "the same in both; let it depend on `order`"),
     ],
 )
 def test_a_wrong_rubric_is_told_with_file_and_place(

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,25 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_assets.checks.gates import run_gates
 from persona_assets.contrast.words import first_word
 from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import UsageError
 from persona_assets.export.poles import export_poles
+from persona_assets.ids import digest
+from persona_assets.lake import Lake
 from persona_assets.lineage import Status, audit
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.derived import DerivedStep
+from persona_assets.tasks.judges.rubrics import JUDGE
 from persona_assets.tasks.load import FILES, datasets
 from persona_assets.view.blocks import Section
 from persona_assets.view.markdown import render
 from persona_assets_tests.plan.work import Work
+from persona_assets_tests.rows import draft
 
 ORDER = (*("seed_files", "instruction_seeds", "poles", "pole_answers", "pole_pairs", "behaviour", "preference_poles"),)
 POLES: list[dict[str, Any]] = yaml.safe_load((FILES / "mindset" / "dimensions.yaml").read_text(encoding="utf-8"))[
@@ -106,8 +111,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     return work
 
 
-def rows(work: Work, asset: str) -> pl.DataFrame:
-    return work.lake.read(datasets(work.settings)[asset].table, "own")
+def rows(work: Work, asset: str, key: str = "own") -> pl.DataFrame:
+    return work.lake.read(datasets(work.settings)[asset].table, key)
 
 
 def aside(work: Work, asset: str) -> pl.DataFrame:
@@ -191,6 +196,171 @@ def test_pairs_that_show_no_contrast_or_other_facts_are_set_aside(work: Work) ->
     assert {seed: reason for seed, (reason, _) in told.items()} == {COUNTED: "numbers_differ", SAME: "identical"}
     assert "12" in told[COUNTED][1]
     assert rows(work, "behaviour").height + found.height == len(pairs)
+
+
+def test_the_ceiling_of_likeness_is_a_setting(work: Work) -> None:
+    step = _function("behaviour")
+    scan = {name: rows(work, name).lazy() for name in ("pole_pairs", "instruction_seeds")}
+    found = step.declared.function(*scan.values(), pair_ceiling=0.01, encoder="", max_unknown_share=0.5, lake=work.lake)
+    assert set(found["reason"]) == {"too_alike", "identical", "numbers_differ"}
+
+
+# The stance probe
+
+PROBE = ("probe_limits", "pole_probe")
+
+
+def probed(folder: Path, pairs: Sequence[tuple[str, str]]) -> tuple[pl.DataFrame, DerivedStep]:
+    """What the probe makes of pairs that introverts and extraverts answered."""
+    step, lake = _function("pole_probe"), Lake(str(folder / "lake"))
+    told = dict.fromkeys(("language", "shard", "dimension_set", "dimension"), pl.lit("en"))
+    frame = pl.DataFrame(pairs, schema=("one", "other"), orient="row").with_row_index("at")
+    named = frame.with_columns(
+        **told,
+        sample_id=pl.format("smp_{}", pl.col("at").cast(pl.String).str.zfill(6)),
+        parent_ids=pl.concat_list(pl.format("pair_{}", "at")),
+        instruction=pl.format("task {}", "at"),
+    )
+    limits = pl.LazyFrame({"row_id": ["row_1"], "least": [0.8]})
+    given = {"encoder": "", "max_unknown_share": 0.5, "lake": lake}
+    return step.declared.function(limits, named.lazy(), **given), step  # type: ignore[return-value]
+
+
+THINGS = ("bread", "a garden", "the harbour", "old maps", "a bicycle", "the choir", "rain", "a letter", "chess", "soup")
+DAYS = ("on Monday", "in spring", "before lunch", "after the fair", "at night", "on holiday", "in May", "at dawn")
+LOUD = "Call everybody, let us talk about {} {} and laugh together!"
+QUIET = "I would think about {} {} alone, in a silent room, for a long while."
+
+
+def test_poles_that_differ_throughout_pass_the_probe(tmp_path: Path) -> None:
+    asked = [(thing, f"{day} {number}") for thing in THINGS for day in DAYS for number in ("once", "twice", "again")]
+    found, _ = probed(tmp_path, [(LOUD.format(*one), QUIET.format(*one)) for one in asked])
+    [row] = found.to_dicts()
+    assert (row["pairs"], row["measured"], row["taken_for_others"]) == (240, 240, [])
+    assert row["accuracy"] == 1
+    assert 0.4 < row["shuffled"] < 0.6
+
+
+def test_poles_that_are_mixed_up_fail_the_gate_and_the_pairs_taken_for_others_are_named(tmp_path: Path) -> None:
+    asked = [(thing, f"{day} {number}") for thing in THINGS for day in DAYS for number in ("once", "twice", "again")]
+    texts = [(LOUD.format(*one), QUIET.format(*one)) for one in asked]
+    mixed = [pair if hash_of(pair[0]) % 2 else pair[::-1] for pair in texts]
+    found, step = probed(tmp_path, mixed)
+    [row] = found.to_dicts()
+    assert row["accuracy"] < 0.7
+    assert len(set(row["taken_for_others"])) == 10
+    [check] = step.declared.set_checks
+    assert check.function(found.lazy()).collect().height == 1  # type: ignore[union-attr]
+
+
+def hash_of(text: str) -> int:
+    return int(digest(text.encode())[:8], 16)
+
+
+def test_few_instructions_are_not_measured_and_fail_nothing(work: Work) -> None:
+    made(work, Told(work.settings), *PROBE)
+    found = rows(work, "pole_probe", "limits")
+    assert found.height == 3 * 4
+    assert found["pairs"].sum() == rows(work, "behaviour").height
+    assert found.select("accuracy", "low", "shuffled").null_count().row(0) == (12, 12, 12)
+    state = LakeState(work.lake, work.settings)
+    table = state.assets["pole_probe"].table
+    outcomes = run_gates(work.lake, draft(work.lake, table, "limits"), work.settings, state.around("pole_probe"))
+    assert [gate.name for gate in outcomes if not gate.passed] == []
+    shows = _function("pole_probe").declared.shows
+    assert shows
+    assert "not measured" in render(Section("", list(shows(found))))
+
+
+def test_what_the_probe_says_is_audited_to_its_limits(work: Work) -> None:
+    made(work, Told(work.settings), *PROBE)
+    found = audit(work.lake, work.settings, rows(work, "pole_probe", "limits")["sample_id"][0])
+    assert {one.status for one in found.verifications} == {Status.OK}
+
+
+# What a judge says of pairs
+
+RUBRIC = yaml.safe_load((JUDGE.parent / "rubrics" / "manner.yaml").read_text(encoding="utf-8"))
+KNOWN = {" ".join(case["shown"].split()): case["label"] for case in RUBRIC["cases"]}
+
+
+class Judge(Told):
+    """A judge that is right, but for two seeds: of one it takes one answer for the other, of one whichever is first."""
+
+    able = True
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
+        for request in requests:
+            shown = " ".join(request.messages[-1]["content"].partition("<shown>")[2].partition("</shown>")[0].split())
+            if request.template.name == "judge_calibration":
+                score = 5 if self.able and KNOWN[shown] == "good" else 1
+            elif request.template.name == "pole_pairs_judged":
+                score = self.told(shown)
+            else:
+                yield from super().stream([request])
+                continue
+            yield [Completion(request.call_id, json.dumps({"reason": "as it is", "score": score}), "stop", 9, 9, 0.0)]
+
+    def told(self, shown: str) -> int:
+        if SEEDS[3] in shown:
+            return 5
+        asked = next(pole for pole in POLES if manner(pole["id"], language_of(shown))[:30] in shown)
+        first = shown.partition("<first>")[2].partition("</first>")[0]
+        is_first = (" ".join(self.answers[asked["id"], seed_in(shown)].split())) == first.strip()
+        return 5 if is_first != (SEEDS[4] in shown) else 1
+
+    answers: Mapping[tuple[str, str], str] = {}
+
+
+def seed_in(shown: str) -> str:
+    return next(seed for seed in SEEDS if seed in shown)
+
+
+def language_of(shown: str) -> str:
+    return {SEEDS[6]: "zh", SEEDS[7]: "ru"}.get(seed_in(shown), "en")
+
+
+JUDGED = ("judge_cases", "judge_calibration", "judge_standing", "pole_pairs_judged", "pole_pairs_scores", "behaviour")
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["able", "unable"])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, bool]:
+    work = place(tmp_path_factory.mktemp("judged"), SEEDS, judged={"pole_pairs": 1.0}, judge_votes=1)
+    judge = Judge(work.settings)
+    made(work, judge, *ORDER[: ORDER.index("behaviour")])
+    found = rows(work, "pole_pairs").select("one_pole", "other_pole", "instruction", "one", "other").iter_rows()
+    judge.able = request.param
+    judge.answers = {
+        key: text
+        for one, other, seed, *texts in found
+        for key, text in zip(((one, seed), (other, seed)), texts, strict=True)
+    }
+    made(work, judge, *JUDGED)
+    return work, request.param
+
+
+def test_pairs_that_a_calibrated_judge_cannot_tell_apart_are_set_aside(told: tuple[Work, bool]) -> None:
+    work, able = told
+    assert set(rows(work, "judge_standing", "manner")["standing"]) == {"calibrated" if able else "not calibrated"}
+    found = aside(work, "behaviour").filter(pl.col("reason") == "not_told_apart")
+    pairs = dict(rows(work, "pole_pairs").select("sample_id", "instruction").iter_rows())
+    details = {(pairs[row], detail) for row, detail in found.select("row_id", "detail").iter_rows()}
+    wrong = {(SEEDS[3], "the judge offline goes by the place"), (SEEDS[4], "the judge offline gives 1.0 of 5")}
+    assert details == (wrong if able else set())
+    assert found.height == (7 if able else 0)  # of one seed two answers are the same, which is told first
+
+
+def test_a_judge_is_shown_both_orders_and_no_name_of_a_pole(told: tuple[Work, bool]) -> None:
+    work, _ = told
+    verdicts, pairs = rows(work, "pole_pairs_judged"), rows(work, "pole_pairs")
+    assert verdicts.height == 2 * pairs.height
+    assert RUBRIC["judges"]["pole_pairs"].count("_pole") == 0
+
+
+def test_behaviour_that_was_judged_verifies_down_to_its_seed_file(told: tuple[Work, bool]) -> None:
+    work, _ = told
+    found = audit(work.lake, work.settings, rows(work, "behaviour")["sample_id"][0])
+    assert {one.status for one in found.verifications} == {Status.OK}
 
 
 # Preferences

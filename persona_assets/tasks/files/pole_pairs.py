@@ -30,6 +30,8 @@ def _has_columns(tables: Mapping[str, Table]) -> None:
         "dimension": pl.String,
         "one_pole": pl.String,
         "other_pole": pl.String,
+        "one_manner": pl.String,
+        "other_manner": pl.String,
         "instruction": pl.String,
         "one": pl.String,
         "other": pl.String,
@@ -47,12 +49,12 @@ def pole_pairs(answers: pl.LazyFrame, seeds: pl.LazyFrame, poles: pl.LazyFrame) 
     Raises:
         UsageError: a pole names an opposite that is none; the message names file and pole.
     """
-    known = _checked(
-        poles.select("file", "dimension", "opposite", dimension_set="set", pole="id", at="place").collect()
-    )
+    told = poles.select("file", "dimension", "opposite", "manner", dimension_set="set", pole="id", at="place").collect()
+    known, manners = _checked(told.drop("manner")), _manners(told)
     sides = (
-        answers.select("pole", "answer", id="sample_id", seed_id=pl.col("parent_ids").list.first())
+        answers.select("pole", "language", "answer", id="sample_id", seed_id=pl.col("parent_ids").list.first())
         .join(known.lazy(), on="pole", how="left")
+        .join(manners.lazy(), on=("pole", "language"), how="left")
         .join(seeds.select("instruction", seed_id="sample_id"), on="seed_id", how="left")
         .sort("seed_id", "dimension", "at")
         .collect()
@@ -67,6 +69,8 @@ def pole_pairs(answers: pl.LazyFrame, seeds: pl.LazyFrame, poles: pl.LazyFrame) 
         dimension="dimension",
         one_pole="pole",
         other_pole="pole_other",
+        one_manner="manner",
+        other_manner="manner_other",
         instruction="instruction",
         one="answer",
         other="answer_other",
@@ -81,6 +85,15 @@ def pole_pairs(answers: pl.LazyFrame, seeds: pl.LazyFrame, poles: pl.LazyFrame) 
         .otherwise(pl.format("{} is the opposite of no pole", "pole")),
     )
     return pl.concat([made, aside], how="diagonal")
+
+
+def _manners(poles: pl.DataFrame) -> pl.DataFrame:
+    """The manner of each pole, a row by language."""
+    return (
+        poles.select("pole", "manner")
+        .unnest("manner")
+        .unpivot(index="pole", variable_name="language", value_name="manner")
+    )
 
 
 def _checked(poles: pl.DataFrame) -> pl.DataFrame:

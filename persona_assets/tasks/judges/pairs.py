@@ -5,10 +5,9 @@ from collections.abc import Callable
 import polars as pl
 
 from persona_assets.tasks.derived import Derived, derived
-from persona_assets.tasks.judges.scores import NOT_CALIBRATED, STANDING
+from persona_assets.tasks.judges.scores import NOT_CALIBRATED, ORDERS, STANDING
 from persona_assets.tasks.judges.shown import BY_PLACE, preferences_shown
 
-ORDERS = ("as it is", "swapped")
 LABELS = ("mode", "system", "method")  # columns that tell two rows of one row apart, the first that is there
 FIRST, SECOND, TIE, NOBODY = "first", "second", "tie", "no verdict"
 Function = Callable[..., pl.DataFrame]

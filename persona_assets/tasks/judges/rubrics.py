@@ -13,9 +13,13 @@ criteria:
     least: 3.5                       # of the mean, where the judge is calibrated; optional
 compares:                            # of each of two rows that came from one row, which is called `row`; optional
   math_solutions: "{{ row.solution }}"
+both_orders: [pole_pairs]            # shown twice, the other way round where `order` is "swapped"; optional
 cases:                               # texts written for the purpose, good and bad ones
   - {of: correctness, language: en, label: good, shown: "..."}
 ```
+
+A dataset of `both_orders` is one whose rows hold two texts, of which the judge says by the ends of the scale which one
+it is. What is shown puts them the other way round where `order` is `swapped`; the score then counts from the other end.
 
 For each dataset that the setting `judged` names there is then a task `<dataset>_judged`, whose rows are verdicts, and
 `<dataset>_scores`, what they come to (`scores`); for each that `compared` names `<dataset>_pairs`, `_compared` and
@@ -29,21 +33,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from jinja2 import meta
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.prompts import Template
 from persona_assets.prompts.load import files_of, wrong
-from persona_assets.prompts.template import MessageTemplate
+from persona_assets.prompts.template import ENVIRONMENT, MessageTemplate
 from persona_assets.tasks.derived import Derived
-from persona_assets.tasks.judges.pairs import ORDERS, pairs_of, preferences_of
-from persona_assets.tasks.judges.scores import CALIBRATION, CASES, judge_standing, scores_of
+from persona_assets.tasks.judges.pairs import pairs_of, preferences_of
+from persona_assets.tasks.judges.scores import CALIBRATION, CASES, ORDERS, SCORES, judge_standing, scores_of
 
 JUDGE = Path(__file__).with_name("judge.yaml")
 COMPARE = JUDGE.with_name("compare.yaml")
 FOLDER = "rubrics"
-SCORES = (1, 5)
 _PLACE = "SHOWN"  # in the prompt, for what is shown
 
 
@@ -81,8 +85,9 @@ class Rubric(BaseModel):
     version: int = Field(ge=1)
     judges: dict[str, str] = Field(default_factory=dict)
     compares: dict[str, str] = Field(default_factory=dict)
+    both_orders: frozenset[str] = frozenset()
     criteria: tuple[Criterion, ...] = Field(min_length=1)
-    cases: tuple[Case, ...] = ()
+    cases: tuple[Case, ...] = Field(min_length=1)
 
     @field_validator("judges", "compares")
     @classmethod
@@ -101,6 +106,14 @@ class Rubric(BaseModel):
     def _check(self) -> "Rubric":
         if not (self.judges or self.compares):
             raise ValueError("nothing is shown: name a dataset under judges or compares")
+        for dataset in sorted(self.both_orders):
+            if dataset not in self.judges:
+                said = f"both_orders: {dataset} is not under judges; {did_you_mean(dataset, self.judges)}"
+                raise ValueError(said)
+            if "order" not in meta.find_undeclared_variables(ENVIRONMENT.parse(self.judges[dataset])):
+                raise ValueError(
+                    f"both_orders: what is shown of {dataset} is the same in both; let it depend on `order`"
+                )
         known = [criterion.id for criterion in self.criteria]
         if len(set(known)) < len(known):
             raise ValueError("two criteria have one id")
@@ -155,6 +168,7 @@ def judging(judged: Judged, instead: Path | None) -> Iterator[tuple[Path, Declar
     yield JUDGE, judge_standing
     for dataset, path in of_rows.items():
         rubric = rubrics[path]
+        orders = {"order": list(ORDERS)} if dataset in rubric.both_orders else {}
         verdicts = _template(
             JUDGE,
             rubric.judges[dataset],
@@ -163,13 +177,13 @@ def judging(judged: Judged, instead: Path | None) -> Iterator[tuple[Path, Declar
             title=f"Verdicts on {dataset}",
             description=f"What a judge says of rows of {dataset}, by each criterion of the rubric {path.stem}.",
             reads=dataset,
-            over={"criterion": [*_rows(path, rubric)]},
+            over={"criterion": [*_rows(path, rubric)], **orders},
             share=judged.rows[dataset],
             attempts=judged.votes,
         )
         yield path, verdicts
         least = {f"{path.stem}.{one.id}": one.least for one in rubric.criteria if one.least is not None}
-        yield JUDGE, scores_of(dataset, least, rubric.digest)
+        yield JUDGE, scores_of(dataset, least, rubric.digest, both_orders=bool(orders))
     for dataset, path in of_pairs.items():
         rubric = rubrics[path]
         verdicts = _template(

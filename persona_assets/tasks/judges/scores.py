@@ -17,6 +17,9 @@ CASES = "judge_cases"
 CALIBRATION = "judge_calibration"
 STANDING = "judge_standing"
 CALIBRATED, NOT_CALIBRATED = "calibrated", "not calibrated"
+SCORES = (1, 5)
+MIDDLE = sum(SCORES) // 2
+ORDERS = ("as it is", "swapped")  # in which two texts are shown
 FEWEST = 3  # verdicts on good texts and on bad ones, below which nothing can be said
 
 
@@ -93,20 +96,24 @@ def scores_high_enough(rows: pl.LazyFrame) -> pl.LazyFrame:
     return counted.filter(pl.col("score").mean().over("criterion", "judge") < pl.col("least"))
 
 
-def scores_of(dataset: str, least: Mapping[str, float], rubric: str) -> Derived:
+def scores_of(dataset: str, least: Mapping[str, float], rubric: str, *, both_orders: bool = False) -> Derived:
     """The function that counts the verdicts on a dataset's rows.
 
-    `least` is the least mean by criterion, `rubric` the digest of what says so.
+    `least` is the least mean by criterion, `rubric` the digest of what says so. Where rows are shown in `both_orders`,
+    the scores of those that are swapped are counted from the other end, and `by_place` says whether the same place won
+    in both: such a score says nothing of the texts.
     """
+    columns = _COLUMNS | ({"by_place": pl.Boolean} if both_orders else {})
 
     def scores(verdicts: pl.LazyFrame, rows: pl.LazyFrame, standings: pl.LazyFrame) -> pl.DataFrame:
-        return _scores(verdicts, rows, standings, least)
+        told = _in_both_orders(verdicts) if both_orders else verdicts.with_columns(by_place=pl.lit(value=False))
+        return _scores(told, rows, standings, least).select("parent_ids", *columns)
 
     scores.__name__ = f"{dataset}_scores"
     scores.__doc__ = f"One row for each row of {dataset} that was judged, criterion and judge."
     return derived(
         reads=(f"{dataset}_judged", dataset, STANDING),
-        columns=_COLUMNS,
+        columns=columns,
         description=f"What judges give rows of {dataset}: the median of their verdicts, how far these agree, and "
         "whether the judge is calibrated.",
         cites={"judged_id": dataset},
@@ -133,6 +140,16 @@ _COLUMNS = {
 }
 
 
+def _in_both_orders(verdicts: pl.LazyFrame) -> pl.LazyFrame:
+    """Verdicts with the scores of swapped rows counted from the other end, and whether what was shown first, or what
+    was shown second, is preferred whatever it is.
+    """
+    row, shown = pl.col("parent_ids").list.first(), pl.col("score") - MIDDLE
+    places = [shown.filter(pl.col("order") == order).median().over(row, "criterion", "model") for order in ORDERS]
+    turned = pl.when(pl.col("order") == ORDERS[1]).then(2 * MIDDLE - pl.col("score")).otherwise(pl.col("score"))
+    return verdicts.with_columns(score=turned, by_place=(places[0] * places[1] > 0).fill_null(value=False))
+
+
 _LEAST = {"criterion": pl.String, "least": pl.Float64}
 
 
@@ -155,6 +172,7 @@ def _scores(
             highest=score.max(),
             same=score.drop_nulls().value_counts().struct.field("count").cast(pl.Int64),
             score=score.median(),
+            by_place=pl.col("by_place").first(),
         )
         .with_columns(agreeing=(pl.col("same") * (pl.col("same") - 1)).list.sum())
         .with_columns(agreement=pl.when(pairs > 0).then(pl.col("agreeing") / pairs))
@@ -166,6 +184,5 @@ def _scores(
         .join(wanted, on="criterion", how="left")
         .join(models, on="judged_id", how="left")
         .with_columns(pl.col("standing").fill_null(NOT_CALIBRATED), same_model=pl.col("judge") == pl.col("wrote"))
-        .select("parent_ids", *_COLUMNS)
         .collect()
     )

@@ -10,18 +10,23 @@ _HIGHEST = 5  # score
 
 
 def scores_shown(rows: pl.DataFrame) -> list[view.Block]:
-    """By criterion and judge the mean score, the share of verdicts that agree, and whether the judge is calibrated."""
-    heads = [*view.whole("criterion", "judge", "standing"), *view.right("rows", "mean", "agreement"), *view.whole("")]
+    """By criterion and judge the mean score, the share of verdicts that agree, and whether the judge is calibrated.
+
+    Of rows that were shown in both orders also the share in which only the place decided.
+    """
+    by_place = ["by_place"] if "by_place" in rows.columns else []
+    figures = ("rows", "mean", "agreement", *("by place only" for _ in by_place))
+    heads = [*view.whole("criterion", "judge", "standing"), *view.right(*figures), *view.whole("")]
     told = (
         rows.group_by("criterion", "judge", "standing")
-        .agg(pl.len(), pl.col("score").mean(), pl.col("agreement").mean())
+        .agg(pl.len(), pl.col("score").mean(), pl.col("agreement").mean(), *(pl.col(name).sum() for name in by_place))
         .sort("criterion", "judge")
     )
     drawn = []
-    for criterion, judge, standing, count, mean, agreement in told.iter_rows():
+    for criterion, judge, standing, count, mean, agreement, *placed in told.iter_rows():
         names: list[view.Cell] = [view.Code(criterion), view.Code(judge), standing]
-        figures = [f"{count:,}", _figure(mean), _figure(agreement)]
-        drawn.append([*names, *figures, view.bar(1, (view.PLAIN, (mean or 0.0) / _HIGHEST))])
+        shown = [f"{count:,}", _figure(mean), _figure(agreement), *(percent(one, count) for one in placed)]
+        drawn.append([*names, *shown, view.bar(1, (view.PLAIN, (mean or 0.0) / _HIGHEST))])
     return [view.Table(heads, drawn)]
 
 
