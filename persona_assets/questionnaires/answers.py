@@ -35,14 +35,17 @@ def of_choices(choices: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     return _told(found.filter("whole"))
 
 
-def _about(answers: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """Rows with what they are about, and who answered in which run."""
-    told = answers.with_columns(
+def who_answered(answers: pl.DataFrame) -> pl.DataFrame:
+    """Answers with the row that each is about as `item_id`, the `system` that answered, and the `run`."""
+    return answers.with_columns(
         item_id=pl.col("parent_ids").list.first(),
         run="attempt" if "attempt" in answers.columns else pl.lit(0),
         system="system" if "system" in answers.columns else "model",
     )
-    return told.join(items.select("item", "least", "most", item_id="sample_id"), on="item_id")
+
+
+def _about(answers: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    return who_answered(answers).join(items.select("item", "least", "most", item_id="sample_id"), on="item_id")
 
 
 def _agreement(answer: pl.Expr) -> pl.Expr:

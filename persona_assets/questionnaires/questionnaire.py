@@ -6,7 +6,7 @@ InCharacter's JSON files (`layout.py`).
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -26,13 +26,16 @@ _LAYOUT = "questions"  # the key that only the JSON layout has
 _PLAIN = frozenset({"title", "name", "full_name"})
 
 Text = dict[str, str]  # by language, as ISO 639-1
+Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a data file; keys that are not known are an error."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
-class Scale(_Part):
+class Scale(Part):
     """The numbers that answer an item, and by language a label for each, from the least agreement to the most."""
 
     min: int = Field(1, ge=0)
@@ -55,7 +58,7 @@ class Scale(_Part):
         return self.max - self.min + 1
 
 
-class Dimension(_Part):
+class Dimension(Part):
     """What items tell of, between two poles; scores run from -1, the first, to 1, the second."""
 
     id: str = Field(min_length=1)
@@ -68,7 +71,7 @@ class Dimension(_Part):
         return self
 
 
-class Item(_Part):
+class Item(Part):
     """A statement; who agrees with it speaks for `pole`. A filler is asked and not scored."""
 
     id: str = Field(min_length=1)
@@ -78,7 +81,7 @@ class Item(_Part):
     filler: bool = False
 
 
-class Questionnaire(_Part):
+class Questionnaire(Part):
     """What a file declares. `falls`: in its own numbers the lowest one stands for the most agreement."""
 
     title: str = ""
@@ -135,13 +138,23 @@ def questionnaire_of(rows: pl.DataFrame) -> tuple[str, Questionnaire] | None:
     Raises:
         UsageError: the file holds several, or is no questionnaire; the message names file and item or key.
     """
+    found = told_by(rows)
+    return (found[0], read(*found)) if found else None
+
+
+def told_by(rows: pl.DataFrame) -> tuple[str, dict[str, Any]] | None:
+    """The name of a data file that holds one row, and its values; None where it holds none.
+
+    Raises:
+        UsageError: it holds several.
+    """
     if not rows.height:
         return None
     if rows.height > 1:
-        raise UsageError(f"{rows['file'][0]}: it holds {rows.height} questionnaires; a file is one")
+        raise UsageError(f"{rows['file'][0]}: it holds a list of {rows.height}; put each into a file of its own")
     row = rows.row(0, named=True)
     told = {name: _value(name, value) for name, value in row.items() if name not in _OWN and value is not None}
-    return row["file"], read(row["file"], told)
+    return row["file"], told
 
 
 def read(file: str, told: Mapping[str, Any]) -> Questionnaire:
@@ -150,25 +163,35 @@ def read(file: str, told: Mapping[str, Any]) -> Questionnaire:
     Raises:
         UsageError: they declare none; the message names file and item or key.
     """
-    try:
-        if _LAYOUT in told:
+    if _LAYOUT in told:
+        try:
             told = from_layout(told)
-        return Questionnaire.model_validate(told)
-    except ValidationError as error:  # before ValueError, which it is one of
+        except ValueError as error:
+            raise UsageError(f"{file}: {error}") from error
+    return parsed(Questionnaire, file, told)
+
+
+def parsed(model: type[Model], file: str, told: Mapping[str, Any]) -> Model:
+    """What the values of a file declare.
+
+    Raises:
+        UsageError: they declare no such thing; the message names file and item or key.
+    """
+    try:
+        return model.model_validate(told)
+    except ValidationError as error:
         first = error.errors()[0]
         said = first["msg"].removeprefix("Value error, ")
         place = _place(first["loc"], told)
         raise UsageError(f"{file}: {place}: {said}" if place else f"{file}: {said}") from error
-    except ValueError as error:
-        raise UsageError(f"{file}: {error}") from error
 
 
 def _place(loc: Sequence[int | str], told: Mapping[str, Any]) -> str:
-    """Where a fault is: an item by its id, else by its place."""
-    if len(loc) > 1 and loc[0] == "items" and isinstance(loc[1], int):
-        item = told["items"][loc[1]]
-        name = item["id"] if isinstance(item, Mapping) and "id" in item else f"number {loc[1] + 1}"
-        return ".".join([f"item {name}", *map(str, loc[2:])])
+    """Where a fault is: one of a list by its id, else by its place."""
+    if len(loc) > 1 and isinstance(loc[1], int):
+        kind, one = str(loc[0]).removesuffix("s"), told[str(loc[0])][loc[1]]
+        name = one["id"] if isinstance(one, Mapping) and "id" in one else f"number {loc[1] + 1}"
+        return ".".join([f"{kind} {name}", *map(str, loc[2:])])
     return ".".join(map(str, loc))
 
 

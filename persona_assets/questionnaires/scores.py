@@ -78,13 +78,14 @@ def agreement(answer: pl.Expr, least: pl.Expr, most: pl.Expr, rises: pl.Expr) ->
     return 2 * pl.when(rises).then(share).otherwise(1 - share) - 1
 
 
-def scored(answers: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+def scored(answers: pl.DataFrame, items: pl.DataFrame, *, one_way: bool = False) -> pl.DataFrame:
     """A row for each system, language, run and dimension that has answers, and one over all runs, whose `run` is null.
 
     `answers` has the columns of `ANSWERS`; `value` is null where the system would rather not say, and an answer that
     could not be read has no row; `answer_ids` are the rows that it came from. `items` has those of `ITEMS`, of items
     that are scored: `toward` is 1 where agreement speaks for the second pole, else -1. Beside the columns of `SCORES`
-    there are the `answer_ids`.
+    there are the `answer_ids`. With `one_way` a dimension whose items all speak for one pole may have a letter: where
+    others placed the answers, nobody can agree with everything.
 
     | column | is |
     | --- | --- |
@@ -133,7 +134,7 @@ def scored(answers: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
         .sort("system", "language", "run", "place", nulls_last=True)
     )
     rows = rows.hstack(_with_intervals(rows))
-    return rows.with_columns(**_letters()).select(*SCORES, "answer_ids")
+    return rows.with_columns(**_letters(one_way=one_way)).select(*SCORES, "answer_ids")
 
 
 _HALVES = {"first": -1, "second": 1}
@@ -173,8 +174,9 @@ def _student(freedom: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _letters() -> dict[str, pl.Expr]:
+def _letters(*, one_way: bool) -> dict[str, pl.Expr]:
     """`letter`, `margin` and `open_because`."""
+    lacks_halves, contradicts = ~pl.col("both_ways"), pl.col("consistency").fill_null(0) < LEAST_CONSISTENCY
     missing = (pl.col("refused") + pl.col("unreadable")) / pl.col("asked") > MOST_MISSING
     middle = (pl.col("low") <= 0) & (pl.col("high") >= 0)
     because = (
@@ -182,8 +184,8 @@ def _letters() -> dict[str, pl.Expr]:
         .when(missing).then(pl.lit(MISSING))
         .when(pl.col("low").is_null()).then(pl.lit(FEW))
         .when(middle).then(pl.lit(MIDDLE))
-        .when(~pl.col("both_ways")).then(pl.lit(ONE_WAY))
-        .when(pl.col("consistency").fill_null(0) < LEAST_CONSISTENCY).then(pl.lit(CONTRADICTS))
+        .when(lacks_halves & (not one_way)).then(pl.lit(ONE_WAY))
+        .when(~lacks_halves & contradicts).then(pl.lit(CONTRADICTS))
     )  # fmt: skip
     clear = because.is_null()
     pole = pl.when(pl.col("score") < 0).then("first_pole").otherwise("second_pole")

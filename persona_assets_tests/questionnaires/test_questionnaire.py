@@ -127,7 +127,7 @@ def test_labels_that_fall_are_turned_round() -> None:
 
 
 def test_a_file_of_two_questionnaires_is_told() -> None:
-    with pytest.raises(UsageError, match=r"two\.yaml: it holds 2 questionnaires"):
+    with pytest.raises(UsageError, match=r"two\.yaml: it holds a list of 2"):
         questionnaire_of(pl.DataFrame({"file": ["two.yaml"] * 2, "title": ["a", "b"]}))
 
 
