@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 LEVEL = 0.99  # of intervals: four dimensions make a type, and with 95 % each a fifth of those who guess had a letter
 MOST_MISSING = 0.2  # share of refused and unreadable answers with which a letter is still given
 LEAST_CONSISTENCY = 1 / 3
+LEAST_ITEMS = (
+    8  # that were answered: of two answers by chance fewer than eight are all alike more than once in a hundred
+)
 OPEN = "?"  # the letter of a dimension that is not clear
 RISING, FALLING = "rising", "falling"
 
 # Why a letter is open.
 NOTHING = "no answer could be read"
 MISSING = f"over {MOST_MISSING:.0%} refused or not readable"
-FEW = "too few items for an interval"
+FEW = f"fewer than {LEAST_ITEMS} items were answered"
 MIDDLE = "the interval reaches the middle"
 ONE_WAY = "all items speak for one pole: who agrees with everything looks the same"
-CONTRADICTS = "items for the two poles contradict each other"
+CONTRADICTS = "the items for the two poles do not agree"
 
 ANSWERS: dict[str, Any] = {
     "system": pl.String,
@@ -182,7 +185,7 @@ def _letters(*, one_way: bool) -> dict[str, pl.Expr]:
     because = (
         pl.when(pl.col("score").is_null()).then(pl.lit(NOTHING))
         .when(missing).then(pl.lit(MISSING))
-        .when(pl.col("low").is_null()).then(pl.lit(FEW))
+        .when(pl.col("low").is_null() | (pl.col("items") < LEAST_ITEMS)).then(pl.lit(FEW))
         .when(middle).then(pl.lit(MIDDLE))
         .when(lacks_halves & (not one_way)).then(pl.lit(ONE_WAY))
         .when(~lacks_halves & contradicts).then(pl.lit(CONTRADICTS))

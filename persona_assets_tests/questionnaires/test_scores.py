@@ -15,6 +15,7 @@ from persona_assets.questionnaires.questionnaire import read
 from persona_assets.questionnaires.scores import (
     CONTRADICTS,
     FEW,
+    LEAST_ITEMS,
     MIDDLE,
     MISSING,
     NOTHING,
@@ -134,16 +135,15 @@ def test_agreeing_with_every_item_of_a_type_in_the_original_file_gives_that_type
 
 
 def test_agreeing_with_the_items_of_a_type_in_the_same_layout_gives_that_type() -> None:
-    doubled = changed(LAYOUT, "questions", to={
-        **LAYOUT["questions"],
-        **{str(int(number) + 20): one for number, one in LAYOUT["questions"].items()},
-    })  # fmt: skip
-    doubled["categories"] = [
-        {**one, "cat_questions": [*one["cat_questions"], *(number + 20 for number in one["cat_questions"])]}
+    """Each item stands there four times, as a letter takes eight."""
+    numbers = [int(number) + 20 * times for times in range(4) for number in LAYOUT["questions"]]
+    told = changed(LAYOUT, "questions", to={str(one): LAYOUT["questions"][str(one % 20)] for one in numbers})
+    told["reverse"] = [one for one in numbers if one % 20 in LAYOUT["reverse"]]
+    told["categories"] = [
+        one | {"cat_questions": [number for number in numbers if number % 20 in one["cat_questions"]]}
         for one in LAYOUT["categories"]
     ]
-    doubled["reverse"] = [*LAYOUT["reverse"], *(number + 20 for number in LAYOUT["reverse"])]
-    assert set(sheet(doubled, "ESTJ")["type"]) == {"ESTJ"}
+    assert set(sheet(told, "ESTJ")["type"]) == {"ESTJ"}
 
 
 def only(found: pl.DataFrame, dimension: str = "energy") -> dict[str, Any]:
@@ -185,11 +185,19 @@ def test_nothing_but_refusals_leaves_no_score() -> None:
 
 
 def test_one_item_for_a_pole_is_too_few_for_an_interval() -> None:
-    assert only(scores(items(OWN), 1, of_type("T", replaced=0)), "drink")["open_because"] == FEW
+    row = only(scores(items(OWN), 1, of_type("T", replaced=0)), "drink")
+    assert (row["low"], row["high"], row["open_because"]) == (None, None, FEW)
+
+
+@pytest.mark.parametrize(("count", "letter"), [(LEAST_ITEMS - 1, OPEN), (LEAST_ITEMS, "T")])
+def test_fewer_than_eight_items_that_are_all_alike_give_no_letter(count: int, letter: str) -> None:
+    told = {**OWN, "items": [{**OWN["items"][n % 2], "id": f"i{n}"} for n in range(count)]}
+    row = only(scores(items(told), 1, of_type("T", replaced=0)), "drink")
+    assert (row["low"], row["high"], row["letter"]) == (-1, -1, letter)
 
 
 def test_items_for_one_pole_alone_leave_the_letter_open() -> None:
-    told = {**OWN, "items": [{**OWN["items"][0], "id": f"i{n}"} for n in range(6)]}
+    told = {**OWN, "items": [{**OWN["items"][0], "id": f"i{n}"} for n in range(LEAST_ITEMS)]}
     row = only(scores(items(told), 1, of_type("T", replaced=0)), "drink")
     assert (row["score"], row["consistency"], row["letter"], row["open_because"]) == (-1.0, None, OPEN, ONE_WAY)
 

@@ -29,7 +29,7 @@ TOLD: dict[str, Any] = {
         {"id": "energy", "poles": ["E", "I"], "manners": {"E": {"en": "Is loud."}, "I": {"en": "Is quiet."}}}
     ],
     "situations": [
-        {"id": f"s{n}", "dimension": "energy", "text": {"en": f"It is {n} o'clock. Tell."}} for n in range(5)
+        {"id": f"s{n}", "dimension": "energy", "text": {"en": f"It is {n} o'clock. Tell."}} for n in range(10)
     ],
 }
 ROWS = rows_of(parsed(Situations, "some.yaml", TOLD))
@@ -66,7 +66,7 @@ def test_no_bundled_situation_or_manner_names_a_type() -> None:
     assert texts.select(first_word(pl.col("text"))).to_series().drop_nulls().to_list() == []
 
 
-def answers(system: str, count: int = 5) -> pl.DataFrame:
+def answers(system: str, count: int = 10) -> pl.DataFrame:
     return pl.DataFrame(
         {"answer_id": [f"{system}{n}" for n in range(count)], "situation": [f"s{n}" for n in range(count)]}
     ).with_columns(system=pl.lit(system), language=pl.lit("en"), run=pl.lit(0, pl.Int64))
@@ -84,36 +84,36 @@ def row(found: pl.DataFrame, **of: str) -> dict[str, Any]:
 
 
 def test_answers_that_a_calibrated_judge_places_at_one_pole_give_its_letter() -> None:
-    found = row(placed(answers("m"), ROWS, verdicts("m", -1, -0.5, -1, -1, -0.5)))
+    found = row(placed(answers("m"), ROWS, verdicts("m", *[-1, -0.5, -1, -1, -0.5] * 2)))
     assert (found["letter"], found["score"], found["open_because"]) == ("E", pytest.approx(-0.8), None)
     assert found["low"] < -0.8 < found["high"] < 0
-    assert (found["situations"], found["asked"], found["unplaced"]) == (5, 5, 0)
+    assert (found["situations"], found["asked"], found["unplaced"]) == (10, 10, 0)
 
 
 def test_answers_on_both_sides_leave_the_letter_open() -> None:
-    found = row(placed(answers("m"), ROWS, verdicts("m", -1, 1, -1, 1, 0)))
+    found = row(placed(answers("m"), ROWS, verdicts("m", *[-1, 1, -1, 1, 0] * 2)))
     assert (found["letter"], found["open_because"]) == ("?", MIDDLE)
 
 
 def test_a_judge_that_is_not_calibrated_gives_no_letter_and_its_scores_are_shown() -> None:
-    found = row(placed(answers("m"), ROWS, verdicts("m", -1, -1, -1, -1, -1, standing="not calibrated")))
+    found = row(placed(answers("m"), ROWS, verdicts("m", *[-1.0] * 10, standing="not calibrated")))
     assert (found["letter"], found["margin"], found["open_because"]) == ("?", 0, NOT_CALIBRATED)
     assert found["score"] == -1
 
 
 def test_without_a_judge_every_letter_is_open_and_says_so() -> None:
     found = row(placed(answers("m"), ROWS, None))
-    assert (found["letter"], found["judge"], found["open_because"], found["unplaced"]) == ("?", None, NOT_JUDGED, 5)
+    assert (found["letter"], found["judge"], found["open_because"], found["unplaced"]) == ("?", None, NOT_JUDGED, 10)
 
 
 def test_answers_that_are_not_there_or_not_placed_count_and_open_the_letter_beyond_a_fifth() -> None:
-    found = row(placed(answers("m", 4), ROWS, verdicts("m", -1, -1, -1, None)))
-    assert (found["situations"], found["asked"], found["unplaced"]) == (3, 5, 2)
+    found = row(placed(answers("m", 9), ROWS, verdicts("m", *[-1.0] * 7, None, None)))
+    assert (found["situations"], found["asked"], found["unplaced"]) == (7, 10, 3)
     assert found["open_because"] == MISSING
 
 
 def test_each_judge_has_rows_of_its_own() -> None:
-    both = pl.concat([verdicts("m", *[-1.0] * 5), verdicts("m", *[1.0] * 5, judge="other")])
+    both = pl.concat([verdicts("m", *[-1.0] * 10), verdicts("m", *[1.0] * 10, judge="other")])
     found = placed(answers("m"), ROWS, both)
     assert (row(found, judge="fair")["letter"], row(found, judge="other")["letter"]) == ("E", "I")
 
@@ -148,4 +148,4 @@ def test_dimensions_of_one_name_and_other_poles_are_not_compared() -> None:
 
 def test_the_rows_of_a_file_have_the_columns_of_the_table() -> None:
     assert ROWS.columns == [*COLUMNS]
-    assert ROWS["first_manner"].to_list() == ["Is loud."] * 5
+    assert ROWS["first_manner"].to_list() == ["Is loud."] * 10

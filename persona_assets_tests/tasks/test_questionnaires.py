@@ -11,19 +11,27 @@ import polars as pl
 import pytest
 import yaml
 
+from persona_assets.cli.app import run_cli
+from persona_assets.cli.questionnaire import outcome_of
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.engines.select import Engines
+from persona_assets.errors import UsageError
+from persona_assets.graph import assets
 from persona_assets.lake.catalog import query
 from persona_assets.lineage import Status, audit
+from persona_assets.questionnaires.page import LIMITS, OFFLINE, questionnaire_page, scores_shown, types_shown
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.load import datasets
+from persona_assets.view.html import render_page
+from persona_assets.view.markdown import render
 from persona_assets_tests.engines.server import Body, Server, serve
 from persona_assets_tests.plan.work import Work
 from persona_assets_tests.questionnaires.files import LAYOUT
 
 KEY = "own"
+HOSTILE = "Small <script>alert(1)</script>"
 FORM = (
     "questionnaire_files",
     "questionnaire_items",
@@ -35,7 +43,7 @@ CHOICES = ("questionnaire_choices", "questionnaire_choice_scores")
 EACH = 7  # items for a pole
 # What a statement says is its pole; the last one is a filler.
 TOLD: dict[str, Any] = {
-    "title": "Small",
+    "title": HOSTILE,
     "scale": {"min": 1, "max": 5, "labels": {"en": ["never", "seldom", "maybe", "often", "always"]}},
     "dimensions": [{"id": "energy", "poles": ["E", "I"]}, {"id": "execution", "poles": ["J", "P"]}],
     "items": [
@@ -214,3 +222,71 @@ def test_a_file_in_the_json_layout_is_asked_too(tmp_path: Path) -> None:
     made(work, *FORM, engine=OfflineEngine(work.settings))
     assert rows(work, "questionnaire_answers", "small").height == len(LAYOUT["questions"]) * 2 * 2 * 3
     assert set(rows(work, "questionnaire_types", "small")["language"]) == {"en", "zh"}
+
+
+def outcome(work: Work, *systems: str) -> Any:
+    return outcome_of(work.lake, assets(work.settings), KEY, systems)
+
+
+def test_the_page_shows_systems_side_by_side_with_intervals_and_what_it_cannot_show(work: Work) -> None:
+    page = render_page(questionnaire_page(outcome(work, "ej", "yes")))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count('class="blue range"') == page.count('class="amber range"') == 2
+    assert page.count('class="ring blue"') == page.count('class="ring amber"') == 1
+    assert all(limit.replace("'", "&#39;") in page for limit in LIMITS)
+    assert OFFLINE not in page
+    assert "silent" not in page
+
+
+def test_the_table_of_types_names_each_clear_one_and_those_that_an_open_one_may_be(work: Work) -> None:
+    text = render(*questionnaire_page(outcome(work, "ej", "yes")).blocks)
+    [first] = [line for line in text.splitlines() if "EJ" in line and "EP" in line]
+    assert "ej" in first.partition("EP")[0]
+    assert text.count("(yes?)") == 4
+    assert "(ej?)" not in text
+
+
+def test_what_the_ui_shows_has_each_system_and_language(work: Work) -> None:
+    text = render(*scores_shown(rows(work, "questionnaire_scores")), *types_shown(rows(work, "questionnaire_types")))
+    assert LIMITS[0].partition(".")[0] in text
+    assert all(name in text for name in ("ej", "yes", "silent", "mended", "●"))
+
+
+def test_a_system_that_has_not_answered_is_told(work: Work) -> None:
+    with pytest.raises(UsageError, match=r"no system wild has answered own; \(known: ej, mended, silent, yes\)"):
+        outcome(work, "wild")
+
+
+def test_an_outcome_as_json_holds_no_ids_and_says_its_limits(work: Work) -> None:
+    told = json.loads(json.dumps(outcome(work, "ej").as_dict()))
+    assert {row["type"] for row in told["types"]} == {"EJ"}
+    assert not {"sample_id", "parent_ids", "run_id"} & set(told["scores"][0])
+    assert told["limits"] == LIMITS
+
+
+def run(work: Work, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *args: str) -> tuple[int, str]:
+    monkeypatch.setenv("PERSONA_TASKS", str(work.settings.tasks))
+    monkeypatch.setattr("sys.argv", ["persona-assets", "questionnaire", *args, "--lake", work.settings.lake])
+    code = run_cli()
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+def test_the_command_lists_shows_and_writes_and_says_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = place(tmp_path)
+    code, said = run(work, capsys, monkeypatch)
+    assert (code, "not asked yet" in said) == (0, True)
+    code, said = run(work, capsys, monkeypatch, KEY)
+    assert (code, "has no results yet" in said) == (2, True)
+    made(work, *FORM, engine=OfflineEngine(work.settings))
+    page = tmp_path / "page.html"
+    code, said = run(work, capsys, monkeypatch, KEY, "--html", str(page))
+    assert (code, OFFLINE in said) == (0, True)
+    assert OFFLINE in page.read_text(encoding="utf-8")
+    code, said = run(work, capsys, monkeypatch, KEY, "--json")
+    assert (code, json.loads(said)["questionnaire"]) == (0, KEY)
+    code, said = run(work, capsys, monkeypatch, "owm")
+    assert (code, "did you mean own" in said) == (2, True)

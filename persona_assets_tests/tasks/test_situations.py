@@ -129,8 +129,8 @@ def test_the_prompt_of_a_situation_gives_no_manner_and_that_of_the_judge_no_name
 
 def test_every_answer_is_shown_to_the_judge_in_both_orders(work: Work) -> None:
     found = rows(work, "situation_answers_judged")
-    assert Counter(found["order"]) == {"as it is": 10, "swapped": 10}
-    assert Counter(found["score"]) == {1: 10, 5: 10}
+    assert Counter(found["order"]) == {"as it is": 20, "swapped": 20}
+    assert Counter(found["score"]) == {1: 20, 5: 20}
 
 
 def test_an_agreement_is_audited_down_to_both_files(work: Work) -> None:

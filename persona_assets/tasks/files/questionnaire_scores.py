@@ -3,6 +3,7 @@
 import polars as pl
 
 from persona_assets.questionnaires.answers import of_choices, of_forms, scored_items
+from persona_assets.questionnaires.page import scores_shown, types_shown
 from persona_assets.questionnaires.scores import NULLABLE, SCORES, TYPES, TYPES_NULLABLE, scored, types
 from persona_assets.tasks.derived import derived
 
@@ -16,6 +17,7 @@ _MODULES = ("questionnaires.answers", "questionnaires.scores")
     "answers can be relied on (Machine Mindset).",
     nullable=NULLABLE,
     modules=_MODULES,
+    shows=scores_shown,
 )
 def questionnaire_scores(answers: pl.LazyFrame, items: pl.LazyFrame) -> pl.DataFrame:
     """One row a run, and one over all runs, whose `run` is null; answers to fillers are set aside as `filler`."""
@@ -29,6 +31,7 @@ def questionnaire_scores(answers: pl.LazyFrame, items: pl.LazyFrame) -> pl.DataF
     description="The same of forced choices: what the numbers that a model might give agree on average.",
     nullable=NULLABLE,
     modules=_MODULES,
+    shows=scores_shown,
 )
 def questionnaire_choice_scores(choices: pl.LazyFrame, items: pl.LazyFrame) -> pl.DataFrame:
     """As `questionnaire_scores`, of one run; what is not scored is set aside as `filler`, or `no_whole_scale`."""
@@ -42,6 +45,7 @@ def questionnaire_choice_scores(choices: pl.LazyFrame, items: pl.LazyFrame) -> p
     description="The type of each system by its letters, in which a dimension may be open, as in E?TJ.",
     nullable=TYPES_NULLABLE,
     modules=_MODULES,
+    shows=types_shown,
 )
 def questionnaire_types(scores: pl.LazyFrame, items: pl.LazyFrame) -> pl.DataFrame:
     """One row a run, and one over all; scores of dimensions without letters are set aside as `no_letters`."""

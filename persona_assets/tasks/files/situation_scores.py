@@ -11,6 +11,7 @@ from persona_assets.questionnaires.behaviour import (
     agreement_of,
     placed,
 )
+from persona_assets.questionnaires.page import agreement_shown, behaviour_shown
 from persona_assets.tasks.derived import derived
 from persona_assets.tasks.judges.scores import MIDDLE
 from persona_assets.tasks.judges.scores import SCORES as ENDS
@@ -26,6 +27,7 @@ _MODULES = ("questionnaires.answers", "questionnaires.scores", "questionnaires.b
     "interval and the letter or ? (Machine Mindset).",
     nullable=NULLABLE,
     modules=_MODULES,
+    shows=behaviour_shown,
 )
 def situation_scores(
     answers: pl.LazyFrame, situations: pl.LazyFrame, verdicts: pl.LazyFrame | None = None
@@ -54,6 +56,7 @@ def situation_scores(
     cites={"said_id": "questionnaire_scores"},
     nullable=AGREEMENT_NULLABLE,
     modules=_MODULES,
+    shows=agreement_shown,
 )
 def mindset_agreement(shown: pl.LazyFrame, said: pl.LazyFrame) -> pl.DataFrame:
     """One row for each questionnaire that has the dimension; a score that none is about is `no_questionnaire`."""
