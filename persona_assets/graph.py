@@ -77,7 +77,7 @@ class Asset:
     data: DataStep | None = None  # where it reads data files, whose partitions are a named set
     questions: Callable[[Lake, str], Iterable[list[str]]] | None = None  # ids, where a row is asked about repeatedly
     version: int = 1
-    packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    packaged: Mapping[str, Callable[[], Json]] = field(default_factory=dict)
     added: Callable[[], Recipe] = dict
     kinds: frozenset[str] = frozenset({"parquet"})
     columns_from: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)  # beside what follows from references
@@ -311,6 +311,7 @@ def _added_formats() -> Recipe:
 # other than Latin letters are compared by their meaning too.
 _ASKING = (
     *("ids", "engines.base", "prompts.fields", "prompts.parsers", "prompts.template", "prompts.renderer"),
+    "prompts.values",
     *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.reading", "steps.runner"),
 )
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder", "text.universal")
@@ -463,7 +464,15 @@ def _data_asset(step: DataStep) -> Asset:
         _one(step.run),
         group="datasets",
         description=step.description,
-        modules=("ids", "prompts.fields", "prompts.load", "prompts.parsers", "prompts.template", "tasks.data_files"),
+        modules=(
+            "ids",
+            "prompts.fields",
+            "prompts.load",
+            "prompts.parsers",
+            "prompts.template",
+            "prompts.values",
+            "tasks.data_files",
+        ),
         data=step,
         kinds=frozenset({"parquet", "yaml"}),
     )

@@ -40,22 +40,24 @@ def changes(old: Recipe, new: Recipe) -> list[str]:
         before, after = old.get(part, _MISSING), new.get(part, _MISSING)
         if before == after:
             continue
-        if part == "rules":
-            said += _rules(*([] if rules is _MISSING else rules for rules in (before, after)))
-        elif part == "formats":
-            said += _formats(*({} if formats is _MISSING else formats for formats in (before, after)))
-        elif part == "benchmarks":
-            said += _benchmarks(*({} if held is _MISSING else held for held in (before, after)))
-        elif part == "code":
+        if part == "code":
             said.append(f"code: {_now(before, after, 'version ')}")
         elif part == "order":
             said += ["order in which rows are taken"] if old.get("target") == new.get("target") else []
         elif part == "target":
             said.append(f"target: {_now(before, after)}")
+        elif isinstance(before, str) or isinstance(after, str):
+            said.append(part)  # a digest, which tells nobody anything
+        elif part == "rules":
+            said += _rules(*([] if rules is _MISSING else rules for rules in (before, after)))
+        elif part == "formats":
+            said += _formats(*({} if formats is _MISSING else formats for formats in (before, after)))
+        elif part == "benchmarks":
+            said += _benchmarks(*({} if held is _MISSING else held for held in (before, after)))
         elif isinstance(before, Mapping) or isinstance(after, Mapping):
             said += _values(part, *({} if values is _MISSING else values for values in (before, after)))
         else:
-            said.append(part)  # a digest, which tells nobody anything
+            said.append(part)
     return said
 
 

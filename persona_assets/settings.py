@@ -488,14 +488,14 @@ class Settings(BaseSettings):
         description="sentence-transformers model, which the engine offline reads by too; empty: the packaged "
         "all-MiniLM-L6-v2, and where dedup compares texts in other than Latin letters the packaged "
         "universal-sentence-encoder-multilingual-3",
-        json_schema_extra=shapes("filtered_personas", "persona_survivors", "asking"),
+        json_schema_extra=shapes("filtered_personas", "persona_survivors", "behaviour", "pole_probe", "asking"),
     )
     max_unknown_share: float = Field(
         0.2,
         ge=0,
         le=1,
         description="[UNK] share above which rows are not encoded",
-        json_schema_extra=shapes("filtered_personas", "persona_survivors"),
+        json_schema_extra=shapes("filtered_personas", "persona_survivors", "behaviour", "pole_probe"),
     )
 
     # Problems
@@ -505,6 +505,11 @@ class Settings(BaseSettings):
         le=1,
         description="Share of the pages whose problems are held out as a test (Persona Hub: 20,000 of 1.09 million)",
         json_schema_extra=shapes("math_answers", "logic_answers"),
+    )
+    types: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Types of personality that are asked about themselves, as INTP,ENFJ; all where none is named",
+        json_schema_extra=shapes("self_askings"),
     )
     max_problem_similarity: float = Field(
         0.4,
@@ -618,7 +623,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not of the form task.parameter")
         return value
 
-    @field_validator("relations", "languages", "fanout", "drop_fields", "datasets", "measured", mode="before")
+    @field_validator(
+        *("relations", "languages", "fanout", "drop_fields", "datasets", "measured", "types"), mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -33,11 +33,18 @@ def _first_param(name: str) -> list[tuple[str, Any]]:
     return list(STEPS[name].template.params.items())[:1]
 
 
-def _other(value: Any) -> Any:
+CHOOSING = {"pole_answers.sets": "big_five"}  # parameters that name something, each with another one that there is
+
+
+def _other(name: str, value: Any) -> Any:
     """Another value of a parameter, of its type."""
+    if name in CHOOSING:
+        return CHOOSING[name]
     if isinstance(value, dict):
         return {key: ["another"] if isinstance(one, list) else 2 * one for key, one in value.items()}
-    return not value if isinstance(value, bool) else type(value)("another")
+    if isinstance(value, int):
+        return not value if isinstance(value, bool) else 2 * value
+    return type(value)("another")
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,10 @@ _CHANGES = (
     Change("targets", dict.fromkeys(SINGLE, 1)),
     Change("modes", dict.fromkeys(MODED, ("few_shot",))),
     Change("shares", {name: float(not STEPS[name].template.share) for name in SINGLE}),  # all or nothing, the other way
-    Change("params", {f"{name}.{one}": _other(value) for name in TASKS for one, value in _first_param(name)}),
+    Change(
+        "params",
+        {f"{name}.{one}": _other(f"{name}.{one}", value) for name in TASKS for one, value in _first_param(name)},
+    ),
     Change("min_characters", 400),
     Change("max_document_bytes", 1000),
     Change("columns", "text=body"),
@@ -98,6 +108,7 @@ _CHANGES = (
     Change("encoder", "another", {"semantic_threshold": 0.3}),
     Change("held_out_share", 0.5),
     Change("max_problem_similarity", 0.0),
+    Change("types", ("INTP",)),
     Change("judged", {"math_solutions": 0.5}, _JUDGED),
     Change("compared", {"math_solutions": 0.5}, _JUDGED),
     Change("judge_votes", 1, _JUDGED),

@@ -82,7 +82,8 @@ def test_another_setting_is_in_no_recipe(name: str, tmp_path: Path) -> None:
 
 def test_what_the_engine_does_not_look_at_is_in_no_recipe() -> None:
     openai = {"engine": "openai", "model": "m"}
-    assert differing(recipes(**openai), recipes(**openai, encoder="e")) == {"filtered_personas", "persona_survivors"}
+    reads = {"filtered_personas", "persona_survivors", "behaviour", "pole_probe"}  # the encoder, not the engine
+    assert differing(recipes(**openai), recipes(**openai, encoder="e")) == reads
     assert not differing(recipes(), recipes(model="m", model_revision="r"))
 
 

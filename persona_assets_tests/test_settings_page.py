@@ -11,6 +11,6 @@ def test_every_setting_has_a_line_with_whose_rows_it_shapes() -> None:
     assert len(lines) == len(Settings.model_fields)
     assert "| `PERSONA_HOPS` | `2` | Persona-to-persona hops (the paper: six) | `expanded_personas` |  |" in lines
     assert next(line for line in lines if "_MAX_REJECT_RATE" in line).endswith(
-        "|  | `raw_documents`, `filtered_personas`, `demonstrations`, `worlds`, `skills`, `seed_files`, `poles`, "
-        "`survey_files`, every asset that asks a model |"
+        "|  | `raw_documents`, `filtered_personas`, `demonstrations`, `worlds`, `skills`, `poles`, `self_themes`, "
+        "`seed_files`, `probe_limits`, `survey_files`, `types_recipe`, every asset that asks a model |"
     )

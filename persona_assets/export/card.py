@@ -17,6 +17,7 @@ from persona_assets.view.blocks import Block, Cell, Code, Lines, Section, Table,
 from persona_assets.view.numbers import percent
 
 ABOUT = "Synthetic data: models wrote these rows, from personas found in web text."
+OF_FILES = "Synthetic data: models wrote these rows, from what stands in data files."
 _OFFLINE = "offline"  # the model of the engine that phrases answers by templates
 _SIZES = (
     (1_000, "n<1K"),
@@ -57,7 +58,9 @@ class Written:
 def card(rows: Rows, written: Written, found: Origin) -> str:
     """The text of the card."""
     header = yaml.safe_dump(_header(rows, written), sort_keys=False, allow_unicode=True)
-    body = Section((Code(rows.job.source),), [Lines([ABOUT]), *_sections(rows, written, found)])
+    body = Section(
+        (Code(rows.job.source),), [Lines([ABOUT if found.pages else OF_FILES]), *_sections(rows, written, found)]
+    )
     return f"---\n{header}---\n\n{markdown.render(body, level=1)}\n"
 
 
@@ -79,7 +82,7 @@ def _sections(rows: Rows, written: Written, found: Origin) -> list[Block]:
         _contents(rows, written),
         Section("Rows", [_counts(written, "split", "language", "mode"), _counts(written, "dump", "model")]),
         Section("Who was asked", [Lines([_ASKED]), _asked(found)]),
-        Section("Sources", [Lines(["Pages that personas were read from, by crawl release."]), _sources(rows, found)]),
+        Section("Sources", _sources(rows, found)),
         Section("Left out", [Lines(_left_out(rows, written, found)), _aside(found)]),
         *([Section("Diversity", [Lines([_DIVERSITY]), measures([rows.quality])])] if rows.quality else []),
         Section("Limits", [Lines(_limits(rows, found))]),
@@ -88,10 +91,14 @@ def _sections(rows: Rows, written: Written, found: Origin) -> list[Block]:
 
 
 _ASKED = "Prompts and models of this dataset and of all that it was made from. Rows are those of the asset in the lake."
+_OF_PAGES = (
+    "Texts may repeat what the web says, with its errors and views; personas are as the pages are, not as people.",
+    "The licence of a page is that of its owner. Nothing that was crawled says it; what is known, a person told.",
+)
 _DIVERSITY = "As persona-assets quality measured the whole dataset; its documentation says what the figures are."
 _TRACE = (
     Code("persona-assets audit ID"),
-    ", with the id of a row and the lake that it came from, shows and verifies its origin, down to the page.",
+    ", with the id of a row and the lake that it came from, shows and verifies its origin, down to the page or file.",
 )
 
 
@@ -127,13 +134,23 @@ def _asked(found: Origin) -> Block:
     return Table(heads, [_row(astuple(one), rows) for one, rows in found.asked.items()])
 
 
-def _sources(rows: Rows, found: Origin) -> Block:
-    told = rows.job.sources
-    cells: list[list[Cell]] = [
-        [(Code(dump),), f"{pages:,}", (Code(told[dump]),) if dump in told else UNKNOWN]
-        for dump, pages in sorted(found.pages.items())
-    ]
-    return Table([*left("release"), *right("pages"), *left("licence")], cells)
+def _sources(rows: Rows, found: Origin) -> list[Block]:
+    """Crawl releases and data files, as far as there are such."""
+    told, blocks = rows.job.sources, list[Block]()
+    if found.pages or not found.files:
+        cells: list[list[Cell]] = [
+            [(Code(dump),), f"{pages:,}", (Code(told[dump]),) if dump in told else UNKNOWN]
+            for dump, pages in sorted(found.pages.items())
+        ]
+        heads = [*left("release"), *right("pages"), *left("licence")]
+        blocks += [Lines(["Pages that personas were read from, by crawl release."]), Table(heads, cells)]
+    if found.files:
+        files = [_row(names, count) for names, count in sorted(found.files.items()) if count]
+        blocks += [
+            Lines(["Data files that rows hang on."]),
+            Table([*left("table", "partition"), *right("rows")], files),
+        ]
+    return blocks
 
 
 def _left_out(rows: Rows, written: Written, found: Origin) -> list[str | tuple[str | Code, ...]]:
@@ -166,8 +183,7 @@ def _limits(rows: Rows, found: Origin) -> list[str | tuple[str | Code, ...]]:
     ]
     return [
         "Models err: answers may be wrong, and nobody has read them all.",
-        "Texts may repeat what the web says, with its errors and views; personas are as the pages are, not as people.",
-        "The licence of a page is that of its owner. Nothing that was crawled says it; what is known, a person told.",
+        *(_OF_PAGES if found.pages else ()),
         f"Near-duplicates among the rows were {_near(rows)}, and none was left out for it.",
         *(held or ["The rows were held to no benchmark: items of one may be among them."]),
         *(["The engine offline wrote rows: they are for trying the pipeline, not for training."] * _by_offline(found)),

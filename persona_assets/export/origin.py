@@ -32,6 +32,7 @@ class Origin:
     """A dataset's own origin and that of all that it was made from; each asset after those that it reads."""
 
     pages: Counter[str] = field(default_factory=Counter)  # kept pages by dump
+    files: Counter[tuple[str, str]] = field(default_factory=Counter)  # rows of data files by table and partition
     asked: Counter[Asked] = field(default_factory=Counter)  # rows of the asset
     kept: dict[str, int] = field(default_factory=dict)  # rows by asset
     aside: dict[str, Counter[str]] = field(default_factory=dict)  # by asset and reason
@@ -53,6 +54,8 @@ def origin(lake: Lake, graph: Mapping[str, Asset], dataset: Table) -> Origin:
             found.aside.setdefault(name, Counter()).update(record.reasons)
             if name == RAW_DOCUMENTS.name:
                 found.pages[dump_of(key)] += record.rows.rows
+            if asset.data is not None:
+                found.files[name, key] += record.rows.rows
             if asset.step is not None and record.rows.rows:
                 prompt = str(record.recipe.get("prompt", UNKNOWN))
                 if (name, prompt) not in versions:

@@ -1,8 +1,8 @@
 """Pairs of opposite poles as the files of Machine Mindset: one for each pole, language and dimension, row by row alike.
 
 A row is in Alpaca form with a single space as its `input`. Preferences stand together by pole and by type, as
-`output: [chosen, rejected]`. Each row keeps an id of its own beside what the original has: that of the pair, or of the
-preference, which `persona-assets audit` takes.
+`output: [chosen, rejected]`, self-awareness by language and type. Each row keeps an id of its own beside what the
+original has: that of the pair, the preference or the answer, which `persona-assets audit` takes.
 """
 
 import re
@@ -28,15 +28,17 @@ _Row = tuple[str, Json]  # name of the file, and what stands there
 
 
 def export_poles(lake: Lake, graph: Mapping[str, Asset], source: str, out: Path) -> dict[str, int]:
-    """Write the files of `behaviour` or `preference_poles` into a new or empty folder; by file its rows.
+    """Write the files of one of `_ROWS` into a new or empty folder; by file its rows.
 
     The folder is whole or not there. One partition is held at once.
 
     Raises:
-        UsageError: the source is neither, it has no row, a name cannot be that of a file, or the folder is not empty.
+        UsageError: the source is another, it has no row, a name cannot be that of a file, or the folder is not empty.
     """
     if source not in _ROWS:
-        raise UsageError(f"--format {MINDSET} is for {' and '.join(_ROWS)}, not for {source}: choose another format")
+        *some, last = _ROWS
+        named = f"{', '.join(some)} and {last}"
+        raise UsageError(f"--format {MINDSET} is for {named}, not for {source}: choose another format")
     names = _names(lake, graph)
     counts: Counter[str] = Counter()
     with whole(out) as folder, ExitStack() as stack:
@@ -79,6 +81,12 @@ def _preferences(rows: pl.DataFrame, names: Mapping[str, str]) -> Iterator[_Row]
             yield _file("dpo", one.lower()), told
 
 
+def _self_awareness(rows: pl.DataFrame, _names: Mapping[str, str]) -> Iterator[_Row]:
+    for row in rows.iter_rows(named=True):
+        name = _file(row["language"], "self_awareness", row["type"].lower())
+        yield name, _alpaca(row["sample_id"], row["question"], row["answer"])
+
+
 def _alpaca(row_id: str, instruction: str, output: Json) -> Json:
     return {"instruction": instruction, "input": " ", "output": output, "id": row_id}
 
@@ -98,4 +106,5 @@ def _file(*parts: str) -> str:
 _ROWS: Mapping[str, Callable[[pl.DataFrame, Mapping[str, str]], Iterator[_Row]]] = {
     "behaviour": _behaviour,
     "preference_poles": _preferences,
+    "self_awareness": _self_awareness,
 }

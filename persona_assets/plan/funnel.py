@@ -103,6 +103,14 @@ class Funnel:
             self._shares[table.name] = Amount(kept / judged, Basis.FUNNEL) if judged else Amount(1.0, Basis.ASSUMED)
         return self._shares[table.name]
 
+    def per_answer(self, table: Table, items: int) -> Amount:
+        """Rows of an answer that is a list: as so far, about, of answers that gave any, else the `items` expected."""
+        kept = sum(self.rows(table).values())
+        if not kept:
+            return Amount(float(items), Basis.ASSUMED)
+        answers = self.lake.scan(table).select(pl.col("call_id").approx_n_unique()).collect(engine="streaming").item()
+        return Amount(kept / answers, Basis.FUNNEL)
+
     def per_row(self, table: Table, read: Table) -> Amount:
         """Rows of a table for each row of the one that it reads, where both stand."""
         there = self.rows(table)

@@ -209,8 +209,8 @@ class _Planner:
             rows = self._in_all(asset.derived.declared.reads[1])
             plan.rows = Amount(expected(rows.value), max(rows.basis, Basis.FUNNEL))
         elif asset.derived:
-            read = asset.derived.read
-            plan.rows = flow.rows(read) * self.funnel.per_row(asset.table, read)
+            read, told = asset.derived.read, asset.derived.per_row(self.state.settings)
+            plan.rows = flow.rows(read) * (self.funnel.per_row(asset.table, read) if told is None else Amount(told))
         else:
             [passed, *_] = (origin for origin in asset.table.origins if origin.column == asset.table.key)
             self.walks.passed_on(asset.table, self._given(asset, passed, flow), plan)

@@ -143,6 +143,8 @@ class Walks:
     def task(self, step: TaskStep, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about the rows that a task reads, as many as the task's target takes where it has one."""
         accepted, each = self.funnel.kept_share(step.table), questions_of_a_row(step.template)
+        if step.template.many and not (step.template.group and step.template.group.item):
+            accepted = self.funnel.per_answer(step.table, step.template.items_expected)
         there = self.lake.exists(step.read, flow.shard) and self._are_beside(step)
         rows = flow.beyond(step.read) if there else flow.rows(step.read)
         if (share := self._selected(step)) is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -23,6 +23,7 @@ from persona_assets.prompts.template import (
     Turn,
 )
 
+M = TypeVar("M", bound=BaseModel)
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
 _PARTS: dict[str, type[BaseModel]] = {
     "over": Over,
@@ -133,6 +134,27 @@ def wrong(path: Path, place: tuple[int | str, ...], said: str) -> UsageError:
     return UsageError(f"{path}:{_line(path, place)}: {keys}: {said}")
 
 
+def read_as(path: Path, model: type[M], parts: Mapping[str, type[BaseModel]]) -> M:
+    """A YAML file as a model; `parts` are the models of what stands under its keys.
+
+    Raises:
+        UsageError: it is no YAML, or not such a file; the message names file, line and key.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid YAML: {error}") from error
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            part = next((parts[str(key)] for key in reversed(first["loc"][:-1]) if str(key) in parts), model)
+            said = f"unknown key; {did_you_mean(str(first['loc'][-1]), part.model_fields)}"
+        raise wrong(path, first["loc"], said) from error
+
+
 def _said(error: Any) -> str:  # noqa: ANN401 - pydantic's details
     if error["type"] == "extra_forbidden":
         *above, name = error["loc"]
@@ -200,22 +222,28 @@ def _with_rows(path: Path, over: Mapping[str, Any], instead: Path | None) -> dic
             found[name] = given
             continue
         place = ("over", name)
-        known = ["file", "rows", "draw", "answers"]
+        known = ["file", "rows", "draw", "answers", "where"]
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise wrong(path, (*place, unknown[0]), f"unknown key; {did_you_mean(unknown[0], known)}")
         folder = instead if instead and files_of(instead, str(given["file"])) else path.parent
         values = _rows_of(path, folder, given, place)
-        found[name] = {"values": values} | {key: given[key] for key in ("draw", "answers") if key in given}
+        found[name] = {"values": values} | {key: given[key] for key in known[2:] if key in given}
     return found
 
 
 def _rows_of(path: Path, folder: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML
     file = folder / str(given["file"])
-    if "*" in file.name:
+    if "*" in file.name and "rows" not in given:
         return _row_per_file(path, folder, given, place)
-    if not file.is_file():
+    files = files_of(folder, str(given["file"])) if "*" in file.name else [file]
+    if not files or not files[0].is_file():
         raise wrong(path, (*place, "file"), f"there is no file {file}")
+    found = [_rows_in(path, one, given, place) for one in files]
+    return [row for rows in found for row in rows]
+
+
+def _rows_in(path: Path, file: Path, given: Mapping[str, Any], place: tuple[str, ...]) -> list[Any]:
     rows = _read_for(path, file, place)
     if "rows" in given:
         if not isinstance(rows, dict) or given["rows"] not in rows:

@@ -17,6 +17,7 @@ from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.prompts.fields import asked_for
 from persona_assets.prompts.parsers import SCORE, continuation_fault, fault_of
+from persona_assets.prompts.values import NONE, with_inner
 from persona_assets.settings import OF_A_MODEL
 
 PROMPTS = Path(__file__).parent
@@ -99,7 +100,9 @@ class Over(BaseModel):
 
     With `answers` they are systems: each value's row names an engine and a model, which answer all turns (`all`), or
     those of one speaker or turn. `plain` is the value whose rows have the ids that there were without these values.
-    `shares` says of which share of the rows a value is asked.
+    `shares` says of which share of the rows a value is asked. `of` names a list in the rows of another name's values:
+    a value is asked with the ones that its own row holds there. `where` names columns of rows, each with the parameter
+    that says which of the values are asked with (`prompts.values`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -108,6 +111,8 @@ class Over(BaseModel):
     answers: str = ""
     plain: str | int | None = None
     shares: dict[str, Share] = Field(default_factory=dict)
+    of: str = ""
+    where: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -443,6 +448,9 @@ class Template(BaseModel):
         1, description="Independent answers to each question: a number, or the column of the row that says how many"
     )
     many: str = Field("", description="Property of the answer that is a list, each item of which becomes a row")
+    expects: int | str = Field(
+        1, description="Items of `many` that a plan expects of an answer: a number, or the parameter that holds it"
+    )
     keep_if: str = Field("", description="Expression that says which rows and values are asked about")
     select: str = Field("", description="View whose rows, or the personas of whose rows, are asked about alone")
     answer: Answering | None = Field(None, description="How an answer that is not JSON is read")
@@ -524,6 +532,7 @@ class Template(BaseModel):
         return turns
 
     _keep_if_is_one = field_validator("keep_if")(_is_expression)
+    _inner_values = field_validator("over", mode="before")(with_inner)
 
     @model_validator(mode="after")
     def _check(self) -> "Template":
@@ -538,13 +547,7 @@ class Template(BaseModel):
                 "with `group` there is no `target`, no `share` and no `attempts` by a column: these are of single rows"
             )
         self._check_systems()
-        for name, up in self.with_.items():
-            for other, labels in up.when.items():
-                if other not in self.over:
-                    raise ValueError(f"with.{name}.when: {did_you_mean(other, self.over)}, of `over`")
-                known = self.over[other].by_label
-                if missing := [label for label in labels if label not in known]:
-                    raise ValueError(f"with.{name}.when.{other}: {missing[0]} is none of the values")
+        self._check_named()
         if self.modes and (self.talk or self.group):
             raise ValueError("`modes` are of tasks about single rows: with `group` and `talk` there are none")
         if self.group and self.group.item and not self.many:
@@ -552,6 +555,21 @@ class Template(BaseModel):
         if not self.many and any(rule.of == "answer" for rule in self.validity):
             raise ValueError("a rule of the answer as a whole needs `many`; else every rule is")
         return self
+
+    def _check_named(self) -> None:
+        if isinstance(self.expects, str) and not isinstance(self.params.get(self.expects), int):
+            raise ValueError(f"expects: {did_you_mean(self.expects, self.params)}, of the whole numbers of `params`")
+        for name, over in self.over.items():
+            for param in over.where.values():
+                if param not in self.params:
+                    raise ValueError(f"over.{name}.where: {did_you_mean(param, self.params)}, of `params`")
+        for name, up in self.with_.items():
+            for other, labels in up.when.items():
+                if other not in self.over:
+                    raise ValueError(f"with.{name}.when: {did_you_mean(other, self.over)}, of `over`")
+                known = self.over[other].by_label
+                if missing := [label for label in labels if label not in known]:
+                    raise ValueError(f"with.{name}.when.{other}: {missing[0]} is none of the values")
 
     def _check_systems(self) -> None:
         answering = {name: over.answers for name, over in self.over.items() if over.answers}
@@ -567,6 +585,16 @@ class Template(BaseModel):
     def told_over(self, over: Mapping[str, Any]) -> dict[str, Any]:
         """The values of `over` that tell a question's ids from those that there were without such values."""
         return {name: label for name, label in over.items() if label != self.over[name].plain}
+
+    def labels(self, name: str, over: Mapping[str, Any]) -> list[str | int]:
+        """The values of a name of `over`, by what stands for them; of one with `of` those of the value in `over`."""
+        one = self.over[name]
+        if not one.of:
+            return list(one.by_label)
+        other, _, column = one.of.partition(".")
+        row = self.over[other].by_label[over[other]]
+        values = row.get(column) if isinstance(row, dict) else None
+        return [label_of(value) for value in values or [NONE]]
 
     @property
     def systems(self) -> str:
@@ -654,6 +682,11 @@ class Template(BaseModel):
     def history(self) -> bool:
         """Whether the model is shown the turns before this one."""
         return self.turn > 0 and self.turns[self.turn - 1].history
+
+    @property
+    def items_expected(self) -> int:
+        """How many rows a plan expects of an answer whose list `many` names."""
+        return int(self.params[self.expects] if isinstance(self.expects, str) else self.expects)
 
     @property
     def several(self) -> bool:

@@ -23,3 +23,15 @@ def names_no_type(sample: Sample, field: str = "") -> str | None:
     texts = pl.Series([sample.text(field)] if field else list(sample.texts()), dtype=pl.String)
     found = texts.to_frame("text").select(first_word(pl.col("text"))).to_series().drop_nulls()
     return f"found: {found[0][:_SHOWN]}" if len(found) else None
+
+
+@rule(repairs=True)
+def first_person(sample: Sample, field: str) -> str | None:
+    """The text speaks of its writer: it says "I", or a form of it."""
+    return None if pattern("first_person").search(sample.text(field)) else "nobody speaks of themselves"
+
+
+@rule(repairs=True)
+def second_person(sample: Sample, field: str) -> str | None:
+    """The text speaks to its reader: it says "you", or a form of it."""
+    return None if pattern("second_person").search(sample.text(field)) else "nobody is spoken to"

@@ -204,6 +204,11 @@ class DataStep:
                 found = Reject("repeated", "the row stands there before")
             yield place, replace(found, row_id=make_id("rec", self.name, key, place))
 
+    def all_rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of all partitions, without what is set aside."""
+        for key in self.look().sources:
+            yield from (row for row in self.rows(key) if isinstance(row, dict))
+
     def _with_texts(self, row: Json) -> Json:
         """A row whose columns of `texts` are JSON text."""
         if not isinstance(row, dict):

@@ -19,7 +19,7 @@ settings, which the function is given by their names.
 
 import inspect
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -29,7 +29,7 @@ from typing import Any, Literal
 import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.ids import digest, make_id
+from persona_assets.ids import Json, digest, make_id
 from persona_assets.lake import Column, Lake, Parent, Table
 from persona_assets.lake.schemas import FAMILIES, REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts.template import Reads
@@ -42,6 +42,7 @@ from persona_assets.view.blocks import Block
 __all__ = ["Derived", "DerivedStep", "data_files", "derived", "set_check"]
 
 Frame = pl.LazyFrame | pl.DataFrame
+DataRows = Callable[[str], Iterable[Mapping[str, Any]]]  # what stands in the data files of a table, by its name
 _ROWS = 8192  # rows made and written at once
 _REASON = ("reason", "detail")
 _INHERITED = ("persona_ids", "document_id", "language")
@@ -56,15 +57,16 @@ class Derived:
     columns: Mapping[str, Any]
     description: str
     version: int = 1
-    cites: Mapping[str, str] = field(default_factory=dict)
+    cites: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     set_checks: tuple[OwnCheck | str, ...] = ()
     settings: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
-    packaged: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    packaged: Mapping[str, Callable[[], Json]] = field(default_factory=dict)
     nullable: tuple[str, ...] = ()
     declared_in: Path | None = None  # where a file of its own says what it does
-    check: Callable[[Mapping[str, Table]], None] | None = None  # of the tables that there are
+    check: Callable[[Mapping[str, Table], DataRows], None] | None = None  # of tables, and of the rows of data files
     expected: Callable[[float], float] | None = None  # rows that it selects, of so many of the second table
+    per_row: Callable[..., float] | None = None  # rows of one of the first table, by data files and named settings
     keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
     also: tuple[str, ...] = ()  # tables that it reads too where there are such
@@ -101,31 +103,33 @@ def derived(
     columns: Mapping[str, Any],
     description: str,
     version: int = 1,
-    cites: Mapping[str, str] | None = None,
+    cites: Mapping[str, str | tuple[str, ...]] | None = None,
     set_checks: tuple[OwnCheck | str, ...] = (),
     settings: tuple[str, ...] = (),
     modules: tuple[str, ...] = (),
-    packaged: Mapping[str, Callable[[], str]] | None = None,
+    packaged: Mapping[str, Callable[[], Json]] | None = None,
     nullable: tuple[str, ...] = (),
     declared_in: Path | None = None,
-    check: Callable[[Mapping[str, Table]], None] | None = None,
+    check: Callable[[Mapping[str, Table], DataRows], None] | None = None,
     expected: Callable[[float], float] | None = None,
+    per_row: Callable[..., float] | None = None,
     keeps_vectors: bool = False,
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
     also: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
-    `columns` gives each column of its own a Polars type; those that `cites` names, a table for each, hold ids of its
-    rows; those of `nullable` may be null. `set_checks` are gates that functions do (`set_check`), or the name
+    `columns` gives each column of its own a Polars type; those that `cites` names, with a table or several, hold ids of
+    rows of these; those of `nullable` may be null. `set_checks` are gates that functions do (`set_check`), or the name
     `no_family_parted`. `settings` that it names are its arguments. Its file is part of the recipe: when it changes,
     what it gave is computed anew. Raise `version` where something changes that the file does not show; for functions of
     this package `modules` names the files for which a test holds that. `packaged` gives digests of data that it uses.
-    `declared_in` is the file that says what it does, where that is not its own; `check` looks at all tables first.
-    `expected` says for a plan how many rows it selects of so many of the second table. A function that `keeps_vectors`
-    is given the lake, to keep vectors of texts there, and reads nothing else in it. `shows` draws a partition's rows
-    for the UI. `also` names tables that settings may add, such as what judges said: where they are there, the function
-    is given them after the others.
+    `declared_in` is the file that says what it does, where that is not its own; `check` looks first, before anything is
+    asked, at all tables, and at the rows of data files. `expected` says for a plan how many rows it selects of so many
+    of the second table, `per_row` how many it makes of one of the first, where data files and the named settings tell.
+    A function that `keeps_vectors` is given the lake, to keep vectors of texts there, and reads nothing else in it.
+    `shows` draws a partition's rows for the UI. `also` names tables that settings may add, such as what judges said:
+    where they are there, the function is given them after the others.
 
     Raises:
         ValueError: there is no such setting.
@@ -138,7 +142,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (keeps_vectors, shows, also)
+        drawn = (per_row, keeps_vectors, shows, also)
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare
@@ -164,15 +168,15 @@ def data_files(
 class DerivedStep:
     """A declared function with the tables that it reads."""
 
-    def __init__(self, declared: Derived, tables: Mapping[str, Table]) -> None:
-        """`tables` holds what it reads.
+    def __init__(self, declared: Derived, tables: Mapping[str, Table], rows: DataRows = lambda _: ()) -> None:
+        """`tables` holds what it reads, `rows` gives what stands in data files.
 
         Raises:
             UsageError: it reads what is not there, or a column cannot be declared.
         """
-        self.declared, self._tables = declared, tables
+        self.declared, self._tables, self._rows = declared, tables, rows
         if declared.check:
-            declared.check(tables)
+            declared.check(tables, rows)
         for name in declared.reads:
             if name not in tables:
                 raise self.wrong(f"reads {name}, which is not an asset; {did_you_mean(name, tables)}")
@@ -198,17 +202,25 @@ class DerivedStep:
 
     def _check_cites(self) -> None:
         declared = self.declared
-        for column, table in declared.cites.items():
-            if table not in declared.reads:
-                raise self.wrong(f"cites {table}, which it does not read; {did_you_mean(table, declared.reads)}")
+        for column, tables in self._cited():
+            for table in tables:
+                if table not in declared.reads:
+                    raise self.wrong(f"cites {table}, which it does not read; {did_you_mean(table, declared.reads)}")
             if column not in declared.columns:
                 raise self.wrong(
                     f"cites rows in {column}, which is no column; {did_you_mean(column, declared.columns)}"
                 )
             if _dtype(declared.columns[column]) not in (pl.String(), pl.List(pl.String())):
                 raise self.wrong(f"the column {column} holds ids: it is a text or a list of texts")
-            if column == "persona_ids" and self._tables[table].key != "persona_id":
-                raise self.wrong(f"persona_ids are of personas, and {table} has none")
+            if column == "persona_ids" and self._tables[tables[0]].key != "persona_id":
+                raise self.wrong(f"persona_ids are of personas, and {tables[0]} has none")
+            if len({self._tables[table].key for table in tables}) > 1:
+                raise self.wrong(f"the column {column} holds ids of one kind, and {' and '.join(tables)} have others")
+
+    def _cited(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The columns that hold ids, with the tables that these are of."""
+        for column, tables in self.declared.cites.items():
+            yield column, (tables,) if isinstance(tables, str) else tables
 
     def wrong(self, said: str) -> UsageError:
         """What is wrong with it, with file and line."""
@@ -241,10 +253,7 @@ class DerivedStep:
         above = {parent.column: parent for parent in self.read.parents}
         further = [replace(above[name], direct=False) for name in ("persona_ids", "document_id") if name in above]
         further = [parent for parent in further if parent.column not in self.declared.cites]
-        cited = [
-            Parent(column, (table,), self._tables[table].key, direct=True)
-            for column, table in self.declared.cites.items()
-        ]
+        cited = [Parent(column, tables, self._tables[tables[0]].key, direct=True) for column, tables in self._cited()]
         return Table(
             self.declared.name,
             "sample_id",
@@ -255,6 +264,11 @@ class DerivedStep:
             gates=tuple(check for check in self.declared.set_checks if isinstance(check, str)),
             own_gates=tuple(check.gate for check in self.declared.set_checks if isinstance(check, OwnCheck)),
         )
+
+    def per_row(self, settings: Settings) -> float | None:
+        """How many rows it makes of one of the first table; None where nobody can tell before."""
+        told = {name: getattr(settings, name) for name in self.declared.settings}
+        return self.declared.per_row(self._rows, **told) if self.declared.per_row else None
 
     def settings_of(self, settings: Settings) -> dict[str, Any]:
         """The values of the settings that the function names, as a recipe holds them."""

@@ -26,9 +26,11 @@ from persona_assets.rules.registry import Rule, with_own
 from persona_assets.settings import Settings, model_table
 from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.demonstrations import check_demonstrations
-from persona_assets.tasks.derived import Derived, DerivedStep
+from persona_assets.tasks.derived import DataRows, Derived, DerivedStep
 from persona_assets.tasks.judges.rubrics import JUDGE, Judged, judging
+from persona_assets.tasks.mixes import mixes_in
 from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS, EVERY_TASK, as_asked
+from persona_assets.tasks.poles import POLES, check_types, types_of
 from persona_assets.tasks.set_checks import OwnCheck
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.trial import try_out
@@ -94,6 +96,10 @@ def _loaded(settings: Settings) -> _Loaded:
     _known("PERSONA_SHARES: task", {name.partition(".")[0] for name in settings.shares} - {EVERY_TASK}, tasks)
     _known("PERSONA_SELECTED: task", settings.selected, tasks)
     _known("PERSONA_SYSTEMS: task", settings.systems, tasks)
+    if settings.types:
+        poles = loaded.steps[POLES.name]
+        assert isinstance(poles, DataStep)
+        check_types(settings.types, types_of(poles.all_rows())["type"], "PERSONA_TYPES")
     _known("PERSONA_PARAMS: task", {name.partition(".")[0] for name in settings.params}, tasks)
     for step in loaded.steps.values():
         if isinstance(step, TaskStep):
@@ -164,9 +170,12 @@ def _stepped(
     steps: dict[str, Dataset] = {}
     for step in _data_steps(declared, files, instead):
         steps[step.name], tables[step.name] = step, step.table
+    data = _rows_of({name: step for name, step in steps.items() if isinstance(step, DataStep)})
     waiting, failed, faults = dict(declared), set[str](), Collected()
     while waiting:
-        ready = [name for name, one in waiting.items() if not any(read in waiting for read in _reads(one))]
+        # What reads something unknown comes last: its error names all that there is.
+        ready = [name for name, one in waiting.items() if all(read in tables for read in _reads(one))]
+        ready = ready or [name for name, one in waiting.items() if not any(read in waiting for read in _reads(one))]
         if not ready:
             circle = _circle(waiting)
             file, first, said = files[circle[0]], waiting[circle[0]], f"they read one another: {' reads '.join(circle)}"
@@ -180,7 +189,7 @@ def _stepped(
                 if isinstance(one, Template):
                     steps[name] = _checked(one, tables, files[name], checks, rules, benchmarks)
                 else:
-                    steps[name] = DerivedStep(one, dict(tables))
+                    steps[name] = DerivedStep(one, dict(tables), data)
                 tables[name] = steps[name].table
             except UsageError as error:
                 failed.add(name)
@@ -190,6 +199,11 @@ def _stepped(
     templates = {name: one for name, one in declared.items() if isinstance(one, Template)}
     templates = {name: templates[name] for name in steps if name in templates}
     return _Loaded(templates, steps)
+
+
+def _rows_of(steps: Mapping[str, DataStep]) -> DataRows:
+    """What stands in data files now, by the table; each is read once."""
+    return cache(lambda name: tuple(steps[name].all_rows()))
 
 
 def _in_file(file: Path, error: UsageError) -> UsageError:
@@ -409,6 +423,11 @@ def _asked(
         if view.name in known:
             raise UsageError(f"{file}: the name {view.name} is taken by {known[view.name]}; choose another")
         every[view.name], known[view.name] = view, file
+    for file, mix in mixes_in(FILES, instead):
+        _free(file, mix.name)
+        if mix.name in known:
+            raise UsageError(f"{file}: the name {mix.name} is taken by {known[mix.name]}; choose another")
+        every[mix.name], known[mix.name] = mix, file
     for measure in quality_of(asked["measured"], every, _held_to(asked)):
         every[measure.name], known[measure.name] = measure, FILES / "quality"
     every = {name: one.beside(every) if isinstance(one, Derived) else one for name, one in every.items()}
@@ -431,7 +450,9 @@ def _selecting(
     if not isinstance(declared, Template) or not (view or declared.select):
         return declared
     views = {
-        name: one.cites[SELECTED] for name, one in every.items() if isinstance(one, Derived) and SELECTED in one.cites
+        name: str(one.cites[SELECTED])
+        for name, one in every.items()
+        if isinstance(one, Derived) and SELECTED in one.cites
     }
     if (wanted := view or declared.select) not in views:
         said = f"there is no view {wanted} in PERSONA_VIEWS; {did_you_mean(wanted, views)}"

@@ -18,6 +18,7 @@ import yaml
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.prompts import Template
 from persona_assets.prompts.template import MODES, LookUp, MessageTemplate, Mode, Over
+from persona_assets.prompts.values import chosen
 
 MODE = "mode"
 SYSTEM = "system"  # what a model of several that answer side by side is called in a row
@@ -111,12 +112,19 @@ def _as_asked(task: Template, asked: Mapping[str, Mapping[str, Any]]) -> Templat
         for name in own.keys() - task.params.keys():
             raise UsageError(f"PERSONA_PARAMS: {task.name} has no parameter {name}; {did_you_mean(name, task.params)}")
         changed["params"] = {**task.params, **{name: _typed(task, name, value) for name, value in own.items()}}
+    if any(over.where for over in task.over.values()):
+        raw = {name: over.model_dump(exclude_defaults=True) for name, over in task.over.items()}
+        told = chosen(raw, {**task.params, **changed.get("params", {})}, own, task.name)
+        changed["over"] = {name: Over.model_validate(one) for name, one in told.items()}
     for name in _of(task.name, shares).keys() - set(task.modes):
         raise UsageError(f"PERSONA_SHARES: {task.name} is asked in no mode {name}; {did_you_mean(name, task.modes)}")
     if systems := asked["systems"].get(task.name):
         if task.systems or task.target or SYSTEM in task.over:
             raise UsageError(f"PERSONA_SYSTEMS: {task.name} has systems or a target of its own")
-        changed["over"] = {**task.over, SYSTEM: Over.model_validate({"values": systems, "answers": "all"})}
+        changed["over"] = {
+            **changed.get("over", task.over),
+            SYSTEM: Over.model_validate({"values": systems, "answers": "all"}),
+        }
     return in_modes(task.changed(**changed) if changed else task, modes_of(task, modes), of_task)
 
 

@@ -21,7 +21,6 @@ import heapq
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -314,8 +313,10 @@ class TaskStep:
 
     def _combinations(self, row_id: str) -> Iterator[dict[str, Json]]:
         """The values of `over` that a row is asked with, crossed."""
-        for labels in product(*(self._drawn(name, row_id) for name in self._template.over)):
-            yield dict(zip(self._template.over, labels, strict=True))
+        found: list[dict[str, Json]] = [{}]
+        for name in self._template.over:
+            found = [{**one, name: label} for one in found for label in self._drawn(name, row_id, one)]
+        yield from found
 
     def _asks_of_group(self, rows: Any) -> list[Ask]:  # noqa: ANN401 - rows, from the JSON values of an ask
         assert self._group
@@ -380,16 +381,15 @@ class TaskStep:
         """Where a row stands among all, from 0 to 1."""
         return int(digest(canonical_json([self._template.name, row_id]))[:13], 16) / 16**13
 
-    def _drawn(self, name: str, row_id: str) -> list[str | int]:
-        """The values of `over` that a row is asked with, in the order of the file.
+    def _drawn(self, name: str, row_id: str, before: Mapping[str, Json]) -> list[str | int]:
+        """The values of `over` that a row is asked with beside those `before`, in the order of the file.
 
         Those that are drawn have the lowest digests of row and value, so that another value changes few draws.
         """
-        over = self._template.over[name]
-        labels = list(over.by_label)
-        if over.draw is None or over.draw == len(labels):
+        draw, labels = self._template.over[name].draw, self._template.labels(name, before)
+        if draw is None or draw >= len(labels):
             return labels
-        drawn = heapq.nsmallest(over.draw, labels, key=lambda label: digest(canonical_json([row_id, name, label])))
+        drawn = heapq.nsmallest(draw, labels, key=lambda label: digest(canonical_json([row_id, name, label])))
         return [label for label in labels if label in drawn]
 
     @cached_property
@@ -574,10 +574,17 @@ def questions_of_a_row(template: Template) -> float:
     count *= template.share
     if template.group:
         count /= template.group.take
-    for over in template.over.values():
+    for name, over in template.over.items():
         shares = _shares_of(over)
-        count *= (over.draw or len(shares)) * sum(shares) / len(shares)
+        count *= (_inner_count(template, name) if over.of else over.draw or len(shares)) * sum(shares) / len(shares)
     return count
+
+
+def _inner_count(template: Template, name: str) -> float:
+    """With how many values of a name with `of` a value of the other is asked, on average."""
+    other = template.over[name].of.partition(".")[0]
+    counts = [len(template.labels(name, {other: label})) for label in template.over[other].by_label]
+    return sum(min(count, template.over[name].draw or count) for count in counts) / len(counts)
 
 
 def _shares_of(over: Over) -> list[float]:

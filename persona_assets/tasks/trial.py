@@ -1,9 +1,12 @@
 """A trial of a task on a row that holds nothing, so that what cannot be asked is told before the first call."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import polars as pl
+
 from persona_assets.errors import Collected, UsageError, WrongKey
+from persona_assets.lake import Table
 from persona_assets.steps.model import Ask
 from persona_assets.tasks.step import TaskStep
 
@@ -22,11 +25,11 @@ def try_out(step: TaskStep) -> None:
         _ = step.checks
     found.check()
     language = task.over["language"].values[0] if "language" in task.over else "en"
-    row: dict[str, Any] = {name: "" for name in step.reading.columns} | {"language": language}
-    row |= {name: dict.fromkeys(columns, "") for name, (_, columns) in step.reading.ancestors.items()}
+    row: dict[str, Any] = _nothing(step.read, step.reading.columns) | {"language": language}
+    row |= {name: _nothing(links[-1][1], columns) for name, (links, columns) in step.reading.ancestors.items()}
     for name, looking in step.reading.looked_up.items():
-        above = {one: dict.fromkeys(columns, "") for one, (_, columns) in looking.ancestors.items()}
-        row[name] = [{**dict.fromkeys(looking.columns, ""), **above}]
+        above = {one: _nothing(links[-1][1], columns) for one, (links, columns) in looking.ancestors.items()}
+        row[name] = [{**_nothing(looking.table, looking.columns), **above}]
     for over in _each_once(step):
         ask = Ask(row, {"over": over} if over else {}, 0, ((task.reads.name, ""),))
         ask = step.asked_together([row], over, 0) if task.group else ask
@@ -41,6 +44,15 @@ def try_out(step: TaskStep) -> None:
                     with_values = "".join(f", with the {name} {label}" for name, label in over.items())
                     said = str(error.__cause__ or error)
                     raise WrongKey(f"task {task.name}", place, f"{said}{with_values}") from error
+
+
+def _nothing(table: Table, columns: Iterable[str]) -> dict[str, Any]:
+    """Columns of a table without a value; of a struct each field is there."""
+    return {name: _empty(table.polars[name]) for name in columns}
+
+
+def _empty(dtype: pl.DataType) -> Any:  # noqa: ANN401 - by the type
+    return {part.name: "" for part in dtype.fields} if isinstance(dtype, pl.Struct) else ""
 
 
 def _each_once(step: TaskStep) -> Iterator[dict[str, str | int]]:

@@ -22,23 +22,21 @@ names a view in `select` is asked about what the view selects alone.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Table
 from persona_assets.prompts import Template
-from persona_assets.prompts.load import files_of, wrong
+from persona_assets.prompts.load import files_of, read_as, wrong
 from persona_assets.prompts.template import MODES, LookUp
 from persona_assets.tasks.derived import Derived, data_files, derived
 from persona_assets.tasks.judges.scores import CALIBRATED
 from persona_assets.tasks.set_checks import set_check
+from persona_assets.tasks.values import Value, as_text
 
-Value = bool | int | float | str
 QUERY = "_query"  # the table of a view's file is called as the view, with this
 SPLITS = ("train", "held_out")
 SCORES, QUALITY, APART = "_scores", "_quality", "_apart"  # what judges, measures and benchmarks say of a dataset
@@ -152,9 +150,7 @@ class View(BaseModel):
         return min(top, sum(self.wanted.values()) or top)
 
 
-def as_text(value: Value) -> str:
-    """A value as Polars writes it as text."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+_PARTS: Mapping[str, type[BaseModel]] = {"judge": Judge, "top": Top, "stratum": Stratum}
 
 
 def views_in(folder: Path) -> Iterator[tuple[Path, Derived]]:
@@ -166,22 +162,7 @@ def views_in(folder: Path) -> Iterator[tuple[Path, Derived]]:
     if not folder.is_dir():
         raise UsageError(f"PERSONA_VIEWS: {folder} is not a folder of views")
     for path in [*files_of(folder, "*.yaml"), *files_of(folder, "*.yml")]:
-        yield path, view_of(path.stem, path, _read(path))
-
-
-def _read(path: Path) -> View:
-    try:
-        return View.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            parts: Mapping[Any, type[BaseModel]] = {"judge": Judge, "top": Top, "stratum": Stratum}
-            known = list(parts.get(first["loc"][0], View).model_fields)
-            said = f"unknown key; {did_you_mean(str(first['loc'][-1]), known)}"
-        raise wrong(path, first["loc"], said) from error
+        yield path, view_of(path.stem, path, read_as(path, View, _PARTS))
 
 
 @set_check(description="Each stratum has the rows that the view wants.")
@@ -211,7 +192,7 @@ def view_of(name: str, path: Path, view: View) -> Derived:
         modules=("tasks.views",),
         packaged={"query": lambda: digest(canonical_json(view.model_dump(mode="json")))},
         declared_in=path,
-        check=lambda tables: _check_columns(path, view, tables),
+        check=lambda tables, _: _check_columns(path, view, tables),
         expected=view.expected,
     )(select)
 

@@ -111,6 +111,7 @@ def test_recipes_have_benchmarks_only_where_they_are_set(tmp_path: Path) -> None
     assert changes(one, two) == ["benchmark test.jsonl: its file changed"]
     assert changes(one, {}) == ["benchmark test.jsonl: removed"]
     assert changes({}, one) == ["benchmark test.jsonl: new"]
+    assert changes({"benchmarks": "a digest"}, one) == ["benchmarks"]
 
 
 def test_a_missing_folder_and_one_without_files_are_told(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_everything_materialises_and_the_gates_pass(
     steps = run_all(instance, definitions)
     assert {step.asset for step in steps} == set(ASSET_TABLES) | TASKS
     assert [step for step in steps if step.failed_checks] == []
-    folders = ("demonstrations", "mindset", "seeds", "skills", "surveys", "worlds")
+    folders = ("demonstrations", "mindset", "probe", "recipes", "seeds", "skills", "surveys", "worlds")
     sets = {one.stem for name in folders for one in (FILES / name).iterdir()}
     assert {step.partition for step in steps} == {"crawl-1", *shards, *sets}
     assert sum(step.kept for step in steps if step.asset == "math_problems") > 0

@@ -157,7 +157,8 @@ def card_of(folder: Path, name: str) -> tuple[dict[str, Any], str]:
     rows = Rows(lake, assets(settings), Export("instruction_answers", folder / "out", licence=name, quality=file))
     written = Written(Counter({("train", name, name, name, name): 3}), Counter({name: 1}))
     asked = Asked(**dict.fromkeys(("asset", "template", "version", "digest", "voice", "model", "revision"), name))
-    found = Origin(Counter({name: 1}), Counter({asked: 1}), {name: 1}, {name: Counter({name: 1})}, {name: {name}})
+    one, files = Counter({name: 1}), Counter({(name, name): 1})
+    found = Origin(one, files, Counter({asked: 1}), {name: 1}, {name: one}, {name: {name}})
     _, head, body = re.split(r"^---\n", card(rows, written, found), maxsplit=2, flags=re.MULTILINE)
     return yaml.safe_load(head), MarkdownIt("commonmark").enable("table").render(body)
 

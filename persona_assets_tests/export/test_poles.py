@@ -62,6 +62,17 @@ def test_preferences_stand_by_pole_and_by_type(filled: Lake, tmp_path: Path) -> 
     assert (row["instruction"], row["input"], row["output"]) == ("Plan a picnic.", " ", ["as E", "as I"])
 
 
+def test_self_awareness_stands_by_language_and_type(lake: Lake, tmp_path: Path) -> None:
+    told = (("en", "INTP"), ("zh", "INTP"), ("en", "ESFJ"))
+    rows = [{"language": of, "type": name, "question": f"{of}?", "answer": f"I, {name}."} for of, name in told]
+    store(lake, GRAPH["poles"].table, POLES, "mbti")
+    store(lake, GRAPH["self_awareness"].table, rows, "en")
+    counts = export_poles(lake, GRAPH, "self_awareness", tmp_path / "out")
+    assert counts == {"en_self_awareness_esfj": 1, "en_self_awareness_intp": 1, "zh_self_awareness_intp": 1}
+    [row] = read(tmp_path / "out", "en_self_awareness_intp")
+    assert (row["instruction"], row["input"], row["output"]) == ("en?", " ", "I, INTP.")
+
+
 def test_a_pole_without_a_name_is_called_by_its_id(lake: Lake, tmp_path: Path) -> None:
     store(lake, GRAPH["poles"].table, [POLES[0] | {"name": None}, POLES[1]], "dimensions")
     store(lake, GRAPH["behaviour"].table, PAIRS[:1], "a")
@@ -78,7 +89,7 @@ def test_a_name_leads_out_of_no_folder(lake: Lake, tmp_path: Path, name: str) ->
 
 
 def test_another_dataset_an_empty_one_and_a_full_folder_are_told(filled: Lake, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is for behaviour and preference_poles, not for instructions"):
+    with pytest.raises(UsageError, match="is for behaviour, preference_poles and self_awareness, not for instructions"):
         export_poles(filled, GRAPH, "instructions", tmp_path / "out")
     with pytest.raises(UsageError, match="behaviour has no rows: make it first"):
         export_poles(Lake(tmp_path / "empty"), GRAPH, "behaviour", tmp_path / "out")

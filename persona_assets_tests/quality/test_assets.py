@@ -18,7 +18,7 @@ from persona_assets.quality.assets import LIMITS, MEASURES, diverse_enough
 from persona_assets.quality.report import measure
 from persona_assets.quality.rows import datasets_of
 from persona_assets.settings import Settings
-from persona_assets.state import LakeState
+from persona_assets.state import LakeState, State
 from persona_assets.steps.model import Context
 from persona_assets.tasks.load import datasets
 from persona_assets_tests.lineage.small_lake import SHARD, ScriptedEngine, Small, build
@@ -183,6 +183,14 @@ def test_a_row_near_an_item_is_set_aside_with_item_and_cosine(small: Small, tmp_
     assert (kept["similarity"].drop_nulls() < 0.9).all()
     found = audit(small.lake, settings, aside["row_id"][0])
     assert {one.status for one in found.verifications} == {Status.OK}
+
+
+def test_a_further_benchmark_makes_it_stale_and_is_named(small: Small, tmp_path: Path) -> None:
+    settings, *_ = near(small, tmp_path, "Who was the first woman on a mountain of over 8,000 m?")
+    further = {"question": "How many eggs does a duck lay in a week?"}
+    (tmp_path / "benchmarks" / "further.jsonl").write_text(json.dumps(further), encoding="utf-8")
+    found = LakeState(small.lake, settings).of(f"{TASK}_apart", SHARD)
+    assert (found.state, found.why) == (State.STALE, "benchmark further.jsonl: new")
 
 
 def test_a_view_takes_only_rows_apart_and_names_what_is_missing(small: Small, tmp_path: Path) -> None:

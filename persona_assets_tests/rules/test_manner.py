@@ -2,7 +2,7 @@
 
 import pytest
 
-from persona_assets.rules.manner import names_no_type, not_about_the_model
+from persona_assets.rules.manner import first_person, names_no_type, not_about_the_model, second_person
 from persona_assets.rules.sample import Sample
 
 
@@ -65,3 +65,36 @@ def test_a_type_that_is_named_is_told(text: str) -> None:
 @pytest.mark.parametrize("text", ["I would stay in and read.", "我想一个人待着。", "Лучше побыть в тишине."])
 def test_a_manner_that_is_shown_is_not(text: str) -> None:
     assert names_no_type(sample(text), "text") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["On Mondays I walk.", "It was up to me.", "My desk is bare.", "我喜欢走路。", "Мне нравится.", "Это моё дело."],
+)
+def test_who_speaks_of_themselves_is_seen(text: str) -> None:
+    assert first_person(sample(text), "text") is None
+
+
+@pytest.mark.parametrize("text", ["She walks on Mondays.", "Chapter i of it.", "他喜欢走路。", "Он мог бы мыть окна."])
+def test_who_speaks_of_others_is_told(text: str) -> None:
+    assert first_person(sample(text), "text") == "nobody speaks of themselves"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What do you do first?",
+        "Is your desk bare?",
+        "你先做什么？",
+        "Что вы делаете?",
+        "Что делаешь сначала?",
+        "Твой стол пуст?",
+    ],
+)
+def test_who_speaks_to_somebody_is_seen(text: str) -> None:
+    assert second_person(sample(text), "text") is None
+
+
+@pytest.mark.parametrize("text", ["What does he do first?", "他先做什么？", "Что он делает сначала?", "A young youth?"])
+def test_who_speaks_to_nobody_is_told(text: str) -> None:
+    assert second_person(sample(text), "text") == "nobody is spoken to"

@@ -1,22 +1,26 @@
 """What a task asks, about which rows, and the rows that its answers become."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_assets.errors import UsageError
 from persona_assets.ids import make_id
 from persona_assets.lake import Lake
 from persona_assets.lake.catalog import query
 from persona_assets.lake.schemas import DEDUPED_PERSONAS
 from persona_assets.prompts import Template
+from persona_assets.settings import Settings
 from persona_assets.tasks.load import datasets
-from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.step import TaskStep, questions_of_a_row
 from persona_assets_tests.rows import SHARD, put, put_rejects
 from persona_assets_tests.tasks.own import Run, answer_of, listed, people, steps, task, without_run, write
 
@@ -258,6 +262,95 @@ def test_a_changed_file_of_values_is_read_anew(tmp_path: Path) -> None:
     after = datasets(write(folder))["own"]
     assert [list(step.template.over["pole"].by_label) for step in (before, after)] == [["E", "I"], ["E", "I", "X"]]
     assert before.template.digest != after.template.digest
+
+
+def in_files(folder: Path, **files: list[dict[str, Any]]) -> None:
+    (folder / "sets").mkdir(parents=True)
+    for name, poles in files.items():
+        (folder / "sets" / f"{name}.yaml").write_text(yaml.safe_dump({"poles": poles}), encoding="utf-8")
+
+
+OF_TWO = {"pole": {"file": "sets/*.yaml", "rows": "poles", "where": {"set": "sets"}}}
+FACETS = [{"id": "pace", "says": "How fast?"}, {"id": "cheer", "says": "How glad?"}]
+LEVELS = [{"id": level, "set": "five", "facets": FACETS} for level in ("high", "low")]
+LETTERS = [{"id": letter, "set": "four"} for letter in "EI"]
+SET_TASK = task("own", "{{ pole.id }}", answer_of(said="string"), over=OF_TWO, params={"sets": "four"})
+
+
+def test_values_may_be_the_rows_of_several_files_of_which_a_parameter_chooses(tmp_path: Path) -> None:
+    in_files(tmp_path / "tasks", five=LEVELS, four=LETTERS)
+    [own] = steps(tmp_path / "tasks", SET_TASK)
+    assert list(own.template.over["pole"].by_label) == ["E", "I"]
+    both = datasets(Settings(tasks=str(tmp_path / "tasks"), params={"own.sets": "four+five"}))["own"]
+    assert list(both.template.over["pole"].by_label) == ["high", "low", "E", "I"]
+
+
+def test_a_name_that_no_value_has_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    in_files(tmp_path / "tasks", five=LEVELS, four=LETTERS)
+    steps(tmp_path / "tasks", SET_TASK)
+    settings = Settings(tasks=str(tmp_path / "tasks"), params={"own.sets": "four+fife"})
+    with pytest.raises(UsageError, match=r"own\.sets: no pole has the set fife; did you mean five"):
+        datasets(settings)
+
+
+def test_where_values_were_replaced_the_name_of_the_task_file_chooses_all(tmp_path: Path) -> None:
+    in_files(tmp_path / "tasks", five=LEVELS)
+    [own] = steps(tmp_path / "tasks", SET_TASK)
+    assert list(own.template.over["pole"].by_label) == ["high", "low"]
+
+
+def test_a_value_is_asked_with_what_a_list_in_its_own_row_holds(lake: Lake, tmp_path: Path) -> None:
+    in_files(tmp_path / "tasks", five=LEVELS, four=LETTERS)
+    over = {"pole": {"file": "sets/*.yaml", "rows": "poles"}, "facet": {"of": "pole.facets"}}
+    prompt = "{{ pole.id }}{% if facet %} {{ facet.says }}{% endif %}"
+    [own] = steps(tmp_path / "tasks", task("own", prompt, answer_of(said="string"), over=over))
+    people(lake, "ann")
+    done = Run(lake, own, says(said="x"))
+    assert done.prompts == ["high How fast?", "high How glad?", "low How fast?", "low How glad?", "E", "I"]
+    assert [row["facet"] for row in done.rows] == ["pace", "cheer", "pace", "cheer", "", ""]
+    assert questions_of_a_row(own.template) == 6
+
+
+def test_a_value_without_a_list_has_the_ids_that_it_has_without_such_values(lake: Lake, tmp_path: Path) -> None:
+    in_files(tmp_path / "tasks", five=LEVELS, four=LETTERS)
+    inner = {"facet": {"of": "pole.facets", "draw": 1}}
+    people(lake, "ann")
+    found = []
+    for more in ({}, inner):
+        over = {"pole": {"file": "sets/*.yaml", "rows": "poles"}, **more}
+        [own] = steps(tmp_path / "tasks", task("own", "{{ pole.id }}", answer_of(said="string"), over=over))
+        asks = list(own.asks(lake, SHARD))
+        found.append([ask.question_id for ask in asks][2:])
+    assert found[0] == found[1] != []
+
+
+@given(st.text("abcdef", min_size=1))
+def test_what_is_drawn_of_a_list_is_the_same_for_all_values_that_share_it(row_id: str) -> None:
+    over = {"pole": {"values": LEVELS + LETTERS}, "facet": {"of": "pole.facets", "draw": 1}}
+    template = Template.model_validate(task("own", "{{ pole.id }}", answer_of(said="string"), over=over))
+    asked = [
+        ask.fill["over"] for ask in TaskStep(template).asks_of({"persona_id": row_id, "text": "", "language": "en"})
+    ]
+    assert [one["pole"] for one in asked] == ["high", "low", "E", "I"]
+    assert asked[0]["facet"] == asked[1]["facet"] in ("pace", "cheer")
+    assert {asked[2]["facet"], asked[3]["facet"]} == {""}
+
+
+@pytest.mark.parametrize(
+    "over, said",
+    [
+        (
+            {"facet": {"of": "pole.facets"}, "pole": ["a"]},
+            "facet.of: 'pole.facets' is not NAME.COLUMN of a name before",
+        ),
+        ({"pole": LEVELS, "facet": {"of": "pole"}}, "facet.of: 'pole' is not NAME.COLUMN"),
+        ({"pole": LEVELS, "facet": {"of": "pole.set"}}, "facet.of: set of high is no list"),
+        ({"pole": {"values": LEVELS, "where": {"set": "stes"}}}, "over.pole.where: did you mean sets"),
+    ],
+)
+def test_values_that_follow_from_no_others_are_told(tmp_path: Path, over: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        steps(tmp_path / "tasks", task("own", "x", answer_of(said="string"), over=over, params={"sets": "four"}))
 
 
 # Many

@@ -1,6 +1,7 @@
 """Machine Mindset in a small lake that the real steps made: seeds, answers of poles, pairs, behaviour, preferences."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,10 @@ from persona_assets.contrast.words import first_word
 from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import UsageError
+from persona_assets.export.folder import export
 from persona_assets.export.poles import export_poles
+from persona_assets.export.rows import Export
+from persona_assets.graph import assets
 from persona_assets.ids import digest
 from persona_assets.lake import Lake
 from persona_assets.lineage import Status, audit
@@ -32,10 +36,12 @@ from persona_assets.view.markdown import render
 from persona_assets_tests.plan.work import Work
 from persona_assets_tests.rows import draft
 
+DOCS = Path(__file__).parents[2] / "docs"
 ORDER = (*("seed_files", "instruction_seeds", "poles", "pole_answers", "pole_pairs", "behaviour", "preference_poles"),)
-POLES: list[dict[str, Any]] = yaml.safe_load((FILES / "mindset" / "dimensions.yaml").read_text(encoding="utf-8"))[
-    "poles"
-]
+POLES, TRAITS = (
+    yaml.safe_load((FILES / "mindset" / f"{name}.yaml").read_text(encoding="utf-8"))["poles"]
+    for name in ("mbti", "big_five")
+)
 OPPOSITE = {pole["id"]: pole["opposite"] for pole in POLES}
 TYPES = [e + s + t + j for e in "EI" for s in "SN" for t in "TF" for j in "JP"]
 SEEDS = (
@@ -270,6 +276,15 @@ def test_few_instructions_are_not_measured_and_fail_nothing(work: Work) -> None:
     shows = _function("pole_probe").declared.shows
     assert shows
     assert "not measured" in render(Section("", list(shows(found))))
+
+
+def test_the_card_names_the_files_that_rows_hang_on_and_speaks_of_no_web(work: Work, tmp_path: Path) -> None:
+    export(work.lake, assets(work.settings), Export("behaviour", tmp_path / "out"))
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "from what stands in data files." in text
+    assert f"| `seed_files` | `own` | {len(SEEDS)} |" in text
+    assert "web" not in text
+    assert "release" not in text
 
 
 def test_what_the_probe_says_is_audited_to_its_limits(work: Work) -> None:
@@ -520,17 +535,99 @@ def test_another_set_of_dimensions_is_a_file(tmp_path: Path) -> None:
     assert aside(work, "pole_pairs")["reason"].to_list() == ["no_opposite"]
 
 
+def test_a_brand_voice_of_the_docs_is_a_set(tmp_path: Path) -> None:
+    page = (DOCS / "mindset.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"```yaml\n(poles:.*?)```", page, re.DOTALL)
+    work = voiced(tmp_path, *yaml.safe_load(told)["poles"])
+    made(work, OfflineEngine(work.settings), *ORDER)
+    [pair] = rows(work, "behaviour").to_dicts()
+    assert (pair["dimension_set"], pair["one_pole"], pair["other_pole"]) == ("voice", "plain", "playful")
+    types = rows(work, "preference_poles").select("chosen_pole", "types").sort("chosen_pole").rows()
+    assert types == [("plain", ["plain"]), ("playful", ["playful"])]
+
+
 @pytest.mark.parametrize("opposite", ["merry", "even", "plain"])
 def test_a_pole_whose_opposite_is_none_is_named_with_its_file(tmp_path: Path, opposite: str) -> None:
     work = voiced(tmp_path, VOICE[0] | {"opposite": opposite}, *VOICE[1:])
     with pytest.raises(UsageError, match=rf"mindset/dimensions\.yaml: pole plain: its opposite {opposite} is no pole"):
-        made(work, Voices(work.settings), *ORDER[:-2])
+        datasets(work.settings)  # before anybody is asked
+
+
+def test_a_pole_without_a_key_is_named_with_its_file(tmp_path: Path) -> None:
+    lacking = {key: part for key, part in VOICE[1].items() if key != "dimension"}
+    with pytest.raises(UsageError, match=r"mindset/dimensions\.yaml: pole even has no `dimension`"):
+        datasets(voiced(tmp_path, VOICE[0], lacking, VOICE[2]).settings)
 
 
 def test_poles_without_a_key_that_is_needed_are_told_before_anybody_is_asked(tmp_path: Path) -> None:
     poles = [{key: part for key, part in pole.items() if key != "dimension"} for pole in VOICE]
     with pytest.raises(UsageError, match=r"mindset/dimensions\.yaml: no pole has `dimension`; each needs id, set"):
         datasets(voiced(tmp_path, *poles).settings)
+
+
+# Big Five
+
+
+TRAITS: list[dict[str, Any]] = yaml.safe_load((FILES / "mindset" / "big_five.yaml").read_text(encoding="utf-8"))[
+    "poles"
+]
+LEVELS = ("high", "middle", "low")
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Work:
+    seeds = (SEEDS[3], SEEDS[5], *SEEDS[6:])
+    work = place(tmp_path_factory.mktemp("five"), seeds, params={"pole_answers.sets": "mbti+big_five"})
+    made(work, OfflineEngine(work.settings), *ORDER)
+    return work
+
+
+def test_the_big_five_are_five_traits_at_three_levels_each_with_six_facets_in_three_languages() -> None:
+    assert Counter(pole["dimension"] for pole in TRAITS) == dict.fromkeys(
+        ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism"), 3
+    )
+    assert [pole["name"] for pole in TRAITS] == list(LEVELS) * 5
+    assert [pole["opposite"] is None for pole in TRAITS] == [False, True, False] * 5
+    facets = {one["id"]: one for pole in TRAITS for one in pole["facets"]}
+    assert len(facets) == 30
+    assert all(len(pole["facets"]) == 6 for pole in TRAITS)
+    told = [text for one in (*TRAITS, *facets.values()) for text in one["manner"].values()]
+    assert len(set(told)) == 3 * (15 + 30)
+    assert pl.DataFrame({"text": told}).select(first_word(pl.col("text"))).to_series().drop_nulls().to_list() == []
+
+
+def test_no_set_is_asked_about_beside_mbti_unless_it_is_named(work: Work, five: Work) -> None:
+    assert set(rows(work, "pole_answers")["pole"]) == set("EISNTFJP")
+    assert set(rows(work, "pole_answers")["facet"]) == {""}
+    assert set(rows(five, "pole_answers")["pole"]) == {*"EISNTFJP", *(pole["id"] for pole in TRAITS)}
+
+
+def test_an_answer_has_one_facet_of_its_trait_in_front_the_same_at_all_levels(five: Work) -> None:
+    of = {pole["id"]: {one["id"] for one in pole["facets"]} for pole in TRAITS}
+    answers = rows(five, "pole_answers").filter(pl.col("pole").is_in(list(of))).to_dicts()
+    assert len(answers) == 4 * 15
+    assert all(row["facet"] in of[row["pole"]] for row in answers)
+    by_trait: dict[tuple[str, str], set[str]] = {}
+    for row in answers:
+        by_trait.setdefault((row["parent_ids"][0], row["pole"].partition("_")[0]), set()).add(row["facet"])
+    assert {len(facets) for facets in by_trait.values()} == {1}
+    assert len({facet for facets in by_trait.values() for facet in facets}) > 5  # drawn anew for each instruction
+
+
+def test_high_and_low_are_paired_and_the_middle_is_answered_alone(five: Work) -> None:
+    pairs = rows(five, "behaviour").filter(pl.col("dimension_set") == "big_five")
+    assert pairs.height == 4 * 5
+    assert all(row["one_pole"].endswith("_high") and row["other_pole"].endswith("_low") for row in pairs.to_dicts())
+    alone = aside(five, "pole_pairs")
+    poles = dict(rows(five, "pole_answers").select("sample_id", "pole").iter_rows())
+    assert Counter(alone["reason"]) == {"no_opposite": 4 * 5}
+    assert {poles[one].rpartition("_")[2] for one in alone["row_id"]} == {"middle"}
+
+
+def test_levels_make_no_types_and_leave_those_of_other_sets_alone(five: Work) -> None:
+    found = rows(five, "preference_poles")
+    assert set(found.filter(pl.col("dimension_set") == "big_five")["types"].list.len()) == {0}
+    assert set(found.filter(pl.col("dimension_set") == "mbti")["types"].explode()) == set(TYPES)
 
 
 # Export

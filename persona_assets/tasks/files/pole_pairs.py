@@ -1,25 +1,9 @@
 """Answers to one instruction from opposite poles, side by side."""
 
-from collections.abc import Mapping
-
 import polars as pl
 
-from persona_assets.errors import UsageError
-from persona_assets.lake import Table
-from persona_assets.tasks.derived import data_files, derived
-
-POLES = data_files("mindset/dimensions.yaml", rows="poles", table="poles")
-_COLUMNS = ("id", "set", "dimension", "opposite", "manner")
-
-
-def _has_columns(tables: Mapping[str, Table]) -> None:
-    """That poles are told by the keys that are looked at.
-
-    Raises:
-        UsageError: no pole has one of the keys.
-    """
-    if missing := [name for name in _COLUMNS if name not in tables[POLES.name].polars]:
-        raise UsageError(f"{POLES.file}: no pole has `{missing[0]}`; each needs {', '.join(_COLUMNS)}")
+from persona_assets.tasks.derived import derived
+from persona_assets.tasks.poles import POLES, check_poles
 
 
 @derived(
@@ -38,23 +22,20 @@ def _has_columns(tables: Mapping[str, Table]) -> None:
     },
     description="Both answers to an instruction of each two opposite poles (Machine Mindset).",
     cites={"seed_id": "instruction_seeds"},
-    check=_has_columns,
+    modules=("tasks.poles",),
+    check=check_poles,
 )
 def pole_pairs(answers: pl.LazyFrame, seeds: pl.LazyFrame, poles: pl.LazyFrame) -> pl.DataFrame:
     """One row for each instruction and dimension; its parents are both answers, that of the first pole first.
 
     A pair stands or falls together: an answer whose other side was refused is set aside as `other_pole_refused`, one of
     a pole that has no opposite as `no_opposite`.
-
-    Raises:
-        UsageError: a pole names an opposite that is none; the message names file and pole.
     """
-    told = poles.select("file", "dimension", "opposite", "manner", dimension_set="set", pole="id", at="place").collect()
-    known, manners = _checked(told.drop("manner")), _manners(told)
+    known = poles.select("dimension", "opposite", dimension_set="set", pole="id", at="place")
     sides = (
         answers.select("pole", "language", "answer", id="sample_id", seed_id=pl.col("parent_ids").list.first())
-        .join(known.lazy(), on="pole", how="left")
-        .join(manners.lazy(), on=("pole", "language"), how="left")
+        .join(known, on="pole", how="left")
+        .join(_manners(poles), on=("pole", "language"), how="left")
         .join(seeds.select("instruction", seed_id="sample_id"), on="seed_id", how="left")
         .sort("seed_id", "dimension", "at")
         .collect()
@@ -87,22 +68,7 @@ def pole_pairs(answers: pl.LazyFrame, seeds: pl.LazyFrame, poles: pl.LazyFrame) 
     return pl.concat([made, aside], how="diagonal")
 
 
-def _manners(poles: pl.DataFrame) -> pl.DataFrame:
+def _manners(poles: pl.LazyFrame) -> pl.LazyFrame:
     """The manner of each pole, a row by language."""
-    return (
-        poles.select("pole", "manner")
-        .unnest("manner")
-        .unpivot(index="pole", variable_name="language", value_name="manner")
-    )
-
-
-def _checked(poles: pl.DataFrame) -> pl.DataFrame:
-    """The poles, whose opposites are poles of the same dimension and name them in turn."""
-    theirs = poles.select("dimension_set", "dimension", opposite="pole", back="opposite")
-    joined = poles.join(theirs, on=("dimension_set", "dimension", "opposite"), how="left").sort("at")
-    is_one = pl.col("back").eq_missing(pl.col("pole")) & (pl.col("opposite") != pl.col("pole"))
-    wrong = joined.filter(pl.col("opposite").is_not_null(), ~is_one)
-    for file, pole, opposite in wrong.select("file", "pole", "opposite").iter_rows():
-        said = f"its opposite {opposite} is no pole of its dimension whose opposite it is"
-        raise UsageError(f"{file}: pole {pole}: {said}; name both by one another")
-    return poles
+    told = poles.select("manner", pole="id").unnest("manner")
+    return told.unpivot(index="pole", variable_name="language", value_name="manner")

@@ -1,13 +1,11 @@
 """Preference data: of two answers to one instruction the one in the manner of a pole, and the one of its opposite."""
 
-from itertools import product
-
 import polars as pl
 
-from persona_assets.tasks.derived import data_files, derived, set_check
+from persona_assets.tasks.derived import derived, set_check
+from persona_assets.tasks.poles import POLES, types_in
 from persona_assets.view import blocks as view
 
-POLES = data_files("mindset/dimensions.yaml", rows="poles", table="poles")
 MOST_TIMES = 3.0  # as long as the other: of answers further apart a model learns length and little else
 MOST_BIAS = 1.5  # the geometric mean of a pole's lengths over those of its opposite, and its inverse
 LEAST_ROWS = 20  # from which such a mean says something
@@ -59,6 +57,7 @@ def preferences_shown(rows: pl.DataFrame) -> list[view.Block]:
     description="For each pole its answer, chosen, over that of its opposite, rejected, and which types take the row "
     "(Machine Mindset).",
     set_checks=(no_length_bias,),
+    modules=("tasks.poles",),
     shows=preferences_shown,
 )
 def preference_poles(pairs: pl.LazyFrame, poles: pl.LazyFrame) -> pl.DataFrame:
@@ -80,7 +79,7 @@ def preference_poles(pairs: pl.LazyFrame, poles: pl.LazyFrame) -> pl.DataFrame:
         detail=pl.format("{} times as long", pl.col("times").round(2)),
     )
     standing = _with_balance(rows.filter(fits), poles.collect())
-    types = types_of(poles.collect())
+    types = _types_of(poles.collect())
     both = [
         standing.select(
             parent_ids=pl.concat_list("sample_id"),
@@ -105,17 +104,10 @@ def preference_poles(pairs: pl.LazyFrame, poles: pl.LazyFrame) -> pl.DataFrame:
     return pl.concat([*both, aside], how="diagonal")
 
 
-def types_of(poles: pl.DataFrame) -> dict[str, list[str]]:
-    """By pole the types that have it: a pole of each dimension, in the file's order, of sets of opposites alone."""
-    found: dict[str, list[str]] = {}
-    for part in poles.sort("file", "place").partition_by("set", maintain_order=True):
-        if part["opposite"].null_count():
-            continue
-        sides = [one["id"].to_list() for one in part.partition_by("dimension", maintain_order=True)]
-        for chosen in product(*sides):
-            for pole in chosen:
-                found.setdefault(pole, []).append("".join(chosen))
-    return found
+def _types_of(poles: pl.DataFrame) -> dict[str, list[str]]:
+    """By pole the types that have it."""
+    of = types_in(poles).explode("poles").group_by("poles", maintain_order=True).agg("type")
+    return dict(of.iter_rows())
 
 
 def _with_balance(rows: pl.DataFrame, poles: pl.DataFrame) -> pl.DataFrame:

@@ -26,7 +26,7 @@ For each dataset that the setting `judged` names there is then a task `<dataset>
 `_preferences` (`pairs`). The cases are rated by the same prompt, `judge_calibration`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,7 +39,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.prompts import Template
-from persona_assets.prompts.load import files_of, wrong
+from persona_assets.prompts.load import files_of, read_as, wrong
 from persona_assets.prompts.template import ENVIRONMENT, MessageTemplate
 from persona_assets.tasks.derived import Derived
 from persona_assets.tasks.judges.pairs import pairs_of, preferences_of
@@ -251,7 +251,7 @@ def _rubrics(instead: Path | None) -> dict[Path, Rubric]:
         UsageError: one is no YAML, or not a rubric, or two judge one dataset; the message names file and key.
     """
     own = files_of(instead, f"{FOLDER}/*.yaml") if instead else []
-    found = {path: _read(path) for path in own or files_of(JUDGE.parent, f"{FOLDER}/*.yaml")}
+    found = {path: read_as(path, Rubric, _PARTS) for path in own or files_of(JUDGE.parent, f"{FOLDER}/*.yaml")}
     taken: dict[tuple[str, str], Path] = {}
     for path, rubric in found.items():
         for key, dataset in [("judges", one) for one in rubric.judges] + [("compares", one) for one in rubric.compares]:
@@ -261,21 +261,4 @@ def _rubrics(instead: Path | None) -> dict[Path, Rubric]:
     return found
 
 
-def _read(path: Path) -> Rubric:
-    try:
-        return Rubric.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            said = f"unknown key; {did_you_mean(str(first['loc'][-1]), _known(first['loc']))}"
-        raise wrong(path, first["loc"], said) from error
-
-
-def _known(place: Sequence[int | str]) -> Sequence[str]:
-    return list(_PARTS.get(place[0] if place else "", Rubric).model_fields)
-
-
-_PARTS: Mapping[int | str, type[BaseModel]] = {"criteria": Criterion, "cases": Case}
+_PARTS: Mapping[str, type[BaseModel]] = {"criteria": Criterion, "cases": Case}
