@@ -207,7 +207,8 @@ def _interval(row: Row, kinds: Mapping[str, view.Kind]) -> view.Cell:
     if row["score"] is None:
         return ""
     low, high = (row["score"] if row[end] is None else row[end] for end in ("low", "high"))
-    return view.Interval(*((1 + one) / 2 for one in (row["score"], low, high)), kinds.get(row["system"], view.PLAIN))
+    at, first, last = ((1 + one) / 2 for one in (row["score"], low, high))
+    return view.Interval(at, first, last, kinds.get(row["system"], view.PLAIN))
 
 
 def _radar(rows: Sequence[Row], kinds: Mapping[str, view.Kind]) -> view.Radar | None:
