@@ -139,7 +139,7 @@ def test_a_table_of_files_keeps_a_questionnaire_whole() -> None:
     )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", [*LANGUAGES, "ru"])
 def test_the_bundled_questionnaire_has_15_items_a_dimension_about_half_for_each_pole(language: str) -> None:
     found = bundled(language)
     assert found.height == found["text"].n_unique() == 60

@@ -64,7 +64,7 @@ def test_known_traits_come_back_in_95_of_100_runs(wanted: str) -> None:
     "answerer",
     [yes_sayer, always_middle, always_first, all_refusing, self_contradicting, contradicts_by_item, uniform],
 )
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", ["en", "zh", "ru"])
 def test_who_has_no_traits_gets_no_letter_in_95_of_100_runs(answerer: Answerer, language: str) -> None:
     found = each(answered(bundled(language), RUNS, answerer, seed=1))
     assert found.height == RUNS

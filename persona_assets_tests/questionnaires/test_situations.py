@@ -56,7 +56,7 @@ def test_a_fault_is_told_with_file_and_situation(place: tuple[str | int, ...], t
 def test_the_bundled_file_has_ten_situations_a_dimension_and_language() -> None:
     found = rows_of(parsed(Situations, "everyday.yaml", told_in(BUNDLED)))
     counts = found.group_by("dimension", "language").agg(pl.col("text").n_unique())
-    assert counts.height == 4 * 2
+    assert counts.height == 4 * 3
     assert counts["text"].min() == 10
 
 
