@@ -93,7 +93,7 @@ def scored(answers: pl.DataFrame, items: pl.DataFrame, *, one_way: bool = False)
     | column | is |
     | --- | --- |
     | `score` | from -1, the first pole, to 1, the second |
-    | `low`, `high` | its 99 % interval over items, by Student's t, of halves Welch's |
+    | `low`, `high` | its 99 % interval over items, by Student's t, with the variance of both halves pooled |
     | `letter`, `margin` | the pole, or `?`, and how far its interval is from the middle |
     | `consistency` | the weaker half over the stronger one, 0 where they point apart; null without two halves |
     | `alpha` | Cronbach's over the sheets of all systems; null with fewer than two systems |
@@ -153,9 +153,9 @@ def _with_intervals(rows: pl.DataFrame) -> pl.DataFrame:
     halves = np.maximum(there.sum(axis=0), 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         score = np.where(there.any(axis=0), np.where(there, mean, 0).sum(axis=0) / halves, np.nan)
-        share = np.where(there, var / count, 0)  # of the score's variance; not known of a single item
-        error = np.sqrt(share.sum(axis=0)) / halves
-        freedom = share.sum(axis=0) ** 2 / np.where(there, share**2 / (count - 1), 0).sum(axis=0)
+        freedom = np.where(there, count - 1, 0).sum(axis=0)
+        spread = np.where(count > 1, (count - 1) * var, 0).sum(axis=0) / freedom
+        error = np.sqrt(spread * np.where(there, 1 / count, 0).sum(axis=0)) / halves
         half = np.where(error == 0, 0, error * _student(freedom))
         side = np.sign(score)
         weaker, stronger = np.minimum(*(side * mean)), np.maximum(*(side * mean))
