@@ -27,7 +27,6 @@ from persona_assets.tasks.load import datasets
 from persona_assets.view.html import render_page
 from persona_assets.view.markdown import render
 from persona_assets_tests.engines.server import Body, Server, serve
-from persona_assets_tests.engines.tiny_model import make_model
 from persona_assets_tests.plan.work import Work
 from persona_assets_tests.questionnaires.files import LAYOUT
 
@@ -217,21 +216,10 @@ def test_the_offline_engine_scores_nothing_and_says_so(tmp_path: Path) -> None:
     assert Counter(found["reason"]) == {"not_supported": SIZE * 2 * 5}
 
 
-def test_a_model_that_is_scored_chooses_by_how_probable_it_finds_the_numbers(tmp_path: Path) -> None:
-    model = make_model(tmp_path / "model")
-    few = [one for one in TOLD["items"] if one["id"][1:] in ("0", "1")]
-    shares = {"questionnaire_choices": 1.0}
-    work = place(tmp_path, {**TOLD, "items": few}, shares=shares, engine="transformers", model=str(model))
-    made(work, *FORM[:2], *CHOICES)
-    choices = rows(work, "questionnaire_choices")
-    assert choices.height == len(few) * 2 * 5
-    assert (choices["logprob"] < 0).all()
-    found = rows(work, "questionnaire_choice_scores").filter(pl.col("run").is_null())
-    assert set(found["dimension"]) == {"energy", "execution"}
-    assert found["score"].is_between(-1, 1).all()
-    assert (found["items"] == 4).all()
-    result = audit(work.lake, work.settings, found["sample_id"][0])
-    assert {one.status for one in result.verifications} == {Status.OK}
+def test_a_plan_counts_the_items_of_a_file_before_it_is_read(tmp_path: Path) -> None:
+    planned = {one.asset: one for one in place(tmp_path).plan().assets}
+    assert planned["questionnaire_items"].total("rows").value == SIZE
+    assert planned["questionnaire_answers"].total("calls").value == SIZE / 12 * 2 * 3
 
 
 def test_a_file_in_the_json_layout_is_asked_too(tmp_path: Path) -> None:

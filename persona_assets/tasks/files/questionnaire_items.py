@@ -4,9 +4,15 @@ import polars as pl
 
 from persona_assets.questionnaires.items import COLUMNS, NULLABLE, items_of
 from persona_assets.questionnaires.questionnaire import TEXTS, questionnaire_of
-from persona_assets.tasks.derived import data_files, derived
+from persona_assets.tasks.derived import DataRows, data_files, derived
 
 FILES = data_files("questionnaires/*", table="questionnaire_files", texts=TEXTS)
+
+
+def items_told(rows: DataRows) -> float:
+    """How many rows a file has, on average over all files."""
+    found = [questionnaire_of(pl.DataFrame([row])) for row in rows(FILES.name)]
+    return sum(items_of(one[1]).height for one in found if one) / max(len(found), 1)
 
 
 @derived(
@@ -16,6 +22,7 @@ FILES = data_files("questionnaires/*", table="questionnaire_files", texts=TEXTS)
     "speaks for (Machine Mindset).",
     nullable=NULLABLE,
     modules=("questionnaires.items", "questionnaires.questionnaire", "questionnaires.layout"),
+    per_row=items_told,
 )
 def questionnaire_items(files: pl.LazyFrame) -> pl.DataFrame:
     """One row for each item and language; an item without a dimension is a filler, which is asked and not scored."""

@@ -3,9 +3,15 @@
 import polars as pl
 
 from persona_assets.questionnaires.situations import COLUMNS, TEXTS, rows_of, situations_of
-from persona_assets.tasks.derived import data_files, derived
+from persona_assets.tasks.derived import DataRows, data_files, derived
 
 FILES = data_files("situations/*", table="situation_files", texts=TEXTS)
+
+
+def situations_told(rows: DataRows) -> float:
+    """How many rows a file has, on average over all files."""
+    found = [situations_of(pl.DataFrame([row])) for row in rows(FILES.name)]
+    return sum(rows_of(one[1]).height for one in found if one) / max(len(found), 1)
 
 
 @derived(
@@ -14,6 +20,7 @@ FILES = data_files("situations/*", table="situation_files", texts=TEXTS)
     description="Open situations, one row for each language, with the manners that answers are placed between "
     "(Machine Mindset).",
     modules=("questionnaires.questionnaire", "questionnaires.situations", "questionnaires.layout"),
+    per_row=situations_told,
 )
 def situations(files: pl.LazyFrame) -> pl.DataFrame:
     """One row for each situation and language."""
