@@ -12,7 +12,9 @@ from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.graph import Asset, assets
 from persona_assets.lake import Lake
 from persona_assets.lake.format import open_lake
+from persona_assets.questionnaires.answers import of_forms, scored_items, who_answered
 from persona_assets.questionnaires.page import Outcome, blocks, questionnaire_page
+from persona_assets.questionnaires.scores import differences
 from persona_assets.settings import Settings
 from persona_assets.view import blocks as view
 from persona_assets.view.html import render_page
@@ -72,14 +74,16 @@ def outcome_of(lake: Lake, graph: dict[str, Asset], name: str, systems: Sequence
         return rows.filter(pl.col("system").is_in([*systems])).to_dicts() if systems else rows.to_dicts()
 
     own, items = [name], read("questionnaire_items", [name])
-    scores = read("questionnaire_scores", own)
-    known = scores["system"].unique().sort().to_list()
+    answers = read("questionnaire_answers", own)
+    given = of_forms(answers, items)
+    known = given["system"].unique().sort().to_list()
     for one in systems:
         if one not in known:
             raise UsageError(f"no system {one} has answered {name}; {did_you_mean(one, known)}")
-    answers = read("questionnaire_answers", own)
-    by = "system" if "system" in answers.columns else "model"
-    models = answers.filter(pl.col(by).is_in([*systems] or known))["model"].unique().sort()
+    shown = list(dict.fromkeys(systems)) or known
+    compared = (shown[0], shown[1]) if len(shown) == 2 else None
+    moved = differences(given, scored_items(items), *compared).to_dicts() if compared else []
+    models = who_answered(answers).filter(pl.col("system").is_in(shown))["model"].unique().sort()
     said = [row for row in told("mindset_agreement") if row["questionnaire"] == name]
     return Outcome(
         name,
@@ -90,4 +94,6 @@ def outcome_of(lake: Lake, graph: dict[str, Asset], name: str, systems: Sequence
         [row for row in told("questionnaire_choice_scores", own) if row["run"] is None],
         told("situation_scores"),
         said,
+        moved,
+        compared,
     )

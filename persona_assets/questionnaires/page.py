@@ -1,7 +1,7 @@
 """What a questionnaire came to: scores with intervals, types, what behaviour says, and what it can't show."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
@@ -34,7 +34,8 @@ class Outcome:
     """What a questionnaire came to: rows of `questionnaire_scores`, `questionnaire_types` and what goes with them.
 
     `choices` are scores of forced choices, `behaviour` and `agreement` rows of `situation_scores` and
-    `mindset_agreement`, `models` what answered.
+    `mindset_agreement`, `models` what answered; where there are two systems, `compared` names them and `differences`
+    says how far the second one lies from the first.
     """
 
     name: str
@@ -44,7 +45,9 @@ class Outcome:
     models: Sequence[str]
     choices: Sequence[Row] = ()
     behaviour: Sequence[Row] = ()
-    agreement: Sequence[Row] = field(default_factory=list)
+    agreement: Sequence[Row] = ()
+    differences: Sequence[Row] = ()
+    compared: tuple[str, str] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """It as JSON values, without ids."""
@@ -54,6 +57,7 @@ class Outcome:
             "choices": self.choices,
             "behaviour": self.behaviour,
             "agreement": self.agreement,
+            "differences": self.differences,
         }
         ids = (
             "sample_id",
@@ -69,6 +73,7 @@ class Outcome:
         return {
             "questionnaire": self.name,
             "models": [*self.models],
+            "compared": self.compared,
             **{name: [{key: row[key] for key in row if key not in ids} for row in rows] for name, rows in told.items()},
             "limits": LIMITS,
         }
@@ -105,8 +110,11 @@ def _language(outcome: Outcome, language: str, kinds: Mapping[str, view.Kind]) -
     if radar := _radar(whole, kinds):
         parts.append(radar)
     parts += _scores(whole, kinds)
-    found: list[view.Block] = [
-        view.Section(("What they say of themselves, ", view.Code(language)), parts),
+    found: list[view.Block] = [view.Section(("What they say of themselves, ", view.Code(language)), parts)]
+    if outcome.compared and (moved := of(outcome.differences)):
+        first, second = (view.Code(name) for name in outcome.compared)
+        found.append(view.Section((second, " less ", first, ", ", view.Code(language)), [_differences(moved)]))
+    found += [
         view.Section(("How far that can be relied on, ", view.Code(language)), [_reliance(whole)]),
     ]
     if types := of(outcome.types):
@@ -203,12 +211,33 @@ def _scores(rows: Sequence[Row], kinds: Mapping[str, view.Kind]) -> list[view.Bl
     return [view.Table(heads, drawn), *_why_open(rows)]
 
 
+def _differences(rows: Sequence[Row]) -> view.Table:
+    """How far the second of two systems lies from the first; where the interval leaves out 0 it has moved."""
+    drawn: list[list[view.Cell]] = [
+        [
+            view.Code(row["dimension"]),
+            _signed(row["difference"]),
+            _range(row),
+            view.Code(row["first_pole"]),
+            view.Interval(*_on_axis(row, "difference", 2)),
+            view.Code(row["second_pole"]),
+        ]
+        for row in sorted(rows, key=lambda row: (row["place"], row["dimension"]))
+    ]
+    return view.Table([*view.whole("dimension"), *view.right("difference"), *_BETWEEN], drawn)
+
+
+def _on_axis(row: Row, of: str, end: float) -> tuple[float, float, float]:
+    """Where a value and its interval lie on an axis from -`end` to `end`, from 0 to 1."""
+    low, high = (row[of] if row[one] is None else row[one] for one in ("low", "high"))
+    at, first, last = ((1 + value / end) / 2 for value in (row[of], low, high))
+    return at, first, last
+
+
 def _interval(row: Row, kinds: Mapping[str, view.Kind]) -> view.Cell:
     if row["score"] is None:
         return ""
-    low, high = (row["score"] if row[end] is None else row[end] for end in ("low", "high"))
-    at, first, last = ((1 + one) / 2 for one in (row["score"], low, high))
-    return view.Interval(at, first, last, kinds.get(row["system"], view.PLAIN))
+    return view.Interval(*_on_axis(row, "score", 1), kinds.get(row["system"], view.PLAIN))
 
 
 def _radar(rows: Sequence[Row], kinds: Mapping[str, view.Kind]) -> view.Radar | None:

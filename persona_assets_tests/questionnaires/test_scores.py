@@ -22,6 +22,7 @@ from persona_assets.questionnaires.scores import (
     ONE_WAY,
     OPEN,
     agreement,
+    differences,
     scored,
     types,
 )
@@ -327,3 +328,37 @@ def test_a_forced_choice_agrees_as_far_as_its_numbers_do_on_average() -> None:
 def test_a_forced_choice_without_a_score_for_some_number_is_not_readable() -> None:
     named = items(OWN).with_columns(sample_id="item")
     assert of_choices(choices(-1.0, -2.0, -3.0)[1:], named)["scale"].to_list() == ["falling"]
+
+
+def two_systems(first: Answerer, second: Answerer, seed: int = 0) -> pl.DataFrame:
+    """How far the second answerer lies from the first, over three runs each."""
+    named = BANK.with_columns(sample_id="item")
+    rng = np.random.default_rng(seed)
+    rows = asked(BANK, 3)
+    parts = [
+        rows.select(
+            *("language", "scale", "attempt"),
+            answer=pl.Series(answerer(rows, rng)).fill_nan(None).cast(pl.Int64),
+            model=pl.lit(name),
+            sample_id=pl.format("{}/{}/{}", "item", "scale", "attempt"),
+            parent_ids=pl.concat_list("sample_id"),
+        )
+        for name, answerer in (("one", first), ("other", second))
+    ]
+    return differences(of_forms(pl.concat(parts), named), scored_items(named), "one", "other")
+
+
+def test_the_difference_of_two_systems_points_to_the_pole_that_the_second_one_moved_to() -> None:
+    found = {row["dimension"]: row for row in two_systems(of_type("ESTJ"), of_type("ISFJ")).to_dicts()}
+    assert [name for name, row in found.items() if row["low"] > 0] == ["energy", "decision"]
+    assert found["energy"]["difference"] == pytest.approx(1.8, abs=0.2)
+    assert all(found[name]["low"] < 0 < found[name]["high"] for name in ("information", "execution"))
+
+
+def test_two_systems_of_one_kind_differ_about_as_seldom_as_the_interval_says() -> None:
+    found = pl.concat([two_systems(of_type("ENTP"), of_type("ENTP"), seed) for seed in range(100)])
+    assert ((found["low"] > 0) | (found["high"] < 0)).mean() <= 0.03
+
+
+def test_a_dimension_that_one_system_did_not_answer_has_no_difference() -> None:
+    assert two_systems(of_type("ENTP"), all_refusing).is_empty()

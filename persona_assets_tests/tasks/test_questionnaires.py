@@ -238,7 +238,9 @@ def test_the_page_shows_systems_side_by_side_with_intervals_and_what_it_cannot_s
     page = render_page(questionnaire_page(outcome(work, "ej", "yes")))
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
-    assert page.count('class="blue range"') == page.count('class="amber range"') == 2
+    assert page.count('class="amber range"') == 2
+    assert page.count('class="blue range"') == 2 + 2  # those of the first system, and the differences
+    assert [row["difference"] for row in outcome(work, "ej", "yes").differences] == [1, 1]
     assert page.count('class="ring blue"') == page.count('class="ring amber"') == 1
     assert all(limit.replace("'", "&#39;") in page for limit in LIMITS)
     assert OFFLINE not in page
