@@ -10,7 +10,7 @@ import persona_assets
 
 PACKAGE = Path(persona_assets.__file__).parent
 LAYERS = {
-    "ids": 0, "settings": 0, "errors": 0, "progress": 0, "plugins": 0,
+    "ids": 0, "draws": 0, "settings": 0, "errors": 0, "progress": 0, "plugins": 0,
     "text": 1, "prompts": 1, "files": 1, "view": 1, "recipes": 1, "maths": 1, "votes": 1,
     "contained": 1, "constraints": 2, "contamination": 2, "surveys": 2, "questionnaires": 2,
     "lake": 2,

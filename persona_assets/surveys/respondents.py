@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from persona_assets.draws import lots
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.surveys.survey import ALL, Survey
@@ -34,8 +35,7 @@ def drawn(survey: Survey, file: str, attributes: pl.LazyFrame) -> pl.DataFrame:
         "sample_id", "language", persona_id=pl.col("persona_ids").list.first(), stratum=stratum
     ).collect(engine="streaming")
     wanted = survey.strata.wanted(survey.size) if survey.strata else {ALL: survey.size}
-    order = [digest(canonical_json([survey.seed, one])) for one in found["persona_id"]]
-    ranked = found.with_columns(_order=pl.Series(order, dtype=pl.String)).sort("_order")
+    ranked = found.with_columns(_order=lots(found["persona_id"], survey.seed)).sort("_order")
     counts = dict(ranked.group_by("stratum").len().iter_rows())
     parts = []
     for value, count in wanted.items():

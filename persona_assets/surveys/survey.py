@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from persona_assets.draws import portions
 from persona_assets.errors import UsageError
 
 NEAR = 1e-6  # how far shares may be from adding up to 1
@@ -57,12 +58,7 @@ class Strata(_Part):
         """Respondents by value; shares are rounded so that they add up to `size`."""
         if self.counts:
             return dict(self.counts)
-        found, above, given = dict[str, int](), 0.0, 0
-        for value, share in self.shares.items():
-            above += share
-            upto = round(above * size)
-            found[value], given = upto - given, upto
-        return found
+        return portions(self.shares, size)
 
 
 class Real(_Part):

@@ -34,6 +34,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from persona_assets.draws import lots
 from persona_assets.errors import did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Table
@@ -204,7 +205,7 @@ def mix_of(path: Path, recipe: Recipe) -> Derived:
         cites={TAKEN: recipe.datasets},
         nullable=(TAKEN, "taken_shard"),
         set_checks=(no_empty_stage,),
-        modules=("ids", "prompts", "prompts.load", "tasks.mixes", "tasks.split", "tasks.values"),
+        modules=("draws", "ids", "prompts", "prompts.load", "tasks.mixes", "tasks.split", "tasks.values"),
         packaged={"recipe": lambda: digest(canonical_json(recipe.model_dump(mode="json")))},
         declared_in=path,
         check=lambda tables, _: _check(path, recipe, tables),
@@ -296,8 +297,7 @@ def _looked_at(recipe: Recipe, dataset: str, rows: pl.LazyFrame) -> pl.DataFrame
     columns = dict.fromkeys(column for part in parts for column in part.where)
     kept = rows.filter(pl.col("split").fill_null("") != HELD_OUT) if "split" in names else rows
     found = kept.select(pl.col("sample_id").alias(TAKEN), pl.col("shard").alias("taken_shard"), *columns).collect()
-    order = [digest(f"{recipe.seed}:{one}".encode()) for one in found[TAKEN]]
-    return found.with_columns(_order=pl.Series(order, dtype=pl.String)).sort("_order", TAKEN)
+    return found.with_columns(_order=lots(found[TAKEN], recipe.seed)).sort("_order", TAKEN)
 
 
 def _stage(recipe: Recipe, stage: Stage, values: Mapping[str, str], there: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -26,6 +26,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from persona_assets.draws import lots, portions
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Table
@@ -101,12 +102,7 @@ class Stratum(BaseModel):
         """Rows by value, as text; shares are rounded so that they add up to `size`."""
         if self.counts:
             return {as_text(value): count for value, count in self.counts.items()}
-        found, above, given = dict[str, int](), 0.0, 0
-        for value, share in self.shares.items():
-            above += share
-            upto = round(above * (size or 0))
-            found[as_text(value)], given = upto - given, upto
-        return found
+        return portions({as_text(value): share for value, share in self.shares.items()}, size or 0)
 
 
 class View(BaseModel):
@@ -189,7 +185,7 @@ def view_of(name: str, path: Path, view: View) -> Derived:
         cites={SELECTED: view.task},
         nullable=("language", "split", "wanted"),
         set_checks=(enough_rows,),
-        modules=("tasks.views",),
+        modules=("draws", "tasks.views"),
         packaged={"query": lambda: digest(canonical_json(view.model_dump(mode="json")))},
         declared_in=path,
         check=lambda tables, _: _check_columns(path, view, tables),
@@ -327,7 +323,6 @@ def _drawn(rows: pl.DataFrame, view: View) -> pl.DataFrame:
     if missing := [value for value in view.wanted if value not in set(rows["stratum"])] if rows.height else []:
         assert view.stratum
         raise UsageError(f"no row that the view wants has {view.stratum.column} {missing[0]!r}: leave it out")
-    order = [digest(f"{view.seed}:{one}".encode()) for one in rows["selected_id"]]
     wanted = pl.col("stratum").replace_strict(view.wanted, default=0, return_dtype=pl.Int64)
-    ordered = rows.with_columns(_order=pl.Series(order, dtype=pl.String)).sort("_order", "selected_id")
+    ordered = rows.with_columns(_order=lots(rows["selected_id"], view.seed)).sort("_order", "selected_id")
     return ordered.filter(pl.int_range(pl.len()).over("stratum") < wanted).drop("_order")
