@@ -50,7 +50,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown key beside a file": (
         {"over": {"pole": {"file": "x", "row": "y"}}},
         "over.pole.row",
-        "unknown key; did you mean rows? (known: answers, draw, file, rows)",
+        "unknown key; did you mean rows? (known: answers, draw, file, rows, where)",
     ),
     "a file that is not there": ({"over": {"pole": {"file": "none.yaml"}}}, "over.pole.file", "there is no file "),
     "no values": ({"over": {"pole": []}}, "over.pole.values", "at least 1 item"),
