@@ -79,7 +79,7 @@ _CHANGES = (
     Change("drop_fields", ("temperature",), _OPENAI),
     Change("targets", dict.fromkeys(SINGLE, 1)),
     Change("modes", dict.fromkeys(MODED, ("few_shot",))),
-    Change("shares", dict.fromkeys(SINGLE, 0.0)),
+    Change("shares", {name: float(not STEPS[name].template.share) for name in SINGLE}),  # all or nothing, the other way
     Change(
         "params",
         {f"{name}.{one}": _other(f"{name}.{one}", value) for name in TASKS for one, value in _first_param(name)},

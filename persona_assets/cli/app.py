@@ -258,6 +258,31 @@ def survey(
 
 
 @app.command()
+def questionnaire(
+    name: Annotated[
+        str | None, typer.Argument(help="The questionnaire: its file's name without .yaml or .json.")
+    ] = None,
+    lake: LakeOption = None,
+    system: Annotated[
+        list[str] | None, typer.Option(help="Show this system alone, by its name or model; may stand several times.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write it as a page, with figures.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what models say of themselves: scores with intervals, types, and what they do in situations, side by side.
+
+    Without a name it lists the questionnaires. Reads the lake and asks nobody.
+
+    Example: persona-assets questionnaire everyday --system before --system after --html mindset.html
+    """
+    from persona_assets.cli.questionnaire import show_questionnaire
+
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    show_questionnaire(_settings(lake=lake), name, system or [], as_json=as_json, html=html)
+
+
+@app.command()
 def skip(
     shards: Annotated[list[str] | None, typer.Argument(metavar="SHARD...", help="Keys such as 2026-10.0003.")] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept and shown.")] = "",

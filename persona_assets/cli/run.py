@@ -384,7 +384,7 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
         )
         if not result.ok:
             raise PersonaAssetsError(f"the audit of {result.row_id} failed: persona-assets audit {result.row_id}")
-    _show_survey_and_export(lake, settings)
+    _show_results_and_export(lake, settings)
     out.print(
         "\nNext:\n"
         "  make ui                                     the graph, its runs, checks and plots in a browser\n"
@@ -392,6 +392,7 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
         '  .venv/bin/persona-assets sql "SELECT * FROM duplicates"\n'
         "  .venv/bin/persona-assets quality --html quality.html\n"
         "  .venv/bin/persona-assets survey bus-fare --html survey.html\n"
+        "  .venv/bin/persona-assets questionnaire everyday --html questionnaire.html\n"
         "  .venv/bin/persona-assets export instruction_answers --format chatml --out answers\n"
         "  put crawl files into dumps/<name>/ and turn on the sensors new_crawl_dumps and follow_new_data in the UI,\n"
         "  or run: .venv/bin/persona-assets run",
@@ -400,20 +401,20 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
     )
 
 
-def _show_survey_and_export(lake: Lake, settings: Settings) -> None:
-    """What the demo's surveys came to, and preference pairs as a folder for training, where there are some."""
+def _show_results_and_export(lake: Lake, settings: Settings) -> None:
+    """What the demo's surveys and questionnaires came to, and preference pairs as a folder, where there are some."""
     from persona_assets.export.folder import export
     from persona_assets.export.rows import Export
     from persona_assets.graph import assets
+    from persona_assets.questionnaires.page import types_shown
     from persona_assets.surveys.page import OFFLINE, results_shown
 
     graph = assets(settings)
-    for name in lake.keys(graph["survey_results"].table):
-        show(
-            out,
-            view.Section(("Survey ", view.Code(name)), results_shown(lake.read(graph["survey_results"].table, name))),
-        )
-        say(out, OFFLINE)
+    results = (("Survey ", "survey_results", results_shown), ("Types by ", "questionnaire_types", types_shown))
+    for title, asset, shown in results:
+        for name in lake.keys(graph[asset].table):
+            show(out, view.Section((title, view.Code(name)), shown(lake.read(graph[asset].table, name))))
+            say(out, OFFLINE)
     if lake.keys(graph["preference_pairs"].table) and "://" not in settings.lake:
         folder = Path(f"{settings.lake}-export") / "preference_pairs"
         try:

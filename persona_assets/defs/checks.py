@@ -14,6 +14,7 @@ from persona_assets.lake import Lake, Table
 from persona_assets.ledger.ledger import DamagedPart, Ledger
 from persona_assets.settings import load_settings
 from persona_assets.tasks.judges.scores import CALIBRATED
+from persona_assets.tasks.mixes import TAKEN, too_few_general
 
 Verdict = Callable[[Lake], tuple[bool, dict[str, dg.MetadataValue[Any]]]]  # whether all is well, and what is not
 Judge = Callable[[Lake], Iterator[dg.AssetCheckEvaluation]]
@@ -138,8 +139,28 @@ def _has_scores(asset: Asset) -> bool:
     return {"judged_id", "standing"} <= set(asset.table.polars)
 
 
+# Mixes
+
+
+def _mixes(table: Table) -> Verdict:
+    """Whether every stage of every model has the general rows that its recipe wants."""
+
+    def verdict(lake: Lake) -> tuple[bool, dict[str, dg.MetadataValue[Any]]]:
+        metadata: dict[str, dg.MetadataValue[Any]] = {}
+        for stage, variants, variant, general, wanted in too_few_general(lake.scan(table)).iter_rows():
+            said = f"{variants:,} models have fewer than wanted, {variant} {general:,} of {wanted:,}"
+            metadata[stage] = dg.MetadataValue.text(said)
+        return not metadata, metadata
+
+    return verdict
+
+
+def _is_mix(asset: Asset) -> bool:
+    return {"variant", TAKEN, "wanted"} <= set(asset.table.polars)
+
+
 _GRAPH = assets(load_settings())
-_SCORES = {
+_OVER_ALL = {
     name: _advisory(
         name,
         "judges_hold_up",
@@ -148,12 +169,21 @@ _SCORES = {
     )
     for name, asset in _GRAPH.items()
     if _has_scores(asset)
+} | {
+    name: _advisory(
+        name,
+        "enough_general",
+        "Every stage of every model has as many general rows as its recipe wants.",
+        _mixes(asset.table),
+    )
+    for name, asset in _GRAPH.items()
+    if _is_mix(asset)
 }
-judge_checks = [check for check, _ in _SCORES.values()]
+advice_checks = [check for check, _ in _OVER_ALL.values()]
 drift_checks = [_drift(asset.table) for asset in _GRAPH.values() if _drifts(asset)]
 # By asset, the checks over the whole lake on which materialising it has a bearing.
 JUDGES: dict[str, tuple[Judge, ...]] = {
     **{asset.name: (_judge_ledger,) for asset in _GRAPH.values() if asset.step},
     **dict.fromkeys(("filtered_personas", "persona_survivors"), (_judge_seals,)),
-    **{name: (judge,) for name, (_, judge) in _SCORES.items()},
+    **{name: (judge,) for name, (_, judge) in _OVER_ALL.items()},
 }

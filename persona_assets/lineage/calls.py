@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from persona_assets.engines.base import ModelIdentity, Sampling, call_key
@@ -57,6 +58,7 @@ class CallAuditor:
         """Bind to a lake's rows, the steps of this installation and the file seals."""
         self.finder, self.steps, self.seals = finder, steps, seals
         self.ledger = Ledger(finder.lake)
+        self._template = cache(self.ledger.template)  # many calls of an audit have one template
 
     def record(
         self,
@@ -113,7 +115,7 @@ class CallAuditor:
     def _prompt(self, record: CallRecord, about: "_About") -> Prompt | None:
         row, parent = record.row, about.parent
         fill: dict[str, Any] = json.loads(row["fill"])
-        template = self.ledger.template(row["template_digest"])
+        template = self._template(row["template_digest"])
         if "repair_of" in fill:
             return self._repair(record, fill, template, about)
         if template.turn != (fill.get("turn", 0) if about.turn is None else about.turn):

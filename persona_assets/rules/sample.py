@@ -10,9 +10,9 @@ from persona_assets.ids import Json
 class Sample:
     """An answer that fits its schema, the persona it was asked of, and the language asked for (ISO 639-1).
 
-    `about` holds the columns that prompts use of the row that was asked about, where it is one; of an item of a list
-    `before` holds the items that stand before it in the same answer. `demonstrations` are the examples that the prompt
-    showed, as JSON text.
+    `about` holds the columns that prompts use of the row that was asked about, where it is one; for a rule of an answer
+    about a group `rows`, the columns of each. Of an item of a list `before` holds the items that stand before it in the
+    same answer. `demonstrations` are the examples that the prompt showed, as JSON text.
     """
 
     content: Mapping[str, Json]

@@ -101,10 +101,11 @@ class Answers:
         return found
 
     def _sample(self, ask: Ask, content: Mapping[str, Json]) -> Sample:
-        """What the rules look at."""
+        """What the rules of an answer as a whole look at; of a group all its rows, as `rows`."""
         rows = self._rows_of(ask)
         language = ask.fill.get("over", {}).get("language", rows[0].get("language"))
-        return self._sample_of(ask, content, language, rows)
+        found = self._sample_of(ask, content, language, rows)
+        return replace(found, about={ROWS: list(rows)}) if self._template.group else found
 
     def _sample_of(
         self,

@@ -151,11 +151,14 @@ def no_empty_stage(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.filter(pl.col(TAKEN).is_null())
 
 
-@set_check(description="Every stage has as many general rows as the recipe wants.")
-def enough_general(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """The general rows of stages with too few."""
-    of = ("variant", "stage", "role")
-    return rows.filter(pl.col("role") == GENERAL, pl.len().over(of) < pl.col("wanted"))
+def too_few_general(rows: pl.LazyFrame) -> pl.DataFrame:
+    """Stages with fewer general rows than the recipe wants: `stage`, the `variants` concerned, and a `variant` of these
+    with its `general` rows and those `wanted`.
+    """
+    of = rows.group_by("stage", "variant").agg(general=(pl.col("role") == GENERAL).sum(), wanted=pl.col("wanted").max())
+    short = of.filter(pl.col("general") < pl.col("wanted")).sort(pl.col("general") - pl.col("wanted"), "variant")
+    worst = (pl.col(name).first() for name in ("variant", "general", "wanted"))
+    return short.group_by("stage", maintain_order=True).agg(pl.len().alias("variants"), *worst).collect()
 
 
 def mix_shown(rows: pl.DataFrame) -> list[view.Block]:
@@ -179,7 +182,11 @@ def mix_shown(rows: pl.DataFrame) -> list[view.Block]:
         ]
         for row in told.iter_rows(named=True)
     ]
-    return [view.Table([*heads, *view.whole("")], drawn)]
+    short = [
+        f"{stage}: {variants:,} models have fewer general rows than wanted, {variant} {general:,} of {wanted:,}."
+        for stage, variants, variant, general, wanted in too_few_general(rows.lazy()).iter_rows()
+    ]
+    return [view.Table([*heads, *view.whole("")], drawn), *([view.Lines(short)] if short else [])]
 
 
 def mix_of(path: Path, recipe: Recipe) -> Derived:
@@ -195,8 +202,8 @@ def mix_of(path: Path, recipe: Recipe) -> Derived:
         columns=COLUMNS,
         description=f"{recipe.title}: the rows of each stage of each model, by their ids.",
         cites={TAKEN: recipe.datasets},
-        nullable=(TAKEN, "taken_shard", "wanted"),
-        set_checks=(no_empty_stage, enough_general),
+        nullable=(TAKEN, "taken_shard"),
+        set_checks=(no_empty_stage,),
         modules=("ids", "prompts", "prompts.load", "tasks.mixes", "tasks.split", "tasks.values"),
         packaged={"recipe": lambda: digest(canonical_json(recipe.model_dump(mode="json")))},
         declared_in=path,
@@ -295,26 +302,25 @@ def _looked_at(recipe: Recipe, dataset: str, rows: pl.LazyFrame) -> pl.DataFrame
 
 def _stage(recipe: Recipe, stage: Stage, values: Mapping[str, str], there: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     own = pl.concat([_rows(part, values, there[part.dataset], part.size) for part in stage.rows])
-    own = own.unique(TAKEN, keep="first", maintain_order=True).with_columns(
-        role=pl.lit(OWN), wanted=pl.lit(None, pl.Int64())
-    )
+    own = own.unique(TAKEN, keep="first", maintain_order=True).with_columns(role=pl.lit(OWN))
     if not own.height:
-        empty = {
-            "role": OWN,
-            "place": 0,
-            "dataset": stage.rows[0].dataset,
-            TAKEN: None,
-            "taken_shard": None,
-            "wanted": None,
-        }
+        empty = {"role": OWN, "place": 0, "dataset": stage.rows[0].dataset, "wanted": 0}
         return pl.DataFrame([empty], schema={name: COLUMNS[name] for name in _REST})
-    several = [own]
+    several, wanted = [own], 0
     if (general := stage.general) is not None:
         wanted = round(own.height * general.share / (1 - general.share))
-        most = min(wanted, general.size or wanted)
-        drawn = _rows(general, values, there[general.dataset].join(own, on=TAKEN, how="anti"), most)
-        several.append(drawn.with_columns(role=pl.lit(GENERAL), wanted=pl.lit(most, pl.Int64())))
-    return pl.concat(several).sort("_order", TAKEN).with_columns(place=pl.int_range(pl.len(), dtype=pl.Int64))
+        wanted = min(wanted, general.size or wanted)
+        others = there[general.dataset].join(own, on=TAKEN, how="anti", maintain_order="left")
+        several.append(_rows(general, values, others, wanted).with_columns(role=pl.lit(GENERAL)))
+    return (
+        pl.concat(several)
+        .sort("_order", TAKEN)
+        .select(
+            *("role", "dataset", TAKEN, "taken_shard"),
+            place=pl.int_range(pl.len(), dtype=pl.Int64),
+            wanted=pl.lit(wanted, pl.Int64),
+        )
+    )
 
 
 def _rows(part: Part, values: Mapping[str, str], rows: pl.DataFrame, most: int | None) -> pl.DataFrame:

@@ -4,6 +4,7 @@ Texts may be anybody's: every renderer shows them as text. What others wrote sta
 same, which Markdown cannot make a link of.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,7 +66,24 @@ def bar(most: float, *parts: tuple[Kind, float]) -> Bar:
     return Bar(tuple((kind, amount / most) for kind, amount in parts if amount and most))
 
 
-Cell = Line | Bar
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its interval on an axis from 0 to 1, whose middle is marked; without an interval the value alone."""
+
+    at: float
+    low: float
+    high: float
+    kind: Kind = PLAIN
+
+    def drawn(self, width: int = WIDTH) -> str:
+        """It in characters: the axis as dots, the interval as a line, the value as a point."""
+        first, point, last = (round(place * width) for place in (self.low, self.at, self.high))
+        axis = ["│" if 2 * place == width else "─" if first <= place <= last else "·" for place in range(width + 1)]
+        axis[point] = "●"
+        return "".join(axis)
+
+
+Cell = Line | Bar | Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +171,32 @@ class Lines:
     lines: Sequence[Line]
 
 
+@dataclass(frozen=True, slots=True)
+class Radar:
+    """Shares, 0 to 1, on axes in a circle, a ring for each kind. Where nothing can be drawn its figures are told."""
+
+    axes: Sequence[str]
+    rings: Sequence[tuple[Kind, Sequence[float]]]
+
+    def point(self, axis: int, share: float) -> tuple[float, float]:
+        """Where a share of an axis lies in a circle of radius 100 around 0; the first axis points up."""
+        angle = 2 * math.pi * axis / len(self.axes)
+        across, down = 100 * share * math.sin(angle), -100 * share * math.cos(angle)
+        return round(across, 2) + 0.0, round(down, 2) + 0.0  # no -0.0
+
+    def polygon(self, shares: Sequence[float]) -> str:
+        """The points of a ring, as SVG takes them."""
+        return " ".join(f"{x},{y}" for x, y in (self.point(axis, share) for axis, share in enumerate(shares)))
+
+    @property
+    def lines(self) -> list[str]:
+        """It in words."""
+        return [
+            f"{kind.name}: {', '.join(f'{axis} {share:.2f}' for axis, share in zip(self.axes, shares, strict=True))}"
+            for kind, shares in self.rings
+        ]
+
+
 Pieces = Sequence[tuple[str, bool]]  # of a text, and whether a piece is marked
 
 
@@ -186,7 +230,7 @@ class Section:
     blocks: "Sequence[Block]"
 
 
-Block = Figures | Legend | Lines | Quotes | Section | Table
+Block = Figures | Legend | Lines | Quotes | Radar | Section | Table
 
 
 @dataclass(frozen=True, slots=True)

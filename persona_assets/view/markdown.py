@@ -2,7 +2,22 @@
 
 from collections.abc import Sequence
 
-from persona_assets.view.blocks import Bar, Block, Cell, Code, Line, Lines, Page, Quotes, Section, Table, spans, words
+from persona_assets.view.blocks import (
+    Bar,
+    Block,
+    Cell,
+    Code,
+    Interval,
+    Line,
+    Lines,
+    Page,
+    Quotes,
+    Radar,
+    Section,
+    Table,
+    spans,
+    words,
+)
 from persona_assets.view.safe import code_span, escaped
 
 
@@ -25,6 +40,8 @@ def _block(block: Block, level: int) -> str:
     if isinstance(block, Quotes):
         quotes = [f"    - {escaped(quote.label)}: {code_span(quote.bracketed)}" for quote in block.quotes]
         return "\n".join([f"- {_line(block.head)}", *quotes])
+    if isinstance(block, Radar):
+        return "\n".join(f"- {escaped(line)}" for line in block.lines)
     if isinstance(block, Lines):
         return "\n".join(f"- {_line(line)}" if len(block.lines) > 1 else _line(line) for line in block.lines)
     return escaped(block.line)
@@ -37,7 +54,7 @@ def _table(table: Table) -> str:
 
 
 def _row(cells: Sequence[Cell]) -> str:
-    return f"| {' | '.join(cell.drawn() if isinstance(cell, Bar) else _line(cell) for cell in cells)} |"
+    return f"| {' | '.join(cell.drawn() if isinstance(cell, Bar | Interval) else _line(cell) for cell in cells)} |"
 
 
 def _line(line: Line) -> str:

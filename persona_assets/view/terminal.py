@@ -4,7 +4,21 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from persona_assets.view.blocks import Bar, Block, Cell, Figures, Legend, Line, Lines, Quotes, Section, Table, words
+from persona_assets.view.blocks import (
+    Bar,
+    Block,
+    Cell,
+    Figures,
+    Interval,
+    Legend,
+    Line,
+    Lines,
+    Quotes,
+    Radar,
+    Section,
+    Table,
+    words,
+)
 from persona_assets.view.safe import plain
 
 
@@ -29,7 +43,9 @@ def say(console: Console, *lines: Line, end: str = "\n") -> None:
         console.print(Text(plain(words(line))), end=end, soft_wrap=True)
 
 
-def _lines(block: Figures | Legend | Lines | Quotes) -> list[Line]:
+def _lines(block: Figures | Legend | Lines | Quotes | Radar) -> list[Line]:
+    if isinstance(block, Radar):
+        return [*block.lines]
     if isinstance(block, Lines):
         return list(block.lines)
     if isinstance(block, Quotes):
@@ -50,4 +66,4 @@ def _table(table: Table) -> RichTable:
 
 
 def _cell(cell: Cell) -> Text:
-    return Text(cell.drawn() if isinstance(cell, Bar) else plain(words(cell)))
+    return Text(cell.drawn() if isinstance(cell, Bar | Interval) else plain(words(cell)))

@@ -38,7 +38,7 @@ def run(
 def run_all(instance: DagsterInstance, definitions: dg.Definitions, wanted: Wanted | None = None) -> list[Materialised]:
     """The same, where nothing may fail or wait."""
     steps, outcome = run(instance, definitions, wanted)
-    assert (outcome.failures, outcome.waiting) == ([], [])
+    assert (outcome.failures, outcome.waiting) == ([], []), outcome
     return steps
 
 

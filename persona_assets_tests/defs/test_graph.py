@@ -43,11 +43,13 @@ def test_everything_materialises_and_the_gates_pass(
     instance: DagsterInstance, definitions: dg.Definitions, shards: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERSONA_DATASETS", "all")
+    monkeypatch.setenv("PERSONA_PARAMS", "self_questions.count=2")
+    monkeypatch.setenv("PERSONA_SHARES", "self_questions=0.2")
     steps = run_all(instance, definitions)
     assert {step.asset for step in steps} == set(ASSET_TABLES) | TASKS
     assert [step for step in steps if step.failed_checks] == []
     folders = ("demonstrations", "mindset", "probe", "recipes", "seeds", "skills", "surveys", "worlds")
-    sets = {one.stem for name in folders for one in (FILES / name).iterdir()}
+    sets = {one.stem for name in folders for one in (FILES / name).rglob("*") if one.is_file()}
     assert {step.partition for step in steps} == {"crawl-1", *shards, *sets}
     assert sum(step.kept for step in steps if step.asset == "math_problems") > 0
     assert sum(step.calls_made for step in steps) > 0

@@ -20,7 +20,7 @@ from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.load import FILES, datasets
-from persona_assets.tasks.mixes import Recipe, enough_general, mix_shown, mixed, no_empty_stage
+from persona_assets.tasks.mixes import Recipe, mix_shown, mixed, no_empty_stage, too_few_general
 from persona_assets.view.blocks import Section
 from persona_assets.view.markdown import render
 from persona_assets_tests.plan.work import Work
@@ -106,8 +106,14 @@ def test_general_rows_are_the_share_of_the_stage_that_is_wanted(share: float, se
         wanted = round(len(own) * share / (1 - share))
         assert len(general) == min(wanted, 30)  # of which there are no more
         assert set(general) <= {name for name, language, _ in PAIRS if language == variant[-2:]}
-        short = enough_general.function(found.filter(variant=variant).lazy()).collect().height
-        assert short == (len(general) if wanted > 30 else 0)
+        told = too_few_general(found.filter(variant=variant).lazy()).rows()
+        assert told == ([("behaviour", 1, variant, 30, wanted)] if wanted > 30 else [])
+
+
+def test_stages_without_any_general_row_are_told_with_the_model_that_lacks_most() -> None:
+    found = mix({**RECIPE, "stages": [{**BEHAVIOUR, "general": {**BEHAVIOUR["general"], "where": {"language": "ru"}}}]})
+    assert too_few_general(found.lazy()).rows() == [("behaviour", 4, "INTJ.en", 0, 10)]
+    assert "4 models have fewer general rows than wanted, INTJ.en 0 of 10." in render(Section("", mix_shown(found)))
 
 
 def test_no_row_stands_twice_in_a_stage_and_places_count_from_nought() -> None:

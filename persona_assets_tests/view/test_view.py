@@ -18,6 +18,7 @@ from persona_assets.view.blocks import (
     Block,
     Code,
     Figures,
+    Interval,
     Kind,
     Legend,
     Line,
@@ -25,6 +26,7 @@ from persona_assets.view.blocks import (
     Page,
     Quote,
     Quotes,
+    Radar,
     Section,
     Table,
     bar,
@@ -55,6 +57,8 @@ BLOCKS: list[Block] = [
             Table([*left(HOSTILE, ""), *right("")], [[*LINES], [HOSTILE, bar(2, (KIND, 1)), ""]], ["", HOSTILE, ""]),
             facts([(HOSTILE, Code(HOSTILE))]),
             bars([(HOSTILE, HOSTILE, 1)], HOSTILE),
+            Table(left(HOSTILE), [[Interval(0.5, 0.25, 0.75, KIND)]]),
+            Radar([HOSTILE, "b", "c"], [(KIND, [0.1, 0.5, 1.0])]),
             Legend([KIND]),
             Lines(LINES),
             Lines([HOSTILE]),
@@ -128,7 +132,9 @@ def test_a_page_has_no_element_of_a_text_and_loads_nothing() -> None:
     reader = Reader()
     reader.feed(page)
     assert not reader.tags & {"script", "b", "a", "img", "link", "iframe"}
-    assert reader.attributes <= {"lang", "charset", "name", "content", "http-equiv", "class", "style", "title", "scope"}
+    drawing = {"viewbox", "role", "points", "x", "y", "x1", "y1", "x2", "y2", "text-anchor", "dominant-baseline"}
+    ours = {"lang", "charset", "name", "content", "http-equiv", "class", "style", "title", "scope"}
+    assert reader.attributes <= ours | drawing
     assert "url(" not in page
     assert not HIDDEN.search(page.replace("\n", ""))
     assert plain(HOSTILE) in reader.shown
@@ -173,3 +179,15 @@ def test_figures_are_short(said: str, is_: str) -> None:
 def test_joiners_of_emoji_and_words_stay() -> None:
     assert plain("\U0001f469\u200d\U0001f680 می\u200cخواهم") == "\U0001f469\u200d\U0001f680 می\u200cخواهم"
     assert one_line("a\u00a0b\u3000c\n", 4) == "a b…"
+
+
+def test_an_interval_is_a_point_on_a_line_on_an_axis_with_a_middle() -> None:
+    assert Interval(0.75, 0.5, 1.0).drawn(8) == "····│─●──"
+    assert Interval(0.5, 0.5, 0.5).drawn(4) == "··●··"
+    assert Interval(0.0, 0.0, 0.25).drawn(4) == "●─│··"
+
+
+def test_a_radar_has_its_first_axis_above_and_opposite_axes_apart() -> None:
+    radar = Radar(["n", "e", "s", "w"], [(Kind("one"), [1, 0.5, 0, 0.5])])
+    assert radar.polygon([1, 0.5, 0, 0.5]) == "0.0,-100.0 50.0,0.0 0.0,0.0 -50.0,0.0"
+    assert shown(radar) == "one: n 1.00, e 0.50, s 0.00, w 0.50\n"

@@ -1,0 +1,99 @@
+"""`persona-assets questionnaire`: what models say of themselves, and what they do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import typer
+
+from persona_assets.cli.run import out
+from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.graph import Asset, assets
+from persona_assets.lake import Lake
+from persona_assets.lake.format import open_lake
+from persona_assets.questionnaires.answers import of_forms, scored_items, who_answered
+from persona_assets.questionnaires.page import Outcome, blocks, questionnaire_page
+from persona_assets.questionnaires.scores import differences
+from persona_assets.settings import Settings
+from persona_assets.view import blocks as view
+from persona_assets.view.html import render_page
+from persona_assets.view.json import to_json
+from persona_assets.view.terminal import say, show
+
+TYPES = "questionnaire_types"
+
+
+def show_questionnaire(
+    settings: Settings, name: str | None, systems: Sequence[str], *, as_json: bool, html: Path | None
+) -> None:
+    """Show what a questionnaire came to, or without a name the questionnaires that there are.
+
+    Raises:
+        UsageError: there is no such questionnaire or system, or nobody has answered it yet.
+    """
+    lake, graph = open_lake(settings.lake), assets(settings)
+    source = graph["questionnaire_files"].data
+    assert source
+    made, known = set(lake.keys(graph[TYPES].table)), sorted(source.look().sources)
+    if name is None:
+        if as_json:
+            typer.echo(to_json([{"questionnaire": one, "results": one in made} for one in known]))
+            return
+        rows = [(view.Code(one), "has results" if one in made else "not asked yet") for one in known]
+        show(out, view.Table(view.whole("questionnaire", ""), rows))
+        return
+    if name not in made:
+        if name not in known:
+            raise UsageError(f"there is no questionnaire {name}; {did_you_mean(name, known)}")
+        raise UsageError(f"{name} has no results yet: `PERSONA_DATASETS={TYPES} persona-assets run` asks it")
+    outcome = outcome_of(lake, graph, name, systems)
+    if html:
+        html.write_text(render_page(questionnaire_page(outcome)), encoding="utf-8")
+    if as_json:
+        typer.echo(to_json(outcome.as_dict()))
+        return
+    show(out, *blocks(outcome))
+    if html:
+        say(out, f"written to {html}")
+
+
+def outcome_of(lake: Lake, graph: dict[str, Asset], name: str, systems: Sequence[str] = ()) -> Outcome:
+    """What stands in the lake of a questionnaire and of situations, of some systems or all.
+
+    Raises:
+        UsageError: there is no such system.
+    """
+
+    def read(asset: str, keys: Sequence[str] | None = None) -> pl.DataFrame:
+        table = graph[asset].table
+        return lake.scan(table, lake.keys(table) if keys is None else [name]).collect()
+
+    def told(asset: str, keys: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        rows = read(asset, keys)
+        return rows.filter(pl.col("system").is_in([*systems])).to_dicts() if systems else rows.to_dicts()
+
+    own, items = [name], read("questionnaire_items", [name])
+    answers = read("questionnaire_answers", own)
+    given = of_forms(answers, items)
+    known = given["system"].unique().sort().to_list()
+    for one in systems:
+        if one not in known:
+            raise UsageError(f"no system {one} has answered {name}; {did_you_mean(one, known)}")
+    shown = list(dict.fromkeys(systems)) or known
+    compared = (shown[0], shown[1]) if len(shown) == 2 else None
+    moved = differences(given, scored_items(items), *compared).to_dicts() if compared else []
+    models = who_answered(answers).filter(pl.col("system").is_in(shown))["model"].unique().sort()
+    said = [row for row in told("mindset_agreement") if row["questionnaire"] == name]
+    return Outcome(
+        name,
+        (items["title"].to_list() or [""])[0],
+        told("questionnaire_scores", own),
+        told(TYPES, own),
+        models.to_list(),
+        [row for row in told("questionnaire_choice_scores", own) if row["run"] is None],
+        told("situation_scores"),
+        said,
+        moved,
+        compared,
+    )
