@@ -478,6 +478,15 @@ class Template(BaseModel):
     _answer_fits = field_validator("answer")(_answer)
     _sampling_is_known = field_validator("sampling")(_sampling)
 
+    @field_validator("expects")
+    @classmethod
+    def _expects_a_number(cls, expects: int | str, info: ValidationInfo) -> int | str:
+        params = info.data.get("params") or {}
+        if isinstance(expects, str) and not isinstance(params.get(expects), int):
+            known = [name for name, value in params.items() if isinstance(value, int)]
+            raise ValueError(f"no parameter {expects!r} holds a whole number; {did_you_mean(expects, known)}")
+        return expects
+
     @field_validator("schemas")
     @classmethod
     def _schemas_are_properties(cls, schemas: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -557,8 +566,6 @@ class Template(BaseModel):
         return self
 
     def _check_named(self) -> None:
-        if isinstance(self.expects, str) and not isinstance(self.params.get(self.expects), int):
-            raise ValueError(f"expects: {did_you_mean(self.expects, self.params)}, of the whole numbers of `params`")
         for name, over in self.over.items():
             for param in over.where.values():
                 if param not in self.params:

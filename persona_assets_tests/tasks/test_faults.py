@@ -50,8 +50,9 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown key beside a file": (
         {"over": {"pole": {"file": "x", "row": "y"}}},
         "over.pole.row",
-        "unknown key; did you mean rows? (known: answers, draw, file, rows)",
+        "unknown key; did you mean rows? (known: answers, draw, file, rows, where)",
     ),
+    "items expected of no parameter": ({"expects": "cuont", "params": {"count": 2}}, "expects", "did you mean count?"),
     "a file that is not there": ({"over": {"pole": {"file": "none.yaml"}}}, "over.pole.file", "there is no file "),
     "no values": ({"over": {"pole": []}}, "over.pole.values", "at least 1 item"),
     "a value twice": ({"over": {"pole": ["a", "a"]}}, "over.pole", "the value a stands there twice"),

@@ -33,7 +33,7 @@ from persona_assets.tasks.judges.rubrics import JUDGE
 from persona_assets.tasks.load import FILES, datasets
 from persona_assets.view.blocks import Section
 from persona_assets.view.markdown import render
-from persona_assets_tests.plan.work import Work
+from persona_assets_tests.plan.work import Work, new_calls
 from persona_assets_tests.rows import draft
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -622,6 +622,20 @@ def test_high_and_low_are_paired_and_the_middle_is_answered_alone(five: Work) ->
     poles = dict(rows(five, "pole_answers").select("sample_id", "pole").iter_rows())
     assert Counter(alone["reason"]) == {"no_opposite": 4 * 5}
     assert {poles[one].rpartition("_")[2] for one in alone["row_id"]} == {"middle"}
+
+
+def test_a_plan_counts_the_poles_of_the_sets_that_are_asked_about(tmp_path: Path) -> None:
+    work = place(tmp_path, SEEDS)
+    assert new_calls(work.plan())["pole_answers"] == 8 * len(SEEDS)
+    both = work.having(params={"pole_answers.sets": "mbti+big_five"})
+    assert new_calls(both.plan())["pole_answers"] == 23 * len(SEEDS)
+
+
+def test_files_of_a_trait_are_called_by_its_levels(five: Work, tmp_path: Path) -> None:
+    graph = LakeState(five.lake, five.settings).assets
+    counts = export_poles(five.lake, graph, "behaviour", tmp_path / "out")
+    assert counts["en_openness_high"] == counts["en_openness_low"] == 2
+    assert not [name for name in counts if name.endswith("_middle")]
 
 
 def test_levels_make_no_types_and_leave_those_of_other_sets_alone(five: Work) -> None:

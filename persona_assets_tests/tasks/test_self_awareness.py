@@ -16,7 +16,10 @@ from persona_assets.contrast.words import first_word
 from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import UsageError
+from persona_assets.lake import Lake
+from persona_assets.ledger.ledger import Ledger
 from persona_assets.lineage import Status, audit
+from persona_assets.plan.funnel import Funnel
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
@@ -392,3 +395,11 @@ def test_a_plan_knows_how_many_will_be_asked_before_there_is_a_row(
     calls = {one.asset: one.total("new").value for one in plan.assets}
     assert calls["self_questions"] == 4
     assert calls["self_answers"] == 4 * COUNT * asked
+
+
+def test_a_plan_goes_by_what_answers_have_held_once_there_are_some(work: Work, tmp_path: Path) -> None:
+    table = datasets(work.settings)["self_questions"].table
+    kept = sum(rows(work, "self_questions", language).height for language in LANGUAGES)
+    so_far, before = (Funnel(lake, work.settings, Ledger(lake)) for lake in (work.lake, Lake(tmp_path)))
+    assert so_far.per_answer(table, 18).value == pytest.approx(kept / 4, rel=0.05)
+    assert before.per_answer(table, 18).value == 18
