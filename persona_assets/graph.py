@@ -95,7 +95,7 @@ class Asset:
     @property
     def is_bundled(self) -> bool:
         """Whether it comes with the package, and is no asset of the persona part."""
-        return self.source[0].parent == FILES
+        return FILES in self.source[0].parents
 
     @property
     def is_task(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from persona_assets.engines.select import make_engine
-from persona_assets.graph import Recipe, assets, changes, identity_of, recipe_digest
+from persona_assets.graph import Recipe, assets, changes, chosen, identity_of, recipe_digest
 from persona_assets.personas import given_names, taxonomy
 from persona_assets.rules.registry import rules
 from persona_assets.settings import WORDS, Settings, shapes_of
@@ -301,3 +301,10 @@ def test_types_are_named_as_in_the_records_that_stand() -> None:
 )
 def test_what_changed_is_told_in_words(old: Recipe, new: Recipe, said: list[str]) -> None:
     assert changes(old, new) == said
+
+
+def test_what_comes_with_the_package_is_made_where_it_is_chosen_alone() -> None:
+    graph = all_assets()
+    found = chosen(graph, ["math_problems"])
+    assert {name for name in found if graph[name].is_bundled} == {"math_problems"}
+    assert "types_mix" in chosen(graph, ["all"])
