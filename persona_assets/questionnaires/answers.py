@@ -25,6 +25,7 @@ def of_choices(choices: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     found = (
         _about(choices, items)
         .with_columns(agrees=_agreement(pl.col("number")))
+        .sort("sample_id")
         .group_by("system", "language", "run", "scale", "item", maintain_order=True)
         .agg(
             value=(weight * pl.col("agrees")).sum() / weight.sum(),

@@ -18,6 +18,7 @@ LEAST_CONSISTENCY = 1 / 3
 LEAST_ITEMS = (
     8  # that were answered: of two answers by chance fewer than eight are all alike more than once in a hundred
 )
+DIGITS = 9  # of scores, after the point
 OPEN = "?"  # the letter of a dimension that is not clear
 RISING, FALLING = "rising", "falling"
 
@@ -101,15 +102,16 @@ def scored(answers: pl.DataFrame, items: pl.DataFrame, *, one_way: bool = False)
     | `run_shift` | the mean standard deviation of an item's answers over runs; null in single runs |
     """
     keyed = answers.join(items, on=("language", "item")).with_columns(keyed=pl.col("value") * pl.col("toward"))
+    keyed = keyed.sort(*_WHO, "item", "scale", "keyed")  # sums of fractions hang on the order of rows
     runs, scales = keyed["run"].n_unique(), keyed["scale"].n_unique()
     both = pl.concat([keyed, keyed.with_columns(run=pl.lit(None, pl.Int64))])
     mean = pl.col("keyed")
-    by_item = both.group_by(*_KEY, "item", "toward").agg(
+    by_item = both.group_by(*_KEY, "item", "toward", maintain_order=True).agg(
         value=mean.mean(),
         shift=(mean.filter(scale=RISING).mean() - mean.filter(scale=FALLING).mean()).abs() / 2,
     )
     halves = {name: pl.col("value").filter(pl.col("toward") == sign) for name, sign in _HALVES.items()}
-    found = by_item.group_by(_KEY).agg(
+    found = by_item.group_by(_KEY, maintain_order=True).agg(
         items=pl.col("value").count().cast(pl.Int64),
         scale_shift=pl.col("shift").mean(),
         **{f"{name}_n": half.count().cast(pl.Float64) for name, half in halves.items()},
@@ -136,7 +138,8 @@ def scored(answers: pl.DataFrame, items: pl.DataFrame, *, one_way: bool = False)
         .with_columns(unreadable=pl.col("asked") - pl.col("answers"))
         .sort("system", "language", "run", "place", nulls_last=True)
     )
-    rows = rows.hstack(_with_intervals(rows))
+    # Rounded, so that another machine, which adds up in other portions, gives the same row.
+    rows = rows.hstack(_with_intervals(rows)).with_columns(pl.col(pl.Float64).round(DIGITS))
     return rows.with_columns(**_letters(one_way=one_way)).select(*SCORES, "answer_ids")
 
 
@@ -224,8 +227,10 @@ def _letters(*, one_way: bool) -> dict[str, pl.Expr]:
 def _run_shifts(keyed: pl.DataFrame) -> pl.DataFrame:
     """By system, language and dimension the mean standard deviation of an item's answers over runs."""
     of = ("system", "language", "dimension")
-    again = keyed.group_by(*of, "item", "scale").agg(pl.col("keyed").std(ddof=0), runs=pl.col("keyed").count())
-    return again.filter(pl.col("runs") > 1).group_by(of).agg(run_shift=pl.col("keyed").mean())
+    again = keyed.group_by(*of, "item", "scale", maintain_order=True).agg(
+        pl.col("keyed").std(ddof=0), runs=pl.col("keyed").count()
+    )
+    return again.filter(pl.col("runs") > 1).group_by(of, maintain_order=True).agg(run_shift=pl.col("keyed").mean())
 
 
 def alphas(keyed: pl.DataFrame) -> pl.DataFrame:
@@ -236,13 +241,16 @@ def alphas(keyed: pl.DataFrame) -> pl.DataFrame:
     """
     of = ("language", "dimension")
     sheet = (*of, "system", "run")
-    by_item = keyed.group_by(*sheet, "item").agg(pl.col("keyed").mean())
+    by_item = keyed.group_by(*sheet, "item", maintain_order=True).agg(pl.col("keyed").mean())
     whole = by_item.with_columns(
         items=pl.col("item").n_unique().over(of), own=pl.col("keyed").count().over(sheet)
     ).filter(pl.col("items") == pl.col("own"))
-    within = whole.group_by(*of, "item", "items").agg(pl.col("keyed").var(), systems=pl.col("system").n_unique())
-    sums = whole.group_by(sheet).agg(pl.col("keyed").sum()).group_by(of).agg(total=pl.col("keyed").var())
-    spread = within.group_by(*of, "items").agg(pl.col("keyed").sum(), pl.col("systems").min())
+    within = whole.group_by(*of, "item", "items", maintain_order=True).agg(
+        pl.col("keyed").var(), systems=pl.col("system").n_unique()
+    )
+    sums = whole.group_by(sheet, maintain_order=True).agg(pl.col("keyed").sum())
+    sums = sums.group_by(of, maintain_order=True).agg(total=pl.col("keyed").var())
+    spread = within.group_by(*of, "items", maintain_order=True).agg(pl.col("keyed").sum(), pl.col("systems").min())
     k = pl.col("items").cast(pl.Float64)
     return (
         spread.join(sums, on=of)

@@ -91,6 +91,18 @@ def test_scores_lie_within_their_intervals_and_these_within_the_ends(seed: int) 
     assert ((found["margin"] > 0) == (found["letter"] != OPEN)).all()
 
 
+def test_the_order_of_rows_changes_no_bit_of_a_score() -> None:
+    rng = np.random.default_rng(5)
+    rows = asked(BANK, 3).select(
+        *("item", "language", "scale"), run="attempt", system=pl.lit("s"), answer_ids=pl.concat_list("item")
+    )
+    both = pl.concat([rows, rows.with_columns(system=pl.lit("t"))])
+    answers = both.with_columns(value=pl.Series(rng.uniform(-1, 1, both.height)))
+    first = scored(answers, scored_items(BANK))
+    for seed in range(20):
+        assert scored(answers.sample(fraction=1, shuffle=True, seed=seed), scored_items(BANK)).equals(first)
+
+
 def test_the_interval_covers_the_true_score_as_often_as_it_says() -> None:
     """Items of one pole scatter around their own mean: 99 of 100 intervals hold the mean."""
     rng = np.random.default_rng(4)

@@ -56,12 +56,13 @@ def judge_standing(verdicts: pl.LazyFrame, cases: pl.LazyFrame, judge_min_auc: f
     per_case = (
         verdicts.with_columns(case=pl.col("parent_ids").list.first())
         .join(labels, on="case", how="left")
-        .group_by("criterion", judge="model", case="case", label="label")
+        .sort("sample_id")  # means of fractions hang on the order of rows
+        .group_by("criterion", judge="model", case="case", label="label", maintain_order=True)
         .agg(score=pl.col("score").mean(), ids=pl.col("sample_id"))
         .collect()
     )
     rows = []
-    for (criterion, judge), part in per_case.group_by("criterion", "judge"):
+    for (criterion, judge), part in per_case.group_by("criterion", "judge", maintain_order=True):
         good, bad = (part.filter(pl.col("label") == label)["score"].drop_nulls() for label in ("good", "bad"))
         rows.append(
             {
