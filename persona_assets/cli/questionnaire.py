@@ -5,21 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import typer
 
-from persona_assets.cli.run import out
+from persona_assets.cli.results import show_results
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.graph import Asset, assets
+from persona_assets.graph import Asset
 from persona_assets.lake import Lake
-from persona_assets.lake.format import open_lake
 from persona_assets.questionnaires.answers import of_forms, scored_items, who_answered
 from persona_assets.questionnaires.page import Outcome, blocks, questionnaire_page
 from persona_assets.questionnaires.scores import differences
 from persona_assets.settings import Settings
-from persona_assets.view import blocks as view
-from persona_assets.view.html import render_page
-from persona_assets.view.json import to_json
-from persona_assets.view.terminal import say, show
 
 TYPES = "questionnaire_types"
 
@@ -32,30 +26,13 @@ def show_questionnaire(
     Raises:
         UsageError: there is no such questionnaire or system, or nobody has answered it yet.
     """
-    lake, graph = open_lake(settings.lake), assets(settings)
-    source = graph["questionnaire_files"].data
-    assert source
-    made, known = set(lake.keys(graph[TYPES].table)), sorted(source.look().sources)
-    if name is None:
-        if as_json:
-            typer.echo(to_json([{"questionnaire": one, "results": one in made} for one in known]))
-            return
-        rows = [(view.Code(one), "has results" if one in made else "not asked yet") for one in known]
-        show(out, view.Table(view.whole("questionnaire", ""), rows))
-        return
-    if name not in made:
-        if name not in known:
-            raise UsageError(f"there is no questionnaire {name}; {did_you_mean(name, known)}")
-        raise UsageError(f"{name} has no results yet: `PERSONA_DATASETS={TYPES} persona-assets run` asks it")
-    outcome = outcome_of(lake, graph, name, systems)
-    if html:
-        html.write_text(render_page(questionnaire_page(outcome)), encoding="utf-8")
-    if as_json:
-        typer.echo(to_json(outcome.as_dict()))
-        return
-    show(out, *blocks(outcome))
-    if html:
-        say(out, f"written to {html}")
+
+    def of_systems(lake: Lake, graph: dict[str, Asset], name: str) -> Outcome:
+        return outcome_of(lake, graph, name, systems)
+
+    show_results(
+        settings, "questionnaire", TYPES, name, of_systems, blocks, questionnaire_page, as_json=as_json, html=html
+    )
 
 
 def outcome_of(lake: Lake, graph: dict[str, Asset], name: str, systems: Sequence[str] = ()) -> Outcome:
