@@ -1,0 +1,1 @@
+"""Characters: what others said with them and of them."""
