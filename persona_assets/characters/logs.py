@@ -30,6 +30,8 @@ TURN = pl.Struct({"number": pl.Int64, "role": pl.String, "speaker": pl.String, "
 FLAGS: Mapping[str, str] = {
     "speaks_for_interviewer": "the character's turn holds words of the interviewer",
     "speaks_for_others": "the character's turn holds words of somebody else",
+    "script_inside": "an entry of the character goes on as a script, with words of others",
+    "cut_off": "an entry of the character was cut off, as a marker at its end says",
     "only_thinking": "the character thinks in its turn and says nothing",
     "no_reply": "there is no reply at all",
     "empty_text": "an entry of the character holds no text",
@@ -58,6 +60,9 @@ NULLABLE = ("model", "topic_id", "number", "most_turns", "finished", "listed")
 
 V = TypeVar("V", str, int, bool)
 _FOLDER = re.compile(r"(multiturn_)?(?P<character>[^_]+)_(?P<system>.+)_result")
+# A line of a script inside a text, `Name (speaking):`, and the marker that a model leaves where it was stopped.
+_LINE = re.compile(r"^[^\S\n]*(?P<name>[^\n:()]{1,60}?)[^\S\n]*\((?:speaking|thinking)\)[^\S\n]*:", re.MULTILINE)
+_MARKER = re.compile(r"<\|[^|<>\n]{1,40}\|>\s*\Z")
 _ENTRY = ("role", "action", "content")
 _NAMES = re.compile(r"\w+")
 
@@ -102,8 +107,26 @@ def interviews_of(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def words_of(turns: Iterable[Mapping[str, Any]], speaker: str) -> str:
-    """What the character says aloud, turns apart by a line; `speaker` is the name under which it does."""
-    return "\n".join(one["text"] for one in turns if _own(one, speaker) and one["action"] == SPEAKING)
+    """What the character says aloud, entries apart by a line; `speaker` is the name under which it does.
+
+    Of a text that goes on as a script nothing from its first line on, and no marker of a cut.
+    """
+    return "\n".join(_said(one["text"], speaker) for one in turns if _own(one, speaker) and one["action"] == SPEAKING)
+
+
+def _said(text: str, speaker: str) -> str:
+    """What is said in a text before anybody else speaks in it; a text of one speaker stays as it is."""
+    own = _marked(text, speaker)
+    line = _LINE.search(own)
+    cut = own[: line.start()] if line else own
+    told = _MARKER.sub("", cut)
+    return text if told == text else told.strip()
+
+
+def _marked(text: str, speaker: str) -> str:
+    """A text without the name of its own speaker at its beginning."""
+    line = _LINE.match(text)
+    return text[line.end() :] if line and line["name"] == speaker else text
 
 
 def _own(turn: Mapping[str, Any], speaker: str) -> bool:
@@ -269,6 +292,10 @@ def _flags(turns: Sequence[Mapping[str, Any]], speaker: str, interviewers: froze
         yield "speaks_for_others"
     if own and all(turn["action"] == THINKING for turn in own):
         yield "only_thinking"
+    if any(_LINE.search(_marked(turn["text"], speaker)) for turn in own):
+        yield "script_inside"
+    if any(_MARKER.search(turn["text"]) for turn in own):
+        yield "cut_off"
     if any(not turn["text"].strip() for turn in own):
         yield "empty_text"
     if any(turn["action"] not in (SPEAKING, THINKING) for turn in turns):

@@ -83,6 +83,23 @@ def test_a_flag_stands_there_as_often_as_there_are_such_turns() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "flags", "words"),
+    [
+        ("Mine.\n\nMan (speaking): And?\n\nIlse (speaking): More.", ["script_inside"], "Mine."),
+        ("Ilse (speaking): Mine.\n Man (thinking) : Hm.", ["script_inside"], "Mine."),
+        ("Man (speaking): Not mine.", ["script_inside"], ""),
+        ("Mine, and then<|NONSTOP|>", ["cut_off"], "Mine, and then"),
+        ("Mine.\nMan (speaking): I<|NONSTOP|>\n", ["script_inside", "cut_off"], "Mine."),
+        (" Mine (speaking of it): whole.\n", [], " Mine (speaking of it): whole.\n"),
+    ],
+)
+def test_words_end_where_a_text_goes_on_as_a_script_or_was_cut(text: str, flags: list[str], words: str) -> None:
+    found = read(single(entry(text)), single(entry("In Ulm.")))
+    assert (found["flags"][0].to_list(), found["words"][0]) == (flags, words)
+    assert found["turns"][0][0]["text"] == text
+
+
+@pytest.mark.parametrize(
     "turns",
     [
         WHOLE[1:],
@@ -191,5 +208,6 @@ def test_the_published_logs_are_read_without_loss(tmp_path: Path) -> None:
         assert found["reason"].drop_nulls().is_empty()
         counts[found["kind"][0]] += found.height
         counts.update(found["flags"].explode(empty_as_null=True, keep_nulls=True).drop_nulls().to_list())
-    assert counts == {"single": 328, "multi": 200, "speaks_for_interviewer": 18, "only_thinking": 3}
+    turns = {"speaks_for_interviewer": 18, "only_thinking": 3, "script_inside": 14, "cut_off": 28}
+    assert counts == {"single": 328, "multi": 200, **turns}
     assert set(counts) - {"single", "multi"} <= set(FLAGS)
