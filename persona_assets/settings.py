@@ -521,6 +521,26 @@ class Settings(BaseSettings):
         json_schema_extra=shapes("distinct_topic_problems"),
     )
 
+    # Characters
+    profiles: str | None = Field(
+        None,
+        description="Folder of profiles (.md, .txt) and casts (.yaml), in place of `casts/` of the task files",
+        json_schema_extra=shapes(),
+    )
+    scene_prompts: int = Field(
+        100,
+        ge=1,
+        description="How often a profile from a file is asked for scenes (Character-LLM: 100 prompts)",
+        json_schema_extra=shapes("profile_paragraphs"),
+    )
+    max_scene_similarity: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Jaccard on words from which a character's scene is too similar to an earlier one",
+        json_schema_extra=shapes("distinct_scenes"),
+    )
+
     # Benchmarks
     benchmarks: str | None = Field(
         None,

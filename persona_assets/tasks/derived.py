@@ -70,6 +70,7 @@ class Derived:
     keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
     also: tuple[str, ...] = ()  # tables that it reads too where there are such
+    looks: Callable[[DataRows], tuple[str, ...]] | None = None  # tables that it reads too, as its data files say
 
     @property
     def name(self) -> str:
@@ -85,6 +86,11 @@ class Derived:
         """It, reading what it also reads as far as that is among these names."""
         there = tuple(Reads(table=name) for name in self.also if name in names)
         return replace(self, read=(*self.read, *there), also=()) if there else self
+
+    def looking(self, rows: DataRows) -> "Derived":
+        """It, reading what its data files make it look at."""
+        there = tuple(Reads(table=name) for name in self.looks(rows)) if self.looks else ()
+        return replace(self, read=(*self.read, *there), looks=None) if there else self
 
     @property
     def file(self) -> Path:
@@ -116,6 +122,7 @@ def derived(
     keeps_vectors: bool = False,
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
     also: tuple[str, ...] = (),
+    looks: Callable[[DataRows], tuple[str, ...]] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -129,7 +136,8 @@ def derived(
     of the second table, `per_row` how many it makes of one of the first, where data files and the named settings tell.
     A function that `keeps_vectors` is given the lake, to keep vectors of texts there, and reads nothing else in it.
     `shows` draws a partition's rows for the UI. `also` names tables that settings may add, such as what judges said:
-    where they are there, the function is given them after the others.
+    where they are there, the function is given them after the others. `looks` names, by the rows of data files, tables
+    that it is given after those too.
 
     Raises:
         ValueError: there is no such setting.
@@ -142,7 +150,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (per_row, keeps_vectors, shows, also)
+        drawn = (per_row, keeps_vectors, shows, also, looks)
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare

@@ -118,7 +118,13 @@ def _plain(answer: Json) -> str:
     [value] = answer.values()
     if isinstance(value, str):
         return value
-    return "\n".join(f"{one['speaker']}: {one['text']}" if isinstance(one, dict) else str(one) for one in value)
+    return "\n".join(_line(one) if isinstance(one, dict) else str(one) for one in value)
+
+
+def _line(said: Mapping[str, Any]) -> str:
+    """A line of a dialogue, or of a script."""
+    action = f" ({said['action']})" if said.get("action") else ""
+    return f"{said['speaker']}{action}: {said['text']}"
 
 
 def _gist(asked: _Asked) -> str:
