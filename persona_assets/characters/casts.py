@@ -22,7 +22,7 @@ from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.prompts.data_rows import row_as
 
 TEXTS = ("text", "title", "where", "mentions", "types", "size", "seed", "scenes")  # what a file may hold
-ATTRIBUTES, TYPES = "persona_attributes", "persona_types"
+PERSONAS, ATTRIBUTES, TYPES = "deduped_personas", "persona_attributes", "persona_types"
 OF_PERSONAS = ("language", "hop", "document_id", "persona_id", "shard")
 
 
@@ -84,8 +84,10 @@ def chosen(cast: Cast, file: str, personas: pl.LazyFrame, attributes: pl.LazyFra
 
 
 def looked_at(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The tables beside the personas that the casts of data files look at."""
+    """The tables that the casts of data files look at, each where those before it are too."""
     casts = [cast_of(row) for row in rows if row.get("text") is None]
-    types = any(one.types for one in casts)
-    attributes = types or any(one.of_attributes for one in casts)
-    return (*([ATTRIBUTES] if attributes else []), *([TYPES] if types else []))
+    if any(one.types for one in casts):
+        return PERSONAS, ATTRIBUTES, TYPES
+    if any(one.of_attributes for one in casts):
+        return PERSONAS, ATTRIBUTES
+    return (PERSONAS,) if casts else ()

@@ -3,8 +3,34 @@
 import re
 from collections.abc import Iterator
 
-_EN = "january february march april may june july august september october november december".split()
-_RU = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split()
+_EN = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+_RU = [
+    "января",
+    "февраля",
+    "марта",
+    "апреля",
+    "мая",
+    "июня",
+    "июля",
+    "августа",
+    "сентября",
+    "октября",
+    "ноября",
+    "декабря",
+]
 _MONTHS = {name: number for names in (_EN, _RU) for number, name in enumerate(names, 1)}
 _MONTHS |= {name[:3]: number for number, name in enumerate(_EN, 1)}
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))

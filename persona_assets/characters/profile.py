@@ -20,7 +20,36 @@ _FLOWING = 120  # characters of a line that is not wrapped at a width, so that a
 _SHORTENED = re.compile(r"(?:^|[\s(])(?:op|opp|no|nos|c|ca|fl|b|d|r|vol)\.$", re.IGNORECASE)  # where a number follows
 _GOES_ON = re.compile(r"[(\d]")
 _IN_BRACKETS = re.compile(r"\s*[(（\[].*")
-_PARTICLES = frozenset("a al ap bin da das de del della den der di do dos du el ibn la le of the ter van von y zu".split())
+_PARTICLES = frozenset(
+    [
+        "a",
+        "al",
+        "ap",
+        "bin",
+        "da",
+        "das",
+        "de",
+        "del",
+        "della",
+        "den",
+        "der",
+        "di",
+        "do",
+        "dos",
+        "du",
+        "el",
+        "ibn",
+        "la",
+        "le",
+        "of",
+        "the",
+        "ter",
+        "van",
+        "von",
+        "y",
+        "zu",
+    ]
+)
 _LATIN_OR_CYRILLIC = re.compile(r"[A-Za-zÀ-ÿА-Яа-яЁё]")
 
 
@@ -99,7 +128,9 @@ def profile_of(text: str) -> Profile:
         raise Unusable("no_name", "it has no line `# Name`: begin with one")
     if len(titles) > 1:
         where = f"lines {titles[0][0]} and {titles[1][0]}"
-        raise Unusable("several_names", f"{where} are both a title `# ...`: a profile is of one, sections have `## ...`")
+        raise Unusable(
+            "several_names", f"{where} are both a title `# ...`: a profile is of one, sections have `## ...`"
+        )
     above = [line for _, line in lines[: titles[0][0] - 1] if line.strip()]
     if above:
         raise Unusable("no_name", f"text stands above its line `# Name` (line {titles[0][0]}): put that first")
@@ -180,7 +211,8 @@ class _Reading:
 
 def names_of(name: str) -> list[str]:
     """How others may call somebody: the whole name, then its parts but for particles; of a Chinese name also the rest
-    behind its first character."""
+    behind its first character.
+    """
     parts = re.split(r"[\s·•]+", name)
     own = [part for part in parts if len(part) > 1 and part.lower() not in _PARTICLES and part[0] == part[0].upper()]
     given = [name[1:]] if len(parts) == 1 and len(name) > 2 and not _LATIN_OR_CYRILLIC.search(name) else []

@@ -1,4 +1,4 @@
-"""Rows of data files whose columns are kept as texts, read as models: what a YAML file declares, back from its table."""
+"""Rows of data files whose columns are kept as texts, read as models: what a YAML file declares."""
 
 import json
 from collections.abc import Mapping

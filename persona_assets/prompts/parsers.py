@@ -8,7 +8,7 @@ log-probability of the last message.
 | `text` | any text | that text |
 | `lines` | one item a line; numbers and bullets before an item are left out | a list of texts |
 | `dialogue` | `Name: what is said` a line; one without a name goes on | a list of `speaker` and `text` |
-| `script` | `Name (speaking): words` and `Name (thinking): words`, or the same as JSON | a list of `speaker`, `action` and `text` |
+| `script` | `Name (speaking): words`, or `(thinking)`; see `scripts` | a list of `speaker`, `action` and `text` |
 | `score` | canonical JSON | `logprob` and `tokens`: the sum of the log-probabilities, and the number of tokens |
 
 An answer that nothing can be read out of is not repaired: a repair asks for JSON.

@@ -22,10 +22,12 @@ SPEAKING, THINKING, BACKGROUND = "speaking", "thinking", "background"
 Said = dict[str, str]
 _ACTIONS = {
     SPEAKING: "speaking speaks speak says say said saying aloud 说 说话 说道 开口 говорит сказал сказала вслух говоря",
-    THINKING: "thinking thinks think thought thoughts 想 心想 思考 内心 内心独白 думает подумал подумала мысли про_себя",
+    THINKING: "thinking thinks think thought 想 心想 思考 内心 内心独白 думает подумал подумала мысли про_себя",
 }
 _ACTION_OF = {word.replace("_", " "): action for action, words in _ACTIONS.items() for word in words.split()}
-_BACKGROUNDS = frozenset({"background", "setting", "scene", "背景", "场景", "обстановка", "место действия", "предыстория"})
+_BACKGROUNDS = frozenset(
+    {"background", "setting", "scene", "背景", "场景", "обстановка", "место действия", "предыстория"}
+)
 _MARKS = r"[\s*_#>\-]*(?:\d{1,3}[.)]\s*)?[*_]*"
 _LINE = re.compile(
     rf"^{_MARKS}(?P<speaker>[^\W\d_][^:：(（\[【<>{{}}\"“”«»\n]{{0,60}}?)\**\s*"

@@ -1,7 +1,7 @@
 """Rules of scripts: who is there, who thinks, and whether there is a background (Character-LLM, 4.1).
 
-The field that they look at is a list of turns, each with `speaker`, `action` and `text`. Who the script is about is told
-by the column `names` of the row that was asked about, or of what it came from: all that the character may be called.
+The field that they look at is a list of turns, each with `speaker`, `action` and `text`. The column `names`
+of the row that was asked about, or of what it came from, tells all that the character may be called.
 """
 
 from collections.abc import Iterator, Mapping
@@ -87,4 +87,15 @@ def known_actions(sample: Sample, field: str) -> str | None:
     for one in lines_of(sample, field):
         if one.action not in _KNOWN:
             return f"turn {one.number}: {one.speaker[:_SHOWN]} ({one.action[:_SHOWN]}) neither speaks nor thinks"
+    return None
+
+
+@rule(repairs=True)
+def verdict_cites(sample: Sample, field: str, cited: str, but: str) -> str | None:
+    """The verdict names the rows that it rests on, in the list `cited`; the verdict `but` names none."""
+    verdict, rows = sample.content.get(field), sample.content.get(cited)
+    if verdict == but and rows:
+        return f"{field} is {but}, so {cited} is empty"
+    if verdict != but and not rows:
+        return f"{field} is {verdict}, so {cited} has the number of the row that says so"
     return None

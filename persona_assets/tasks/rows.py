@@ -21,8 +21,9 @@ MOST_TO_DRAW_FROM = 1000  # rows; each is looked at for each row that is asked a
 class Looking:
     """Rows of another table for each row: those whose column `theirs` has the value of the row's `own`.
 
-    They come in the order of the column `order`, or of their ids. Either column may be a list, of which one value is enough. Without them all rows are looked up. `draw` of what is
-    found is drawn, and ordered, by the ids of both. `ancestors` are as in `Reading`.
+    They come in the order of the column `order`, or of their ids. Either column may be a list, of which one value is
+    enough. Without them all rows are looked up. `draw` of what is found is drawn, and ordered, by the ids of both.
+    `ancestors` are as in `Reading`.
     """
 
     table: Table

@@ -1,9 +1,10 @@
 """`OfflineEngine`: an engine that needs no model. Its answers follow from the request and from nothing else."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result, not_supported
 from persona_assets.engines.offline.answering import digests_used

@@ -21,27 +21,27 @@ def members_told(rows: DataRows) -> float:
 
 
 @derived(
-    reads=(CASTS, "deduped_personas"),
+    reads=CASTS,
     columns={
         "character_id": pl.String,
         "persona_ids": pl.List(pl.String),
         "language": pl.String,
-        "persona": pl.String,
+        "described": pl.String,
         "profile": pl.String,
         "type": pl.String,
         "poles": pl.List(pl.String),
         "scenes": pl.Int64,
     },
-    description="The members of a cast: whom a profile is of, or the personas that a query chooses (Character-LLM, 4.1).",
+    description="Who is in a cast: whom a profile is of, or the personas that a query chooses (Character-LLM, 4.1).",
     cites={"persona_ids": "deduped_personas"},
-    nullable=("persona", "profile", "type", "poles", "scenes"),
+    nullable=("described", "profile", "type", "poles", "scenes"),
     modules=("characters.casts", "characters.dates", "characters.profile", "draws", "ids", "text.sentences"),
     per_row=members_told,
     looks=lambda rows: looked_at(rows(CASTS.name)),
 )
 def cast_members(
     casts: pl.LazyFrame,
-    personas: pl.LazyFrame,
+    personas: pl.LazyFrame | None = None,
     attributes: pl.LazyFrame | None = None,
     types: pl.LazyFrame | None = None,
 ) -> pl.DataFrame:
@@ -54,7 +54,7 @@ def cast_members(
     for row in casts.collect().iter_rows(named=True):
         if row.get("text") is not None:
             found.append(pl.DataFrame([*_of_profile(row)], schema=_SCHEMA))
-        else:
+        elif personas is not None:  # it looks at them where there is a query
             found.append(_of_query(cast_of(row), row, personas, attributes, types))
     return pl.concat(found)
 
@@ -84,7 +84,7 @@ def _of_query(
 ) -> pl.DataFrame:
     people = chosen(cast, row["file"], personas, attributes)
     texts = personas.filter(pl.col("persona_id").is_in(people["persona_id"].implode()))
-    people = people.join(texts.select("persona_id", persona="text").collect(), on="persona_id", maintain_order="left")
+    people = people.join(texts.select("persona_id", described="text").collect(), on="persona_id", maintain_order="left")
     typed = pl.DataFrame(schema={"persona_id": pl.String, "type": pl.String, "poles": pl.List(pl.String)})
     if cast.types and types is not None:
         typed = (
@@ -97,7 +97,7 @@ def _of_query(
         character_id=pl.Series([make_id("chr", one) for one in people["persona_id"]], dtype=pl.String),
         persona_ids=pl.concat_list("persona_id"),
         language="language",
-        persona="persona",
+        described="described",
         profile=pl.lit(None, pl.String),
         type="type",
         poles="poles",
