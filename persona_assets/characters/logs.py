@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -63,6 +64,7 @@ _FOLDER = re.compile(r"(multiturn_)?(?P<character>[^_]+)_(?P<system>.+)_result")
 # A line of a script inside a text, `Name (speaking):`, and the marker that a model leaves where it was stopped.
 LINE = re.compile(r"^[^\S\n]*(?P<name>[^\n:()]{1,60}?)[^\S\n]*\((?:speaking|thinking)\)[^\S\n]*:", re.MULTILINE)
 _MARKER = re.compile(r"<\|[^|<>\n]{1,40}\|>\s*\Z")
+_MISSPELLED = 0.75  # from which likeness on two names are one
 _ENTRY = ("role", "action", "content")
 _NAMES = re.compile(r"\w+")
 
@@ -270,10 +272,13 @@ def _told(one: _Logged, speaker: str, interviewers: frozenset[str]) -> dict[str,
     by_turn = groupby(one.turns, key=lambda turn: (turn["number"], turn["role"]))
     found = [*one.flags, *(flag for _, turns in by_turn for flag in flags_of([*turns], speaker, interviewers))]
     # A folder may misspell the name that its replies have.
-    character = one.character if one.columns["kind"] == MULTI and one.character else speaker or one.character
+    misspelled = one.columns["kind"] == SINGLE and get_close_matches(
+        speaker, [one.character or speaker], 1, _MISSPELLED
+    )
+    character = speaker if misspelled else one.character or speaker
     return {
         "parent_ids": [one.row_id],
-        "character": character or "",
+        "character": character,
         "speaker": speaker,
         **one.columns,
         "turns": [*one.turns],

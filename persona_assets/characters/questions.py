@@ -37,6 +37,7 @@ COLUMNS: dict[str, Any] = {
 NULLABLE = ("topic_id", "topic", "file_row_id", "written_id")
 
 _MOST_ABOUT = 600  # characters of a profile that say who somebody is
+_HAN = re.compile("[\u4e00-\u9fff]")  # which parts no words by spaces
 _WORD = re.compile(r"[^\W_]+")
 _HIDDEN = {"en": "the person described", "zh": "此人", "ru": "этот человек"}
 _WHERE = {
@@ -61,12 +62,11 @@ def questions_of(characters: pl.DataFrame, files: pl.DataFrame, written: pl.Data
     rows = []
     for row in characters.sort("sample_id").iter_rows(named=True):
         own = written.filter(character_id=row["character_id"]).sort("topic", "sample_id")
-        asked = {
-            (one["kind"], one["question"]): one
-            for one in [*_written(own), *(one for words, one in reversed(told) if _is_of(row["names"], words))]
-        }
+        asked = dict[tuple[str, str], dict[str, Any]]()
+        for one in [*(one for words, one in told if _is_of(row["names"], words)), *_written(own)]:
+            asked.setdefault((one["kind"], one["question"]), one)
         who = _who(row)
-        rows += [{**who, **one, **_hidden(row, one["question"])} for one in reversed(asked.values())]
+        rows += [{**who, **one, **_hidden(row, one["question"])} for one in asked.values()]
         if not asked:
             said = "no file names the character, and no question was written of the profile"
             rows.append({"parent_ids": [row["sample_id"]], "reason": "no_question", "detail": said})
@@ -87,9 +87,9 @@ def _in_files(files: pl.DataFrame) -> Iterator[tuple[list[str], dict[str, Any]]]
 
 
 def _written(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    """The questions that a model wrote, the last first; the first of each topic but traps may open a talk too."""
+    """The questions that a model wrote; the first of each topic but traps may open a talk too."""
     opens = set(rows.filter(pl.col("topic") != TRAPS).unique("topic", keep="first", maintain_order=True)["sample_id"])
-    for row in rows.reverse().iter_rows(named=True):
+    for row in rows.iter_rows(named=True):
         kind = EITHER if row["sample_id"] in opens else SINGLE
         yield {**{name: row[name] for name in ("topic", "question")}, "kind": kind, "written_id": row["sample_id"]}
 
@@ -150,5 +150,7 @@ def _hidden(row: Mapping[str, Any], question: str) -> dict[str, Any]:
 def without_names(text: str, names: Sequence[str], language: str) -> str:
     """A text in which each name is replaced by words for somebody, the longest names first."""
     longest = sorted((name for name in names if name), key=lambda name: (-len(name), name))
-    told = "|".join(rf"(?<![^\W_]){re.escape(one)}(?![^\W_])" if one.isascii() else re.escape(one) for one in longest)
+    told = "|".join(
+        re.escape(one) if _HAN.search(one) else rf"(?<![^\W_]){re.escape(one)}(?![^\W_])" for one in longest
+    )
     return re.sub(told, _HIDDEN.get(language, _HIDDEN["en"]), text) if told else text
