@@ -27,7 +27,9 @@ COLUMNS: dict[str, Any] = {
     "character_id": pl.String,
     "name": pl.String,
     "about": pl.String,
+    "speaker": pl.String,
     "system": pl.String,
+    "model": pl.String,
     "kind": pl.String,
     "named": pl.String,
     "topic": pl.String,
@@ -40,7 +42,7 @@ COLUMNS: dict[str, Any] = {
     "answer_id": pl.String,
     "question_id": pl.String,
 }
-NULLABLE = ("topic", "question_id")
+NULLABLE = ("model", "topic", "question_id")
 _GIVEN = {**COLUMNS, "id": pl.String, "shard": pl.String, "language": pl.String, "parent": pl.String}
 TurnsOf = Callable[[Mapping[str, Any]], tuple[str, list[dict[str, Any]]]]
 _WORDS = r"\p{Han}|[^\W\p{Han}]+"  # of Chinese each character counts
@@ -157,9 +159,13 @@ def _row(
     )
     talk = _talk(turns, speaker)
     return {
-        **{name: row[name] for name in ("character_id", "name", "about", "system", "topic", "question", "question_id")},
+        **{
+            name: row[name]
+            for name in ("character_id", "name", "about", "system", "model", "topic", "question", "question_id")
+        },
         **{name: row[name] for name in ("shard", "language", "parent")},
         "id": f"{row['character_id']}:{answer_id}",
+        "speaker": speaker,
         "kind": kind,
         "named": named,
         "turns": [*turns],

@@ -283,6 +283,30 @@ def questionnaire(
 
 
 @app.command()
+def interviews(
+    name: Annotated[str | None, typer.Argument(help="The cast: its file's name without .md, .txt or .yaml.")] = None,
+    lake: LakeOption = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(help="Show this system alone; of two, also how far the second lies above the first."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write it as a page, with figures.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what systems answer as characters: who speaks, how much, what they cannot know, and scores of judges.
+
+    Without a name it lists the casts. Reads the lake and asks nobody.
+
+    Example: persona-assets interviews edda-harrow --system before --system after --html edda.html
+    """
+    from persona_assets.cli.interviews import show_interviews
+
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    show_interviews(_settings(lake=lake), name, system or [], as_json=as_json, html=html)
+
+
+@app.command()
 def skip(
     shards: Annotated[list[str] | None, typer.Argument(metavar="SHARD...", help="Keys such as 2026-10.0003.")] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept and shown.")] = "",

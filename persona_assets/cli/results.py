@@ -40,16 +40,17 @@ def show_results(
     *,
     as_json: bool,
     html: Path | None,
+    files: str = "",
 ) -> None:
     """Show what the file `name` came to, or without a name the files that there are.
 
-    `kind` is what such a file is, whose table is `<kind>_files`; `asset` has its results.
+    `kind` is what such a file is, whose table is `files`, by default `<kind>_files`; `asset` has its results.
 
     Raises:
         UsageError: there is no such file, or it has no results yet.
     """
     lake, graph = open_lake(settings.lake), assets(settings)
-    source = graph[f"{kind}_files"].data
+    source = graph[files or f"{kind}_files"].data
     assert source
     made, known = set(lake.keys(graph[asset].table)), sorted(source.look().sources)
     if name is None:

@@ -21,7 +21,9 @@ from persona_assets.ids import Json
 from persona_assets.lake import Lake
 
 CHARACTER = "character"
+ANSWERED = "interview_answers"
 LOGS, LOGGED = "interview_logs", "logged_interviews"
+_UNKNOWN = {"topic_id": None, "listed": True}  # of answers, whose replies are lists
 _STRAY = re.compile(r"(?:[^\w-]|_)+")  # what no part of a folder's name may hold
 
 
@@ -46,6 +48,20 @@ def _logged(lake: Lake, graph: Mapping[str, Asset]) -> Iterator[tuple[str, Json]
         rows = lake.read(table, key).with_columns(row_id=pl.col("parent_ids").list.first())
         for row in rows.join(there, on="row_id", how="left").sort("place").iter_rows(named=True):
             yield _file(row, PurePosixPath(row["file"]).stem), _single(row) if row["kind"] == SINGLE else _multi(row)
+
+
+def _answered(lake: Lake, graph: Mapping[str, Asset]) -> Iterator[tuple[str, Json]]:
+    """What systems answered in this lake, and what others logged of the same characters."""
+    table = graph[ANSWERED].table
+    for key in sorted(lake.keys(table)):
+        for row in lake.read(table, key).sort("system", "kind", "sample_id").iter_rows(named=True):
+            yield _file(row, key), _single({**row, **_UNKNOWN}) if row["kind"] == SINGLE else _multi(_in_turns(row))
+
+
+def _in_turns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An interview with what the layout says of its turns."""
+    told = {"character": row["name"], "model": row["model"] or row["system"], "number": None}
+    return {**row, **told, "most_turns": len(row["talk"]), "finished": "unfinished" not in row["flags"]}
 
 
 def _file(row: Mapping[str, Any], stem: str) -> str:
@@ -80,4 +96,7 @@ def _known(told: Mapping[str, Json]) -> Json:
     return {name: value for name, value in told.items() if value is not None}
 
 
-_ROWS: Mapping[str, Callable[[Lake, Mapping[str, Asset]], Iterator[tuple[str, Json]]]] = {LOGGED: _logged}
+_ROWS: Mapping[str, Callable[[Lake, Mapping[str, Asset]], Iterator[tuple[str, Json]]]] = {
+    LOGGED: _logged,
+    ANSWERED: _answered,
+}
