@@ -521,6 +521,46 @@ class Settings(BaseSettings):
         json_schema_extra=shapes("distinct_topic_problems"),
     )
 
+    # Characters
+    profiles: str | None = Field(
+        None,
+        description="Folder of profiles (.md, .txt) and casts (.yaml), in place of `casts/` of the task files",
+        json_schema_extra=shapes(),
+    )
+    scene_prompts: int = Field(
+        100,
+        ge=1,
+        description="How often a profile from a file is asked for scenes (Character-LLM: 100 prompts)",
+        json_schema_extra=shapes("profile_paragraphs"),
+    )
+    max_scene_similarity: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Jaccard on words from which a character's scene is too similar to an earlier one",
+        json_schema_extra=shapes("distinct_scenes"),
+    )
+
+    lines_judged: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of the characters' lines whose claims are judged by their profiles",
+        json_schema_extra=shapes("character_lines"),
+    )
+    protective_share: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="Share of a character's training rows that are protective at most (Character-LLM: under 100 rows)",
+        json_schema_extra=shapes("character_training"),
+    )
+    character_loss: Literal["character", "all"] = Field(
+        "character",
+        description="What a model learns of a script: the character's turns, or all of them as in Character-LLM",
+        json_schema_extra=shapes("character_training"),
+    )
+
     # Benchmarks
     benchmarks: str | None = Field(
         None,

@@ -162,8 +162,12 @@ class LakeState:
 
     @property
     def own_sets(self) -> dict[str, Looked]:
-        """Those of a user's own data files."""
-        return {name: looked for name, looked in self.sets.items() if not self.assets[name].is_bundled}
+        """Those of a user's own data files: of an own task, or in place of bundled ones that are made."""
+        return {name: looked for name, looked in self.sets.items() if self._is_own(self.assets[name])}
+
+    def _is_own(self, asset: Asset) -> bool:
+        in_place = asset.data is not None and asset.data.stands_in
+        return not asset.is_bundled or (in_place and asset.name in self.chosen)
 
     def keys(self, asset: str) -> list[str]:
         """The partitions that an asset has or should have, in the order in which they are made.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from persona_assets.lake import Lake
 from persona_assets.lake.vectors import VectorCache
-from persona_assets.text.encoder import MULTILINGUAL, Vectors, load_encoder
+from persona_assets.text.encoder import Vectors, encoder_of, load_encoder
 
 SIDES = ("one", "other")
 
@@ -26,11 +26,6 @@ def pair_vectors(
     model = load_encoder(encoder)
     one, other = (model.encode(pairs[side].fill_null("").to_list(), progress) for side in SIDES)
     return one, other
-
-
-def encoder_of(language: str, encoder: str = "") -> str:
-    """The encoder that reads a language: the one asked for, else a packaged one, learned on English or on many."""
-    return encoder or ("" if language == "en" else MULTILINGUAL)
 
 
 def kept_vectors(

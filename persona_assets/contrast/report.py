@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from persona_assets.contrast.files import Places, read_pairs
-from persona_assets.contrast.meaning import encoder_of, pair_vectors
+from persona_assets.contrast.meaning import pair_vectors
 from persona_assets.contrast.probe import LEAST, Probe, stance_probe
 from persona_assets.contrast.reasons import BY_TEXT, CEILING, TOO_ALIKE, pair_checks
 from persona_assets.contrast.words import KINDS, has_word
 from persona_assets.errors import UsageError
 from persona_assets.progress import Stages
-from persona_assets.text.encoder import PACKAGED
+from persona_assets.text.encoder import PACKAGED, encoder_of
 
 SAMPLE = 5_000  # pairs of a language that are encoded
 EXAMPLES = 3  # pairs shown for each check

@@ -8,6 +8,7 @@ log-probability of the last message.
 | `text` | any text | that text |
 | `lines` | one item a line; numbers and bullets before an item are left out | a list of texts |
 | `dialogue` | `Name: what is said` a line; one without a name goes on | a list of `speaker` and `text` |
+| `script` | `Name (speaking): words`, or `(thinking)`; see `scripts` | a list of `speaker`, `action` and `text` |
 | `score` | canonical JSON | `logprob` and `tokens`: the sum of the log-probabilities, and the number of tokens |
 
 An answer that nothing can be read out of is not repaired: a repair asks for JSON.
@@ -16,6 +17,8 @@ An answer that nothing can be read out of is not repaired: a repair asks for JSO
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from persona_assets.prompts.scripts import script
 
 _BULLET = re.compile(r"^\s*(?:[-*•·](?=\s)|\(?\d{1,3}[.)、:：](?!\d)|[①-⑳])\s*")
 _SPEAKER = re.compile(r"^\s*\**([^:：*\n]{1,60}?)\**\s*[:：]\**\s*(.*)$")
@@ -50,8 +53,8 @@ def _unfenced(answer: str) -> str:
     return match.group(1) if match else answer
 
 
-PARSERS: Mapping[str, Callable[[str], Any]] = {"text": text, "lines": lines, "dialogue": dialogue}
-_SPEECH = {"speaker", "text"}
+PARSERS: Mapping[str, Callable[[str], Any]] = {"text": text, "lines": lines, "dialogue": dialogue, "script": script}
+_ITEMS = {"dialogue": {"speaker", "text"}, "script": {"speaker", "action", "text"}}
 SCORE = "score"  # the parser whose answers are scores; read as the JSON that they are
 _SCORED = {"logprob": "number", "tokens": "integer"}
 
@@ -76,10 +79,10 @@ def fault_of(parser: str, schema: Mapping[str, Any]) -> str:
     if len(properties) != 1:
         return f"an answer read by the parser {parser} has one property; response_schema has {len(properties)}"
     [(name, part)] = properties.items()
-    wanted = {"text": "string", "lines": "array", "dialogue": "array"}[parser]
+    wanted = "string" if parser == "text" else "array"
     if part.get("type") != wanted:
         return f"the parser {parser} gives a value of type {wanted}: declare {name} so in response_schema"
     items = part.get("items", {})
-    if parser == "dialogue" and set(items.get("properties", {})) != _SPEECH:
-        return f"the parser dialogue gives objects of speaker and text: declare the items of {name} so"
+    if (told := _ITEMS.get(parser)) and set(items.get("properties", {})) != told:
+        return f"the parser {parser} gives objects of {', '.join(sorted(told))}: declare the items of {name} so"
     return ""

@@ -230,7 +230,8 @@ class Group(BaseModel):
 class LookUp(BaseModel):
     """Rows of another table for each row: those whose column `theirs` has the value of the row's column `own`, or all.
 
-    `draw` of them, drawn and ordered by the ids of both; else in the order of their ids, the first `take`. `partition`
+    `draw` of them, drawn and ordered by the ids of both; else the first `take` in the order of the column `order`, by
+    default that of their ids. `partition`
     is the one partition of a named set that is looked into. With `when` they are shown only with these values of
     `over`.
     """
@@ -239,6 +240,7 @@ class LookUp(BaseModel):
     from_: Reads = Field(alias="from")
     on: dict[str, str] = Field({}, max_length=1)
     take: int | None = Field(None, ge=1)
+    order: str = ""
     draw: int | None = Field(None, ge=1, le=MOST_DRAWN)
     partition: str = ""
     when: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
@@ -260,6 +262,8 @@ class LookUp(BaseModel):
     def _check(self) -> "LookUp":
         if self.draw and self.take:
             raise ValueError("`take` takes the first rows, `draw` draws some: give one of them")
+        if self.draw and self.order:
+            raise ValueError("rows that are drawn have no `order`: leave it out")
         if not self.on and not self.draw:
             raise ValueError("says neither what the rows are found by, `on`, nor how many to `draw` of all")
         return self
@@ -283,7 +287,7 @@ class Answering(BaseModel):
     """How an answer is read where the model is not to answer with JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    parser: Literal["text", "lines", "dialogue", "score"]
+    parser: Literal["text", "lines", "dialogue", "script", "score"]
 
 
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """A survey's file: a question with its options, who is asked, and what the shares are held to."""
 
-import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from persona_assets.draws import portions
 from persona_assets.errors import UsageError
+from persona_assets.prompts.data_rows import row_as
 
 NEAR = 1e-6  # how far shares may be from adding up to 1
-_OWN = ("row_id", "file", "place", "shard", "run_id", "created_at")
 
 Text = dict[str, str]  # by language, as ISO 639-1
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -151,21 +150,4 @@ def survey_of(rows: pl.DataFrame) -> tuple[str, Survey] | None:
     if rows.height > 1:
         raise UsageError(f"{rows['file'][0]}: it holds {rows.height} surveys; a file is one survey")
     row = rows.row(0, named=True)
-    told = {name: _value(value) for name, value in row.items() if name not in _OWN and value is not None}
-    try:
-        return row["file"], Survey.model_validate(told)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "survey"
-        said = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{row['file']}: {place}: {said}") from error
-
-
-def _value(value: Any) -> Any:  # noqa: ANN401 - of a data file
-    """A value as the file has it: what is no plain value is kept as JSON text."""
-    if isinstance(value, str) and value[:1] in ("[", "{", '"'):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
+    return row["file"], row_as(row, Survey, "survey")

@@ -88,6 +88,7 @@ class DataStep:
         """
         self.declared, self.declared_in, self.folder = declared, declared_in, folder or declared_in.parent
         self.name = declared.name
+        self.stands_in = folder is not None  # whether these are a user's, in place of those beside the declaration
 
     tables_read: tuple[str, ...] = ()
 

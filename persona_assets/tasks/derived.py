@@ -70,6 +70,7 @@ class Derived:
     keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
     also: tuple[str, ...] = ()  # tables that it reads too where there are such
+    looks: Callable[[DataRows], tuple[str, ...]] | None = None  # tables that it reads too, as its data files say
 
     @property
     def name(self) -> str:
@@ -85,6 +86,25 @@ class Derived:
         """It, reading what it also reads as far as that is among these names."""
         there = tuple(Reads(table=name) for name in self.also if name in names)
         return replace(self, read=(*self.read, *there), also=()) if there else self
+
+    def looking(self, rows: DataRows) -> "Derived":
+        """It, reading what its data files make it look at, and citing rows of what it reads alone."""
+        if not self.looks:
+            return self
+        read = (*self.read, *(Reads(table=name) for name in self.looks(rows)))
+        names = {one.name for one in read}
+        cites = {column: tuple(one for one in tables if one in names) for column, tables in self._cited()}
+        return replace(self, read=read, cites=cites, looks=None)
+
+    def _cited(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The columns that hold ids, with the tables that these are of."""
+        for column, tables in self.cites.items():
+            yield column, (tables,) if isinstance(tables, str) else tables
+
+    @property
+    def cited(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The columns that hold ids of rows that it reads, with the tables of these."""
+        return [(column, tables) for column, tables in self._cited() if tables]
 
     @property
     def file(self) -> Path:
@@ -116,6 +136,7 @@ def derived(
     keeps_vectors: bool = False,
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
     also: tuple[str, ...] = (),
+    looks: Callable[[DataRows], tuple[str, ...]] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -129,7 +150,8 @@ def derived(
     of the second table, `per_row` how many it makes of one of the first, where data files and the named settings tell.
     A function that `keeps_vectors` is given the lake, to keep vectors of texts there, and reads nothing else in it.
     `shows` draws a partition's rows for the UI. `also` names tables that settings may add, such as what judges said:
-    where they are there, the function is given them after the others.
+    where they are there, the function is given them after the others. `looks` names, by the rows of data files, tables
+    that it is given after those too; of `cites` those count that it then reads.
 
     Raises:
         ValueError: there is no such setting.
@@ -142,7 +164,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (per_row, keeps_vectors, shows, also)
+        drawn = (per_row, keeps_vectors, shows, also, looks)
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare
@@ -202,7 +224,7 @@ class DerivedStep:
 
     def _check_cites(self) -> None:
         declared = self.declared
-        for column, tables in self._cited():
+        for column, tables in self.declared.cited:
             for table in tables:
                 if table not in declared.reads:
                     raise self.wrong(f"cites {table}, which it does not read; {did_you_mean(table, declared.reads)}")
@@ -216,11 +238,6 @@ class DerivedStep:
                 raise self.wrong(f"persona_ids are of personas, and {tables[0]} has none")
             if len({self._tables[table].key for table in tables}) > 1:
                 raise self.wrong(f"the column {column} holds ids of one kind, and {' and '.join(tables)} have others")
-
-    def _cited(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """The columns that hold ids, with the tables that these are of."""
-        for column, tables in self.declared.cites.items():
-            yield column, (tables,) if isinstance(tables, str) else tables
 
     def wrong(self, said: str) -> UsageError:
         """What is wrong with it, with file and line."""
@@ -253,7 +270,9 @@ class DerivedStep:
         above = {parent.column: parent for parent in self.read.parents}
         further = [replace(above[name], direct=False) for name in ("persona_ids", "document_id") if name in above]
         further = [parent for parent in further if parent.column not in self.declared.cites]
-        cited = [Parent(column, tables, self._tables[tables[0]].key, direct=True) for column, tables in self._cited()]
+        cited = [
+            Parent(column, tables, self._tables[tables[0]].key, direct=True) for column, tables in self.declared.cited
+        ]
         return Table(
             self.declared.name,
             "sample_id",

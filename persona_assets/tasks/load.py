@@ -77,6 +77,7 @@ def _loaded(settings: Settings) -> _Loaded:
             "systems": {task: _systems(settings, task) for task in settings.systems},
             "judged": {"rows": settings.judged, "pairs": settings.compared, "votes": settings.judge_votes},
             "views": _views_as_they_are(settings),
+            "profiles": _profiles_as_they_are(settings),
             "measured": settings.measured,
             "benchmarks": [str(benchmarks.folder), dict(benchmarks.files)] if benchmarks else None,
         }
@@ -112,7 +113,9 @@ def _own(folder: Path, asked: Mapping[str, Any]) -> _Loaded:
     """The bundled tasks and those of a folder."""
     declared, files = _asked(*_with_own(str(folder)), asked, folder)
     rules = with_own("sample", _own_rules(folder))
-    return _stepped(declared, files, _own_checks(folder), rules, _held_to(asked), instead=folder)
+    return _stepped(
+        declared, files, _own_checks(folder), rules, _held_to(asked), instead=folder, elsewhere=_elsewhere(asked)
+    )
 
 
 def _views_as_they_are(settings: Settings) -> list[Any] | None:
@@ -121,6 +124,21 @@ def _views_as_they_are(settings: Settings) -> list[Any] | None:
         return None
     folder = Path(settings.views)
     return [str(folder), [digest(path.read_bytes()) for path in sorted(folder.glob("*.y*ml"))]]
+
+
+def _profiles_as_they_are(settings: Settings) -> list[Any] | None:
+    """The folder of profiles, with the digests of its casts, which say what is looked at."""
+    if settings.profiles is None:
+        return None
+    folder = Path(settings.profiles).absolute()
+    if not folder.is_dir():
+        raise UsageError(f"PERSONA_PROFILES: {settings.profiles} is not a folder of profiles")
+    return [str(folder), [digest(path.read_bytes()) for path in sorted(folder.glob("*.y*ml"))]]
+
+
+def _elsewhere(asked: Mapping[str, Any]) -> dict[str, Path]:
+    """Folders that settings name in place of those of data files, by the table."""
+    return {"casts": Path(asked["profiles"][0])} if asked["profiles"] else {}
 
 
 def _systems(settings: Settings, task: str) -> list[dict[str, Any]]:
@@ -161,16 +179,19 @@ def _stepped(
     rules: Mapping[str, Rule] | None = None,
     benchmarks: Benchmarks | None = None,
     instead: Path | None = None,
+    elsewhere: Mapping[str, Path] | None = None,
 ) -> _Loaded:
     """Tasks and functions in an order in which each comes after what it reads, with their steps; data files first.
 
-    Data files that stand in `instead` under the names of bundled ones take their place.
+    Data files that stand in `instead` under the names of bundled ones take their place; those of a table that
+    `elsewhere` names are all files of that folder.
     """
     tables = dict(ASSET_TABLES)
     steps: dict[str, Dataset] = {}
-    for step in _data_steps(declared, files, instead):
+    for step in _data_steps(declared, files, instead, elsewhere or {}):
         steps[step.name], tables[step.name] = step, step.table
     data = _rows_of({name: step for name, step in steps.items() if isinstance(step, DataStep)})
+    declared = {name: one.looking(data) if isinstance(one, Derived) else one for name, one in declared.items()}
     waiting, failed, faults = dict(declared), set[str](), Collected()
     while waiting:
         # What reads something unknown comes last: its error names all that there is.
@@ -215,7 +236,10 @@ def _in_file(file: Path, error: UsageError) -> UsageError:
 
 
 def _data_steps(
-    declared: Mapping[str, Template | Derived], files: Mapping[str, Path], instead: Path | None
+    declared: Mapping[str, Template | Derived],
+    files: Mapping[str, Path],
+    instead: Path | None,
+    elsewhere: Mapping[str, Path],
 ) -> Iterator[DataStep]:
     """The data files that are read, by the names of their tables."""
     found: dict[str, DataStep] = {}
@@ -225,7 +249,9 @@ def _data_steps(
                 continue
             is_ours = files[name].parent in (FILES, JUDGE.parent)
             is_replaced = instead is not None and is_ours and files_of(instead, reads.file)
-            step = DataStep(reads, files[name], instead if is_replaced else None)
+            if folder := elsewhere.get(reads.name):
+                reads = reads.model_copy(update={"table": reads.name, "file": "*"})
+            step = DataStep(reads, files[name], folder or (instead if is_replaced else None))
             other = found.get(reads.name)
             if reads.name in declared or reads.name in _reserved() | _KINDS:
                 raise _of_reads(
@@ -396,7 +422,7 @@ def _module(path: Path, changed: int) -> list[Derived | OwnCheck | Rule]:
 @lru_cache(maxsize=64)
 def _bundled(asked: bytes) -> _Loaded:
     told = json.loads(asked)
-    return _stepped(*_asked(*_bundled_files(), told), benchmarks=_held_to(told))
+    return _stepped(*_asked(*_bundled_files(), told), benchmarks=_held_to(told), elsewhere=_elsewhere(told))
 
 
 def _held_to(asked: Mapping[str, Any]) -> Benchmarks | None:

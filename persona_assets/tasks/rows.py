@@ -19,10 +19,11 @@ MOST_TO_DRAW_FROM = 1000  # rows; each is looked at for each row that is asked a
 
 @dataclass(frozen=True)
 class Looking:
-    """Rows of another table for each row: those whose column `theirs` has the value of the row's `own`, by their ids.
+    """Rows of another table for each row: those whose column `theirs` has the value of the row's `own`.
 
-    Either column may be a list, of which one value is enough. Without them all rows are looked up. `draw` of what is
-    found is drawn, and ordered, by the ids of both. `ancestors` are as in `Reading`.
+    They come in the order of the column `order`, or of their ids. Either column may be a list, of which one value is
+    enough. Without them all rows are looked up. `draw` of what is found is drawn, and ordered, by the ids of both.
+    `ancestors` are as in `Reading`.
     """
 
     table: Table
@@ -34,6 +35,7 @@ class Looking:
     draw: int | None = None
     partition: str = ""
     ancestors: "Ancestors" = field(default_factory=dict)
+    order: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _ancestors(scan: Scan, frame: pl.DataFrame, links: Sequence[Link], columns: 
 
 
 def _looked_up(scan: Scan, frame: pl.DataFrame, looking: Looking) -> list[list[Row]]:
-    """For each row the rows that are looked up for it, in the order of their ids, or as they are drawn.
+    """For each row the rows that are looked up for it, in their order, or as they are drawn.
 
     Raises:
         UsageError: there are too many to draw from.
@@ -130,8 +132,8 @@ def _looked_up(scan: Scan, frame: pl.DataFrame, looking: Looking) -> list[list[R
     for name, (links, columns) in looking.ancestors.items():
         for row, above in zip(rows, _ancestors(scan, found, links, columns), strict=True):
             row[name] = above
-    places = found.select("_id", _key=table.key).with_row_index("_place")
-    joined = wanted.join(places, on="_id").unique(["_at", "_key"], keep="first").sort("_at", "_key")
+    places = found.select("_id", _key=table.key, _by=looking.order or table.key).with_row_index("_place")
+    joined = wanted.join(places, on="_id").unique(["_at", "_key"], keep="first").sort("_at", "_by", "_key")
     by_row: list[list[Row]] = [[] for _ in range(frame.height)]
     for at, place in joined.select("_at", "_place").iter_rows():
         if looking.take is None or len(by_row[at]) < looking.take:

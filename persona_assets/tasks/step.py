@@ -189,6 +189,9 @@ class TaskStep:
             if column and column not in _usable(of):
                 said = f"{of.name} has no column {column!r}; {did_you_mean(column, _usable(of))}"
                 raise self._wrong(("with", name, "on"), said)
+        if up.order and (up.order not in _usable(table) or table.polars[up.order].is_nested()):
+            said = f"{table.name} has no column {up.order!r} to order by; {did_you_mean(up.order, _usable(table))}"
+            raise self._wrong(("with", name, "order"), said)
         if table.partition == "dump":
             raise self._wrong(("with", name, "from"), f"{table.name} is partitioned by dumps, which no task can read")
         columns = tuple(dict.fromkeys([table.key, *self._named(_usable(table))]))
@@ -197,7 +200,7 @@ class TaskStep:
             for one in self._named(ancestors_of(table, self._tables))
             if one not in _usable(table)
         }
-        return Looking(table, own, theirs, columns, self.read.key, up.take, up.draw, up.partition, above)
+        return Looking(table, own, theirs, columns, self.read.key, up.take, up.draw, up.partition, above, up.order)
 
     def _named(self, names: Iterable[str]) -> list[str]:
         """Those of some names that stand as a word in a prompt or `keep_if`: columns of rows that are looped over."""

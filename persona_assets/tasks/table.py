@@ -36,6 +36,7 @@ _SAID = pl.Struct({"speaker": pl.String(), "text": pl.String(), "beside": pl.Str
 _LISTS: dict[str, pl.DataType] = {
     "lines": pl.List(pl.String()),
     "dialogue": pl.List(pl.Struct({"speaker": pl.String(), "text": pl.String()})),
+    "script": pl.List(pl.Struct({"speaker": pl.String(), "action": pl.String(), "text": pl.String()})),
 }
 
 

@@ -224,6 +224,11 @@ def _script(token: str) -> str:
     return ""
 
 
+def encoder_of(language: str, encoder: str = "") -> str:
+    """The encoder that reads a language: the one asked for, else a packaged one, learned on English or on many."""
+    return encoder or ("" if language == "en" else MULTILINGUAL)
+
+
 @cache
 def load_encoder(name: str = "") -> Encoder:
     """A packaged encoder (all-MiniLM-L6-v2 without a name), or a sentence-transformers model by name or folder. Cached.

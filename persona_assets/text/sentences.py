@@ -31,12 +31,19 @@ _NEXT = re.compile(r"[\s\"'“‘«(\[—–-]*(\S)")
 
 def split_sentences(text: str) -> list[str]:
     """The sentences of a text, stripped, empty ones left out; line breaks end a sentence too."""
-    sentences, start = [], 0
+    return [text[start:end] for start, end in sentence_spans(text)]
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of a text start and end, without white space around them; line breaks end a sentence too."""
+    spans, start = [], 0
     for end in [*_sentence_ends(text), len(text)]:
-        if sentence := text[start:end].strip():
-            sentences.append(sentence)
+        part = text[start:end]
+        if sentence := part.strip():
+            begin = start + len(part) - len(part.lstrip())
+            spans.append((begin, begin + len(sentence)))
         start = end
-    return sentences
+    return spans
 
 
 def cut(text: str, tokens: int) -> str:

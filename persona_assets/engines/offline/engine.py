@@ -1,9 +1,10 @@
 """`OfflineEngine`: an engine that needs no model. Its answers follow from the request and from nothing else."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from persona_assets.engines.base import Completion, ModelIdentity, Request, Result, not_supported
 from persona_assets.engines.offline.answering import digests_used
@@ -118,7 +119,13 @@ def _plain(answer: Json) -> str:
     [value] = answer.values()
     if isinstance(value, str):
         return value
-    return "\n".join(f"{one['speaker']}: {one['text']}" if isinstance(one, dict) else str(one) for one in value)
+    return "\n".join(_line(one) if isinstance(one, dict) else str(one) for one in value)
+
+
+def _line(said: Mapping[str, Any]) -> str:
+    """A line of a dialogue, or of a script."""
+    action = f" ({said['action']})" if said.get("action") else ""
+    return f"{said['speaker']}{action}: {said['text']}"
 
 
 def _gist(asked: _Asked) -> str:

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from persona_assets.contrast.meaning import encoder_of
 from persona_assets.contrast.reasons import IDENTICAL, NAMES_TYPE, TOO_ALIKE
 from persona_assets.contrast.words import first_word
 from persona_assets.ids import digest
 from persona_assets.lake import Lake
 from persona_assets.lake.vectors import VectorCache
 from persona_assets.tasks.derived import derived, set_check
-from persona_assets.text.encoder import Vectors, load_encoder
+from persona_assets.text.encoder import Vectors, encoder_of, load_encoder
 from persona_assets.text.near import form
 from persona_assets.view import blocks as view
 
