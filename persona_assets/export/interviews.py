@@ -2,8 +2,8 @@
 
 `interview_single/<Character>_<system>_result/*.json` is a list of `topic_id`, `question` and `reply`, and
 `interview_turns/multiturn_<Character>_<system>_result/*.jsonl` has an interview a line, in turns. What was read from
-such files is written as it was read. `prompted/prompted_agent_dialogue_<Character>.jsonl` has a training row a line, with
-`prompt`, `output` and `source`, the row that it came from.
+such files is written as it was read. `prompted/prompted_agent_dialogue_<Character>.jsonl` has a training row a line,
+with `prompt`, `output` and `source`, the row that it came from.
 """
 
 import re
