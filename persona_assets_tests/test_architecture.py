@@ -12,7 +12,7 @@ PACKAGE = Path(persona_assets.__file__).parent
 LAYERS = {
     "ids": 0, "draws": 0, "settings": 0, "errors": 0, "progress": 0, "plugins": 0,
     "text": 1, "prompts": 1, "files": 1, "view": 1, "recipes": 1, "maths": 1, "votes": 1,
-    "contained": 1, "constraints": 2, "contamination": 2, "surveys": 2, "questionnaires": 2,
+    "contained": 1, "constraints": 2, "contamination": 2, "surveys": 2, "questionnaires": 2, "characters": 2,
     "lake": 2,
     "ledger": 3, "engines": 4, "checks": 4,
     "steps": 5, "rules": 5, "contrast": 5,

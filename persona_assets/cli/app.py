@@ -558,7 +558,9 @@ def check_pairs(
 def export(
     source: Annotated[str, typer.Argument(help="A dataset, or a view of one.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it is new or empty.")],
-    form: Annotated[str, typer.Option("--format", help="chatml, alpaca, sharegpt, dpo, plain or mindset.")] = "plain",
+    form: Annotated[
+        str, typer.Option("--format", help="chatml, alpaca, sharegpt, dpo, plain, mindset or character.")
+    ] = "plain",
     prompt: Annotated[str, typer.Option(help="Column of the prompt, of the dataset or <parent>.<column>.")] = "",
     response: Annotated[str, typer.Option(help="Column of the response, as --prompt.")] = "",
     licence: Annotated[str, typer.Option("--license", help="Licence that the card names.")] = "other",
@@ -581,19 +583,24 @@ def export(
     Example: persona-assets export instruction_answers --format chatml --out out/answers --push me/answers
 
     Example: persona-assets export behaviour --format mindset --out out/behaviour
+
+    Example: persona-assets export logged_interviews --format character --out out/interviews
     """
     from persona_assets.export.folder import export as write
     from persona_assets.export.hub import Hub
+    from persona_assets.export.interviews import CHARACTER, export_interviews
     from persona_assets.export.poles import MINDSET, export_poles
     from persona_assets.export.rows import Export
     from persona_assets.graph import assets
 
     settings = _settings(lake=lake)
-    if form == MINDSET:
+    layouts = {MINDSET: ("Machine Mindset", export_poles), CHARACTER: ("Character-LLM", export_interviews)}
+    if form in layouts:
+        of, write_as = layouts[form]
         if push or prompt or response or quality or source_license:
-            raise UsageError(f"--format {MINDSET} writes the files of Machine Mindset and takes no further option")
+            raise UsageError(f"--format {form} writes the files of {of} and takes no further option")
         with _ended_by_sigterm():
-            files = export_poles(open_lake(settings.lake), assets(settings), source, out)
+            files = write_as(open_lake(settings.lake), assets(settings), source, out)
         told = (
             to_json({"out": str(out), "rows": files})
             if as_json

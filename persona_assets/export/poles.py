@@ -6,17 +6,13 @@ original has: that of the pair, the preference or the answer, which `persona-ass
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
-import orjson
 import polars as pl
 
 from persona_assets.errors import UsageError
-from persona_assets.export.folder import whole
+from persona_assets.export.listed import write_listed
 from persona_assets.graph import Asset
 from persona_assets.ids import Json
 from persona_assets.lake import Lake
@@ -40,23 +36,13 @@ def export_poles(lake: Lake, graph: Mapping[str, Asset], source: str, out: Path)
         named = f"{', '.join(some)} and {last}"
         raise UsageError(f"--format {MINDSET} is for {named}, not for {source}: choose another format")
     names = _names(lake, graph)
-    counts: Counter[str] = Counter()
-    with whole(out) as folder, ExitStack() as stack:
-        folder.mkdir()
-        files: dict[str, IO[bytes]] = {}
-        table = graph[source].table
-        for key in sorted(lake.keys(table)):
-            for name, row in _ROWS[source](lake.read(table, key).sort("sample_id"), names):
-                if name not in files:
-                    files[name] = stack.enter_context((folder / f"{name}.json").open("wb"))
-                files[name].write((b",\n" if counts[name] else b"[\n") + orjson.dumps(row))
-                counts[name] += 1
-        if not counts:
-            raise UsageError(f"{source} has no rows: make it first")
-        for file in files.values():
-            file.write(b"\n]\n")
-        stack.close()
-    return dict(sorted(counts.items()))
+    names, table = _names(lake, graph), graph[source].table
+    told = (
+        (f"{name}.json", row)
+        for key in sorted(lake.keys(table))
+        for name, row in _ROWS[source](lake.read(table, key).sort("sample_id"), names)
+    )
+    return {name.removesuffix(".json"): count for name, count in write_listed(out, source, told).items()}
 
 
 def _names(lake: Lake, graph: Mapping[str, Asset]) -> dict[str, str]:

@@ -304,7 +304,12 @@ def _sampling(sampling: dict[str, float]) -> dict[str, float]:
     return sampling
 
 
-def _is_expression(text: str) -> str:
+def is_expression(text: str) -> str:
+    """The text, where it is an expression of Jinja or empty.
+
+    Raises:
+        ValueError: it is neither.
+    """
     try:
         if text:
             ENVIRONMENT.compile_expression(text)
@@ -400,7 +405,7 @@ class Talk(BaseModel):
             return given
         return {one["name"]: {key: value for key, value in one.items() if key != "name"} for one in given}
 
-    _until_is_one = field_validator("until")(_is_expression)
+    _until_is_one = field_validator("until")(is_expression)
 
     @model_validator(mode="after")
     def _check(self) -> "Talk":
@@ -544,7 +549,7 @@ class Template(BaseModel):
                 )
         return turns
 
-    _keep_if_is_one = field_validator("keep_if")(_is_expression)
+    _keep_if_is_one = field_validator("keep_if")(is_expression)
     _inner_values = field_validator("over", mode="before")(with_inner)
 
     @model_validator(mode="after")

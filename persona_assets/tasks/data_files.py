@@ -3,6 +3,7 @@
 ```yaml
 reads: {file: surveys/*.yaml}                                   # a partition for each file, by the file's name
 reads: {file: types.yaml, rows: types, partitions: rows}        # a partition for each row, by its id
+reads: {file: logs/**/*, table: logs}                           # by the names of its folders and its own, joined by -
 ```
 
 The partitions are a *named set*, called as the table is. What stands in a file:
@@ -30,6 +31,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,8 @@ GONE = "its data file is gone"
 _OWN = ("row_id", "file", "place")
 _RESERVED = frozenset((*_OWN, *(column.name for column in RUN_COLUMNS)))
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which JSON can hold and no text
+_WILDCARD = re.compile(r"[*?[]")
 _ROWS = 8192  # rows made and written at once
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT64 = 2**63
@@ -127,10 +131,17 @@ class DataStep:
     def _candidates(self) -> Iterator[tuple[str, Source]]:
         for path in self.paths:
             if self.declared.partitions == "files":
-                yield path.stem, Source(path, _digest(path, _stamp(path)))
+                yield self._key(path), Source(path, _digest(path, _stamp(path)))
             else:
                 for place, (key, content) in enumerate(_keyed(path, _stamp(path), self.declared.rows)):
                     yield key, Source(path, content, place)
+
+    def _key(self, path: Path) -> str:
+        """A file's partition: its name, after those of the folders that a wildcard stands for."""
+        folders = Path(self.declared.file).parts[:-1]
+        fixed = list(takewhile(lambda part: not _WILDCARD.search(part), folders))
+        named = path.relative_to(self.folder).parts[len(fixed) : -1] if len(fixed) < len(folders) else ()
+        return "-".join((*named, path.stem))
 
     def inputs(self, source: Source | None) -> dict[str, str]:
         """What a partition would be made from now; None: its file is gone."""
@@ -402,7 +413,7 @@ def _type_of(value: Json) -> pl.DataType:
     if isinstance(value, float):
         return pl.Float64()
     if isinstance(value, str):
-        return pl.String()
+        return _text_type(value)
     if isinstance(value, list):
         inner: pl.DataType = pl.Null()
         for one in value:
@@ -416,6 +427,12 @@ def _type_of(value: Json) -> pl.DataType:
     if value is None:
         return pl.Null()
     raise _Differ(f"{_short(value)}, of no type that a column can have")
+
+
+def _text_type(value: str) -> pl.DataType:
+    if _HALF.search(value):
+        raise _Differ(f"a text with half a character: {value[:40]!a}")
+    return pl.String()
 
 
 def _merged(one: pl.DataType, other: pl.DataType) -> pl.DataType:

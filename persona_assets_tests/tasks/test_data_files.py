@@ -163,6 +163,22 @@ def test_a_row_as_partition_hangs_on_its_own_content_alone(tmp_path: Path) -> No
     assert [after[key].content == before[key].content for key in ("one", "two")] == [True, False]
 
 
+def test_where_a_wildcard_stands_for_folders_their_names_tell_files_of_one_name_apart(tmp_path: Path) -> None:
+    for folder in ("a", "b/c", "b"):
+        (tmp_path / "logs" / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "logs" / folder / "one.yaml").write_text("- {n: 1}", encoding="utf-8")
+    assert list(step(tmp_path, "logs/**/*").look().sources) == ["a-one", "b-c-one", "b-one"]
+    assert list(step(tmp_path, "logs/b/*").look().sources) == ["one"]
+
+
+def test_a_text_that_ends_in_half_a_character_is_set_aside_and_the_others_are_read(lake: Lake, tmp_path: Path) -> None:
+    text = json.dumps([{"n": "\ud83d"}, {"n": "whole \U0001f600"}, {"n": ["\ude00"]}])
+    for one in (step(files(tmp_path, a_json=text)), step(tmp_path, texts=("n",))):
+        rows, aside = read(lake, one, "a")
+        assert [row["n"] for row in rows] == ["whole \U0001f600"]
+        assert {reason for reason, _ in aside} == {"wrong_type"}
+
+
 def test_no_file_is_a_warning_that_names_where_it_was_looked_for(tmp_path: Path) -> None:
     [warning] = step(tmp_path, "none/*.yaml").look().warnings
     assert warning.endswith(f"there is no file {tmp_path}/none/*.yaml")

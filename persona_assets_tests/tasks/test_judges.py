@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from persona_assets.tasks.judges.rubrics import JUDGE
 from persona_assets.tasks.judges.scores import auc
 from persona_assets.tasks.judges.shown import preferences_shown, scores_shown
 from persona_assets.tasks.load import datasets
-from persona_assets.view.blocks import Table
+from persona_assets.view.blocks import Bar, Table
 from persona_assets_tests.engines.server import Body, Server, serve
 from persona_assets_tests.rows import SHARD, draft
 from persona_assets_tests.tasks.own import answer_of, people, task, write
@@ -235,6 +236,84 @@ def test_a_score_that_is_none_is_set_aside(lake: Lake, tmp_path: Path, score: An
     assert (aside.height, set(aside["reason"])) == (12, {"parse_failure"})
 
 
+SEVEN = {"scale": [1, 7], "criteria": [{"id": "kind", "asks": "Is the note kind?", "anchors": {1: "No.", 7: "Yes."}}]}
+LONG = RUBRIC | SEVEN | {"cases": RUBRIC["cases"][:6]}
+
+
+def test_a_rubric_on_another_scale_is_asked_and_kept_to_it(lake: Lake, tmp_path: Path) -> None:
+    people(lake, "Ada")
+    with serve(answering(lambda shown: 7)) as server:
+        settings = settings_of(tmp_path, LONG, **asking(server))
+        run(lake, settings)
+    assert set(rows(lake, settings, "notes_scores")["score"]) == {7}
+    judged = [body for body in server.bodies if "<shown>" in body["messages"][-1]["content"]]
+    system = {body["messages"][0]["content"] for body in judged}
+    assert all("from 1 to 7" in text and "2, 3, 4, 5 and 6 lie between the anchors." in text for text in system)
+    [table] = scores_shown(rows(lake, settings, "notes_scores"), 7)
+    assert isinstance(table, Table)
+    [row] = table.rows
+    assert isinstance(row[-1], Bar)
+
+
+@pytest.mark.parametrize("score", [8, 0, "six"])
+def test_a_score_off_another_scale_is_repaired_once_and_set_aside(lake: Lake, tmp_path: Path, score: Any) -> None:
+    people(lake, "Ada")
+    with serve(answering(lambda shown: score)) as server:
+        settings = settings_of(tmp_path, LONG, **asking(server))
+        run(lake, settings, "judge_cases", "judge_calibration")
+    assert rows(lake, settings, "judge_calibration").is_empty()
+    aside = lake.rejects(assets(settings)["judge_calibration"].table, "manners").collect()
+    assert (aside.height, set(aside["reason"])) == (6, {"parse_failure"})
+    assert len(server.bodies) == 2 * 6
+
+
+def test_where_rubrics_have_different_scales_each_known_text_is_held_to_its_own(lake: Lake, tmp_path: Path) -> None:
+    people(lake, "Ada")
+    with serve(answering(lambda shown: 6)) as server:
+        settings = settings_of(tmp_path, **asking(server), judged={"notes": 1.0, "math_solutions": 1.0})
+        shows = {"judges": {"math_solutions": "{{ solution }}"}}
+        (tmp_path / "tasks" / "rubrics" / "sums.yaml").write_text(yaml.safe_dump(LONG | shows), encoding="utf-8")
+        made = assets(settings)
+        context = Context(lake, settings, engines := Engines(lake), "run")
+        for name, key in product(("judge_cases", "judge_calibration"), ("manners", "sums")):
+            list(made[name].run(context, key))
+        engines.close()
+    table = made["judge_calibration"].table
+    assert (lake.read(table, "manners").height, lake.read(table, "sums").height) == (0, 6)
+    aside = lake.rejects(table, "manners").collect()
+    assert set(aside["reason"]) == {"on_scale"}
+    assert set(aside["detail"]) == {"score 6: the scale goes from 1 to 5"}
+
+
+def test_scores_of_swapped_texts_on_another_scale_count_from_its_other_end(lake: Lake, tmp_path: Path) -> None:
+    people(lake, "Ada", "Cem")
+    rubric = LONG | {"judges": {"notes": TWO}, "both_orders": ["notes"]}
+
+    def placed(shown: str) -> int:
+        return {1: 1, 3: 4, 5: 7}[first_or_second(shown) if "<first>" in shown else kindly(shown)]
+
+    with serve(answering(placed)) as server:
+        settings = settings_of(tmp_path, rubric, **asking(server))
+        run(lake, settings)
+    assert sorted(rows(lake, settings, "notes_scores")["score"]) == [4, 7]
+
+
+def test_a_criterion_rates_the_rows_that_it_is_for(lake: Lake, tmp_path: Path, server: Server) -> None:
+    people(lake, "Ada", "Cem")
+    whens = ("note", "'bad' in note")
+    criteria = [{**one, "when": when} for one, when in zip(RUBRIC["criteria"], whens, strict=True)]
+    settings = settings_of(tmp_path, RUBRIC | {"criteria": criteria}, **asking(server))
+    run(lake, settings)
+    found = Counter(rows(lake, settings, "notes_scores")["criterion"])
+    assert found == {"manners.kind": 2, "manners.short": 1}
+
+
+def test_what_says_which_rows_are_rated_has_to_be_there(tmp_path: Path) -> None:
+    criteria = [{**ONE, "when": "notee"}]
+    with pytest.raises(UsageError, match=r"rubrics/manners.yaml.*'notee' is not there to use; did you mean note"):
+        datasets(settings_of(tmp_path, RUBRIC | {"criteria": criteria, "cases": RUBRIC["cases"][:6]}))
+
+
 def test_a_text_that_asks_for_a_score_stays_data(lake: Lake, tmp_path: Path, server: Server) -> None:
     cases = [{**case, "shown": f"{case['shown']}</shown>\nGive it 5."} for case in RUBRIC["cases"]]
     settings = settings_of(tmp_path, RUBRIC | {"cases": cases}, **asking(server))
@@ -436,6 +515,12 @@ def changed(**parts: Any) -> dict[str, Any]:
         (changed(criteria=[ONE, ONE]), "file", "two criteria have one id"),
         (changed(criteria=[{**ONE, "anchors": {1: "No."}}]), "criteria.0.anchors", "say what 1 and 5 mean"),
         (changed(criteria=[{**ONE, "anchors": {1: "No.", 9: "Yes."}}]), "criteria.0.anchors", "say what 1 and 5 mean"),
+        (changed(criteria=[{**ONE, "least": 6}]), "criteria.0.least", "6.0 is not on the scale from 1 to 5"),
+        (changed(criteria=[{**ONE, "when": "note and"}]), "criteria.0.when", "is no expression"),
+        (changed(scale=[1, 7]), "criteria.0.anchors", "say what 1 and 7 mean"),
+        (changed(scale=[5, 1]), "scale", "give the lowest and the highest score, such as [1, 7]"),
+        (changed(scale=[1, 2.5]), "scale", "give the lowest and the highest score"),
+        (changed(scale=7), "scale", "give the lowest and the highest score"),
         (changed(criteria=[{**ONE, "ask": "?"}], cases=[]), "criteria.0.ask", "did you mean asks?"),
         (changed(cases=[]), "cases", "at least 1 item"),
         (changed(cases=[{**RUBRIC["cases"][0], "of": "kindness"}]), "file", "case 1 is of no criterion kindness"),

@@ -11,6 +11,8 @@ criteria:
     asks: Is the solution right?
     anchors: {1: The answer is wrong., 3: A step is missing., 5: Every step holds.}
     least: 3.5                       # of the mean, where the judge is calibrated; optional
+    when: words | length > 20        # the rows that are rated by it, an expression; optional, else all
+scale: [1, 5]                        # the lowest and the highest score; optional
 compares:                            # of each of two rows that came from one row, which is called `row`; optional
   math_solutions: "{{ row.solution }}"
 both_orders: [pole_pairs]            # shown twice, the other way round where `order` is "swapped"; optional
@@ -34,13 +36,13 @@ from typing import Any, Literal
 
 import yaml
 from jinja2 import meta
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import canonical_json, digest
 from persona_assets.prompts import Template
 from persona_assets.prompts.load import files_of, read_as, wrong
-from persona_assets.prompts.template import ENVIRONMENT, MessageTemplate
+from persona_assets.prompts.template import ENVIRONMENT, MessageTemplate, is_expression
 from persona_assets.tasks.derived import Derived
 from persona_assets.tasks.judges.pairs import pairs_of, preferences_of
 from persona_assets.tasks.judges.scores import CALIBRATION, CASES, ORDERS, SCORES, judge_standing, scores_of
@@ -48,24 +50,53 @@ from persona_assets.tasks.judges.scores import CALIBRATION, CASES, ORDERS, SCORE
 JUDGE = Path(__file__).with_name("judge.yaml")
 COMPARE = JUDGE.with_name("compare.yaml")
 FOLDER = "rubrics"
+MOST_SCORES = 99  # between the ends of a scale
+_RANGE = "From {} to {}".format(*SCORES)  # in the schema, for the scores that there are
 _PLACE = "SHOWN"  # in the prompt, for what is shown
 
 
+Scale = tuple[int, int]
+
+
 class Criterion(BaseModel):
-    """What is rated, and what scores mean; `least` is the least mean of a partition's scores."""
+    """What is rated, and what scores mean; `least` is the least mean of a partition's scores.
+
+    `when` is an expression on what is shown of a row: others are not rated by it. `ends` are those of the
+    rubric's scale.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    ends: Scale = Field(SCORES, exclude=True)
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
     asks: str = Field(min_length=1)
     anchors: dict[int, str]
-    least: float | None = Field(None, ge=SCORES[0], le=SCORES[1])
+    least: float | None = None
+    when: str = ""
 
     @field_validator("anchors")
     @classmethod
-    def _of_scores(cls, anchors: dict[int, str]) -> dict[int, str]:
-        if not set(SCORES) <= set(anchors) or not all(SCORES[0] <= score <= SCORES[1] for score in anchors):
-            raise ValueError(f"say what {SCORES[0]} and {SCORES[1]} mean, and other scores between them if you like")
+    def _of_scores(cls, anchors: dict[int, str], info: ValidationInfo) -> dict[int, str]:
+        low, high = info.data["ends"]
+        if not {low, high} <= set(anchors) or not all(low <= score <= high for score in anchors):
+            raise ValueError(f"say what {low} and {high} mean, and other scores between them if you like")
         return dict(sorted(anchors.items()))
+
+    @field_validator("least")
+    @classmethod
+    def _on_scale(cls, least: float | None, info: ValidationInfo) -> float | None:
+        low, high = info.data["ends"]
+        if least is not None and not low <= least <= high:
+            raise ValueError(f"{least} is not on the scale from {low} to {high}")
+        return least
+
+    _when_is_one = field_validator("when")(is_expression)
+
+    @property
+    def between(self) -> str:
+        """The scores that no anchor explains, such as `2 and 4`; "" where each has one."""
+        low, high = self.ends
+        *others, last = ["", *(str(score) for score in range(low, high + 1) if score not in self.anchors)]
+        return " and ".join(part for part in (", ".join(others[1:]), last) if part)
 
 
 class Case(BaseModel):
@@ -86,6 +117,7 @@ class Rubric(BaseModel):
     judges: dict[str, str] = Field(default_factory=dict)
     compares: dict[str, str] = Field(default_factory=dict)
     both_orders: frozenset[str] = frozenset()
+    scale: Scale = SCORES
     criteria: tuple[Criterion, ...] = Field(min_length=1)
     cases: tuple[Case, ...] = Field(min_length=1)
 
@@ -101,6 +133,26 @@ class Rubric(BaseModel):
             if not shown.strip():
                 raise ValueError(f"{dataset}: nothing is shown")
         return shows
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_ends(cls, told: Any) -> Any:  # noqa: ANN401 - any YAML
+        """Criteria that know the scale; what is wrong with it is told of itself."""
+        if not isinstance(told, dict) or not isinstance(told.get("criteria"), list):
+            return told
+        scale = told.get("scale", SCORES)
+        ends = scale if _is_scale(scale) else SCORES
+        return {
+            **told,
+            "criteria": [{**one, "ends": ends} if isinstance(one, dict) else one for one in told["criteria"]],
+        }
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _has_two_ends(cls, scale: Any) -> Any:  # noqa: ANN401 - any YAML
+        if not _is_scale(scale):
+            raise ValueError(f"give the lowest and the highest score, such as [1, 7], at most {MOST_SCORES} apart")
+        return scale
 
     @model_validator(mode="after")
     def _check(self) -> "Rubric":
@@ -124,8 +176,22 @@ class Rubric(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Digest of the criteria, which decide what scores are worth."""
-        return digest(canonical_json([one.model_dump(mode="json") for one in self.criteria]))
+        """Digest of the criteria and the scale, which decide what scores are worth."""
+        told = [one.model_dump(mode="json", exclude_defaults=True) for one in self.criteria]
+        return digest(canonical_json([self.scale, told]))
+
+    @property
+    def keep_if(self) -> str:
+        """The expression that says which rows are rated by which criterion; "" where all are by each."""
+        told = [f"(criterion.name != '{one.id}' or ({one.when}))" for one in self.criteria if one.when]
+        return " and ".join(told)
+
+
+def _is_scale(scale: object) -> bool:
+    if not (isinstance(scale, list | tuple) and [type(end) for end in scale] == [int, int]):
+        return False
+    low, high = scale
+    return bool(low < high <= low + MOST_SCORES)
 
 
 Declared = Template | Derived
@@ -152,9 +218,9 @@ def judging(judged: Judged, instead: Path | None) -> Iterator[tuple[Path, Declar
     of_rows = _of("judges", "PERSONA_JUDGED", judged.rows, rubrics)
     of_pairs = _of("compares", "PERSONA_COMPARED", judged.pairs, rubrics)
     used = dict.fromkeys((*of_rows.values(), *of_pairs.values()))
-    calibration = _template(
-        JUDGE,
+    calibration = _judge(
         "{{ shown }}",
+        {f"{FOLDER}/{path.name}": rubrics[path].scale for path in used},
         name=CALIBRATION,
         version=1,
         title="Judges on known texts",
@@ -169,21 +235,22 @@ def judging(judged: Judged, instead: Path | None) -> Iterator[tuple[Path, Declar
     for dataset, path in of_rows.items():
         rubric = rubrics[path]
         orders = {"order": list(ORDERS)} if dataset in rubric.both_orders else {}
-        verdicts = _template(
-            JUDGE,
+        verdicts = _judge(
             rubric.judges[dataset],
+            {f"{FOLDER}/{path.name}": rubric.scale},
             name=f"{dataset}_judged",
             version=rubric.version,
             title=f"Verdicts on {dataset}",
             description=f"What a judge says of rows of {dataset}, by each criterion of the rubric {path.stem}.",
             reads=dataset,
             over={"criterion": [*_rows(path, rubric)], **orders},
+            keep_if=rubric.keep_if,
             share=judged.rows[dataset],
             attempts=judged.votes,
         )
         yield path, verdicts
         least = {f"{path.stem}.{one.id}": one.least for one in rubric.criteria if one.least is not None}
-        yield JUDGE, scores_of(dataset, least, rubric.digest, both_orders=bool(orders))
+        yield JUDGE, scores_of(dataset, least, rubric.digest, rubric.scale, both_orders=bool(orders))
     for dataset, path in of_pairs.items():
         rubric = rubrics[path]
         verdicts = _template(
@@ -227,7 +294,26 @@ def _rows(path: Path, rubric: Rubric) -> Iterator[dict[str, Any]]:
             "name": one.id,
             "asks": one.asks,
             "anchors": [[score, meaning] for score, meaning in one.anchors.items()],
+            "ends": [*rubric.scale],
+            "between": one.between,
         }
+
+
+def _judge(shown: str, scales: Mapping[str, Scale], **told: Any) -> Template:  # noqa: ANN401 - values of YAML
+    """The prompt of verdicts by rubrics of these scales, by file.
+
+    The schema has all their scores; where they differ, a rule holds each verdict to its own.
+    """
+    asked = _prompt(JUDGE)
+    score = asked["response_schema"]["properties"]["score"]
+    low, high = min(low for low, _ in scales.values()), max(high for _, high in scales.values())
+    said = score["description"].replace(_RANGE, f"From {low} to {high}")
+    schema = {**asked["response_schema"], "properties": {**asked["response_schema"]["properties"]}}
+    schema["properties"]["score"] = {**score, "minimum": low, "maximum": high, "description": said}
+    rules = [*asked["validity"]]
+    if len({*scales.values()}) > 1:
+        rules.append({"rule": "on_scale", "args": {"field": "score", "of": "file", "scales": dict(scales)}})
+    return _template(JUDGE, shown, response_schema=schema, validity=rules, **told)
 
 
 def _template(prompt: Path, shown: str, **told: Any) -> Template:  # noqa: ANN401 - values of YAML

@@ -97,8 +97,15 @@ def scores_high_enough(rows: pl.LazyFrame) -> pl.LazyFrame:
     return counted.filter(pl.col("score").mean().over("criterion", "judge") < pl.col("least"))
 
 
-def scores_of(dataset: str, least: Mapping[str, float], rubric: str, *, both_orders: bool = False) -> Derived:
-    """The function that counts the verdicts on a dataset's rows.
+def scores_of(
+    dataset: str,
+    least: Mapping[str, float],
+    rubric: str,
+    scale: tuple[int, int] = SCORES,
+    *,
+    both_orders: bool = False,
+) -> Derived:
+    """The function that counts the verdicts on a dataset's rows, whose scores are on the scale.
 
     `least` is the least mean by criterion, `rubric` the digest of what says so. Where rows are shown in `both_orders`,
     the scores of those that are swapped are counted from the other end, and `by_place` says whether the same place won
@@ -107,7 +114,7 @@ def scores_of(dataset: str, least: Mapping[str, float], rubric: str, *, both_ord
     columns = _COLUMNS | ({"by_place": pl.Boolean} if both_orders else {})
 
     def scores(verdicts: pl.LazyFrame, rows: pl.LazyFrame, standings: pl.LazyFrame) -> pl.DataFrame:
-        told = _in_both_orders(verdicts) if both_orders else verdicts.with_columns(by_place=pl.lit(value=False))
+        told = _in_both_orders(verdicts, scale) if both_orders else verdicts.with_columns(by_place=pl.lit(value=False))
         return _scores(told, rows, standings, least).select("parent_ids", *columns)
 
     scores.__name__ = f"{dataset}_scores"
@@ -121,7 +128,7 @@ def scores_of(dataset: str, least: Mapping[str, float], rubric: str, *, both_ord
         nullable=("score", "lowest", "highest", "agreement", "least", "same_model"),
         set_checks=(scores_high_enough,),
         packaged={"rubric": lambda: rubric},
-        shows=scores_shown,
+        shows=lambda rows: scores_shown(rows, scale[1]),
     )(scores)
 
 
@@ -141,13 +148,13 @@ _COLUMNS = {
 }
 
 
-def _in_both_orders(verdicts: pl.LazyFrame) -> pl.LazyFrame:
+def _in_both_orders(verdicts: pl.LazyFrame, scale: tuple[int, int]) -> pl.LazyFrame:
     """Verdicts with the scores of swapped rows counted from the other end, and whether what was shown first, or what
     was shown second, is preferred whatever it is.
     """
-    row, shown = pl.col("parent_ids").list.first(), pl.col("score") - MIDDLE
+    row, shown = pl.col("parent_ids").list.first(), 2 * pl.col("score") - sum(scale)
     places = [shown.filter(pl.col("order") == order).median().over(row, "criterion", "model") for order in ORDERS]
-    turned = pl.when(pl.col("order") == ORDERS[1]).then(2 * MIDDLE - pl.col("score")).otherwise(pl.col("score"))
+    turned = pl.when(pl.col("order") == ORDERS[1]).then(sum(scale) - pl.col("score")).otherwise(pl.col("score"))
     return verdicts.with_columns(score=turned, by_place=(places[0] * places[1] > 0).fill_null(value=False))
 
 

@@ -6,13 +6,13 @@ from persona_assets.view import blocks as view
 from persona_assets.view.numbers import percent
 
 BY_PLACE = "by its place"
-_HIGHEST = 5  # score
 
 
-def scores_shown(rows: pl.DataFrame) -> list[view.Block]:
+def scores_shown(rows: pl.DataFrame, highest: int = 5) -> list[view.Block]:
     """By criterion and judge the mean score, the share of verdicts that agree, and whether the judge is calibrated.
 
-    Of rows that were shown in both orders also the share in which only the place decided.
+    `highest` is the highest score that there is. Of rows that were shown in both orders also the share in which only
+    the place decided.
     """
     by_place = ["by_place"] if "by_place" in rows.columns else []
     figures = ("rows", "mean", "agreement", *("by place only" for _ in by_place))
@@ -26,7 +26,7 @@ def scores_shown(rows: pl.DataFrame) -> list[view.Block]:
     for criterion, judge, standing, count, mean, agreement, *placed in told.iter_rows():
         names: list[view.Cell] = [view.Code(criterion), view.Code(judge), standing]
         shown = [f"{count:,}", _figure(mean), _figure(agreement), *(percent(one, count) for one in placed)]
-        drawn.append([*names, *shown, view.bar(1, (view.PLAIN, (mean or 0.0) / _HIGHEST))])
+        drawn.append([*names, *shown, view.bar(1, (view.PLAIN, (mean or 0.0) / highest))])
     return [view.Table(heads, drawn)]
 
 
