@@ -43,7 +43,9 @@ _DATE = re.compile(
 )
 _AFTER = re.compile(r"\s*[:：.。]\s*(?!\d)|\s+[-–—]\s+|\s*$|[ \t]*\n\s*")  # what closes the date of an entry
 _SPAN = re.compile(r"[(（]([^()（）]{4,300}?)[-–—－−~～至]([^()（）]{1,120})[)）]")
-_YEAR = re.compile(r"(?<![\d.,:/])(?P<year>[1-9]\d{2,3}|(?<=AD )[1-9]\d?|[1-9]\d?(?=\s?(?:BCE?|AD|CE|до н)))(?!\d|[.,:]\d|%)")
+_YEAR = re.compile(
+    r"(?<![\d.,:/])(?P<year>[1-9]\d{2,3}|(?<=AD )[1-9]\d?|[1-9]\d?(?=\s?(?:BCE?|AD|CE|до н)))(?!\d|[.,:]\d|%)"
+)
 _BEFORE_OUR_ERA = re.compile(r"\s?(?:BCE?\b|B\.C\.|до\s+н\.?\s*э|до\s+нашей\s+эры)", re.IGNORECASE)
 _ZH_BEFORE = "前"
 _LATEST = 2100
