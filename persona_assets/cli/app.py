@@ -43,7 +43,8 @@ DEMO = {
     + "persona_attributes=0.1,persona_skills=0.1,persona_cards=0.05,"
     + "pole_answers=0.12,self_questions=0.11,persona_behaviour=0.05,"
     + "topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
-    "params": "self_questions.count=2",
+    "params": "self_questions.count=2,scenes.count=3",
+    "scene_prompts": "12",
     "held_out_share": "0.1",
 }
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
