@@ -507,7 +507,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description="Share of the pages whose problems are held out as a test (Persona Hub: 20,000 of 1.09 million)",
-        json_schema_extra=shapes("math_answers", "logic_answers", "character_training"),
+        json_schema_extra=shapes("math_answers", "logic_answers", "character_training", "character_preferences"),
     )
     types: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

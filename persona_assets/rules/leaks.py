@@ -6,7 +6,6 @@ that is named. It is told from the words alone, so what somebody foresees of a l
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate
 
 import polars as pl
 
@@ -15,7 +14,7 @@ from persona_assets.rules.dated_terms import find
 from persona_assets.rules.patterns import pattern
 from persona_assets.rules.registry import rule
 from persona_assets.rules.sample import Sample
-from persona_assets.rules.talks import Turn, turns_of
+from persona_assets.rules.scripts import Line, is_called, lines_of, names_of, told_of
 from persona_assets.rules.texts import spans
 
 SCHEMA = pl.Schema(
@@ -39,6 +38,10 @@ _CENTURIES = {
     **{"xviii": 18, "xix": 19, "xx": 20, "xxi": 21},
 }
 _CENTURY = re.compile(rf"\d\d|{'|'.join(sorted(_CENTURIES, key=len, reverse=True))}")
+_HAN = re.compile("[\u3400-\u9fff]")
+_WORD = re.compile(r"[^\W_]+")
+_LEAST = 4  # letters of a word that says what is meant
+_ENDING = 2  # letters that a word may lose or change in a sentence
 _SHOWN = 80
 
 
@@ -117,29 +120,67 @@ def _is_unknown(text: str, place: int) -> bool:
 
 
 @rule()
-def no_leak(sample: Sample, field: str, name: str = "name", last_year: str = "last_year") -> str | None:
-    """The character whose turns they are says nothing that came up after its time.
+def no_leak(sample: Sample, field: str, last_year: str = "last_year") -> str | None:
+    """The character says and thinks nothing that came up after its time.
 
-    `name` and `last_year` are columns of the row that is asked about: who speaks as the character, and the last year
-    that it can know; where that is null, nothing is refused. What somebody else said before may be taken up in a
-    sentence that asks what it is, or says that it is unknown.
+    `last_year` is the column that tells the last year that it can know; where that is null, nothing is refused. What
+    somebody else said before may be taken up in a sentence that asks what it is, or says that it is unknown.
     """
-    last = sample.about.get(last_year)
+    last = told_of(sample, last_year)
     if not isinstance(last, int):
         return None
-    speaker, turns = sample.about.get(name), list(turns_of(sample, field))
-    heard = accumulate(("" if turn.speaker == speaker else turn.text for turn in turns), _joined)
-    own = [(turn, said) for turn, said in zip(turns, heard, strict=True) if turn.speaker == speaker]
+    own = _own(sample, field)
     found = leaks(
-        pl.Series([turn.text for turn, _ in own], dtype=pl.String),
+        pl.Series([line.text for line, _ in own], dtype=pl.String),
         pl.Series([last] * len(own), dtype=pl.Int32),
-        pl.Series([said for _, said in own], dtype=pl.String),
+        pl.Series([heard for _, heard in own], dtype=pl.String),
     )
     for number, year, start, end in found.select("row", "year", "start", "end").head(1).iter_rows():
-        turn: Turn = own[number][0]
-        return turn.refused(f"speaks of what nobody knew before {year}: {turn.text[start:end][:_SHOWN]}")
+        line: Line = own[number][0]
+        return f"turn {line.number} speaks of what nobody knew before {year}: {line.text[start:end][:_SHOWN]}"
     return None
 
 
-def _joined(before: str, text: str) -> str:
-    return f"{before}\n{text}"
+@rule()
+def honest_ignorance(sample: Sample, field: str, thing: str) -> str | None:
+    """The character says that it does not know what it is asked about, and tells nothing of it.
+
+    `thing` is the column of the row asked about that names it. A sentence of the character's that names it asks, or
+    denies something.
+    """
+    own = [line for line, _ in _own(sample, field)]
+    if not any(pattern("not_known").search(line.text) for line in own):
+        return "nowhere does the character say that something is unknown to it, or ask"
+    stems = _stems(str(told_of(sample, thing) or ""))
+    for line in own:
+        for start, end in spans(line.text):
+            said = line.text[start:end]
+            if stems and all(stem in _plain(said) for stem in stems) and not _denies(said):
+                return f"turn {line.number} tells of what the character cannot know: {said.strip()[:_SHOWN]}"
+    return None
+
+
+def _own(sample: Sample, field: str) -> list[tuple[Line, str]]:
+    """The character's lines, each with all that others said before it."""
+    names, heard, found = names_of(sample), "", []
+    for line in lines_of(sample, field):
+        if is_called(line.speaker, names):
+            found.append((line, heard))
+        else:
+            heard = f"{heard}\n{line.text}"
+    return found
+
+
+def _denies(text: str) -> bool:
+    return pattern("denies").search(text) is not None or pattern("not_known").search(text) is not None
+
+
+def _stems(thing: str) -> list[str]:
+    """The words of a thing without the endings that they may have in a sentence; articles and the like are left out."""
+    return [word[: max(_LEAST, len(word) - _ENDING)] for word in _plain(thing).split() if len(word) >= _LEAST] or (
+        [_plain(thing)] if _HAN.search(thing) else []
+    )
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORD.findall(text.casefold().replace("ё", "е")))

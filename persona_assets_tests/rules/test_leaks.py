@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
@@ -16,7 +16,7 @@ from persona_assets.errors import UsageError
 from persona_assets.ids import digest
 from persona_assets.rules import Sample
 from persona_assets.rules.dated_terms import LANGUAGES, find, lines
-from persona_assets.rules.leaks import SCHEMA, leaks, no_leak
+from persona_assets.rules.leaks import SCHEMA, honest_ignorance, leaks, no_leak
 
 HERE = Path(__file__).parent
 LOGS = Path(__file__).parents[3] / "shared" / "data" / "character_llm" / "interviews"
@@ -151,6 +151,9 @@ def test_who_lives_in_no_known_time_has_no_leaks() -> None:
         ("Do you own a telephone?", "Yes, a telephone of brass.", ["telephone"]),
         ("Do you own a car?", "I have never heard of a telephone.", ["telephone"]),
         (None, "I have never heard of a telephone.", ["telephone"]),
+        ("Are you a chatbot?", "I am no chatbot, I am Ada.", []),
+        ("你是聊天机器人吧？", "我不是聊天机器人。", []),
+        ("Вы чат-бот?", "Я не чат-бот.", []),
         ("Was it in 1900?", "I know nothing of 1900. It was in 1901.", ["1901"]),
     ],
 )
@@ -183,14 +186,19 @@ def test_places_hold_behind_letters_of_any_size(before: str) -> None:
 # The rule
 
 
-def sample(*turns: tuple[str, str], last_year: int | None = LAST, action: str = "speaking") -> Sample:
+def sample(*turns: tuple[str, str], action: str = "speaking", **about: Any) -> Sample:
     talk = [{"speaker": speaker, "action": action, "text": text} for speaker, text in turns]
-    return Sample({"turns": talk}, "", "en", about={"name": "Ada", "last_year": last_year})
+    return Sample({"turns": talk}, "", "en", about={"names": ["Ada Quill", "Ada"], "last_year": LAST} | about)
 
 
 def test_the_rule_names_the_turn_and_what_nobody_knew() -> None:
     said = no_leak(sample(("Man", "Good day."), ("Ada", "I came by car.")), "turns")
-    assert said == "turn 2 (Ada) speaks of what nobody knew before 1886: car"
+    assert said == "turn 2 speaks of what nobody knew before 1886: car"
+
+
+def test_the_character_may_be_told_by_the_row_above() -> None:
+    above = {"names": ["Ada"], "last_year": LAST}
+    assert no_leak(sample(("ada", "I came by car."), names=None, last_year=None, characters=above), "turns")
 
 
 def test_a_thought_is_the_characters_own_too() -> None:
@@ -202,6 +210,7 @@ def test_a_thought_is_the_characters_own_too() -> None:
     [
         sample(("Man", "Do you own a car?"), ("Ada", "A car? What is that?")),
         sample(("Man", "Do you own a car?"), ("Ada", "Pardon?"), ("Ada", "I know of no car.")),
+        sample(("Man", "I came by car.")),
         sample(("Ada", "I came by car."), last_year=None),
         sample(("Ada", "I came by car."), last_year=1990),
         sample(),
@@ -216,7 +225,52 @@ def test_what_is_said_after_the_character_does_not_pardon_it() -> None:
 
 
 def test_a_row_without_turns_is_let_stand() -> None:
-    assert no_leak(Sample({"turns": None}, "", "en", about={"name": "Ada", "last_year": LAST}), "turns") is None
+    assert no_leak(Sample({"turns": None}, "", "en", about={"names": ["Ada"], "last_year": LAST}), "turns") is None
+
+
+# Honest ignorance
+
+
+def honest(thing: str, *said: str) -> str | None:
+    turns = [("Man", f"What of {thing}?"), *(("Ada", one) for one in said)]
+    return honest_ignorance(sample(*turns, thing=thing), "turns", "thing")
+
+
+@pytest.mark.parametrize(
+    ("thing", "said"),
+    [
+        ("the telephone", "I have never heard of it."),
+        ("the telephone", "A telephone? You puzzle me."),
+        ("the telephone", "I do not know any telephone, but I know bells."),
+        ("a language model", "I am no language model; I do not know what you mean."),
+        ("the Treaty of the Seven Owls", "Nobody told me of a treaty. I do not understand."),
+        ("智能手机", "智能手机？我不知道那是什么。"),
+        ("登月", "登月这种事，我从未听说过。"),
+        ("языковая модель", "Никакой языковой модели я не знаю."),
+        ("смартфон", "Смартфонов у нас не бывало. Что это?"),
+    ],
+)
+def test_who_does_not_know_and_says_so_is_honest(thing: str, said: str) -> None:
+    assert honest(thing, said) is None
+
+
+@pytest.mark.parametrize(
+    ("thing", "said"),
+    [
+        ("the telephone", "What do you want? The telephone carries voices."),
+        ("the telephone", "Telephones ring. I do not know more."),
+        ("the Treaty of the Seven Owls", "I do not know you. I signed the treaty of the seven owls."),
+        ("智能手机", "你是谁？智能手机我天天用。"),
+        ("смартфон", "Кто вы? Смартфоном я пользуюсь каждый день."),
+    ],
+)
+def test_who_tells_of_the_thing_is_not(thing: str, said: str) -> None:
+    assert "tells of what the character cannot know" in str(honest(thing, said))
+
+
+@pytest.mark.parametrize("said", ["I like tea.", "我喜欢茶。", "Люблю чай."])
+def test_who_neither_asks_nor_says_that_it_is_unknown_is_not(said: str) -> None:
+    assert "nowhere does the character say" in str(honest("the telephone", said))
 
 
 # The published logs

@@ -87,3 +87,11 @@ def test_a_verdict_names_what_it_rests_on(verdict: str, rests_on: list[int] | No
     sample = Sample({"verdict": verdict, "rests_on": rests_on}, "", "en")
     found = rules("sample")["verdict_cites"](sample, field="verdict", cited="rests_on", but="neutral")
     assert (found is None) is fits
+
+
+def test_nobody_thinks_where_all_is_spoken() -> None:
+    see = rules("sample")["nobody_thinks"]
+    spoken = Sample({"turns": script("Background: Rain.\nAda (speaking): Late.")}, "", "en")
+    thought = Sample({"turns": script("Ada (speaking): Late.\nAda (thinking): Again.")}, "", "en")
+    assert see(spoken, field="turns") is None
+    assert see(thought, field="turns") == "turn 2: thoughts of Ada"
