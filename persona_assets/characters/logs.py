@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -61,8 +62,9 @@ NULLABLE = ("model", "topic_id", "number", "most_turns", "finished", "listed")
 V = TypeVar("V", str, int, bool)
 _FOLDER = re.compile(r"(multiturn_)?(?P<character>[^_]+)_(?P<system>.+)_result")
 # A line of a script inside a text, `Name (speaking):`, and the marker that a model leaves where it was stopped.
-_LINE = re.compile(r"^[^\S\n]*(?P<name>[^\n:()]{1,60}?)[^\S\n]*\((?:speaking|thinking)\)[^\S\n]*:", re.MULTILINE)
+LINE = re.compile(r"^[^\S\n]*(?P<name>[^\n:()]{1,60}?)[^\S\n]*\((?:speaking|thinking)\)[^\S\n]*:", re.MULTILINE)
 _MARKER = re.compile(r"<\|[^|<>\n]{1,40}\|>\s*\Z")
+_MISSPELLED = 0.75  # from which likeness on two names are one
 _ENTRY = ("role", "action", "content")
 _NAMES = re.compile(r"\w+")
 
@@ -117,7 +119,7 @@ def words_of(turns: Iterable[Mapping[str, Any]], speaker: str) -> str:
 def _said(text: str, speaker: str) -> str:
     """What is said in a text before anybody else speaks in it; a text of one speaker stays as it is."""
     own = _marked(text, speaker)
-    line = _LINE.search(own)
+    line = LINE.search(own)
     cut = own[: line.start()] if line else own
     told = _MARKER.sub("", cut)
     return text if told == text else told.strip()
@@ -125,7 +127,7 @@ def _said(text: str, speaker: str) -> str:
 
 def _marked(text: str, speaker: str) -> str:
     """A text without the name of its own speaker at its beginning."""
-    line = _LINE.match(text)
+    line = LINE.match(text)
     return text[line.end() :] if line and line["name"] == speaker else text
 
 
@@ -268,12 +270,15 @@ def _alike(name: str, character: str | None) -> bool:
 def _told(one: _Logged, speaker: str, interviewers: frozenset[str]) -> dict[str, Any]:
     """The row of an interview."""
     by_turn = groupby(one.turns, key=lambda turn: (turn["number"], turn["role"]))
-    found = [*one.flags, *(flag for _, turns in by_turn for flag in _flags([*turns], speaker, interviewers))]
+    found = [*one.flags, *(flag for _, turns in by_turn for flag in flags_of([*turns], speaker, interviewers))]
     # A folder may misspell the name that its replies have.
-    character = one.character if one.columns["kind"] == MULTI and one.character else speaker or one.character
+    misspelled = one.columns["kind"] == SINGLE and get_close_matches(
+        speaker, [one.character or speaker], 1, _MISSPELLED
+    )
+    character = speaker if misspelled else one.character or speaker
     return {
         "parent_ids": [one.row_id],
-        "character": character or "",
+        "character": character,
         "speaker": speaker,
         **one.columns,
         "turns": [*one.turns],
@@ -282,7 +287,7 @@ def _told(one: _Logged, speaker: str, interviewers: frozenset[str]) -> dict[str,
     }
 
 
-def _flags(turns: Sequence[Mapping[str, Any]], speaker: str, interviewers: frozenset[str]) -> Iterator[str]:
+def flags_of(turns: Sequence[Mapping[str, Any]], speaker: str, interviewers: frozenset[str]) -> Iterator[str]:
     """What is to be said of the entries of a turn."""
     own = [turn for turn in turns if _own(turn, speaker)]
     stray = {turn["speaker"] for turn in turns if turn["role"] == CHARACTER} - {speaker}
@@ -292,7 +297,7 @@ def _flags(turns: Sequence[Mapping[str, Any]], speaker: str, interviewers: froze
         yield "speaks_for_others"
     if own and all(turn["action"] == THINKING for turn in own):
         yield "only_thinking"
-    if any(_LINE.search(_marked(turn["text"], speaker)) for turn in own):
+    if any(LINE.search(_marked(turn["text"], speaker)) for turn in own):
         yield "script_inside"
     if any(_MARKER.search(turn["text"]) for turn in own):
         yield "cut_off"

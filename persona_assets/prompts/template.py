@@ -388,13 +388,15 @@ class Speaker(BaseModel):
 class Talk(BaseModel):
     """Speakers in turn, the first one first, `most` answers in all, or `until` an expression on the last one holds.
 
-    Each sees its own prompt, what the others said as the user, and its own answers whole.
+    Each sees its own prompt, what the others said as the user, and its own answers whole. `answers` is the speaker whom
+    systems that the settings name play, or `all`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     speakers: dict[str, Speaker] = Field(min_length=2)
     most: int = Field(ge=2, le=MOST_TURNS)
     until: str = ""
+    answers: str = Field("all", exclude=True)
     base: dict[str, float] = Field({}, exclude=True, description="Sampling of the task; set by it")
 
     @field_validator("speakers", mode="before")
@@ -412,6 +414,8 @@ class Talk(BaseModel):
         for name in self.speakers:
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
                 raise ValueError(f"the speaker {name!r} needs another name: use lower-case letters, digits and _")
+        if self.answers not in ("all", *self.speakers):
+            raise ValueError(f"answers: {did_you_mean(self.answers, ['all', *self.speakers])}")
         if all(message.role != "user" for message in next(iter(self.speakers.values())).messages):
             raise ValueError("the first speaker's prompt needs a message of the role user, which it answers")
         for part in ENVIRONMENT.parse(f"{{{{ {self.until or 'turn'} }}}}").find_all(nodes.Getattr):

@@ -123,7 +123,7 @@ def _as_asked(task: Template, asked: Mapping[str, Mapping[str, Any]]) -> Templat
             raise UsageError(f"PERSONA_SYSTEMS: {task.name} has systems or a target of its own")
         changed["over"] = {
             **changed.get("over", task.over),
-            SYSTEM: Over.model_validate({"values": systems, "answers": "all"}),
+            SYSTEM: Over.model_validate({"values": systems, "answers": task.talk.answers if task.talk else "all"}),
         }
     return in_modes(task.changed(**changed) if changed else task, modes_of(task, modes), of_task)
 

@@ -167,6 +167,8 @@ def test_the_character_speaks_by_the_name_that_is_most_like_its_own() -> None:
     assert found["speaker"].unique().to_list() == [OWN]
     folder = read(single(entry("x", "Hermina")), single(entry("y", "Hermina")), folder="Hermnia_tuned_result")
     assert folder["character"].unique().to_list() == ["Hermina"]
+    other = read(single(entry("x", "Assistant")))
+    assert other.select("character", "speaker", "words").row(0) == ("Ilse", "Assistant", "x")
 
 
 @pytest.mark.parametrize(

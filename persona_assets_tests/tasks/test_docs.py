@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     head = "\n".join(line for line in SOLUTIONS.splitlines() if not line.startswith(("reads", "attempts")))
     (folder / "maths_hints.yaml").write_text(task, encoding="utf-8")
     talk = head.replace("solutions", "talk").replace("{{ problem }}", "it")
-    (folder / "interviews.yaml").write_text(interviews, encoding="utf-8")
+    (folder / "radio_interviews.yaml").write_text(interviews, encoding="utf-8")
     (folder / "talk.yaml").write_text(f"{talk}\n{turns}", encoding="utf-8")
     (folder / "votes.py").write_text(function, encoding="utf-8")
     (folder / "checks.py").write_text(f"import polars as pl\n{check}", encoding="utf-8")
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_example_is_an_asset(folder: Path) -> None:
     found = datasets(Settings(tasks=str(folder)))
-    assert {"interviews", "maths_hints", "talk", "math_votes"} <= set(found)
+    assert {"radio_interviews", "maths_hints", "talk", "math_votes"} <= set(found)
     assert "hint" in found["maths_hints"].table.polars
     assert {"answer", "reason", "score", "call_ids"} <= set(found["talk"].table.polars)
 

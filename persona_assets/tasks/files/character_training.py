@@ -4,8 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.characters.training import ALL, background_of, messages, meta_prompt, most_of, prompted, whole
-from persona_assets.draws import lots
+from persona_assets.characters.training import ALL, background_of, messages, meta_prompt, prompted, whole
 from persona_assets.tasks.derived import derived, set_check
 from persona_assets.tasks.split import split_of
 from persona_assets.view import blocks as view
