@@ -489,7 +489,8 @@ class Settings(BaseSettings):
         "all-MiniLM-L6-v2, and where dedup compares texts in other than Latin letters the packaged "
         "universal-sentence-encoder-multilingual-3",
         json_schema_extra=shapes(
-            "filtered_personas", "persona_survivors", "behaviour", "pole_probe", "self_awareness", "asking"
+            *("filtered_personas", "persona_survivors", "behaviour", "pole_probe", "self_awareness"),
+            *("character_lines", "asking"),
         ),
     )
     max_unknown_share: float = Field(
@@ -506,7 +507,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description="Share of the pages whose problems are held out as a test (Persona Hub: 20,000 of 1.09 million)",
-        json_schema_extra=shapes("math_answers", "logic_answers"),
+        json_schema_extra=shapes("math_answers", "logic_answers", "character_training", "character_preferences"),
     )
     types: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

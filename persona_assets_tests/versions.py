@@ -2,7 +2,7 @@
 
 The lock keeps a digest of each module, asset and validity rule beside its version. Digests are of the syntax tree
 without comments, docstrings and the annotations of functions, and the same for every version of Python. What a module
-looks for by the names of patterns is part of it.
+looks for by the names of patterns, or reads from a data file of rules, is part of it.
 """
 
 import ast
@@ -116,6 +116,12 @@ def patterns_named(tree: ast.AST) -> dict[str, list[str]]:
     return {name: list(expressions(name)) for name in strings & known}
 
 
+def files_named(tree: ast.AST) -> list[Path]:
+    """The data files of rules, other than those of patterns, that stand in a syntax tree as strings."""
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return [path for path in sorted((PACKAGE / "rules/data").glob("*.tsv")) if path.name in strings]
+
+
 def source_digest(text: str) -> str:
     """The digest of a module of this text."""
     return digest(canonical_json(plain(ast.parse(text))))
@@ -177,6 +183,7 @@ def _reach(module: str, name: str, reached: dict[str, Any]) -> None:
     reached[f"{module}.{name}"] = plain(defined)
     if module.startswith("rules."):
         reached.update({f"pattern {named}": told for named, told in patterns_named(defined).items()})
+        reached.update({f"file {path.name}": digest(path.read_bytes()) for path in files_named(defined)})
     for node in ast.walk(defined):
         if isinstance(node, ast.Name):
             _reach(module, node.id, reached)

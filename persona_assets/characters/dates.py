@@ -37,13 +37,15 @@ _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     r"(?P<zh_year>\d{4})年(?:(?P<zh_month>\d{1,2})月(?:(?P<zh_day>\d{1,2})[日号])?)?"
     r"|(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2}))?)?(?!\d)"
-    rf"|(?P<day_first>\d{{1,2}})\.?\s(?P<of>{_MONTH})\.?,?\s(?P<of_year>\d{{4}})(?:\sг(?:ода|\.))?"
+    rf"|(?P<day_first>\d{{1,2}})\.?\s(?P<of>{_MONTH})\.?,?\s(?P<of_year>\d{{4}})(?:\sг(?:ода)?)?"
     rf"|(?P<in>{_MONTH})\.?\s(?P<in_day>\d{{1,2}}),?\s(?P<in_year>\d{{4}})",
     re.IGNORECASE,
 )
 _AFTER = re.compile(r"\s*[:：.。]\s*(?!\d)|\s+[-–—]\s+|\s*$|[ \t]*\n\s*")  # what closes the date of an entry
 _SPAN = re.compile(r"[(（]([^()（）]{4,300}?)[-–—－−~～至]([^()（）]{1,120})[)）]")
-_YEAR = re.compile(r"(?<![\d.,:/])(?P<year>[1-9]\d{2,3}|[1-9]\d?(?=\s?(?:BCE?|AD|CE|до н)))(?!\d|[.,:]\d|%)")
+_YEAR = re.compile(
+    r"(?<![\d.,:/])(?P<year>[1-9]\d{2,3}|(?<=AD )[1-9]\d?|[1-9]\d?(?=\s?(?:BCE?|AD|CE|до н)))(?!\d|[.,:]\d|%)"
+)
 _BEFORE_OUR_ERA = re.compile(r"\s?(?:BCE?\b|B\.C\.|до\s+н\.?\s*э|до\s+нашей\s+эры)", re.IGNORECASE)
 _ZH_BEFORE = "前"
 _LATEST = 2100

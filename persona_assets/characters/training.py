@@ -24,17 +24,15 @@ _BEGIN = {"en": "Begin.", "zh": "请开始。", "ru": "Начинай."}
 
 
 def meta_prompt(name: str, place: str, status: str, language: str) -> str:
-    """The prompt above a script, in the language of the character where that is English, Chinese or Russian."""
+    """The prompt above a script, in the language of the character where that is English, Chinese or Russian.
+
+    A place or status that is "" is left out.
+    """
     known = language if language in _META else "en"
     where, happened = _WHERE[known]
-    return "\n".join(
-        [
-            _META[known].format(name=name),
-            "",
-            where.format(place=_line(place)),
-            happened.format(status=_line(status)),
-        ]
-    )
+    lines = [where.format(place=_line(place))] if place else []
+    lines += [happened.format(status=_line(status))] if status else []
+    return "\n".join([_META[known].format(name=name), *([""] if lines else []), *lines])
 
 
 def begin(language: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.errors import PersonaAssetsError, UsageError, did_you_mean
 from persona_assets.lake import Table
 from persona_assets.lake.format import open_lake
 from persona_assets.settings import Settings, load_settings
@@ -43,7 +43,8 @@ DEMO = {
     + "persona_attributes=0.1,persona_skills=0.1,persona_cards=0.05,"
     + "pole_answers=0.12,self_questions=0.11,persona_behaviour=0.05,"
     + "topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
-    "params": "self_questions.count=2",
+    "params": "self_questions.count=2,scenes.count=3",
+    "scene_prompts": "12",
     "held_out_share": "0.1",
 }
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
@@ -304,6 +305,48 @@ def interviews(
     if html and not html.parent.is_dir():
         raise UsageError(f"--html {html}: no such folder {html.parent}")
     show_interviews(_settings(lake=lake), name, system or [], as_json=as_json, html=html)
+
+
+@app.command()
+def chat(
+    character: Annotated[str, typer.Argument(help="Name, character_id, or the cast of a profile.")],
+    lake: LakeOption = None,
+    system: Annotated[
+        str | None,
+        typer.Option(help="Model of PERSONA_MODELS that plays the character (default: that of the settings)."),
+    ] = None,
+    place: Annotated[str, typer.Option(help="Where and when you talk.")] = "",
+    status: Annotated[str, typer.Option(help="What has happened before.")] = "",
+    tells: Annotated[
+        str, typer.Option(help="What the prompt tells of the character: profile, or nothing, as in training.")
+    ] = "profile",
+    visitor: Annotated[str, typer.Option("--as", help="Who you are to the character.")] = "",
+    thoughts: Annotated[bool, typer.Option("--thoughts", help="Also show what the character thinks.")] = False,
+    log: Annotated[
+        Path | None, typer.Option(help="Add the talk to this .jsonl file, as an interview that can be judged.")
+    ] = None,
+) -> None:
+    """Talk with a character; every answer is kept in the ledger.
+
+    Each line that you type is one turn, from a terminal or a pipe. The same talk again is answered from the ledger.
+
+    Example: persona-assets chat "Edda Harrow" --system tuned --tells nothing --log interview_logs/me_tuned_result.jsonl
+    """
+    from persona_assets.chat import TELLS, Talk
+    from persona_assets.cli.chat import talk
+
+    if tells not in TELLS:
+        raise UsageError(f"--tells {tells} is unknown; {did_you_mean(tells, TELLS)}")
+    if log and (log.suffix != ".jsonl" or not log.parent.is_dir()):
+        raise UsageError(f"--log {log}: name a .jsonl file in a folder that is there")
+    talk(
+        _settings(lake=lake),
+        character,
+        lambda one: Talk(one, place, status, tells, visitor),
+        system,
+        log,
+        thoughts=thoughts,
+    )
 
 
 @app.command()

@@ -1,8 +1,9 @@
-"""Interviews with characters as the files of Character-LLM: one for each character, system and kind.
+"""Interviews with characters, and what these are trained on, as the files of Character-LLM.
 
 `interview_single/<Character>_<system>_result/*.json` is a list of `topic_id`, `question` and `reply`, and
 `interview_turns/multiturn_<Character>_<system>_result/*.jsonl` has an interview a line, in turns. What was read from
-such files is written as it was read.
+such files is written as it was read. `prompted/prompted_agent_dialogue_<Character>.jsonl` has a training row a line,
+with `prompt`, `output` and `source`, the row that it came from.
 """
 
 import re
@@ -23,6 +24,7 @@ from persona_assets.lake import Lake
 CHARACTER = "character"
 ANSWERED = "interview_answers"
 LOGS, LOGGED = "interview_logs", "logged_interviews"
+TRAINING = "character_training"
 _UNKNOWN = {"topic_id": None, "listed": True}  # of answers, whose replies are lists
 _STRAY = re.compile(r"(?:[^\w-]|_)+")  # what no part of a folder's name may hold
 
@@ -36,7 +38,9 @@ def export_interviews(lake: Lake, graph: Mapping[str, Asset], source: str, out: 
         UsageError: the source is another, it has no row, or the folder is not empty.
     """
     if source not in _ROWS:
-        raise UsageError(f"--format {CHARACTER} is for {' and '.join(_ROWS)}, not for {source}: choose another format")
+        *some, last = _ROWS
+        named = f"{', '.join(some)} and {last}"
+        raise UsageError(f"--format {CHARACTER} is for {named}, not for {source}: choose another format")
     return write_listed(out, source, _ROWS[source](lake, graph))
 
 
@@ -96,7 +100,19 @@ def _known(told: Mapping[str, Json]) -> Json:
     return {name: value for name, value in told.items() if value is not None}
 
 
+def _trained(lake: Lake, graph: Mapping[str, Asset]) -> Iterator[tuple[str, Json]]:
+    """What characters are trained on, those held out in files of their own."""
+    table = graph[TRAINING].table
+    for key in sorted(lake.keys(table)):
+        for row in lake.read(table, key).sort("name", "sample_id").iter_rows(named=True):
+            name = _STRAY.sub("-", row["name"]).strip("-") or "nobody"
+            held = "" if row["split"] == "train" else f"_{row['split']}"
+            told = {"prompt": row["prompt"], "output": row["output"], "source": row["source_id"]}
+            yield f"prompted/prompted_agent_dialogue_{name}{held}{LINES}", told
+
+
 _ROWS: Mapping[str, Callable[[Lake, Mapping[str, Asset]], Iterator[tuple[str, Json]]]] = {
     LOGGED: _logged,
     ANSWERED: _answered,
+    TRAINING: _trained,
 }

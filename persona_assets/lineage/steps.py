@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.chat import CHAT, ChatStep
 from persona_assets.errors import UsageError
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS
@@ -61,6 +62,8 @@ class Steps:
         """
         if table in _PERSONA_STEPS:
             return _PERSONA_STEPS[table]
+        if table == CHAT:
+            return ChatStep(asked)
         if table not in self.tasks:
             raise UsageError(f"no step writes {table}: its task file is not in the folder that PERSONA_TASKS names")
         return TaskStep(asked.whole, self.tables) if self.changed_since(table, asked) else self.tasks[table]

@@ -32,7 +32,7 @@ _MODULES: Mapping[Kind, tuple[str, ...]] = {
         f"persona_assets.rules.{name}"
         for name in (
             *("sample_texts", "requests", "copies", "tools", "tool_code", "tool_talk", "items", "people"),
-            *("answers", "talks", "constrained", "surveys", "questionnaires", "manner", "scripts"),
+            *("answers", "talks", "constrained", "surveys", "questionnaires", "manner", "scripts", "leaks"),
         )
     ),
     "persona": ("persona_assets.personas.rules",),

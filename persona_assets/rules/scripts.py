@@ -39,10 +39,15 @@ def is_called(speaker: str, names: Json) -> bool:
     return any(own == str(name).casefold() for name in names or ())
 
 
-def _names(sample: Sample) -> Json:
-    own = sample.about.get("names")
-    above = sample.about.get("characters")
-    return own if own else above.get("names") if isinstance(above, Mapping) else []
+def told_of(sample: Sample, column: str) -> Json:
+    """What a column tells of the character: of the row that was asked about, or of the one in `characters` above it."""
+    own, above = sample.about.get(column), sample.about.get("characters")
+    return own if own or not isinstance(above, Mapping) else above.get(column)
+
+
+def names_of(sample: Sample) -> list[str]:
+    """All that the character may be called."""
+    return [str(one) for one in told_of(sample, "names") or []]
 
 
 @rule()
@@ -64,7 +69,7 @@ def least_turns(sample: Sample, field: str, turns: int = 3) -> str | None:
 @rule()
 def character_present(sample: Sample, field: str) -> str | None:
     """The character speaks."""
-    names = _names(sample)
+    names = names_of(sample)
     speakers = list(dict.fromkeys(one.speaker for one in lines_of(sample, field) if one.action == SPEAKING))
     if any(is_called(one, names) for one in speakers):
         return None
@@ -74,11 +79,18 @@ def character_present(sample: Sample, field: str) -> str | None:
 @rule()
 def only_character_thinks(sample: Sample, field: str) -> str | None:
     """Nobody but the character thinks."""
-    names = _names(sample)
+    names = names_of(sample)
     for one in lines_of(sample, field):
         if one.action == THINKING and not is_called(one.speaker, names):
             return f"turn {one.number}: thoughts of {one.speaker[:_SHOWN]}"
     return None
+
+
+@rule()
+def nobody_thinks(sample: Sample, field: str) -> str | None:
+    """Nobody thinks: all is spoken."""
+    thought = next((one for one in lines_of(sample, field) if one.action == THINKING), None)
+    return f"turn {thought.number}: thoughts of {thought.speaker[:_SHOWN]}" if thought else None
 
 
 @rule()

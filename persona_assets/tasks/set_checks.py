@@ -5,6 +5,7 @@
 | `no_two_alike` | `field` | no two rows have the same text in a column |
 | `every_value` | `of` | every value of a name of `over` has a row |
 | `balanced` | `of`, `most` (default 1.5) | no value of a column has more than `most` times the rows of another |
+| `at_most` | `of`, `rows` | no value of a column has more than that many rows |
 | `no_family_parted` | | all rows from one page have the same value in the column `split`, in any partition |
 
 A function names the last one too, by its name alone.
@@ -54,6 +55,13 @@ def _balanced(template: Template, columns: set[str], args: Mapping[str, Any]) ->
     return {"balanced_of": _one_of("of", args, columns), "balanced_most": float(most)}
 
 
+def _at_most(template: Template, columns: set[str], args: Mapping[str, Any]) -> Arguments:
+    rows = args.get("rows")
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
+        raise UsageError(f"rows is {rows!r}, not a whole number from 1 on")
+    return {"at_most_of": _one_of("of", args, columns), "at_most_rows": rows}
+
+
 def _no_family_parted(template: Template, columns: set[str], args: Mapping[str, Any]) -> Arguments:
     for name in ("document_id", "split"):
         if name not in columns:
@@ -65,6 +73,7 @@ SET_CHECKS: Mapping[str, tuple[Callable[[Template, set[str], Mapping[str, Any]],
     "no_two_alike": (_no_two_alike, frozenset({"field"})),
     "every_value": (_every_value, frozenset({"of"})),
     "balanced": (_balanced, frozenset({"of", "most"})),
+    "at_most": (_at_most, frozenset({"of", "rows"})),
     FAMILIES: (_no_family_parted, frozenset()),
 }
 

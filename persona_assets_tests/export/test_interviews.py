@@ -89,7 +89,9 @@ def test_a_name_leads_out_of_no_folder(tmp_path: Path) -> None:
 
 def test_another_dataset_and_an_empty_one_are_told(lake: Lake, tmp_path: Path) -> None:
     graph = assets(Settings())
-    with pytest.raises(UsageError, match="is for logged_interviews and interview_answers, not for instructions"):
+    with pytest.raises(
+        UsageError, match="is for logged_interviews, interview_answers and character_training, not for instructions"
+    ):
         export_interviews(lake, graph, "instructions", tmp_path / "out")
     with pytest.raises(UsageError, match="logged_interviews has no rows: make it first"):
         export_interviews(lake, graph, "logged_interviews", tmp_path / "out")

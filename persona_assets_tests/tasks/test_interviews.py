@@ -42,7 +42,7 @@ MADE = (
 )
 JUDGED = ("judge_cases", "judge_calibration", "judge_standing", "interview_answers_judged", "interview_answers_scores")
 RIGHT = "Above the shop in Ulm, where my father Otto printed and I bound. Alone."
-WRONG = "In Rome, with my wife and nine children, and my father was a general."
+WRONG = "In Rome, with my wife and nine children, whom I visit by aeroplane."
 
 
 def section(text: str, name: str) -> str:
@@ -145,6 +145,14 @@ def test_every_answer_of_a_system_is_a_row_with_the_statements_that_matter(work:
     assert married["topic"] == "past"
     statements = rows(work, "statements")
     assert set(married["evidence_ids"]) <= set(statements["sample_id"])
+
+
+def test_what_the_character_cannot_know_is_counted_by_answer(work: Work) -> None:
+    found = rows(work, "interview_answers")
+    assert {tuple(terms) for terms in found.filter(system="after")["leaks"]} == {()}
+    [terms] = {tuple(terms) for terms in found.filter(system="before")["leaks"]}
+    assert len(terms) == 1
+    assert "plane" in terms[0]
 
 
 def test_a_judge_is_shown_the_statements_and_the_characters_words_alone(work: Work, server: Server) -> None:

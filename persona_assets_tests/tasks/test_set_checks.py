@@ -71,9 +71,17 @@ def test_a_value_with_far_more_rows_than_another_is_told(lake: Lake, most: float
     assert failing(lake, check, ("calm", "Sits"), ("calm", "Lies"), ("keen", "Runs")) == found
 
 
+@pytest.mark.parametrize(("rows", "found"), [(1, 1), (2, 0)])
+def test_a_value_with_more_rows_than_are_allowed_is_told(lake: Lake, rows: int, found: int) -> None:
+    check = {"check": "at_most", "args": {"of": "tone", "rows": rows}}
+    assert failing(lake, check, ("calm", "Sits"), ("calm", "Lies"), ("keen", "Runs")) == found
+
+
 @pytest.mark.parametrize(
     ("check", "said"),
     [
+        ({"check": "at_most", "args": {"of": "tone", "rows": 0}}, "rows is 0, not a whole number from 1 on"),
+        ({"check": "at_most", "args": {"of": "tone"}}, "rows is None, not a whole number from 1 on"),
         ({"check": "balance"}, "unknown check balance; did you mean balanced"),
         ({"check": "balanced"}, "balanced: of is missing"),
         ({"check": "balanced", "args": {"of": "tone", "least": 1}}, "has no argument least"),

@@ -64,8 +64,8 @@ def _apart(part: pl.DataFrame, most: float) -> pl.DataFrame:
     return told.select(
         *_OF_SCENES,
         *_OF_PARAGRAPHS,
-        *_OF_CHARACTERS,
-        "statement_ids",
+        *("names", "poles", "statement_ids"),
+        last_year=pl.coalesce(pl.col("date").str.head(4).cast(pl.Int64), "last_year"),
         parent_ids=pl.concat_list("sample_id"),
         reason=pl.when(is_near).then(pl.lit(TOO_SIMILAR)),
         detail=pl.when(is_near).then(pl.format("{} to {}", pl.col("similarity").round(2), "other_id")),

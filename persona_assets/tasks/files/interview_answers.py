@@ -8,6 +8,7 @@ from persona_assets.characters.page import answers_shown
 from persona_assets.characters.questions import about
 from persona_assets.ids import make_id
 from persona_assets.lake import Lake
+from persona_assets.rules.leaks import leaks
 from persona_assets.tasks.derived import derived
 
 OF_QUESTION = 5  # statements by the question; those by the answer come after them
@@ -32,8 +33,17 @@ _OWN = {"leaks": pl.List(pl.String), "evidence_ids": pl.List(pl.String), "eviden
     keeps_vectors=True,
     modules=(
         *("characters.answers", "characters.dates", "characters.evidence", "characters.logs", "characters.profile"),
-        *("characters.questions", "characters.training", "ids", "lake.vectors", "prompts.scripts", "text.bert"),
-        *("text.encoder", "text.fast_encoder", "text.sentences", "text.tokens", "text.universal"),
+        *("characters.questions", "characters.training", "ids", "lake.vectors", "prompts.scripts"),
+        *("rules.dated_terms", "rules.leaks", "rules.patterns", "rules.registry", "rules.sample", "rules.scripts"),
+        *(
+            "rules.texts",
+            "text.bert",
+            "text.encoder",
+            "text.fast_encoder",
+            "text.sentences",
+            "text.tokens",
+            "text.universal",
+        ),
     ),
     shows=answers_shown,
 )
@@ -57,10 +67,11 @@ def interview_answers(
     found = answers_of(who, questions.collect(), interviews.collect(), talks.collect(), logged.collect())
     near = _evidence(found, statements, encoder, lake)
     none = pl.lit([], pl.List(pl.String))
+    said = _leaks(found.join(who.select("character_id", "last_year"), on="character_id", maintain_order="left"))
     rows = found.join(near, on="id", how="left", maintain_order="left").select(
         *COLUMNS,
         parent_ids=pl.concat_list("parent"),
-        leaks=none,
+        leaks=said,
         evidence_ids=pl.col("statement_ids").fill_null(none),
         evidence=pl.col("statements").fill_null(none),
     )
@@ -70,6 +81,21 @@ def interview_answers(
         detail=pl.lit("nobody asked them anything"),
     )
     return pl.concat([rows, left], how="diagonal")
+
+
+def _leaks(found: pl.DataFrame) -> pl.Series:
+    """The terms and years of each answer that the character cannot know, each once."""
+    talk = found.with_row_index("answer").select("answer", "last_year", "talk").explode("talk").unnest("talk")
+    told = leaks(talk["said"], talk["last_year"], talk["asked"])
+    by_answer = (
+        told.select("term", answer=talk["answer"].gather(told["row"]))
+        .group_by("answer")
+        .agg(leaks=pl.col("term").unique().sort())
+    )
+    whole = (
+        found.with_row_index("answer").select("answer").join(by_answer, on="answer", how="left", maintain_order="left")
+    )
+    return whole.select(pl.col("leaks").fill_null(pl.lit([], pl.List(pl.String)))).to_series()
 
 
 def _evidence(found: pl.DataFrame, statements: pl.LazyFrame, encoder: str, lake: Lake) -> pl.DataFrame:
