@@ -184,6 +184,11 @@ class Radar:
         across, down = 100 * share * math.sin(angle), -100 * share * math.cos(angle)
         return round(across, 2) + 0.0, round(down, 2) + 0.0  # no -0.0
 
+    @property
+    def half(self) -> int:
+        """Half the width of the circle with the names of its axes."""
+        return max(150, 114 + 6 * max(len(axis) for axis in self.axes))
+
     def polygon(self, shares: Sequence[float]) -> str:
         """The points of a ring, as SVG takes them."""
         return " ".join(f"{x},{y}" for x, y in (self.point(axis, share) for axis, share in enumerate(shares)))

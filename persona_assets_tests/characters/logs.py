@@ -9,6 +9,7 @@ import polars as pl
 
 from persona_assets.characters.logs import TEXTS, interviews_of
 
+PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "character_llm"  # where somebody has put it
 OWN, OTHER = "Ilse", "Man"
 
 

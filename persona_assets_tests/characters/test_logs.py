@@ -14,9 +14,21 @@ from persona_assets.prompts.template import Reads
 from persona_assets.settings import Settings
 from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.load import datasets
-from persona_assets_tests.characters.logs import OTHER, OWN, WHOLE, answered, asked, entry, multi, read, single, turn
+from persona_assets_tests.characters.logs import (
+    OTHER,
+    OWN,
+    PUBLISHED,
+    WHOLE,
+    answered,
+    asked,
+    entry,
+    multi,
+    read,
+    single,
+    turn,
+)
 
-REAL = Path("/work/shared/data/character_llm/interviews")
+REAL = PUBLISHED / "interviews"
 
 
 def flags(*rows: Any) -> list[str]:

@@ -14,11 +14,11 @@ from persona_assets.lake import Lake
 from persona_assets.lineage import Status, audit
 from persona_assets.settings import Settings
 from persona_assets.tasks.load import datasets
-from persona_assets_tests.characters.logs import OTHER, WHOLE, answered, asked, entry, multi, single, write
+from persona_assets_tests.characters.logs import OTHER, PUBLISHED, WHOLE, answered, asked, entry, multi, single, write
 from persona_assets_tests.plan.work import Work
 from persona_assets_tests.tasks.test_questionnaires import made
 
-REAL = Path("/work/shared/data/character_llm/interviews")
+REAL = PUBLISHED / "interviews"
 SINGLES = [
     single(entry("In Ulm.")),
     single([entry("Hm.", action="(thinking)"), entry("In Ulm, 茶.")], "And now?"),

@@ -191,3 +191,9 @@ def test_a_radar_has_its_first_axis_above_and_opposite_axes_apart() -> None:
     radar = Radar(["n", "e", "s", "w"], [(Kind("one"), [1, 0.5, 0, 0.5])])
     assert radar.polygon([1, 0.5, 0, 0.5]) == "0.0,-100.0 50.0,0.0 0.0,0.0 -50.0,0.0"
     assert shown(radar) == "one: n 1.00, e 0.50, s 0.00, w 0.50\n"
+
+
+def test_a_radar_has_room_for_the_names_of_its_axes() -> None:
+    short, long = (Radar(["a", name, "c"], [(KIND, [1, 1, 1])]) for name in ("b", "memorization"))
+    assert short.half == 150
+    assert long.half > long.point(1, 1.14)[0] + 6 * len("memorization") - 6
