@@ -17,7 +17,7 @@ FILES = data_files("interview_questions/*", table="question_files")
     nullable=NULLABLE,
     modules=(
         *("characters.dates", "characters.logs", "characters.profile", "characters.questions", "characters.training"),
-        "text.sentences",
+        *("prompts.scripts", "text.sentences"),
     ),
 )
 def interview_questions(characters: pl.LazyFrame, written: pl.LazyFrame, files: pl.LazyFrame) -> pl.DataFrame:
