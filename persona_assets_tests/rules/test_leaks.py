@@ -57,7 +57,7 @@ def test_there_are_enough_terms_in_every_language() -> None:
 def test_each_form_of_a_term_finds_that_term() -> None:
     forms = [(line["term"], form) for line in lines() for name in LANGUAGES for form in line[name].split("|") if form]
     found: dict[int, set[str]] = {}
-    for one in find(pl.Series([form.replace("*", "") for _, form in forms])):
+    for one in find([form.replace("*", "") for _, form in forms]):
         found.setdefault(one.row, set()).add(one.term)
     assert [form for number, (term, form) in enumerate(forms) if found.get(number) != {term}] == []
 
@@ -97,6 +97,10 @@ def test_of_two_that_overlap_the_longer_counts() -> None:
     assert of("I own a television set and a cell phone.") == ["cell phone"] or of("the movie theater") == [
         "movie theater"
     ]
+
+
+def test_a_term_that_stands_in_a_text_very_often_is_found_each_time() -> None:
+    assert len(of("A car, a telephone, 电话. " * 20_000)) == 60_000
 
 
 # Years
