@@ -12,6 +12,9 @@ import pytest
 from persona_assets.engines.base import Completion, Request, Result
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import UsageError
+from persona_assets.export.folder import export
+from persona_assets.export.interviews import export_interviews
+from persona_assets.export.rows import Export
 from persona_assets.graph import assets
 from persona_assets.ids import make_id
 from persona_assets.lineage import Status, audit
@@ -45,6 +48,7 @@ FAULTY = {
     "known_actions": SCRIPT.format(line="In Harwick.") + "\nDr. Hale (coughing): Hm.",
     "parse_failure": "   ",
     "every_turn": SCRIPT.format(line="As an AI language model I was never born."),
+    "no_leak": SCRIPT.format(line="In Harwick, long before television."),
 }
 AGAINST = "I was born in London, and my father was a baker."
 
@@ -377,7 +381,7 @@ def test_with_no_share_nothing_is_judged_and_all_stays(work: Work, tmp_path: Pat
 
 def test_a_training_row_is_the_script_under_who_where_and_what(work: Work) -> None:
     for key, opening in (("ada", "You are Ada Quill."), ("lin", "你是林秋月。"), ("ivan", "Ты — Иван Кузнецов.")):
-        trained = rows(work, "character_training", key)
+        trained = rows(work, "character_training", key).filter(kind="experience")
         scripts = dict(rows(work, "faithful_experiences", key).select("sample_id", "turns").iter_rows())
         assert trained.height == len(scripts)
         for row in trained.iter_rows(named=True):
@@ -400,16 +404,68 @@ def test_what_comes_from_one_paragraph_is_on_one_side(work: Work) -> None:
     assert check.failing(parted.lazy()).height == 2
 
 
-def test_the_loss_may_be_on_all_turns(work: Work) -> None:
+def trained(work: Work, key: str = "lin", **values: Any) -> pl.DataFrame:
     step = assets(work.settings)["character_training"].derived
     assert step
-    told = {"held_out_share": 0.02, "protective_share": 0.0, "character_loss": "all"}
-    frames = [rows(work, name).lazy() for name in step.declared.reads]
-    found = step.declared.function(*frames, **told)
+    told = {"held_out_share": 0.02, "protective_share": 0.0, "character_loss": "character", **values}
+    found = step.declared.function(*(rows(work, name, key).lazy() for name in step.declared.reads), **told)
     assert isinstance(found, pl.DataFrame)
+    return found
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.2, 0.9])
+def test_protective_rows_are_at_most_the_share_that_is_wanted(work: Work, share: float) -> None:
+    kinds = trained(work, protective_share=share)["kind"]
+    protective, there = int((kinds == "protective").sum()), rows(work, "protective_experiences", "lin").height
+    assert protective == min(there, int(share * (len(kinds) - protective) / (1 - share) + 1e-9))
+    assert protective <= share * len(kinds) + 1e-9
+
+
+def test_a_larger_protective_share_holds_the_smaller_one(work: Work) -> None:
+    small, large = (
+        set(trained(work, protective_share=share).filter(kind="protective")["source_id"]) for share in (0.1, 0.4)
+    )
+    assert small < large
+
+
+def test_a_protective_row_is_in_a_room_and_without_thoughts(work: Work) -> None:
+    for row in trained(work, protective_share=0.4).filter(kind="protective").iter_rows(named=True):
+        assert "时间和地点：一间屋子里" in row["prompt"]
+        assert "(thinking)" not in row["output"]
+
+
+def test_the_loss_may_be_on_all_turns(work: Work) -> None:
+    found = trained(work, character_loss="all")
     for row in found.iter_rows(named=True):
         assert [one["role"] for one in row["messages"]] == ["system", "user", "assistant"]
         assert row["messages"][2]["content"] == row["output"]
+
+
+def test_training_rows_are_written_in_the_published_layout(work: Work, tmp_path: Path) -> None:
+    graph = assets(work.settings)
+    counts = export_interviews(work.lake, graph, "character_training", tmp_path / "out")
+    told = {key: rows(work, "character_training", key) for key in KEYS}
+    assert sum(counts.values()) == sum(one.height for one in told.values())
+    found = {
+        (line["source"], line["prompt"], line["output"])
+        for file in (tmp_path / "out" / "prompted").glob("prompted_agent_dialogue_林秋月*.jsonl")
+        for line in map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    }
+    assert found == set(told["lin"].select("source_id", "prompt", "output").iter_rows())
+    held = told["lin"].filter(split="held_out").height
+    assert counts.get("prompted/prompted_agent_dialogue_林秋月_held_out.jsonl", 0) == held
+
+
+def test_training_rows_are_conversations_for_trainers(work: Work, tmp_path: Path) -> None:
+    export(work.lake, assets(work.settings), Export("character_training", tmp_path / "out", "chatml"))
+    found = pl.read_parquet(tmp_path / "out" / "data" / "*.parquet")
+    assert found.height == sum(rows(work, "character_training", key).height for key in KEYS)
+    assert all(one[-1]["role"] == "assistant" for one in found["messages"])
+
+
+def test_one_model_for_all_characters_is_a_recipe(work: Work) -> None:
+    step = assets(work.settings)["characters_mix"]
+    assert "character_training" in step.reads
 
 
 @pytest.mark.parametrize("key", ["ada", "hub"])
