@@ -145,8 +145,8 @@ def no_leak(sample: Sample, field: str, last_year: str = "last_year") -> str | N
 def honest_ignorance(sample: Sample, field: str, thing: str) -> str | None:
     """The character says that it does not know what it is asked about, and tells nothing of it.
 
-    `thing` is the column of the row asked about that names it. A sentence of the character's that names it asks, denies,
-    doubts, or calls it the other's word.
+    `thing` is the column of the row asked about that names it. A sentence of the character's that names it asks,
+    denies, doubts, or calls it the other's word.
     """
     own = [line for line, _ in _own(sample, field)]
     if not any(pattern("not_known").search(line.text) for line in own):
