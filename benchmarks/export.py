@@ -101,8 +101,8 @@ def texts(random: np.random.Generator, words: np.ndarray, rows: int, length: tup
 
 def filled(table: Table, columns: dict[str, object], rows: int) -> pl.DataFrame:
     """A frame of the table: what is not given is the same in all rows."""
-    told = {name: columns.get(name, ANY[type(dtype)]) for name, dtype in table.polars.items()}
-    given = {name: one if isinstance(one, pl.Series) else pl.lit(one) for name, one in told.items()}
+    told = {name: columns[name] if name in columns else ANY[type(of)] for name, of in table.polars.items()}
+    given = {name: one if isinstance(one, pl.Series | pl.Expr) else pl.lit(one) for name, one in told.items()}
     frame = pl.DataFrame({"_": np.zeros(rows, np.int8)}).with_columns(**given)
     return frame.select(pl.col(name).cast(dtype) for name, dtype in table.polars.items())
 

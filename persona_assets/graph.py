@@ -310,8 +310,8 @@ def _added_formats() -> Recipe:
 # Version 2 of what asks: answers are read as they were meant (steps.reading). Version 2 of persona_survivors: texts in
 # other than Latin letters are compared by their meaning too.
 _ASKING = (
-    *("ids", "engines.base", "prompts.fields", "prompts.parsers", "prompts.template", "prompts.renderer"),
-    "prompts.values",
+    *("ids", "engines.base", "prompts.fields", "prompts.parsers", "prompts.renderer", "prompts.scripts"),
+    *("prompts.template", "prompts.values"),
     *("steps.answers", "steps.model", "steps.outcomes", "steps.questions", "steps.reading", "steps.runner"),
 )
 _ENCODING = ("lake.vectors", "text.bert", "text.encoder", "text.fast_encoder", "text.universal")
@@ -469,6 +469,7 @@ def _data_asset(step: DataStep) -> Asset:
             "prompts.fields",
             "prompts.load",
             "prompts.parsers",
+            "prompts.scripts",
             "prompts.template",
             "prompts.values",
             "tasks.data_files",

@@ -490,7 +490,7 @@ class Settings(BaseSettings):
         "universal-sentence-encoder-multilingual-3",
         json_schema_extra=shapes(
             *("filtered_personas", "persona_survivors", "behaviour", "pole_probe", "self_awareness"),
-            *("character_lines", "asking"),
+            *("character_lines", "interview_answers", "asking"),
         ),
     )
     max_unknown_share: float = Field(

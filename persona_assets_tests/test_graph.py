@@ -75,7 +75,8 @@ def test_a_setting_that_shapes_rows_is_in_the_recipe_of_these_assets_alone(name:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_setting_is_in_no_recipe(name: str, tmp_path: Path) -> None:
-    value = str(tmp_path) if name in ("tasks", "views") else another(name)
+    own = {"tasks": tmp_path, "views": tmp_path, "profiles": FILES / "casts"}  # a table has the columns of its files
+    value = str(own[name]) if name in own else another(name)
     for engine in ({}, {"engine": "openai", "model": "m"}):
         assert not differing(recipes(**engine), recipes(**engine, **{name: value}))
 
@@ -88,6 +89,8 @@ def test_what_the_engine_does_not_look_at_is_in_no_recipe() -> None:
         "behaviour",
         "pole_probe",
         "self_awareness",
+        "character_lines",
+        "interview_answers",
     }  # the encoder, not the engine
     assert differing(recipes(**openai), recipes(**openai, encoder="e")) == reads
     assert not differing(recipes(), recipes(model="m", model_revision="r"))

@@ -54,7 +54,7 @@ def _unfenced(answer: str) -> str:
 
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {"text": text, "lines": lines, "dialogue": dialogue, "script": script}
-_ITEMS = {"dialogue": {"speaker", "text"}, "script": {"speaker", "action", "text"}}
+_ITEMS = {"dialogue": ("speaker", "text"), "script": ("speaker", "action", "text")}
 SCORE = "score"  # the parser whose answers are scores; read as the JSON that they are
 _SCORED = {"logprob": "number", "tokens": "integer"}
 
@@ -83,6 +83,7 @@ def fault_of(parser: str, schema: Mapping[str, Any]) -> str:
     if part.get("type") != wanted:
         return f"the parser {parser} gives a value of type {wanted}: declare {name} so in response_schema"
     items = part.get("items", {})
-    if (told := _ITEMS.get(parser)) and set(items.get("properties", {})) != told:
-        return f"the parser {parser} gives objects of {', '.join(sorted(told))}: declare the items of {name} so"
+    if (told := _ITEMS.get(parser)) and set(items.get("properties", {})) != {*told}:
+        *first, last = told
+        return f"the parser {parser} gives objects of {', '.join(first)} and {last}: declare the items of {name} so"
     return ""

@@ -145,8 +145,8 @@ def no_leak(sample: Sample, field: str, last_year: str = "last_year") -> str | N
 def honest_ignorance(sample: Sample, field: str, thing: str) -> str | None:
     """The character says that it does not know what it is asked about, and tells nothing of it.
 
-    `thing` is the column of the row asked about that names it. A sentence of the character's that names it asks, or
-    denies something.
+    `thing` is the column of the row asked about that names it. A sentence of the character's that names it asks,
+    denies, doubts, or calls it the other's word.
     """
     own = [line for line, _ in _own(sample, field)]
     if not any(pattern("not_known").search(line.text) for line in own):
@@ -155,7 +155,7 @@ def honest_ignorance(sample: Sample, field: str, thing: str) -> str | None:
     for line in own:
         for start, end in spans(line.text):
             said = line.text[start:end]
-            if stems and all(stem in _plain(said) for stem in stems) and not _denies(said):
+            if stems and all(stem in _plain(said) for stem in stems) and not _claims_nothing(said):
                 return f"turn {line.number} tells of what the character cannot know: {said.strip()[:_SHOWN]}"
     return None
 
@@ -171,8 +171,8 @@ def _own(sample: Sample, field: str) -> list[tuple[Line, str]]:
     return found
 
 
-def _denies(text: str) -> bool:
-    return pattern("denies").search(text) is not None or pattern("not_known").search(text) is not None
+def _claims_nothing(text: str) -> bool:
+    return pattern("claims_nothing").search(text) is not None or pattern("not_known").search(text) is not None
 
 
 def _stems(thing: str) -> list[str]:

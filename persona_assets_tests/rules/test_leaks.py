@@ -57,7 +57,7 @@ def test_there_are_enough_terms_in_every_language() -> None:
 def test_each_form_of_a_term_finds_that_term() -> None:
     forms = [(line["term"], form) for line in lines() for name in LANGUAGES for form in line[name].split("|") if form]
     found: dict[int, set[str]] = {}
-    for one in find(pl.Series([form.replace("*", "") for _, form in forms])):
+    for one in find([form.replace("*", "") for _, form in forms]):
         found.setdefault(one.row, set()).add(one.term)
     assert [form for number, (term, form) in enumerate(forms) if found.get(number) != {term}] == []
 
@@ -97,6 +97,10 @@ def test_of_two_that_overlap_the_longer_counts() -> None:
     assert of("I own a television set and a cell phone.") == ["cell phone"] or of("the movie theater") == [
         "movie theater"
     ]
+
+
+def test_a_term_that_stands_in_a_text_very_often_is_found_each_time() -> None:
+    assert len(of("A car, a telephone, 电话. " * 20_000)) == 60_000
 
 
 # Years
@@ -151,6 +155,7 @@ def test_who_lives_in_no_known_time_has_no_leaks() -> None:
         ("Do you own a telephone?", "Yes, a telephone of brass.", ["telephone"]),
         ("Do you own a car?", "I have never heard of a telephone.", ["telephone"]),
         (None, "I have never heard of a telephone.", ["telephone"]),
+        ("Do you own a telephone?", "This telephone of yours sounds like sorcery.", []),
         ("Are you a chatbot?", "I am no chatbot, I am Ada.", []),
         ("你是聊天机器人吧？", "我不是聊天机器人。", []),
         ("Вы чат-бот?", "Я не чат-бот.", []),
@@ -244,7 +249,11 @@ def honest(thing: str, *said: str) -> str | None:
         ("the telephone", "I do not know any telephone, but I know bells."),
         ("a language model", "I am no language model; I do not know what you mean."),
         ("the Treaty of the Seven Owls", "Nobody told me of a treaty. I do not understand."),
+        ("the telephone", "Who taught you that? This telephone of yours sounds like witchcraft."),
+        ("the telephone", "I never saw one. Your telephone must be a strange beast."),
         ("智能手机", "智能手机？我不知道那是什么。"),
+        ("智能手机", "你说的智能手机，听着像戏法。谁做的？"),
+        ("смартфон", "Не слыхал. Ваш смартфон похож на колдовство."),
         ("登月", "登月这种事，我从未听说过。"),
         ("языковая модель", "Никакой языковой модели я не знаю."),
         ("смартфон", "Смартфонов у нас не бывало. Что это?"),

@@ -136,7 +136,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "turns.0.response_schema",
         "is no JSON Schema: $.type: 'objct'",
     ),
-    "an unknown parser": ({"answer": {"parser": "scores"}}, "answer.parser", "'text', 'lines', 'dialogue' or 'score'"),
+    "an unknown parser": ({"answer": {"parser": "scores"}}, "answer.parser", "'dialogue', 'script' or 'score'"),
     "a schema that a parser cannot fill": (
         {"answer": {"parser": "lines"}},
         "answer",

@@ -270,6 +270,19 @@ def test_no_more_rows_are_looked_up_than_are_to_be_taken(lake: Lake, tmp_path: P
     assert sorted(len(row["notes_ids"]) for row in run.rows) == [1, 2]
 
 
+def test_rows_are_shown_in_the_order_of_a_column_and_numbers_are_of_that_order(lake: Lake, tmp_path: Path) -> None:
+    up = {"notes": {"from": "notes", "on": {"persona_id": "persona_ids"}, "order": "note", "take": 2}}
+    notes, story = own(lake, tmp_path, NOTES, STORY | {"with": up})
+    noted(lake, notes)
+    run = Run(lake, story, lambda _: json.dumps({"story": "x", "used": [1]}))
+    [prompt] = [one for one in run.prompts if one.startswith("Ada")]
+    assert prompt.splitlines()[1:] == ["1 one", "2 three"]
+    texts = dict(lake.read(notes.table, SHARD).select("sample_id", "note").iter_rows())
+    row = next(row for row in run.rows if row["persona_ids"] == ["per_Ada"])
+    assert [texts[one] for one in row["notes_ids"]] == ["one", "three"]
+    assert [texts[one] for one in row["used"]] == ["one"]
+
+
 def test_an_audit_follows_what_was_shown_and_asks_again_as_it_was_asked(lake: Lake, tmp_path: Path) -> None:
     judge = JUDGE | {"reads": "notes", "messages": [{"role": "user", "content": NUMBERED.replace("text", "note")}]}
     judge |= {"group": {"by": ["language"], "take": 3, "item": "number", "order": "shuffle"}, "attempts": 2}
@@ -334,6 +347,9 @@ def test_the_same_rows_come_of_a_second_run(lake: Lake, tmp_path: Path) -> None:
         ({"with": {"text": {"from": "math_problems", "on": "document_id"}, "rows": {"from": "math_problems",
           "on": "document_id"}}}, "stands for something else in prompts already"),
         ({"with": {"notes": {"from": "persona_survivors", "on": "persona_id"}}}, "partitioned by dumps"),
+        ({"with": {"notes": {"from": "math_problems", "on": {"document_id": "document_id"}, "order": "age"}}},
+          "with.notes.order: math_problems has no column 'age' to order by"),
+        ({"with": {"notes": {"from": "math_problems", "draw": 2, "order": "problem"}}}, "rows that are drawn have no"),
         ({"with": {"notes": {"from": "math_problems"}}}, "with.notes: says neither what the rows are found by"),
         ({"cites": {"number": "row"}}, "cites.number: no rows are shown as row; did you mean rows?"),
         ({"cites": {"text": "rows"}}, "cites.text: text is no property of whole numbers"),

@@ -44,8 +44,8 @@ FAULTY = {
     "every_turn": SCRIPT.format(said=HONEST + " As an AI language model I cannot know."),
 }
 LONG = (
-    "It was shown in public for the first time in Philadelphia, at a fair to which people came from all over the world; "
-    "within a few years every large town had an exchange, with wires over the roofs and young women at the switchboards."
+    "It was shown in public for the first time in Philadelphia, at a fair with people from all over the world; "
+    "within a few years every large town had an exchange, with wires over the roofs and young women at switchboards."
 )
 
 

@@ -35,7 +35,10 @@ def members_told(rows: DataRows) -> float:
     description="Who is in a cast: whom a profile is of, or the personas that a query chooses (Character-LLM, 4.1).",
     cites={"persona_ids": "deduped_personas"},
     nullable=("described", "profile", "type", "poles", "scenes"),
-    modules=("characters.casts", "characters.dates", "characters.profile", "draws", "ids", "text.sentences"),
+    modules=(
+        *("characters.casts", "characters.dates", "characters.profile", "draws", "ids", "prompts.data_rows"),
+        "text.sentences",
+    ),
     per_row=members_told,
     looks=lambda rows: looked_at(rows(CASTS.name)),
 )

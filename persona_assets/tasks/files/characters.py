@@ -78,7 +78,7 @@ def _character(row: dict[str, Any]) -> dict[str, Any]:
     description="The paragraphs of profiles, and how often scenes are asked of each (Character-LLM, 4.1).",
     nullable=("section", "date"),
     settings=("scene_prompts",),
-    modules=("characters.dates", "characters.profile", "draws", "ids"),
+    modules=("characters.dates", "characters.profile", "draws", "ids", "text.sentences"),
 )
 def profile_paragraphs(characters: pl.LazyFrame, scene_prompts: int) -> pl.DataFrame:
     """One row a paragraph. Each is asked once where there are prompts enough, and the longer ones more often.

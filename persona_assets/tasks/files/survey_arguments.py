@@ -25,7 +25,7 @@ _ASKED = ("question", "announcement", "options")
     description="The shares of the first round, and reasons of others, that respondents see before they answer again.",
     cites={"respondent_id": "survey_respondents"},
     nullable=("announcement", "first_choice"),
-    modules=("draws", "surveys.others", "surveys.survey"),
+    modules=("draws", "surveys.others", "prompts.data_rows", "surveys.survey"),
 )
 def survey_arguments(answers: pl.LazyFrame, respondents: pl.LazyFrame, surveys: pl.LazyFrame) -> pl.DataFrame:
     """One row an answer; the answers whose reasons are shown are parents of it too.

@@ -21,7 +21,7 @@ _SIDES = ("first", "second")
     description="Respondents of one language who chose differently; where there are strata, of different ones.",
     cites={"persona_ids": "deduped_personas"},
     nullable=tuple(f"{side}_stratum" for side in _SIDES),
-    modules=("draws", "surveys.others", "surveys.survey"),
+    modules=("draws", "surveys.others", "prompts.data_rows", "surveys.survey"),
 )
 def survey_pairs(
     answers: pl.LazyFrame, respondents: pl.LazyFrame, surveys: pl.LazyFrame, _personas: pl.LazyFrame

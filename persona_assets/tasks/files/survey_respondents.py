@@ -25,7 +25,7 @@ _TEXTS = ("question", "announcement", "product", "options", "where", "strata", "
     "section 5).",
     cites={"persona_ids": "deduped_personas", "attributes_id": "persona_attributes"},
     nullable=("stratum", "announcement", "product"),
-    modules=("draws", "ids", "surveys.respondents", "surveys.survey"),
+    modules=("draws", "ids", "surveys.respondents", "prompts.data_rows", "surveys.survey"),
 )
 def survey_respondents(surveys: pl.LazyFrame, attributes: pl.LazyFrame, _personas: pl.LazyFrame) -> pl.DataFrame:
     """One row a respondent; they are drawn from the personas whose attributes are known."""

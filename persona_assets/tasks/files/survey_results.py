@@ -20,7 +20,7 @@ _IDS = pl.List(pl.String)
     "and compared with a real survey, where the file names them.",
     cites={"answer_ids": "survey_answers", "second_answer_ids": "survey_second_answers"},
     nullable=NULLABLE,
-    modules=("draws", "surveys.results", "surveys.shares", "surveys.survey"),
+    modules=("draws", "surveys.results", "surveys.shares", "prompts.data_rows", "surveys.survey"),
     shows=results_shown,
 )
 def survey_results(
