@@ -746,7 +746,7 @@ class Template(BaseModel):
                 {"name": name, **one.model_dump(mode="json", exclude=hidden, exclude_none=True)}
                 for name, one in self.talk.speakers.items()
             ]
-            given = {key: value for key, value in given.items() if key != "turns"}
+            given = {key: value for key, value in given.items() if key not in ("turns", "answer")}  # told by speaker
             return {"name": self.name, "version": self.version, "params": self.params, **given, "talk": talk}
         if self.turns:
             told = [turn.model_dump(mode="json", exclude={"offline", "sampling"}) for turn in self.turns]

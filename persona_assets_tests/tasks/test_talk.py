@@ -33,7 +33,7 @@ GUEST = {
     "says": "reply",
 }
 TASK: dict[str, Any] = {
-    "name": "interviews",
+    "name": "radio_interviews",
     "version": 1,
     "title": "Interviews",
     "description": "Interviews.",
@@ -46,7 +46,7 @@ def changed(**talk: Any) -> dict[str, Any]:
 
 
 def loaded(tmp_path: Path, task: dict[str, Any] = TASK) -> TaskStep:
-    step = datasets(write(tmp_path / "tasks", task))["interviews"]
+    step = datasets(write(tmp_path / "tasks", task))["radio_interviews"]
     assert isinstance(step, TaskStep)
     return step
 
@@ -170,9 +170,9 @@ def test_each_speaker_may_have_a_model_and_sampling_of_its_own(tmp_path: Path) -
     speakers = {"host": HOST | {"sampling": {"temperature": 0}}, "guest": GUEST | {"sampling": {"top_p": 0.5}}}
     settings = write(tmp_path / "tasks", changed(speakers=speakers) | {"sampling": {"max_tokens": 77}})
     models = tmp_path / "models.yaml"
-    models.write_text("models: {big: {model: large}}\nassets: {interviews.guest: big}\n", encoding="utf-8")
+    models.write_text("models: {big: {model: large}}\nassets: {radio_interviews.guest: big}\n", encoding="utf-8")
     settings = settings.model_copy(update={"models": str(models), "engine": "openai", "model": "small"})
-    asset = assets(settings)["interviews"]
+    asset = assets(settings)["radio_interviews"]
     recipe = asset.recipe(settings, asset.identity(settings))
     assert recipe["model"]["model"] == "small"
     assert (recipe["turns"]["guest"]["model"], recipe["turns"]["host"]["model"]) == ("large", "small")
@@ -198,6 +198,7 @@ def test_the_ledger_keeps_a_talk_so_that_it_renders_again(tmp_path: Path) -> Non
         (changed(untill="x"), "talk.untill: unknown key; did you mean until?"),
         (changed(speakers={"host": HOST | {"says": "sya"}, "guest": GUEST}), "did you mean say?"),
         (changed(speakers={"host": HOST, "guest": GUEST | {"say": "x"}}), "talk.speakers.guest.say: unknown key"),
+        (changed(answers="gest"), "talk: answers: did you mean guest?"),
         (changed(speakers={"Host": HOST, "guest": GUEST}), "the speaker 'Host' needs another name"),
         (
             changed(speakers={"guest": GUEST, "host": HOST}),
@@ -213,5 +214,5 @@ def test_the_ledger_keeps_a_talk_so_that_it_renders_again(tmp_path: Path) -> Non
 def test_mistakes_are_told_with_file_line_and_key(tmp_path: Path, task: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as error:
         loaded(tmp_path, task)
-    assert f"{tmp_path}/tasks/interviews.yaml:" in str(error.value)
+    assert f"{tmp_path}/tasks/radio_interviews.yaml:" in str(error.value)
     assert said in str(error.value)
