@@ -19,6 +19,7 @@ from persona_assets.lineage import Status, audit
 from persona_assets.settings import Settings
 from persona_assets.tasks.judges.rubrics import JUDGE
 from persona_assets.tasks.load import datasets
+from persona_assets.text.language import told_language
 from persona_assets_tests.characters.logs import OTHER, WHOLE, answered, asked, entry, multi, single, write
 from persona_assets_tests.engines.server import Body, Server, serve
 from persona_assets_tests.plan.work import Work
@@ -275,6 +276,27 @@ def test_a_trained_model_is_asked_with_the_prompt_that_it_was_trained_with(tmp_p
     ]
     assert {messages[0]["content"] for messages in asked} == set(rows(work, "interview_questions")["prompt"])
     assert [len(messages) for messages in asked] == [2] * 16
+
+
+@pytest.mark.parametrize(
+    ("language", "profile"),
+    [
+        ("en", PROFILE),
+        ("zh", "# 沈砚秋\n\n沈砚秋是徽州的制墨匠人。他十六岁拜胡师傅为师，学和胶七年。他认为墨要为一百年后的人做。\n"),
+        ("ru", "# Фёкла Званцева\n\nФёкла Званцева держала паром на реке. Отец её утонул. Грамоте её учил Аверин.\n"),
+    ],
+)
+def test_the_offline_engine_interviews_in_each_language(tmp_path: Path, language: str, profile: str) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "ilse.md").write_text(profile, encoding="utf-8")
+    where = {"lake": str(tmp_path / "lake"), "dumps": str(tmp_path / "dumps"), "profiles": str(tmp_path / "profiles")}
+    work = Work(tmp_path, Settings(**where))
+    made(work, *MADE)
+    found = rows(work, "interview_answers").filter(pl.col("system") == "offline")
+    assert set(found["kind"]) == {"single", "multi"}
+    assert set(told_language(found["words"].to_list())) == {language}
+    asked = [one["asked"] for talk in found["talk"] for one in talk]
+    assert set(told_language(asked)) == {language}
 
 
 def test_our_answers_come_out_in_the_published_layouts(work: Work, tmp_path: Path) -> None:
