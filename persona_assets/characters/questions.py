@@ -58,15 +58,18 @@ def questions_of(characters: pl.DataFrame, files: pl.DataFrame, written: pl.Data
     Raises:
         UsageError: a row of a file has no question; the message names file and row.
     """
-    told = [*_in_files(files)]
+    told = _in_files(files)
+    own = written.sort("topic", "sample_id").partition_by("character_id", as_dict=True)
     rows = []
     for row in characters.sort("sample_id").iter_rows(named=True):
-        own = written.filter(character_id=row["character_id"]).sort("topic", "sample_id")
+        of_files = [one for words, some in told.items() if _is_of(row["names"], words) for one in some]
         asked = dict[tuple[str, str], dict[str, Any]]()
-        for one in [*(one for words, one in told if _is_of(row["names"], words)), *_written(own)]:
+        for one in [*of_files, *_written(own.get((row["character_id"],), written.clear()))]:
             asked.setdefault((one["kind"], one["question"]), one)
-        who = _who(row)
-        rows += [{**who, **one, **_hidden(row, one["question"])} for one in asked.values()]
+        who, somebody = _who(row), _HIDDEN.get(row["language"], _HIDDEN["en"])
+        for one in asked.values():
+            hidden = without_names(one["question"], row["names"], somebody)
+            rows.append({**who, **one, "hidden_question": hidden})
         if not asked:
             said = "no file names the character, and no question was written of the profile"
             rows.append({"parent_ids": [row["sample_id"]], "reason": "no_question", "detail": said})
@@ -74,8 +77,9 @@ def questions_of(characters: pl.DataFrame, files: pl.DataFrame, written: pl.Data
     return pl.DataFrame(rows, schema=schema)
 
 
-def _in_files(files: pl.DataFrame) -> Iterator[tuple[list[str], dict[str, Any]]]:
-    """The questions of files, by file and place, each with the words of its file's name."""
+def _in_files(files: pl.DataFrame) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """The questions of files, in their order, by the words of the files' names."""
+    found = dict[tuple[str, ...], list[dict[str, Any]]]()
     for row in files.sort("file", "place").iter_rows(named=True):
         question = row.get("question")
         if not (isinstance(question, str) and question.strip()):
@@ -83,7 +87,8 @@ def _in_files(files: pl.DataFrame) -> Iterator[tuple[list[str], dict[str, Any]]]
         words = _words(PurePosixPath(row["file"]).stem)
         told = {name: None if row.get(name) is None else str(row[name]) for name in ("topic_id", "topic")}
         kind = MULTI if "multiturn" in words else SINGLE
-        yield words, {**told, "question": question, "kind": kind, "file_row_id": row["row_id"]}
+        found.setdefault(words, []).append({**told, "question": question, "kind": kind, "file_row_id": row["row_id"]})
+    return found
 
 
 def _written(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
@@ -94,15 +99,14 @@ def _written(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
         yield {**{name: row[name] for name in ("topic", "question")}, "kind": kind, "written_id": row["sample_id"]}
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.casefold()))
 
 
 def _is_of(names: Sequence[str], words: Sequence[str]) -> bool:
     """Whether one of the names stands among the words, whole."""
     found = (
-        (own := _words(name)) and any(list(words[at : at + len(own)]) == own for at in range(len(words)))
-        for name in names
+        (own := _words(name)) and any(words[at : at + len(own)] == own for at in range(len(words))) for name in names
     )
     return any(found)
 
@@ -111,12 +115,17 @@ def _is_of(names: Sequence[str], words: Sequence[str]) -> bool:
 
 
 def _who(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Who is asked, with the prompts; `hidden` ones have no name in them."""
+    told = about(row["profile"])
+    somebody = _HIDDEN.get(row["language"], _HIDDEN["en"])
     return {
         "parent_ids": [row["sample_id"]],
         "character_id": row["character_id"],
         "name": row["name"],
         "prompt": _prompt(row["name"], row["language"]),
-        "about": about(row["profile"]),
+        "about": told,
+        "hidden_prompt": _prompt(somebody, row["language"]),
+        "hidden_about": without_names(told, row["names"], somebody),
     }
 
 
@@ -136,21 +145,10 @@ def about(profile: str) -> str:
     return " ".join(text[: min(end or _MOST_ABOUT, 2 * _MOST_ABOUT)].split())
 
 
-def _hidden(row: Mapping[str, Any], question: str) -> dict[str, Any]:
-    """The same with the name replaced."""
-    names, language = row["names"], row["language"]
-    somebody = _HIDDEN.get(language, _HIDDEN["en"])
-    return {
-        "hidden_question": without_names(question, names, language),
-        "hidden_prompt": _prompt(somebody, language),
-        "hidden_about": without_names(about(row["profile"]), names, language),
-    }
-
-
-def without_names(text: str, names: Sequence[str], language: str) -> str:
+def without_names(text: str, names: Sequence[str], somebody: str) -> str:
     """A text in which each name is replaced by words for somebody, the longest names first."""
     longest = sorted((name for name in names if name), key=lambda name: (-len(name), name))
     told = "|".join(
         re.escape(one) if _HAN.search(one) else rf"(?<![^\W_]){re.escape(one)}(?![^\W_])" for one in longest
     )
-    return re.sub(told, _HIDDEN.get(language, _HIDDEN["en"]), text) if told else text
+    return re.sub(told, lambda _: somebody, text) if told else text

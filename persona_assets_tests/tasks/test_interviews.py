@@ -77,7 +77,7 @@ def rubric() -> dict[str, Any]:
 
 def place(folder: Path, server: Server, judge: str = "", **values: Any) -> Work:
     strange = single([entry("Mine."), entry("I am her brother.", "Otto")], "Who?")
-    logs = [single(entry(RIGHT), "Did you marry?"), strange]
+    logs = [single(entry(RIGHT), "Did you marry?"), strange, single([], "Why?")]
     talk = multi(asked(0), answered(0, entry("Above the shop."), entry("And yours?", OTHER)), asked(1), answered(1))
     tasks = write(folder / "tasks", logs, [multi(*WHOLE), talk])
     files = {
@@ -139,7 +139,7 @@ def test_every_answer_of_a_system_is_a_row_with_the_statements_that_matter(work:
     found = rows(work, "interview_answers")
     assert Counter(found.select("system", "kind").iter_rows()) == {
         ("after", "single"): 8, ("after", "multi"): 4, ("before", "single"): 8, ("before", "multi"): 4,
-        ("tuned", "single"): 2, ("tuned", "multi"): 2,
+        ("tuned", "single"): 3, ("tuned", "multi"): 2,
     }  # fmt: skip
     [married] = found.filter(system="tuned", question="Did you marry?").to_dicts()
     assert "She never married." in married["evidence"][:5]
@@ -165,11 +165,12 @@ def test_a_judge_is_shown_the_statements_and_the_characters_words_alone(work: Wo
     assert not any(re.search(r"\b(before|after|tuned)\b", text) for text in shown)
 
 
-def test_stability_is_rated_of_interviews_in_turns_alone(work: Work) -> None:
+def test_what_says_something_is_rated_and_stability_of_interviews_in_turns_alone(work: Work) -> None:
     scores = rows(work, "interview_answers_scores")
     counted = Counter(scores["criterion"])
     assert counted["interviews.stability"] == 4 + 4 + 2
-    assert counted["interviews.memorization"] == rows(work, "interview_answers").height
+    said = rows(work, "interview_answers").filter(pl.col("words") != "")
+    assert counted["interviews.memorization"] == said.height == 28
     assert set(scores["standing"]) == {"calibrated"}
     assert set(scores["score"]) == {1, 7}
 
@@ -204,7 +205,7 @@ def test_the_report_has_counts_and_scores_with_intervals_and_the_judges_error(
     told = json.loads(capsys.readouterr().out)
     assert {(row["system"], row["kind"]): row["answers"] for row in told["counts"]}[("tuned", "multi")] == 2
     assert {(row["flag"], row["turns"]) for row in told["flags"]} == {
-        ("speaks_for_interviewer", 1), ("speaks_for_others", 1)
+        ("speaks_for_interviewer", 1), ("speaks_for_others", 1), ("no_reply", 1)
     }  # fmt: skip
     means = {(row["criterion"], row["system"]): row["mean"] for row in told["scores"]}
     assert (means[("interviews.values", "after")], means[("interviews.values", "before")]) == (7, 1)
@@ -304,7 +305,7 @@ def test_our_answers_come_out_in_the_published_layouts(work: Work, tmp_path: Pat
     names = {path.partition("/")[2].partition("/")[0]: count for path, count in found.items()}
     assert names == {
         "Ilse-Brandt_after_result": 8, "multiturn_Ilse-Brandt_after_result": 4, "Ilse-Brandt_before_result": 8,
-        "multiturn_Ilse-Brandt_before_result": 4, "Ilse_tuned_result": 2, "multiturn_Ilse_tuned_result": 2,
+        "multiturn_Ilse-Brandt_before_result": 4, "Ilse_tuned_result": 3, "multiturn_Ilse_tuned_result": 2,
     }  # fmt: skip
     told = json.loads((tmp_path / "out" / next(iter(sorted(found)))).read_text(encoding="utf-8"))
     assert {row["reply"][0]["content"] for row in told} <= {RIGHT, WRONG}
