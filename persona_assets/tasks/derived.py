@@ -107,6 +107,12 @@ class Derived:
         return [(column, tables) for column, tables in self._cited() if tables]
 
     @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """The columns of the frame that it may give, with why rows are set aside."""
+        own = {name: _dtype(kind) for name, kind in self.columns.items()}
+        return {"parent_ids": pl.List(pl.String()), **own, **dict.fromkeys(_REASON, pl.String())}
+
+    @property
     def file(self) -> Path:
         """The file that holds the function, or says what it does."""
         return self.declared_in or Path(inspect.getsourcefile(self.function) or "")

@@ -53,10 +53,10 @@ def cast_members(
     Raises:
         UsageError: a cast is wrong, or nobody fits.
     """
-    found = [pl.DataFrame(schema=_SCHEMA)]
+    found = [pl.DataFrame(schema=cast_members.schema)]
     for row in casts.collect().iter_rows(named=True):
         if row.get("text") is not None:
-            found.append(pl.DataFrame([*_of_profile(row)], schema=_SCHEMA))
+            found.append(pl.DataFrame([*_of_profile(row)], schema=cast_members.schema))
         elif personas is not None:  # it looks at them where there is a query
             found.append(_of_query(cast_of(row), row, personas, attributes, types))
     return pl.concat(found)
@@ -108,11 +108,3 @@ def _of_query(
         reason=pl.lit(None, pl.String),
         detail=pl.lit(None, pl.String),
     )
-
-
-_SCHEMA = {
-    "parent_ids": pl.List(pl.String()),
-    **{name: kind() if isinstance(kind, type) else kind for name, kind in cast_members.columns.items()},
-    "reason": pl.String(),
-    "detail": pl.String(),
-}

@@ -51,7 +51,9 @@ def character_preferences(
         .collect()
     )
     split = split_of(rows["scene"], held_out_share)
-    return pl.DataFrame([_row(row) for row in rows.with_columns(split=split).iter_rows(named=True)], schema=_SCHEMA)
+    return pl.DataFrame(
+        [_row(row) for row in rows.with_columns(split=split).iter_rows(named=True)], schema=character_preferences.schema
+    )
 
 
 def _other(answers: pl.LazyFrame) -> pl.LazyFrame:
@@ -79,11 +81,3 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "chosen": chosen,
         "rejected": row["answer"],
     }
-
-
-_SCHEMA = {
-    "parent_ids": pl.List(pl.String()),
-    **{name: kind() if isinstance(kind, type) else kind for name, kind in character_preferences.columns.items()},
-    "reason": pl.String(),
-    "detail": pl.String(),
-}

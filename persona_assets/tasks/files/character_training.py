@@ -104,7 +104,7 @@ def character_training(
         {"parent_ids": [one], "reason": "no_experience", "detail": "nothing usable was written of the character"}
         for one in none["sample_id"]
     ]
-    return pl.DataFrame([*made, *aside], schema=_SCHEMA)
+    return pl.DataFrame([*made, *aside], schema=character_training.schema)
 
 
 def _protective(scripts: pl.LazyFrame, scenes: pl.LazyFrame, who: pl.DataFrame) -> pl.DataFrame:
@@ -144,11 +144,3 @@ def _row(row: dict[str, Any], loss: str) -> dict[str, Any]:
         "output": prompted(turns),
         "messages": talk,
     }
-
-
-_SCHEMA = {
-    "parent_ids": pl.List(pl.String()),
-    **{name: kind() if isinstance(kind, type) else kind for name, kind in character_training.columns.items()},
-    "reason": pl.String(),
-    "detail": pl.String(),
-}

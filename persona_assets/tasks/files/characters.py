@@ -42,7 +42,7 @@ def characters(members: pl.LazyFrame, profiles: pl.LazyFrame) -> pl.DataFrame:
         parent=pl.col("parent_ids").list.first(),
     )
     rows = members.join(written, left_on="sample_id", right_on="parent", how="left").sort("sample_id").collect()
-    return pl.DataFrame([_character(row) for row in rows.iter_rows(named=True)], schema=_schema(characters))
+    return pl.DataFrame([_character(row) for row in rows.iter_rows(named=True)], schema=characters.schema)
 
 
 def _character(row: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def profile_paragraphs(characters: pl.LazyFrame, scene_prompts: int) -> pl.DataF
                     "scenes_asked": asked,
                 }
             )
-    return pl.DataFrame(rows, schema=_schema(profile_paragraphs))
+    return pl.DataFrame(rows, schema=profile_paragraphs.schema)
 
 
 def _asked(lengths: list[int], prompts: int) -> list[int]:
@@ -150,9 +150,4 @@ def statements(paragraphs: pl.LazyFrame, characters: pl.LazyFrame) -> pl.DataFra
                         "date": paragraph.date,
                     }
                 )
-    return pl.DataFrame(rows, schema=_schema(statements))
-
-
-def _schema(declared: Any) -> dict[str, Any]:  # noqa: ANN401
-    columns = {name: kind() if isinstance(kind, type) else kind for name, kind in declared.columns.items()}
-    return {"parent_ids": pl.List(pl.String()), **columns, "reason": pl.String(), "detail": pl.String()}
+    return pl.DataFrame(rows, schema=statements.schema)

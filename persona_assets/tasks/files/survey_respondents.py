@@ -32,7 +32,7 @@ def survey_respondents(surveys: pl.LazyFrame, attributes: pl.LazyFrame, _persona
     rows = surveys.collect()
     found = survey_of(rows)
     if found is None:
-        return pl.DataFrame(schema=_SCHEMA)
+        return pl.DataFrame(schema=survey_respondents.schema)
     file, survey = found
     people = drawn(survey, file, attributes)
     texts = {
@@ -52,9 +52,3 @@ def survey_respondents(surveys: pl.LazyFrame, attributes: pl.LazyFrame, _persona
             **{name: name for name in ("language", "stratum", "question", "announcement", "product", "options")},
         )
     )
-
-
-_SCHEMA = {
-    "parent_ids": pl.List(pl.String()),
-    **{name: kind() if isinstance(kind, type) else kind for name, kind in survey_respondents.columns.items()},
-}

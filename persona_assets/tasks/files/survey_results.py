@@ -37,7 +37,7 @@ def survey_results(
     """
     found = survey_of(surveys.collect())
     if found is None:
-        return pl.DataFrame(schema=_SCHEMA)
+        return pl.DataFrame(schema=survey_results.schema)
     file, survey = found
     named = [name for name in survey.groups if name != "language"]
     known = attributes.select(*named, attributes_id="sample_id")
@@ -51,14 +51,8 @@ def survey_results(
         there = people.join(given, left_on="sample_id", right_on="respondent", how="left").sort("sample_id").collect()
         own, other = ("answer_ids", "second_answer_ids") if number == 1 else ("second_answer_ids", "answer_ids")
         rows += [{**row, own: row.pop("answer_ids"), other: []} for row in counted(survey, file, there, number)]
-    return pl.DataFrame(rows, schema=_SCHEMA)
+    return pl.DataFrame(rows, schema=survey_results.schema)
 
 
 def _answers(answers: pl.LazyFrame) -> pl.LazyFrame:
     return answers.select("choice", answer_id="sample_id", above=pl.col("parent_ids").list.first())
-
-
-_SCHEMA = {
-    "parent_ids": _IDS,
-    **{name: kind() if isinstance(kind, type) else kind for name, kind in survey_results.columns.items()},
-}
