@@ -1,4 +1,4 @@
-"""Two characters of a cast talk, each as who they are, and each hears the other alone."""
+"""Characters of a cast talk, each as who they are, and each hears the others alone."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from persona_assets.characters.meetings import SIDES
 from persona_assets.graph import assets
 from persona_assets.settings import Settings
 from persona_assets.tasks.load import datasets
@@ -23,6 +24,11 @@ PEOPLE = [
     )
 ]
 
+OTHERS = [
+    {**PEOPLE[0], "sample_id": f"smp_{n}", "character_id": f"chr_{n}", "name": name, "names": [name]}
+    for n, name in ((8, "Anna"), (9, "Paul"))
+]
+
 
 def place(folder: Path, people: Sequence[Mapping[str, Any]] = PEOPLE, **values: Any) -> Work:
     """A lake in which these characters of the cast `printers` have talked."""
@@ -31,13 +37,13 @@ def place(folder: Path, people: Sequence[Mapping[str, Any]] = PEOPLE, **values: 
     where = {"lake": str(folder / "lake"), "dumps": str(folder / "dumps"), "profiles": str(folder / "profiles")}
     work = Work(folder, Settings(**where, **values))
     store(work.lake, assets(work.settings)["characters"].table, people, "printers")
-    made(work, "character_pairs", "character_talks")
+    made(work, "character_meetings", "character_talks", "character_talks_of_three")
     return work
 
 
 def test_who_is_alone_with_a_language_is_set_aside(tmp_path: Path) -> None:
     work = place(tmp_path)
-    table = datasets(work.settings)["character_pairs"].table
+    table = datasets(work.settings)["character_meetings"].table
     [pair] = work.lake.read(table, "printers").to_dicts()
     assert {pair["first_name"], pair["second_name"]} == {"Ilse", "Otto"}
     assert work.lake.rejects(table, "printers").collect()["reason"].to_list() == ["alone"]
@@ -68,8 +74,22 @@ def test_each_speaks_in_turn_under_a_prompt_of_its_own(tmp_path: Path, tells: st
 
 @pytest.mark.parametrize("language", ["en", "zh", "ru"])
 def test_the_offline_engine_talks_in_each_language(tmp_path: Path, language: str) -> None:
-    work = place(tmp_path, [{**one, "language": language} for one in PEOPLE])
-    found = work.lake.read(datasets(work.settings)["character_talks"].table, "printers")
-    assert found.height == 2
-    said = [one["text"] for talk in found["talk"] for one in talk]
-    assert set(told_language(said)) == {language}
+    work = place(tmp_path, [{**one, "language": language} for one in [*PEOPLE, *OTHERS]])
+    for name, speakers in (("character_talks", 2), ("character_talks_of_three", 3)):
+        found = work.lake.read(datasets(work.settings)[name].table, "printers")
+        [talk] = found["talk"].to_list()
+        assert len({one["speaker"] for one in talk}) == speakers
+        assert set(told_language([one["text"] for one in talk])) == {language}
+
+
+def test_of_three_each_hears_who_said_what(tmp_path: Path) -> None:
+    with serve(lambda body: f"I am {body['messages'][0]['content'].split('.')[0].removeprefix('You are ')}.") as server:
+        model = {"engine": "openai", "base_url": server.url, "model": "m"}
+        work = place(tmp_path, [{**one, "language": "en"} for one in PEOPLE], **model)
+    [row] = work.lake.read(datasets(work.settings)["character_talks_of_three"].table, "printers").to_dicts()
+    [met] = work.lake.read(datasets(work.settings)["character_meetings"].table, "printers").to_dicts()
+    assert [one["text"] for one in row["talk"][:3]] == [f"I am {met[f'{side}_name']}." for side in SIDES]
+    third = next(body for body in server.bodies if f"You are {met['third_name']}." in body["messages"][0]["content"])
+    heard = "\n".join(message["content"] for message in third["messages"])
+    assert f"first: I am {met['first_name']}." in heard
+    assert f"second: I am {met['second_name']}." in heard
