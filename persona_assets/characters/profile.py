@@ -16,7 +16,7 @@ _HEADING = re.compile(r"^#{1,6}[ \t]+(.*?)[ \t#]*$")
 _RULE = re.compile(r"^[-=*_]{3,}$")
 _ENDS = re.compile(r"[.!?…。！？;；:：,，)\]\"”»」]$")
 _LONGEST_HEADING = 80  # characters of a line that may stand for a heading without its mark
-_FLOWING = 120  # characters of a line that is not wrapped at a width, so that a short one above it is a heading
+_FLOWING = 100  # characters of a line that is not wrapped at a width, so that a short one above it is a heading
 _SHORTENED = re.compile(r"(?:^|[\s(])(?:op|opp|no|nos|c|ca|fl|b|d|r|vol)\.$", re.IGNORECASE)  # where a number follows
 _GOES_ON = re.compile(r"[(\d]")
 _IN_BRACKETS = re.compile(r"\s*[(（\[].*")
