@@ -17,12 +17,14 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from persona_assets.characters.profile import Unusable, profile_of
 from persona_assets.draws import lots
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.prompts.data_rows import row_as
 
 TEXTS = ("text", "title", "where", "mentions", "types", "size", "seed", "scenes")  # what a file may hold
 PERSONAS, ATTRIBUTES, TYPES = "deduped_personas", "persona_attributes", "persona_types"
+WRITTEN = 10  # paragraphs of a profile that a model writes: four to eight stages of a life, and four more
 OF_PERSONAS = ("language", "hop", "document_id", "persona_id", "shard")
 
 
@@ -81,6 +83,25 @@ def chosen(cast: Cast, file: str, personas: pl.LazyFrame, attributes: pl.LazyFra
     if not found.height:
         raise UsageError(f"{file}: no persona is as the cast wants: ask for less in `where` and `mentions`")
     return found.with_columns(_lot=lots(found["persona_id"], cast.seed)).sort("_lot").head(cast.size).drop("_lot")
+
+
+def sizes_of(rows: Iterable[Mapping[str, Any]], prompts: int) -> tuple[int, int, int]:
+    """How many characters the casts of data files have, how many paragraphs their profiles, and the prompts for scenes.
+
+    `prompts` is how often a profile from a file is asked. A profile that is not written yet has `WRITTEN` paragraphs.
+    """
+    characters = paragraphs = asked = 0
+    for row in rows:
+        if row.get("text") is None:
+            cast = cast_of(row)
+            of_each, times, size = WRITTEN, cast.scenes or WRITTEN, cast.size
+        else:
+            try:
+                of_each, times, size = len(profile_of(row["text"]).paragraphs), prompts, 1
+            except Unusable:
+                continue
+        characters, paragraphs, asked = characters + size, paragraphs + size * of_each, asked + size * times
+    return characters, paragraphs, asked
 
 
 def looked_at(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ class Needs:
         """Bind to a lake; nothing is read yet."""
         self.context, self.state = context, state
         steps = {asset.name: asset.step for asset in state.assets.values() if asset.step}
-        self.walks = Walks(context, steps, Funnel(context.lake, context.settings, context.ledger))
+        derived = {asset.name: asset.derived for asset in state.assets.values() if asset.derived}
+        self.walks = Walks(context, steps, Funnel(context.lake, context.settings, context.ledger), derived)
 
     def held_back(self, standing: Standing) -> PartitionPlan | None:
         """What a stale partition would cost, where that is anything and PERSONA_STALE does not allow it; else None."""

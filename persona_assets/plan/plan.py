@@ -77,7 +77,7 @@ class _Planner:
         self.needed = _with_what_they_read(chosen, state.assets)
         self.funnel = Funnel(self.lake, context.settings, context.ledger)
         self.needs = Needs(context, self.state)
-        self.walks = Walks(context, self.needs.walks.steps, self.funnel)
+        self.walks = Walks(context, self.needs.walks.steps, self.funnel, self.needs.walks.derived)
         self.held: list[PartitionPlan] = []  # stale, and kept as they are
         self.rate = DocumentRate(self.lake, list(sources))
         self.unknown: list[str] = []
@@ -210,7 +210,10 @@ class _Planner:
             plan.rows = Amount(expected(rows.value), max(rows.basis, Basis.FUNNEL))
         elif asset.derived:
             read, told = asset.derived.read, asset.derived.per_row(self.state.settings)
-            plan.rows = flow.rows(read) * (self.funnel.per_row(asset.table, read) if told is None else Amount(told))
+            if told is None:
+                plan.rows = flow.rows(read) * self.funnel.per_row(asset.table, read)
+            else:
+                plan.rows = total(flow.plans[name].rows * Amount(each) for name, each in told.items())
         else:
             [passed, *_] = (origin for origin in asset.table.origins if origin.column == asset.table.key)
             self.walks.passed_on(asset.table, self._given(asset, passed, flow), plan)

@@ -28,8 +28,10 @@ from persona_assets.personas.extract import ExtractStep, extraction_asks
 from persona_assets.plan.figures import Amount, Basis, PartitionPlan
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.look_up import Walk
+from persona_assets.prompts.template import ByColumn
 from persona_assets.steps.runner import Ask, Context, Outcome, Step
 from persona_assets.tasks.data_files import DataStep
+from persona_assets.tasks.derived import DerivedStep
 from persona_assets.tasks.load import datasets
 from persona_assets.tasks.rows import Row, partition_of
 from persona_assets.tasks.step import TaskStep, questions_of_a_row
@@ -60,8 +62,15 @@ class Flow:
 class Walks:
     """The walk of every asset that asks, each made when it is first needed."""
 
-    def __init__(self, context: Context, steps: Mapping[str, Step], funnel: Funnel) -> None:
-        """Bind to a lake and its settings; `steps` are those of the assets that ask, by asset."""
+    def __init__(
+        self,
+        context: Context,
+        steps: Mapping[str, Step],
+        funnel: Funnel,
+        derived: Mapping[str, DerivedStep] | None = None,
+    ) -> None:
+        """Bind to a lake and its settings; `steps` are those of the assets that ask, `derived` functions, by asset."""
+        self.derived = derived or {}
         self.context, self.steps, self.funnel = context, steps, funnel
         self.lake, self.settings = context.lake, context.settings
         self._walks: dict[tuple[str, int], Walk] = {}
@@ -140,9 +149,15 @@ class Walks:
 
     # Tasks
 
+    def _attempts(self, step: TaskStep) -> float:
+        """How often a row is asked about on average, where a column says it and the table is not made yet; else 1."""
+        attempts, derived = step.template.attempts, self.derived.get(step.read.name)
+        told = derived.mean(attempts.column, self.settings) if derived and isinstance(attempts, ByColumn) else None
+        return 1.0 if told is None else told
+
     def task(self, step: TaskStep, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about the rows that a task reads, as many as the task's target takes where it has one."""
-        accepted, each = self.funnel.kept_share(step.table), questions_of_a_row(step.template)
+        accepted, each = self.funnel.kept_share(step.table), questions_of_a_row(step.template, self._attempts(step))
         if step.template.many and not (step.template.group and step.template.group.item):
             accepted = self.funnel.per_answer(step.table, step.template.items_expected)
         there = self.lake.exists(step.read, flow.shard) and self._are_beside(step)

@@ -43,6 +43,7 @@ __all__ = ["Derived", "DerivedStep", "data_files", "derived", "set_check"]
 
 Frame = pl.LazyFrame | pl.DataFrame
 DataRows = Callable[[str], Iterable[Mapping[str, Any]]]  # what stands in the data files of a table, by its name
+Told = float | Mapping[str, float]  # rows that are made of one row: of the first table, or of each that is named
 _ROWS = 8192  # rows made and written at once
 _REASON = ("reason", "detail")
 _INHERITED = ("persona_ids", "document_id", "language")
@@ -66,11 +67,12 @@ class Derived:
     declared_in: Path | None = None  # where a file of its own says what it does
     check: Callable[[Mapping[str, Table], DataRows], None] | None = None  # of tables, and of the rows of data files
     expected: Callable[[float], float] | None = None  # rows that it selects, of so many of the second table
-    per_row: Callable[..., float] | None = None  # rows of one of the first table, by data files and named settings
+    per_row: Callable[..., Told] | None = None  # rows of one that it reads, by data files and named settings
     keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
     also: tuple[str, ...] = ()  # tables that it reads too where there are such
     looks: Callable[[DataRows], tuple[str, ...]] | None = None  # tables that it reads too, as its data files say
+    means: Mapping[str, Callable[..., float]] = field(default_factory=dict)  # of its columns of numbers, as `per_row`
 
     @property
     def name(self) -> str:
@@ -138,11 +140,12 @@ def derived(
     declared_in: Path | None = None,
     check: Callable[[Mapping[str, Table], DataRows], None] | None = None,
     expected: Callable[[float], float] | None = None,
-    per_row: Callable[..., float] | None = None,
+    per_row: Callable[..., Told] | None = None,
     keeps_vectors: bool = False,
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
     also: tuple[str, ...] = (),
     looks: Callable[[DataRows], tuple[str, ...]] | None = None,
+    means: Mapping[str, Callable[..., float]] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -153,7 +156,8 @@ def derived(
     this package `modules` names the files for which a test holds that. `packaged` gives digests of data that it uses.
     `declared_in` is the file that says what it does, where that is not its own; `check` looks first, before anything is
     asked, at all tables, and at the rows of data files. `expected` says for a plan how many rows it selects of so many
-    of the second table, `per_row` how many it makes of one of the first, where data files and the named settings tell.
+    of the second table, `per_row` how many it makes of one of the first, or of one of each that it names, where data
+    files and the named settings tell; `means` gives likewise the mean of columns by which others ask several times.
     A function that `keeps_vectors` is given the lake, to keep vectors of texts there, and reads nothing else in it.
     `shows` draws a partition's rows for the UI. `also` names tables that settings may add, such as what judges said:
     where they are there, the function is given them after the others. `looks` names, by the rows of data files, tables
@@ -170,7 +174,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (per_row, keeps_vectors, shows, also, looks)
+        drawn = (per_row, keeps_vectors, shows, also, looks, dict(means or {}))
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare
@@ -290,10 +294,20 @@ class DerivedStep:
             own_gates=tuple(check.gate for check in self.declared.set_checks if isinstance(check, OwnCheck)),
         )
 
-    def per_row(self, settings: Settings) -> float | None:
-        """How many rows it makes of one of the first table; None where nobody can tell before."""
-        told = {name: getattr(settings, name) for name in self.declared.settings}
-        return self.declared.per_row(self._rows, **told) if self.declared.per_row else None
+    def per_row(self, settings: Settings) -> Mapping[str, float] | None:
+        """How many rows it makes of one row, by the table of that; None where nobody can tell before."""
+        if self.declared.per_row is None:
+            return None
+        found = self.declared.per_row(self._rows, **self._told(settings))
+        return found if isinstance(found, Mapping) else {self.read.name: found}
+
+    def mean(self, column: str, settings: Settings) -> float | None:
+        """The mean of a column of its rows; None where nobody can tell before."""
+        told = self.declared.means.get(column)
+        return told(self._rows, **self._told(settings)) if told else None
+
+    def _told(self, settings: Settings) -> dict[str, Any]:
+        return {name: getattr(settings, name) for name in self.declared.settings}
 
     def settings_of(self, settings: Settings) -> dict[str, Any]:
         """The values of the settings that the function names, as a recipe holds them."""

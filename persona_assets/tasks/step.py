@@ -568,12 +568,12 @@ def _usable(table: Table) -> list[str]:
     return [name for name in table.polars if name not in table.volatile]
 
 
-def questions_of_a_row(template: Template) -> float:
-    """How many questions a row has where `keep_if` lets all of them pass; where a column says how many, as for 1.
+def questions_of_a_row(template: Template, by_column: float = 1) -> float:
+    """How many questions a row has where `keep_if` lets all of them pass; where a column says how many, as `by_column`.
 
     Of several rows in one question each has its share.
     """
-    count: float = 1 if isinstance(template.attempts, ByColumn) else template.attempts
+    count: float = by_column if isinstance(template.attempts, ByColumn) else template.attempts
     count *= template.share
     if template.group:
         count /= template.group.take

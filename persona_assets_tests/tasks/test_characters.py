@@ -194,6 +194,28 @@ def test_profiles_alone_need_no_crawl(tmp_path: Path) -> None:
     assert list(state.own_sets) == ["casts"]
 
 
+def test_a_first_plan_counts_prompts_by_what_the_profiles_hold(tmp_path: Path) -> None:
+    write(tmp_path, **{"ada.md": ENGLISH, "lin.md": CHINESE, "broken.md": FILES["two.md"]})
+    work = Work(tmp_path, settings(tmp_path, lines_judged=0.5))
+    planned = {one.asset: one.total("questions").value for one in work.plan().assets}
+    scenes, characters = 9 * 3, 3  # the file that is no profile counts until it is read
+    assert planned["scenes"] == characters * 9
+    assert planned["experiences"] == characters * scenes
+    assert planned["line_claims"] == pytest.approx(characters * scenes * 7 / 2)
+    made(work, *(name for name in assets(work.settings) if name in LakeState(work.lake, work.settings).chosen))
+    asked = sum(rows(work, "profile_paragraphs", key)["scenes_asked"].sum() for key in ("ada", "lin"))
+    assert asked == 2 * 9
+
+
+def test_a_first_plan_of_a_query_counts_its_members(tmp_path: Path) -> None:
+    write(tmp_path, **{"hub.yaml": "size: 40\nscenes: 3\n"})
+    work = Work(tmp_path, settings(tmp_path, datasets=("scenes",)))
+    work.drop("d", "a.jsonl", 0)
+    planned = {one.asset: one.total("questions").value for one in work.plan().assets}
+    assert planned["character_profiles"] == 40
+    assert planned["scenes"] == pytest.approx(120)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

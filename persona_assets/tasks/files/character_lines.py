@@ -9,6 +9,7 @@ from persona_assets.prompts.scripts import BACKGROUND
 from persona_assets.tasks.derived import derived
 
 CONTRADICTED = "contradicted"
+LINES = 7  # of a character in a script, which has 13 turns on average (Character-LLM, table 1)
 _TURN = pl.Struct({"speaker": pl.String(), "action": pl.String(), "text": pl.String()})
 _LOTS = 16**32  # that there are
 _OF_SCENES = ("character_id", "name", "date", "paragraph_id")
@@ -31,6 +32,7 @@ _OF_SCENES = ("character_id", "name", "date", "paragraph_id")
     nullable=("date", "before"),
     settings=("lines_judged", "encoder"),
     keeps_vectors=True,
+    per_row=lambda _, lines_judged, **__: LINES * lines_judged,
     modules=(
         *("characters.dates", "characters.evidence", "draws", "ids", "lake.vectors", "prompts.scripts"),
         *("text.bert", "text.encoder", "text.fast_encoder", "text.tokens", "text.universal"),

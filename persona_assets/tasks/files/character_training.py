@@ -76,6 +76,7 @@ _MOST_SHOWN = 30  # characters and kinds
     set_checks=(no_paragraph_parted,),
     settings=("held_out_share", "protective_share", "character_loss"),
     modules=("characters.protective", "characters.training", "draws", "ids", "prompts.scripts", "tasks.split"),
+    per_row=lambda _, protective_share, **__: {"faithful_experiences": 1 / (1 - protective_share)},
     shows=training_shown,
 )
 def character_training(

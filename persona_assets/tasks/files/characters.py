@@ -4,11 +4,12 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.characters.casts import sizes_of
 from persona_assets.characters.generated import told_as_profile
 from persona_assets.characters.profile import names_of, profile_of
 from persona_assets.draws import portions
 from persona_assets.ids import make_id
-from persona_assets.tasks.derived import derived
+from persona_assets.tasks.derived import DataRows, derived
 
 _MODULES = ("characters.dates", "characters.generated", "characters.profile", "ids", "text.sentences")
 
@@ -62,6 +63,18 @@ def _character(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def paragraphs_told(rows: DataRows, scene_prompts: int) -> float:
+    """How many paragraphs a profile has, on average over all characters."""
+    characters, paragraphs, _ = sizes_of(rows("casts"), scene_prompts)
+    return paragraphs / max(characters, 1)
+
+
+def prompts_told(rows: DataRows, scene_prompts: int) -> float:
+    """How often a paragraph is asked for scenes, on average."""
+    _, paragraphs, asked = sizes_of(rows("casts"), scene_prompts)
+    return asked / max(paragraphs, 1)
+
+
 @derived(
     reads="characters",
     columns={
@@ -78,7 +91,12 @@ def _character(row: dict[str, Any]) -> dict[str, Any]:
     description="The paragraphs of profiles, and how often scenes are asked of each (Character-LLM, 4.1).",
     nullable=("section", "date"),
     settings=("scene_prompts",),
-    modules=("characters.dates", "characters.profile", "draws", "ids", "text.sentences"),
+    modules=(
+        *("characters.casts", "characters.dates", "characters.profile", "draws", "ids", "prompts.data_rows"),
+        "text.sentences",
+    ),
+    per_row=paragraphs_told,
+    means={"scenes_asked": prompts_told},
 )
 def profile_paragraphs(characters: pl.LazyFrame, scene_prompts: int) -> pl.DataFrame:
     """One row a paragraph. Each is asked once where there are prompts enough, and the longer ones more often.

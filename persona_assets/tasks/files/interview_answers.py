@@ -45,6 +45,7 @@ _OWN = {"leaks": pl.List(pl.String), "evidence_ids": pl.List(pl.String), "eviden
             "text.universal",
         ),
     ),
+    per_row=lambda *_, **__: {"interviews": 1.0, "interview_talks": 1.0},
     shows=answers_shown,
 )
 def interview_answers(

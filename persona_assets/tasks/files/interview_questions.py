@@ -2,10 +2,17 @@
 
 import polars as pl
 
+from persona_assets.characters.casts import sizes_of
 from persona_assets.characters.questions import COLUMNS, NULLABLE, questions_of
-from persona_assets.tasks.derived import data_files, derived
+from persona_assets.tasks.derived import DataRows, data_files, derived
 
 FILES = data_files("interview_questions/*", table="question_files")
+
+
+def questions_told(rows: DataRows) -> dict[str, float]:
+    """How many rows come of a written question, and of a character by the questions in files, on average."""
+    characters, *_ = sizes_of(rows("casts"), 1)
+    return {"profile_questions": 1.0, "characters": sum(1 for _ in rows(FILES.name)) / max(characters, 1)}
 
 
 @derived(
@@ -15,9 +22,10 @@ FILES = data_files("interview_questions/*", table="question_files")
     "were written of their profiles (Character-LLM).",
     cites={"file_row_id": "question_files", "written_id": "profile_questions"},
     nullable=NULLABLE,
+    per_row=questions_told,
     modules=(
-        *("characters.dates", "characters.logs", "characters.profile", "characters.questions", "characters.training"),
-        *("prompts.scripts", "text.sentences"),
+        *("characters.casts", "characters.dates", "characters.logs", "characters.profile", "characters.questions"),
+        *("characters.training", "draws", "prompts.data_rows", "prompts.scripts", "text.sentences"),
     ),
 )
 def interview_questions(characters: pl.LazyFrame, written: pl.LazyFrame, files: pl.LazyFrame) -> pl.DataFrame:
