@@ -145,7 +145,7 @@ def test_everything_of_a_dump_and_then_its_survivors_alone_are_backfilled_from_t
     servers.wait(lambda: len(servers.lake.records.all("worlds")) == 3, "the worlds are made")
 
     # Assets of several kinds of partitions have nothing to choose from together; those of crawls do.
-    others = " and ".join(f'not key:"{name}"+' for name in ("skills", "survey_files", "poles"))
+    others = " and ".join(f'not key:"{name}"+' for name in ("skills", "survey_files", "poles", "casts"))
     chosen = quote(f'key:"raw_documents"+ and {others}', safe="")
     page.open(f"{servers.url}/asset-groups~{chosen}")
     page.click("Materialize all", seconds=60)
