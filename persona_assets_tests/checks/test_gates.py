@@ -192,6 +192,7 @@ def test_every_check_file_describes_itself_and_is_used() -> None:
     }
     in_turns = Template(**{**load_tasks(Settings())["instructions"].model_dump(), "name": "talks", "turns": [turn]})
     every = [{"check": name, "args": {"of": "tone"}} for name in ("every_value", "balanced")]
+    every.append({"check": "at_most", "args": {"of": "tone", "rows": 9}})
     checked = {
         "over": {"tone": ["a", "b"]},
         "set_checks": [*every, {"check": "no_two_alike", "args": {"field": "task"}}],
