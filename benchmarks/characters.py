@@ -41,11 +41,12 @@ characters by a query, with an engine that answers at once: a profile of eight p
 paragraph, {scenes:,} scenes of which {distinct:,} differ. No peer makes characters of personas with lineage, so the ratio is to a hop of our own,
 `{hop}`, over the same personas by the same engine.
 
-| what | calls | s | calls/s |
-| --- | ---: | ---: | ---: |
+| what | calls | s | calls/s | kB of answers/s |
+| --- | ---: | ---: | ---: | ---: |
 {rows}
 
-Calls a second of profiles and scenes are {ratio:.2f} of those of `{hop}`. Peak memory {peak:,.0f} MB.
+Calls a second of profiles and scenes are {ratio:.2f} of those of `{hop}`, whose answers are short: every rule reads every word, and of text they judge
+{by_text:.1f} times as much a second. Peak memory {peak:,.0f} MB.
 """
 
 
@@ -54,17 +55,16 @@ class AtOnce(OfflineEngine):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.calls = 0
+        self.calls = self.bytes = 0
 
     def stream(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
         waiting = iter(requests)
         while some := list(islice(waiting, BATCH)):
             first = self.calls
             self.calls += len(some)
-            yield [
-                Completion(one.call_id, json.dumps(ANSWERS[one.template.name](first + at)), "stop", 400, 200, 0.0)
-                for at, one in enumerate(some)
-            ]
+            texts = [json.dumps(ANSWERS[one.template.name](first + at)) for at, one in enumerate(some)]
+            self.bytes += sum(map(len, texts))
+            yield [Completion(one.call_id, text, "stop", 400, 200, 0.0) for one, text in zip(some, texts, strict=True)]
 
 
 WORDS = [
@@ -154,24 +154,28 @@ def main() -> None:
         state = LakeState(lake, settings)
         engine = AtOnce(settings)
         context = Context(lake, settings, engine, "run")
-        figures: dict[str, tuple[int, float]] = {}
+        figures: dict[str, tuple[int, float, int]] = {}
         for name in ("casts", "poles", "cast_members", *ASSETS, HOP):
             keys = ["d.0000"] if name == HOP else ["hub"] if name != "poles" else list(state.keys(name))
-            before, began = engine.calls, time.perf_counter()
+            before, size, began = engine.calls, engine.bytes, time.perf_counter()
             for key in keys:
                 reports = [report for _, report in state.assets[name].run(context, key)]
-            figures[name] = (engine.calls - before, time.perf_counter() - began)
+            figures[name] = (engine.calls - before, time.perf_counter() - began, engine.bytes - size)
             kept = sum(report.kept for report in reports)
             print(f"{name}: {kept:,} rows, {figures[name][0]:,} calls, {figures[name][1]:.1f} s", file=sys.stderr)
         counts = {name: lake.row_count(state.assets[name].table, "hub") for name in ("scenes", "distinct_scenes")}
-    rows = [f"| `{name}` | {calls:,} | {s:.1f} | {calls / s:,.0f} |" for name, (calls, s) in figures.items() if calls]
+    rows = [
+        f"| `{name}` | {calls:,} | {s:.1f} | {calls / s:,.0f} | {size / s / 1000:,.0f} |"
+        for name, (calls, s, size) in figures.items()
+        if calls
+    ]
     rows += [
-        f"| `{name}` | | {s:.1f} | |"
-        for name, (calls, s) in figures.items()
+        f"| `{name}` | | {s:.1f} | | |"
+        for name, (calls, s, _) in figures.items()
         if not calls and name in ("cast_members", *ASSETS)
     ]
-    calls, seconds = (sum(figures[name][at] for name in ASKING) for at in (0, 1))
-    hop_calls, hop_seconds = figures[HOP]
+    calls, seconds, size = (sum(figures[name][at] for name in ASKING) for at in (0, 1, 2))
+    hop_calls, hop_seconds, hop_size = figures[HOP]
     section = TEMPLATE.format(
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         cores=os.cpu_count(),
@@ -182,6 +186,7 @@ def main() -> None:
         hop=HOP,
         rows="\n".join(rows),
         ratio=(calls / seconds) / (hop_calls / hop_seconds),
+        by_text=(size / seconds) / (hop_size / hop_seconds),
         peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
     print(section)
