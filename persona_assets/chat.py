@@ -17,6 +17,7 @@ from persona_assets.prompts.load import load_template
 from persona_assets.prompts.scripts import SPEAKING, THINKING, Said, script
 from persona_assets.prompts.template import MessageTemplate
 from persona_assets.steps.runner import Ask, Context, Parsed, StepRunner
+from persona_assets.text.language import LANGUAGE_NAMES
 
 CHAT = "chat"  # what calls and settings name it by
 TELLS = ("profile", "nothing")
@@ -100,7 +101,7 @@ class Talk:
             "said": said,
             "answers": list(self.answers),
         }
-        ask = Ask({"profile": one.profile}, fill, 0, (("characters", one.sample_id),))
+        ask = Ask({"profile": one.profile, "language": one.language}, fill, 0, (("characters", one.sample_id),))
         [outcome] = StepRunner(step, context, one.cast).run(lambda: [ask], expected=1)
         if not outcome.parsed.rows:
             [reject] = outcome.parsed.rejects
@@ -140,11 +141,11 @@ def _entry(one: Mapping[str, str]) -> dict[str, str]:
 def _template(turns: int) -> Template:
     """The prompt of so many turns: what was said and answered in turn, the last word the person's."""
     base = load_template(_FILE)
-    talk: list[MessageTemplate] = [MessageTemplate(role="user", content="{{ said[0] }}")]
+    talk = list(base.messages)
     for number in range(1, turns):
         talk.append(MessageTemplate(role="assistant", content=f"{{{{ answers[{number - 1}] }}}}"))
         talk.append(MessageTemplate(role="user", content=f"{{{{ said[{number}] }}}}"))
-    return base.changed(messages=(base.messages[0], *talk))
+    return base.changed(messages=tuple(talk))
 
 
 class ChatStep:
@@ -164,7 +165,8 @@ class ChatStep:
     def variables(self, ask: Ask, before: Sequence[Json] = ()) -> dict[str, Json]:
         """What fills the prompt: the talk so far, and what is told of the character."""
         known = ask.row["profile"][:MOST_TOLD] if ask.fill["tells"] == "profile" else ""
-        return {**ask.fill, "known": known}
+        language = LANGUAGE_NAMES.get(ask.row["language"], ask.row["language"])
+        return {**ask.fill, "known": known, "language_name": language}
 
     def parse(self, ask: Ask, answer: Json, before: Sequence[Json] = ()) -> Parsed:
         """The answer, as a row that no table keeps."""

@@ -16,6 +16,7 @@ from persona_assets.lineage import audit
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState
 from persona_assets.steps.model import Context
+from persona_assets.text.language import told_language
 from persona_assets_tests.characters.profiles import CHINESE, ENGLISH
 
 
@@ -81,6 +82,7 @@ def test_a_character_is_spoken_to_in_its_language(place: Path, monkeypatch: Any)
     fill = json.loads(call["fill"])
     assert fill["said"] == ["来访者 (speaking): 你父亲是谁？"]
     assert fill["prompt"].endswith("时间和地点：茶行")
+    assert told_language([call["answer"]]) == ["zh"]
 
 
 def test_the_prompt_may_tell_nothing_as_in_training(place: Path, monkeypatch: Any) -> None:
