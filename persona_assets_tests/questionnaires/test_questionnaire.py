@@ -13,7 +13,7 @@ from persona_assets.questionnaires.questionnaire import questionnaire_of, read
 from persona_assets.questionnaires.scores import agreement
 from persona_assets_tests.questionnaires.files import BUNDLED, LAYOUT, OWN, bundled, changed, items, told_in
 
-REAL = Path("/work/shared/data/incharacter/data/questionnaires")
+REAL = Path(__file__).parents[3] / "shared/data/incharacter/data/questionnaires"
 LANGUAGES = ("en", "zh")
 
 

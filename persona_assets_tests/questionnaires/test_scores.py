@@ -140,7 +140,7 @@ def sheet(told: dict[str, Any], agrees: str, language: str = "en") -> pl.DataFra
 @pytest.mark.parametrize("agrees", TYPES)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_agreeing_with_every_item_of_a_type_in_the_original_file_gives_that_type(agrees: str, language: str) -> None:
-    file = Path("/work/shared/data/incharacter/data/questionnaires/16Personalities.json")
+    file = Path(__file__).parents[3] / "shared/data/incharacter/data/questionnaires/16Personalities.json"
     if not file.is_file():
         pytest.skip("the real questionnaires are not here")
     found = sheet(json.loads(file.read_text(encoding="utf-8")), agrees, language)
