@@ -30,20 +30,28 @@ def evidence_for(
     found = []
     for (language,), part in texts.group_by("language", maintain_order=True):
         cache = VectorCache(lake, load_encoder(encoder_of(str(language), encoder)), 1.0)
-        for (character,), some in part.group_by("character_id", maintain_order=True):
-            own = statements.filter(character_id=character).sort("start", "sample_id")
-            found.append(_of_character(some, own, cache, most))
+        told = statements.filter(pl.col("character_id").is_in(part["character_id"].unique().implode()))
+        told = told.sort("character_id", "start", "sample_id")
+        # All at once: the cache reads all that it holds of a shard, and a cast has thousands of characters.
+        theirs = _vectors(told.select("shard", "text", persona_id="sample_id"), "statements", cache)
+        ours = _vectors(part.select("shard", "text", persona_id="id"), "lines", cache)
+        own = told.with_row_index("_at").partition_by("character_id", as_dict=True)
+        for key, some in part.with_row_index("_at").group_by("character_id", maintain_order=True):
+            there = own.get(key, told.clear().with_row_index("_at"))
+            found.append(_of_character(some, ours[some["_at"]], there, theirs[there["_at"]], most))
     return pl.concat(found) if found else pl.DataFrame(schema=EVIDENCE)
 
 
-def _of_character(texts: pl.DataFrame, own: pl.DataFrame, cache: VectorCache, most: int) -> pl.DataFrame:
+def _of_character(
+    texts: pl.DataFrame, vectors: np.ndarray, own: pl.DataFrame, theirs: np.ndarray, most: int
+) -> pl.DataFrame:
+    """The statements for the texts of one character; `vectors` are of these, `theirs` of its statements."""
     ids, said, dates = own["sample_id"].to_list(), own["text"].to_list(), own["date"].to_list()
     place_of = {name: place for place, name in enumerate(ids)}
-    theirs = _vectors(own.select("shard", "text", persona_id="sample_id"), "statements", cache)
     rows = []
-    for some in texts.iter_slices(_ROWS):
-        near = np.round(_vectors(some.select("shard", "text", persona_id="id"), "lines", cache) @ theirs.T, _ROUND)
-        for row, cosines in zip(some.iter_rows(named=True), near, strict=True):
+    for start in range(0, texts.height, _ROWS):
+        near = np.round(vectors[start : start + _ROWS].astype(np.float32) @ theirs.astype(np.float32).T, _ROUND)
+        for row, cosines in zip(texts.slice(start, _ROWS).iter_rows(named=True), near, strict=True):
             order = np.argsort(-cosines, kind="stable")
             cited = [place_of[one] for one in row["cited"] or () if one in place_of]
             known = (int(one) for one in order if is_known_by(dates[one], row["date"]))
@@ -53,10 +61,10 @@ def _of_character(texts: pl.DataFrame, own: pl.DataFrame, cache: VectorCache, mo
 
 
 def _vectors(texts: pl.DataFrame, kind: str, cache: VectorCache) -> np.ndarray:
-    """Vectors of shape (texts, dimension), float32, each as the lake keeps it."""
+    """Vectors of shape (texts, dimension), float16 as the lake keeps them."""
     named = texts.with_columns(shard=pl.format(f"{kind}-{{}}", "shard"))
     known, vectors = cache.vectors(named)
-    whole = np.zeros((texts.height, cache.encoder.dimension), np.float32)
+    whole = np.zeros((texts.height, cache.encoder.dimension), np.float16)
     if known.any():
         whole[known] = vectors
     return whole

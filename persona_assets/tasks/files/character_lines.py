@@ -9,7 +9,7 @@ from persona_assets.prompts.scripts import BACKGROUND
 from persona_assets.tasks.derived import derived
 
 CONTRADICTED = "contradicted"
-LINES = 7  # of a character in a script, which has 13 turns on average (Character-LLM, table 1)
+LINES = 7  # of a character in a script, which has 13 turns on average (Character-LLM)
 _TURN = pl.Struct({"speaker": pl.String(), "action": pl.String(), "text": pl.String()})
 _LOTS = 16**32  # that there are
 _OF_SCENES = ("character_id", "name", "date", "paragraph_id")
