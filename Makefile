@@ -5,10 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
 VLLM := .venv-vllm
-TRAIN := .train
 ENGINE_PEERS := clients curator data-designer distilabel
 
-.PHONY: demo test test-vllm test-train ui bench bench-engines bench-vllm lint format clean
+.PHONY: demo test test-vllm ui bench bench-engines bench-vllm lint format clean
 
 demo: $(READY)          ## the bundled crawl through every asset, then one audited sample per task
 	$(BIN)/persona-assets demo
@@ -18,9 +17,6 @@ test: $(READY)          ## the whole test suite
 
 test-vllm: $(VLLM)/.ready  ## both engines that ask a model, against vLLM on the CPU; its environment takes 4 GB
 	$(VLLM)/bin/python -m pytest vllm_tests
-
-test-train: $(TRAIN)/.ready  ## TRL trains on exported folders, a step of each kind; what it needs takes 30 MB
-	PYTHONPATH="$(CURDIR)/$(TRAIN)" $(BIN)/python -m pytest persona_assets_tests/export/test_trl.py
 
 ui: $(READY)            ## the Dagster UI on http://127.0.0.1:3000, with the runs of the demo
 	VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" dg dev
@@ -50,13 +46,8 @@ clean:                  ## remove what the demo made; the environment stays
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,train]"
 	touch $(READY)
-
-# Beside the environment, not in it: transformers loads models in another way where accelerate is there.
-$(TRAIN)/.ready: $(READY)
-	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps --upgrade --target $(TRAIN) trl accelerate psutil
-	touch $@
 
 $(PEERS): $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"

@@ -21,7 +21,7 @@ from persona_assets_tests.engines.tiny_model import make_model
 from persona_assets_tests.export.test_round_trip import lake_in
 
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("trl") is None, reason="TRL is not installed: make test-train installs and runs it"
+    importlib.util.find_spec("trl") is None, reason="TRL is not installed: it comes with the extra [train]"
 )
 STEP = """
 import json, sys
