@@ -87,6 +87,10 @@ class Asset:
         """The table's name."""
         return self.table.name
 
+    def reads_of(self, key: str) -> tuple[str, ...]:
+        """The assets that one partition is made from: of a function that looks at what data files say, these alone."""
+        return self.derived.reads_of(key) if self.derived else self.reads
+
     @property
     def looks_into(self) -> Mapping[str, str]:
         """By asset, the one partition of it that every partition of this one is made from."""

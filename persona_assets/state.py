@@ -342,7 +342,7 @@ class LakeState:
         parents = list(self._parents(asset, key))
         if not parents:
             return ((SHARD_FILES.name, key),)
-        if nothing := set(asset.reads).difference(name for name, _ in parents):
+        if nothing := set(asset.reads_of(key)).difference(name for name, _ in parents):
             return ((min(nothing), ""),)
         return tuple((name, one) for name, one in parents if not self.of(name, one).readable)
 
@@ -367,7 +367,7 @@ class LakeState:
         Where one of the two is of a named set that the other is not of, all partitions of the asset above, or the one
         that is looked into.
         """
-        for name in asset.reads:
+        for name in asset.reads_of(key):
             kinds = (asset.table.partition, self.assets[name].table.partition)
             if kinds[0] == kinds[1]:
                 yield name, key

@@ -171,8 +171,8 @@ def label_of(value: Value) -> str | int:
 class Reads(BaseModel):
     """What is asked about: the rows of an asset, or of data files, which become a table of that name.
 
-    `file` is a path or a pattern, from the task file's folder; a partition is a file, or a row. `rows` is the key under
-    which the rows stand in a file. Columns that `texts` names are kept as JSON text, whatever stands in them, keys in
+    `file` is a path or a pattern, from the task file's folder; a partition is a file, a row, or, with `over`, a
+    combination of the values that the file lists under that key. `rows` is the key under which the rows stand in a file. Columns that `texts` names are kept as JSON text, whatever stands in them, keys in
     their order. A row of more than `most_bytes` is set aside.
     """
 
@@ -180,7 +180,7 @@ class Reads(BaseModel):
     table: str = Field("", pattern=r"^([a-z][a-z0-9_]{1,60})?$")
     file: str = ""
     rows: str = ""
-    partitions: Literal["files", "rows"] = "files"
+    partitions: Literal["files", "rows", "over"] = "files"
     texts: tuple[str, ...] = ()
     most_bytes: Annotated[int, Field(ge=1)] | None = None
 
