@@ -284,6 +284,12 @@ class Settings(BaseSettings):
         "made by hand. Tasks of your own always are",
         json_schema_extra=shapes(),
     )
+    recipes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Recipes by which `run` and automation train models, where PERSONA_DATASETS names what is made so, "
+        "as tiny,types-INTJ-en, or all",
+        json_schema_extra=shapes(),
+    )
     modes: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
         {},
         description="How tasks are prompted: zero_shot (the default), few_shot, persona_few_shot, or several, as "
@@ -667,7 +673,7 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        *("relations", "languages", "fanout", "drop_fields", "datasets", "measured", "types"), mode="before"
+        *("relations", "languages", "fanout", "drop_fields", "datasets", "recipes", "measured", "types"), mode="before"
     )
     @classmethod
     def _split(cls, value: object) -> object:

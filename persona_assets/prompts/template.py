@@ -172,8 +172,9 @@ class Reads(BaseModel):
     """What is asked about: the rows of an asset, or of data files, which become a table of that name.
 
     `file` is a path or a pattern, from the task file's folder; a partition is a file, a row, or, with `over`, a
-    combination of the values that the file lists under that key. `rows` is the key under which the rows stand in a file. Columns that `texts` names are kept as JSON text, whatever stands in them, keys in
-    their order. A row of more than `most_bytes` is set aside.
+    combination of the values that the file lists under that key. `rows` is the key under which the rows stand in a
+    file. Columns that `texts` names are kept as JSON text, whatever stands in them, keys in their order. A row of more
+    than `most_bytes` is set aside.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

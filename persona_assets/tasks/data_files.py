@@ -8,7 +8,9 @@ reads: {file: recipes/*.yaml, partitions: over}                 # by the file's 
 ```
 
 With `over` a file is one mapping, which may list values by name under that key: a partition is a combination of these,
-and its row holds it as JSON text in `of`. The partitions are a *named set*, called as the table is. What stands in a file:
+and its row holds it as JSON text in `of`. The partitions are a *named set*, called as the table is.
+
+What stands in a file:
 
 | file | rows |
 | --- | --- |

@@ -32,9 +32,9 @@ from persona_assets.errors import PersonaAssetsError, UsageError, did_you_mean
 from persona_assets.ids import Json, digest, make_id
 from persona_assets.lake import Column, Lake, Parent, Table
 from persona_assets.lake.schemas import FAMILIES, REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
+from persona_assets.progress import Progress
 from persona_assets.prompts.template import Reads
 from persona_assets.settings import Settings
-from persona_assets.progress import Progress
 from persona_assets.steps.model import Context, Report
 from persona_assets.tasks.data_files import DataRow
 from persona_assets.tasks.rows import Scan, partition_of

@@ -28,7 +28,6 @@ from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.demonstrations import check_demonstrations
 from persona_assets.tasks.derived import DataRows, Derived, DerivedStep
 from persona_assets.tasks.judges.rubrics import JUDGE, Judged, judging
-from persona_assets.tasks.mixes import mixes_in
 from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS, EVERY_TASK, as_asked
 from persona_assets.tasks.poles import POLES, check_types, types_of
 from persona_assets.tasks.set_checks import OwnCheck
@@ -449,11 +448,6 @@ def _asked(
         if view.name in known:
             raise UsageError(f"{file}: the name {view.name} is taken by {known[view.name]}; choose another")
         every[view.name], known[view.name] = view, file
-    for file, mix in mixes_in(FILES, instead):
-        _free(file, mix.name)
-        if mix.name in known:
-            raise UsageError(f"{file}: the name {mix.name} is taken by {known[mix.name]}; choose another")
-        every[mix.name], known[mix.name] = mix, file
     for measure in quality_of(asked["measured"], every, _held_to(asked)):
         every[measure.name], known[measure.name] = measure, FILES / "quality"
     every = {name: one.beside(every) if isinstance(one, Derived) else one for name, one in every.items()}
