@@ -193,7 +193,7 @@ class Asset:
         asking: Recipe = {
             "prompt": template.digest,
             "repair": [REPAIR.digest, REPAIR_FORM.digest],
-            "model": {"model": identity.model, "revision": identity.revision},
+            **({} if template.answered_by else {"model": {"model": identity.model, "revision": identity.revision}}),
             "sampling": Sampling.of(own, template).as_dict(),
         }
         if len(step.turns) > 1:

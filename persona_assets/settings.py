@@ -700,7 +700,8 @@ class Settings(BaseSettings):
             UsageError: the file is missing or wrong, or its key is not set; the message names file and key.
         """
         if by:
-            own = {key: value for key, value in by.items() if key in OF_A_MODEL or key == "api_key_env"}
+            known = OF_A_MODEL | {"api_key_env"}
+            own = {key: value for key, value in by.items() if key in known and value is not None}
             return self._with(own, f"{asset}: system {by.get('id')}", with_key)
         if self.models is None:
             return self

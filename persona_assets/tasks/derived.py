@@ -77,6 +77,7 @@ class Derived:
     also: tuple[str, ...] = ()  # tables that it reads too where there are such
     looks: Callable[[DataRows], tuple[str, ...]] | None = None  # tables that it reads too, as its data files say
     means: Mapping[str, Callable[..., float]] = field(default_factory=dict)  # of its columns of numbers, as `per_row`
+    whole: Mapping[str, str] = field(default_factory=dict)  # columns that name a partition, and the table of that
     looked: int = 0  # how many of those that it reads it looks at, the last ones
 
     @property
@@ -154,6 +155,7 @@ def derived(
     also: tuple[str, ...] = (),
     looks: Callable[[DataRows], tuple[str, ...]] | None = None,
     means: Mapping[str, Callable[..., float]] | None = None,
+    whole: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -170,7 +172,8 @@ def derived(
     else; `tables`, the declarations of what it reads, by name; `told`, what its progress goes to, None in an audit.
     `shows` draws a partition's rows for the UI. `also` names tables that settings may add, such as what judges said:
     where they are there, the function is given them after the others. `looks` names, by the rows of data files, tables
-    that it is given after those too; of `cites` those count that it then reads.
+    that it is given after those too; of `cites` those count that it then reads. `whole` names columns that hold
+    the key of a partition, with the table of that: the row was made from all rows of it.
 
     Raises:
         ValueError: there is no such setting.
@@ -183,7 +186,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (per_row, given, shows, also, looks, dict(means or {}))
+        drawn = (per_row, given, shows, also, looks, dict(means or {}), dict(whole or {}))
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare
@@ -292,11 +295,12 @@ class DerivedStep:
         cited = [
             Parent(column, tables, self._tables[tables[0]].key, direct=True) for column, tables in self.declared.cited
         ]
+        whole = [Parent(column, (table,), "shard", direct=True) for column, table in self.declared.whole.items()]
         return Table(
             self.declared.name,
             "sample_id",
             (*shared, parents, *own, *RUN_COLUMNS),
-            (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *cited, *further),
+            (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *cited, *whole, *further),
             partition=self.read.partition,
             accounts_for="parent_ids",
             gates=tuple(check for check in self.declared.set_checks if isinstance(check, str)),

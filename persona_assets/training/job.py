@@ -1,4 +1,4 @@
-"""What is to be trained: a base, stages with their rows, and settings. Plain data, read by our side and by the child."""
+"""What is to be trained: a base, stages with their rows, and settings. Plain data, read by our side and the child."""
 
 import hashlib
 from pathlib import Path
@@ -53,7 +53,7 @@ class Lora(_Strict):
     """Low-rank adapters (arXiv 2106.09685) in place of training all weights."""
 
     rank: int = Field(16, ge=1, le=1024)
-    alpha: float = Field(32.0, gt=0, le=4096)
+    alpha: int = Field(32, ge=1, le=4096)
     dropout: float = Field(0.0, ge=0, lt=1)
     targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)] = "all-linear"  # or names of modules
 
@@ -87,7 +87,7 @@ class JobStage(_Strict):
 
     id: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
     kind: Kind
-    train: Train = Train()
+    train: Train = Field(default_factory=lambda: Train.model_validate({}))
     rows: Path
 
 

@@ -48,6 +48,8 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "sft": {"prompt": "prompt", "response": "response"},
     "dpo": {"prompt": "prompt", "chosen": "response", "rejected": "rejected"},
 }
+# The kinds of stages whose held-out rows a suite can measure by.
+OF_SUITES: Mapping[str, tuple[str, ...]] = {"maths": ("sft",), "loss": ("text", "sft"), "preference": ("dpo",)}
 _PLACE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -102,6 +104,35 @@ class HeldOut(_Strict):
     numbers: float = Field(0.0, ge=0, lt=1)
 
 
+class Suite(_Strict):
+    """What models are measured by: rows of a stage that were held out.
+
+    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `size` is the
+    most rows of each stratum, `max_tokens` the most tokens of an answer.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    kind: Literal["maths", "loss", "preference"]
+    of: str
+    size: int | None = Field(None, ge=1)
+    max_tokens: int = Field(512, ge=1, le=1 << 17)
+
+
+class Evaluate(_Strict):
+    """Who answers the suites, models of the lake and what they were trained from, by which engine."""
+
+    engine: Literal["transformers", "vllm"] = "transformers"
+    batch: int | None = Field(None, ge=1, le=65536)  # prompts side by side; as the settings say where not named
+    suites: tuple[Suite, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Evaluate":
+        known = [suite.id for suite in self.suites]
+        if len(set(known)) < len(known):
+            raise ValueError("two suites have one id")
+        return self
+
+
 class FromScratch(_Strict):
     """A base that starts from random weights."""
 
@@ -118,6 +149,7 @@ class Recipe(_Strict):
     seeds: tuple[Annotated[int, Field(ge=0, lt=1 << 32)], ...] = Field((0,), min_length=1)
     held_out: HeldOut = Field(HeldOut.model_validate({}))
     stages: tuple[Stage, ...] = Field(min_length=1)
+    evaluate: Evaluate | None = None
 
     @field_validator("over")
     @classmethod
@@ -132,6 +164,13 @@ class Recipe(_Strict):
         known = [stage.id for stage in self.stages]
         if len(set(known)) < len(known):
             raise ValueError("two stages have one id")
+        for suite in self.evaluate.suites if self.evaluate else ():
+            if suite.of not in known:
+                raise ValueError(f"evaluate: {suite.id}: there is no stage {suite.of}; {did_you_mean(suite.of, known)}")
+            kind = next(stage.kind for stage in self.stages if stage.id == suite.of)
+            if kind not in OF_SUITES[suite.kind]:
+                wanted = " or ".join(OF_SUITES[suite.kind])
+                raise ValueError(f"evaluate: {suite.id}: {suite.kind} is of a stage of {wanted}, and {suite.of} is {kind}")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: give each once")
         if isinstance(self.base, FromScratch) and any(stage.train.lora for stage in self.stages):
@@ -186,6 +225,8 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "scratch": Scratch,
     "base": FromScratch,
     "held_out": HeldOut,
+    "evaluate": Evaluate,
+    "suites": Suite,
 }
 
 
@@ -198,7 +239,7 @@ def recipe_in(path: Path) -> Recipe:
     return read_as(path, Recipe, _PARTS)
 
 
-TEXTS = ("base", "over", "held_out", "stages", "seeds")  # columns of a recipe's row that are JSON text
+TEXTS = ("base", "over", "held_out", "stages", "seeds", "evaluate")  # columns of a recipe's row that are JSON text
 
 
 def recipe_of(row: Mapping[str, Any]) -> tuple[Recipe, dict[str, str]]:

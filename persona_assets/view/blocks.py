@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+Tone = Literal["blue", "green", "amber", "red", "grey", "none"]
 WIDTH = 24  # characters of a bar of full length
 
 
@@ -24,7 +25,7 @@ class Kind:
     """What a part of a bar stands for: its name, its colour, and its character where there are no colours."""
 
     name: str
-    tone: Literal["blue", "green", "amber", "red", "grey", "none"] = "blue"
+    tone: Tone = "blue"
     mark: str = "█"
 
 
@@ -202,6 +203,50 @@ class Radar:
         ]
 
 
+_LEVELS = "▁▂▃▄▅▆▇█"
+PLOT_WIDTH, PLOT_HEIGHT = 480, 160  # of what a plot draws, in units of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Lines over one axis: what the axes are, and for each kind its points (x, y), finite and in the order of x."""
+
+    x: str
+    y: str
+    curves: Sequence[tuple[Kind, Sequence[tuple[float, float]]]]
+
+    @property
+    def ends(self) -> tuple[float, float, float, float]:
+        """The least and the greatest x, and the least and the greatest y; a single value has room on both sides."""
+        points = [point for _, curve in self.curves for point in curve] or [(0.0, 0.0)]
+        sides = [(min(one), max(one)) for one in zip(*points, strict=True)]
+        (left, right), (low, high) = [
+            (least - 0.5, most + 0.5) if least == most else (least, most) for least, most in sides
+        ]
+        return left, right, low, high
+
+    def path(self, curve: Sequence[tuple[float, float]]) -> str:
+        """The points of a line, as SVG takes them."""
+        left, right, low, high = self.ends
+        return " ".join(
+            f"{PLOT_WIDTH * (x - left) / (right - left):.1f},{PLOT_HEIGHT * (high - y) / (high - low):.1f}"
+            for x, y in curve
+        )
+
+    @property
+    def lines(self) -> list[str]:
+        """It in words and characters: each line with its first and last value, drawn between its own ends."""
+        return [self._drawn(kind, [y for _, y in curve]) for kind, curve in self.curves if curve]
+
+    def _drawn(self, kind: Kind, values: Sequence[float]) -> str:
+        width = min(WIDTH, len(values))
+        some = [values[at * (len(values) - 1) // max(width - 1, 1)] for at in range(width)]
+        least, most = min(values), max(values)
+        levels = [round(7 * (one - least) / (most - least)) if most > least else 0 for one in some]
+        name = f"{kind.name}: " if kind.name else f"{self.y}: "
+        return f"{name}{values[0]:.4g} {''.join(_LEVELS[one] for one in levels)} {values[-1]:.4g}"
+
+
 Pieces = Sequence[tuple[str, bool]]  # of a text, and whether a piece is marked
 
 
@@ -235,7 +280,7 @@ class Section:
     blocks: "Sequence[Block]"
 
 
-Block = Figures | Legend | Lines | Quotes | Radar | Section | Table
+Block = Figures | Legend | Lines | Plot | Quotes | Radar | Section | Table
 
 
 @dataclass(frozen=True, slots=True)

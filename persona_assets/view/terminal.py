@@ -13,6 +13,7 @@ from persona_assets.view.blocks import (
     Legend,
     Line,
     Lines,
+    Plot,
     Quotes,
     Radar,
     Section,
@@ -43,8 +44,8 @@ def say(console: Console, *lines: Line, end: str = "\n") -> None:
         console.print(Text(plain(words(line))), end=end, soft_wrap=True)
 
 
-def _lines(block: Figures | Legend | Lines | Quotes | Radar) -> list[Line]:
-    if isinstance(block, Radar):
+def _lines(block: Figures | Legend | Lines | Plot | Quotes | Radar) -> list[Line]:
+    if isinstance(block, Radar | Plot):
         return [*block.lines]
     if isinstance(block, Lines):
         return list(block.lines)
