@@ -1,7 +1,8 @@
 """Compares formulas in a process of its own: `math_verify` wants a main thread, and sympy may never end.
 
-Each line of the input is a JSON list of two formulas, each line of the output `true`, `false` or `null`: null where one
-of them cannot be read. Whoever asks ends a comparison that takes too long by ending the process.
+The first line of the output says that all is imported. Then each line of the input is a JSON list of two formulas, each
+line of the output `true`, `false` or `null`: null where one of them cannot be read. Whoever asks ends a comparison that
+takes too long by ending the process.
 """
 
 import resource
@@ -41,6 +42,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr  # what a library prints is no answer
+    same("1", "1")
+    answers.write(b"ready\n")
+    answers.flush()
     for line in sys.stdin.buffer:
         one, other = orjson.loads(line)
         answers.write(orjson.dumps(same(one, other)) + b"\n")

@@ -29,18 +29,16 @@ def models_shown(rows: pl.DataFrame) -> list[view.Block]:
 def curves(of: dict[str, Sequence[dict[str, Any]]]) -> Iterator[view.Block]:
     """Plots of the points of trainings, by their seeds; steps of later stages come after those of earlier ones."""
     kinds = {name: view.Kind(f"seed {name}", _TONES[at % len(_TONES)]) for at, name in enumerate(of)}
-    if len(of) > 1:
-        yield view.Legend([*kinds.values()])
     for column, said in PLOTTED:
         lines = [(kinds[name], _points(points, column)) for name, points in of.items()]
-        yield view.Plot("step", said, [(kind, line) for kind, line in lines if line])
+        yield view.Chart("step", said, [(kind, line) for kind, line in lines if line])
 
 
-def _points(points: Sequence[dict[str, Any]], column: str) -> list[tuple[float, float]]:
-    found, before, last, stage = list[tuple[float, float]](), 0, 0, None
+def _points(points: Sequence[dict[str, Any]], column: str) -> list[view.Point]:
+    found, before, last, stage = list[view.Point](), 0, 0, None
     for point in points:
         if point["stage"] != stage:
             before, stage = last, point["stage"]
         last = before + point["step"]
-        found.append((float(last), float(point[column])))
+        found.append(view.Point(float(last), float(point[column])))
     return found

@@ -8,12 +8,12 @@ from persona_assets.view.blocks import (
     Bar,
     Block,
     Cell,
+    Chart,
     Figures,
     Interval,
     Legend,
     Line,
     Lines,
-    Plot,
     Quotes,
     Radar,
     Section,
@@ -44,8 +44,8 @@ def say(console: Console, *lines: Line, end: str = "\n") -> None:
         console.print(Text(plain(words(line))), end=end, soft_wrap=True)
 
 
-def _lines(block: Figures | Legend | Lines | Plot | Quotes | Radar) -> list[Line]:
-    if isinstance(block, Radar | Plot):
+def _lines(block: Chart | Figures | Legend | Lines | Quotes | Radar) -> list[Line]:
+    if isinstance(block, Chart | Radar):
         return [*block.lines]
     if isinstance(block, Lines):
         return list(block.lines)
