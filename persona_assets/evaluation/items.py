@@ -1,10 +1,10 @@
 """What models are asked: held-out rows of a mix, for each suite of a recipe and each model that answers.
 
-A row of items is asked of one model, which it names: the base, and what each seed has given. So both are asked the same,
+A row is asked of one model, which it names: the base, or what a seed has given. So both are asked the same,
 and each answer leads to its model.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -69,12 +69,19 @@ def items_of(recipe: Recipe, mix: pl.LazyFrame, models: pl.DataFrame) -> pl.Data
             system=pl.lit(system),
             seed=pl.lit(seed, pl.Int64),
             model_id=pl.lit(model_id, pl.String),
-            answered_by=pl.lit({**by, "max_tokens": suite.max_tokens}, BY),
+            answered_by=_answerer(by, suite),
         )
         for suite, items in zip(recipe.evaluate.suites, found, strict=True)
         for system, seed, model_id, by in systems
     ]
-    return pl.concat([empty, *(one.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()) for one in several)])
+    return pl.concat(
+        [empty, *(one.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()) for one in several)]
+    )
+
+
+def _answerer(by: Mapping[str, Any], suite: Suite) -> pl.Expr:
+    values = {**by, "max_tokens": suite.max_tokens}
+    return pl.struct(pl.lit(values.get(name), dtype).alias(name) for name, dtype in BY.to_schema().items())
 
 
 System = tuple[str, int | None, str | None, dict[str, Any]]
@@ -110,9 +117,13 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
         **{name: pl.lit(None) for name in ("problem_kind", "continuation", "gold", "group", "role", "number")},
     )
     if suite.kind == "maths":
-        golds = [read_answer(text, language or "en") for text, language in rows.select("response", "language").iter_rows()]
+        golds = [
+            read_answer(text, language or "en") for text, language in rows.select("response", "language").iter_rows()
+        ]
         shapes = rows["response"].str.replace_all(_NUMBER, "0")
-        return about.with_columns(gold=pl.Series(golds, dtype=pl.String), problem_kind=shapes).filter(pl.col("gold") != "")
+        return about.with_columns(gold=pl.Series(golds, dtype=pl.String), problem_kind=shapes).filter(
+            pl.col("gold") != ""
+        )
     if suite.kind == "loss":
         return about.with_columns(continuation=rows["response"])
     several = [

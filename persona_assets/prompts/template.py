@@ -288,7 +288,7 @@ class Answering(BaseModel):
     """How an answer is read where the model is not to answer with JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    parser: Literal["text", "lines", "dialogue", "script", "score"]
+    parser: Literal["text", "raw", "lines", "dialogue", "script", "score"]
 
 
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:

@@ -107,8 +107,8 @@ class HeldOut(_Strict):
 class Suite(_Strict):
     """What models are measured by: rows of a stage that were held out.
 
-    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `size` is the
-    most rows of each stratum, `max_tokens` the most tokens of an answer.
+    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `size` is
+    the most rows of each stratum, `max_tokens` the most tokens of an answer.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
@@ -170,7 +170,9 @@ class Recipe(_Strict):
             kind = next(stage.kind for stage in self.stages if stage.id == suite.of)
             if kind not in OF_SUITES[suite.kind]:
                 wanted = " or ".join(OF_SUITES[suite.kind])
-                raise ValueError(f"evaluate: {suite.id}: {suite.kind} is of a stage of {wanted}, and {suite.of} is {kind}")
+                raise ValueError(
+                    f"evaluate: {suite.id}: {suite.kind} is of a stage of {wanted}, and {suite.of} is {kind}"
+                )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: give each once")
         if isinstance(self.base, FromScratch) and any(stage.train.lora for stage in self.stages):

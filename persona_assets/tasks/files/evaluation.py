@@ -2,7 +2,6 @@
 
 import polars as pl
 
-from persona_assets.evaluation.page import evaluation_shown
 from persona_assets.evaluation.results import NULLABLE, RESULTS, results
 from persona_assets.tasks.derived import data_files, derived
 from persona_assets.training.recipe import RECIPES, TEXTS
@@ -17,10 +16,9 @@ COLUMNS = {**RESULTS, "grades": pl.String}
     whole={"grades": "evaluation_grades"},
     nullable=NULLABLE,
     modules=("evaluation.grades", "evaluation.results", "evaluation.statistics", "votes.plain"),
-    shows=evaluation_shown,
 )
 def evaluation(recipes: pl.LazyFrame, grades: pl.LazyFrame) -> pl.DataFrame:
-    """One row for each suite, stratum, language, measure and system; a recipe of which nothing was graded is set aside."""
+    """One row for each suite, stratum, language, measure and system; without any grade the recipe is set aside."""
     row_id = recipes.select("row_id").collect().item()
     graded = grades.collect()
     if not graded.height:

@@ -23,7 +23,7 @@ def evaluation_grades(items: pl.LazyFrame, answers: pl.LazyFrame, scores: pl.Laz
     """One row for each item, or group of texts, and model; what could not be asked is `unanswered`."""
     parent = pl.col("parent_ids").list.first().alias("row_id")
     told = items.rename({"sample_id": "row_id"}).drop("parent_ids").collect()
-    texts = answers.select(parent, answer="text", _answer_id="sample_id").collect()
+    texts = answers.select(parent, "answer", _answer_id="sample_id").collect()
     scored = scores.select(parent, "logprob", "tokens", _score_id="sample_id").collect()
     joined = told.join(texts, on="row_id", how="left", maintain_order="left")
     joined = joined.join(scored, on="row_id", how="left", maintain_order="left")
