@@ -57,6 +57,7 @@ WORDS = {
     "tasks": "every task",
     "modes": "every task that has modes",
     "params": "every task that has parameters",
+    "attempts": "every task about single rows",
     "shares": "every task about single rows",
     "selected": "every task about personas, or about what came from some",
     "systems": "every task",
@@ -301,6 +302,11 @@ class Settings(BaseSettings):
         description="Share of the rows that a task asks about, in all or in one mode, as "
         "math_solutions=0.1,*.few_shot=0.05",
         json_schema_extra=shapes("shares"),
+    )
+    attempts: Annotated[dict[str, Annotated[int, Field(ge=1, le=1000)]], NoDecode] = Field(
+        {},
+        description="How often a task asks about each row, as math_problems=8: so many independent answers",
+        json_schema_extra=shapes("attempts"),
     )
     selected: Annotated[dict[str, str], NoDecode] = Field(
         {},
@@ -620,6 +626,7 @@ class Settings(BaseSettings):
             "query",
             "modes",
             "shares",
+            "attempts",
             "selected",
             "systems",
             "params",

@@ -71,6 +71,7 @@ def _loaded(settings: Settings) -> _Loaded:
         {
             "modes": settings.modes,
             "shares": settings.shares,
+            "attempts": settings.attempts,
             "selected": settings.selected,
             "params": settings.params,
             "systems": {task: _systems(settings, task) for task in settings.systems},
@@ -94,6 +95,7 @@ def _loaded(settings: Settings) -> _Loaded:
     _known("PERSONA_DATASETS: dataset", set(settings.datasets) - {"all"}, loaded.steps)
     _known("PERSONA_MODES: task", set(settings.modes) - {EVERY_TASK}, tasks)
     _known("PERSONA_SHARES: task", {name.partition(".")[0] for name in settings.shares} - {EVERY_TASK}, tasks)
+    _known("PERSONA_ATTEMPTS: task", settings.attempts, tasks)
     _known("PERSONA_SELECTED: task", settings.selected, tasks)
     _known("PERSONA_SYSTEMS: task", settings.systems, tasks)
     if settings.types:
