@@ -1,6 +1,6 @@
 """What an evaluation came to, as blocks: figures with intervals, what may be concluded, examples, what is not shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -166,7 +166,7 @@ def _concluded(row: Row, rows: Sequence[Row]) -> view.Line:
     alike = [one for one in rows if all(one[name] == row[name] for name in ("suite", "measure", "stratum"))]
     beside = {one["system"]: one for one in alike if one["of_language"] is None}
     tuned = beside[TUNED]
-    figure = _figure(row["measure"])
+    figure = figure_of(row["measure"])
     said: view.Line = (*_named(row), f": tuned {figure(tuned['value'])}, base {figure(row['value'])}; ")
     said = (*view.spans(said), _against(row, "base"), ".")
     baseline = beside.get(COMMONEST)
@@ -179,20 +179,20 @@ def _concluded(row: Row, rows: Sequence[Row]) -> view.Line:
 
 
 def _against(row: Row, other: str) -> str:
-    """How far tuned lies from a system, as far as the interval says."""
-    low, high, value = row["tuned_minus_low"], row["tuned_minus_high"], row["tuned_minus"]
-    unit, scale = (
-        (" points", 100) if row["measure"] in SHARES else (" nats a token", 1) if row["measure"] == NATS else ("", 1)
-    )
-    form = "+.1f" if scale == 100 else "+.3f"
+    return moved(row["measure"], other, *(row[name] for name in _MINUS))
+
+
+def moved(measure: str, other: str, value: float, low: float | None, high: float | None) -> str:
+    """How far a system lies from another one by a measure, as far as the interval says, in words."""
+    figure, unit = signed_of(measure)
+    unit = " nats a token" if measure == NATS else f" {unit}" if unit else ""
     if low is None or high is None:
-        return f"{scale * value:{form}}{unit} from {other}, of too few pages to say how sure that is"
-    span = f"95 %: {scale * low:{form}} to {scale * high:{form}}"
+        return f"{figure(value)}{unit} from {other}, of too few pages to say how sure that is"
     if low > 0 or high < 0:
-        better = (low > 0) != (row["measure"] == NATS)
-        word = "" if row["measure"] == EXPECTED else ", better" if better else ", worse"
-        return f"{scale * value:{form}}{unit} from {other}{word} ({span})"
-    return f"no difference from {other} can be told ({span}{unit})"
+        better = (low > 0) != (measure == NATS)
+        word = "" if measure == EXPECTED else ", better" if better else ", worse"
+        return f"{figure(value)}{unit} from {other}{word} (95 %: {figure(low)} to {figure(high)})"
+    return f"no difference from {other} can be told (95 %: {figure(low)} to {figure(high)}{unit})"
 
 
 def _named(row: Row) -> tuple[view.Span, ...]:
@@ -211,7 +211,7 @@ def _headline(rows: Sequence[Row]) -> view.Figures:
         if row["system"] == TUNED and row["value"] is not None:
             base = next((one for one in whole if one["system"] == BASE and one["suite"] == row["suite"]
                          and one["measure"] == row["measure"] and one["value"] is not None), None)  # fmt: skip
-            figure = _figure(row["measure"])
+            figure = figure_of(row["measure"])
             note = f"base {figure(base['value'])}" if base else TITLES[row["measure"]]
             found.append((one_line(row["suite"], 30), figure(row["value"]), note))
     return view.Figures(found)
@@ -237,14 +237,14 @@ def _where(row: Row, before: Row | None) -> list[view.Cell]:
 def values(rows: Sequence[Row]) -> view.Table:
     """What each system got, stratum by stratum and language by language, with its interval drawn."""
     ordered = [row for row in _cells(rows) if row["value"] is not None]
-    figure = _figure(ordered[0]["measure"]) if ordered else str
+    figure = figure_of(ordered[0]["measure"]) if ordered else str
     top = _top(ordered)
     heads = [*view.whole("stratum", "language", "system"), *view.right("value", "95 %", "items", "families", "seeds")]
     heads += view.right("not readable", "no answer")
     drawn: list[list[view.Cell]] = []
     for row, before in zip(ordered, [None, *ordered], strict=False):
         cells: list[view.Cell] = [*_where(row, before), (KINDS.get(row["system"]) or view.Code(row["system"]),)]
-        cells += [figure(row["value"]), _span(row["low"], row["high"], figure), f"{row['items']:,}"]
+        cells += [figure(row["value"]), span(row["low"], row["high"], figure), f"{row['items']:,}"]
         cells += [f"{row['families']:,}", f"{row['seeds']}" if row["seeds"] else ""]
         asked = row["system"] in (BASE, TUNED)
         cells += [
@@ -272,12 +272,7 @@ def _apart(rows: Sequence[Row]) -> list[view.Block]:
     if not ordered:
         return []
     end = max(abs(row[name]) for row in ordered for name in _MINUS if row[name] is not None) or 1.0
-    scale, unit = (100, "points") if ordered[0]["measure"] in SHARES else (1, "")
-    form = "+.1f" if scale == 100 else "+.3f"
-
-    def figure(value: float) -> str:
-        return f"{scale * value:{form}}"
-
+    figure, unit = signed_of(ordered[0]["measure"])
     tested = any(row["p"] is not None for row in ordered)
     heads = [*view.whole("stratum", "language", "tuned minus"), *view.right(unit or "difference", "95 %")]
     heads += view.right("gained", "lost", "McNemar's p") if tested else []
@@ -285,7 +280,7 @@ def _apart(rows: Sequence[Row]) -> list[view.Block]:
     for row, before in zip(ordered, [None, *ordered], strict=False):
         cells: list[view.Cell] = [*_where(row, before), (KINDS.get(row["system"]) or view.Code(row["system"]),)]
         ends = [row["tuned_minus"] if row[name] is None else row[name] for name in _MINUS[1:]]
-        cells += [figure(row["tuned_minus"]), _span(row[_MINUS[1]], row[_MINUS[2]], figure)]
+        cells += [figure(row["tuned_minus"]), span(row[_MINUS[1]], row[_MINUS[2]], figure)]
         if tested:
             known = row["p"] is not None
             cells += [f"{row['gained']:,}", f"{row['lost']:,}", _p(row["p"])] if known else ["", "", ""]
@@ -310,11 +305,18 @@ def _cut(text: str) -> str:
     return one_line(text, SHOWN) or "(nothing)"
 
 
-def _figure(measure: str) -> Any:  # noqa: ANN401 - a function from a number to a text
+def figure_of(measure: str) -> Callable[[float], str]:
+    """How a value of a measure is written."""
     return (lambda value: f"{value:.1%}") if measure in SHARES else (lambda value: f"{value:.3f}")
 
 
-def _span(low: float | None, high: float | None, figure: Any) -> str:  # noqa: ANN401 - as above
+def signed_of(measure: str) -> tuple[Callable[[float], str], str]:
+    """How a difference of a measure is written, and its unit."""
+    return (lambda value: f"{100 * value:+.1f}", "points") if measure in SHARES else (lambda value: f"{value:+.3f}", "")
+
+
+def span(low: float | None, high: float | None, figure: Callable[[float], str]) -> str:
+    """An interval; "" where there is none."""
     return "" if low is None or high is None else f"{figure(low)} to {figure(high)}"
 
 

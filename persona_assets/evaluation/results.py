@@ -126,7 +126,7 @@ def results(grades: pl.DataFrame) -> pl.DataFrame:
     for (suite, kind), own in sorted(grades.group_by("suite", "kind"), key=lambda one: tuple(map(str, one[0]))):
         sheet = sheet_of(own)
         measured = list(_systems(sheet, str(kind)))
-        for stratum, language, kept in _cells(sheet.items):
+        for stratum, language, kept in cells(sheet.items):
             cell = {"suite": suite, "kind": kind, "stratum": stratum, "of_language": language}
             ids = _ids(own, stratum, language) if with_ids else {}
             for measure, systems in measured:
@@ -134,7 +134,7 @@ def results(grades: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
-def _cells(items: pl.DataFrame) -> Iterator[tuple[str | None, str | None, NDArray[np.bool_]]]:
+def cells(items: pl.DataFrame) -> Iterator[tuple[str | None, str | None, NDArray[np.bool_]]]:
     """All items, then those of each stratum, of each language, and of both; a single stratum or language is all."""
     strata, languages = (items[name].drop_nulls().unique().sort().to_list() for name in ("stratum", "language"))
     parted = items["stratum"].null_count() > 0 and len(strata) > 0
