@@ -15,8 +15,8 @@ LIMITS = [
     "Intervals, at 95 %, are of the items, those of a page together, and of the seeds; the variance by seed is taken "
     "to be the same for all recipes. A recipe with one seed borrows it from the others.",
     "Of twenty differences without a cause, one is outside its interval by chance. Decide beforehand which one counts.",
-    "A recipe without some rows has fewer rows, unless it was filled up: then what is left out and how many are left "
-    "are two causes. At fixed epochs more rows are more steps too.",
+    "A recipe that leaves rows out has fewer of them, unless others take their place, so two causes may be at work. At "
+    "fixed epochs more rows are more steps too.",
 ]
 
 
