@@ -10,7 +10,7 @@
 Every row but that of `tuned` says how far `tuned` lies above it, over the items that both have.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,15 +125,16 @@ def results(grades: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for (suite, kind), own in sorted(grades.group_by("suite", "kind"), key=lambda one: tuple(map(str, one[0]))):
         sheet = sheet_of(own)
-        about = {"suite": suite, "kind": kind}
-        for stratum, language, kept in _cells(sheet.items):
-            cell = {**about, "stratum": stratum, "of_language": language}
+        measured = list(_systems(sheet, str(kind)))
+        for stratum, language, kept in cells(sheet.items):
+            cell = {"suite": suite, "kind": kind, "stratum": stratum, "of_language": language}
             ids = _ids(own, stratum, language) if with_ids else {}
-            rows += [{**cell, **row, **ids} for row in _measured(sheet, str(kind), kept)]
+            for measure, systems in measured:
+                rows += [{**cell, **row, **ids} for row in _rows(sheet, measure, systems, kept)]
     return pl.DataFrame(rows, schema=schema)
 
 
-def _cells(items: pl.DataFrame) -> Iterator[tuple[str | None, str | None, NDArray[np.bool_]]]:
+def cells(items: pl.DataFrame) -> Iterator[tuple[str | None, str | None, NDArray[np.bool_]]]:
     """All items, then those of each stratum, of each language, and of both; a single stratum or language is all."""
     strata, languages = (items[name].drop_nulls().unique().sort().to_list() for name in ("stratum", "language"))
     parted = items["stratum"].null_count() > 0 and len(strata) > 0
@@ -154,25 +155,23 @@ def _ids(grades: pl.DataFrame, stratum: str | None, language: str | None) -> dic
     return {"parent_ids": found["sample_id"].sort().to_list()}
 
 
-def _measured(sheet: Sheet, kind: str, kept: NDArray[np.bool_]) -> Iterator[dict[str, Any]]:
-    """The rows of one cell: of each measure, and of each system."""
-    measure = MEASURES[kind]
+def _systems(sheet: Sheet, kind: str) -> Iterator[tuple[str, dict[str, Measured]]]:
+    """The measures of a kind of suite, with what each system got by it."""
     systems = {name: sheet.measured(values, name) for name, values in sorted(sheet.values.items())}
     if kind == MATHS:
         systems[COMMONEST] = sheet.measured(_commonest(sheet.items))
     if kind == PREFERENCE:
         systems[CHANCE] = sheet.measured(np.full(sheet.items.height, 0.5))
-    yield from _rows(sheet, measure, systems, kept)
+    yield MEASURES[kind], systems
     if kind == PREFERENCE and BASE in sheet.margins and TUNED in sheet.margins:
-        yield from _rows(sheet, REWARD, _rewards(sheet) | {CHANCE: systems[CHANCE]}, kept)
+        yield REWARD, _rewards(sheet) | {CHANCE: systems[CHANCE]}
 
 
 def _commonest(items: pl.DataFrame) -> NDArray[np.float64]:
     """Who gets an item right by its problem kind alone, or its stratum where it has none."""
-    golds = [
-        plain_answer(gold or "", language or "en") or gold or ""
-        for gold, language in items.select("gold", "language").iter_rows()
-    ]
+    told = items.select("gold", "language").rows()
+    known = {one: plain_answer(*one) or one[0] for one in set(told)}
+    golds = [known[one] for one in told]
     groups = items.select(pl.coalesce("problem_kind", "stratum", pl.lit(""))).to_series().to_list()
     return statistics.commonest(golds, groups)
 
@@ -200,26 +199,36 @@ def _row_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _rows(
     sheet: Sheet, measure: str, systems: dict[str, Measured], kept: NDArray[np.bool_]
 ) -> Iterator[dict[str, Any]]:
+    """The rows of one cell and measure, one of each system."""
     shares = measure in SHARES
-    estimate: Callable[[Measured], Estimate] = statistics.share if shares else statistics.mean
     cell = {name: system.where(kept) for name, system in systems.items()}
     tuned = cell.get(TUNED)
     for name, system in cell.items():
-        found = estimate(system)
-        there = system.there
-        counted = sheet.counts.get(name)
-        row = {"measure": measure, "system": name, **_ends("", found if name != CHANCE else Estimate(0.5))}
+        there, counted = system.there, sheet.counts.get(name)
+        row: dict[str, Any] = {"measure": measure, "system": name}
+        row |= _ends("", _estimated(system, name, shares=shares))
         row |= {"items": int(there.sum()), "families": len(np.unique(system.families[there]))}
-        row |= {"seeds": system.values.shape[1] if name in sheet.seeds else 0}
+        row |= {"seeds": sum(seed is not None for seed in sheet.seeds.get(name, ()))}
         totals = counted[kept].sum(axis=0).tolist() if counted is not None else [0] * len(_COUNTED)
         row |= dict(zip(_COUNTED, totals, strict=True))
         if tuned is not None and name != TUNED:
-            apart = statistics.difference(
-                tuned, system, shares=shares and name != CHANCE, paired=name == BASE and sheet.paired
-            )
-            row |= _ends("tuned_minus", apart)
+            row |= _ends("tuned_minus", _apart(tuned, system, name, shares=shares, paired=sheet.paired))
             row |= _changes(tuned, system) if shares and name == BASE else {}
         yield row
+
+
+def _estimated(system: Measured, name: str, *, shares: bool) -> Estimate:
+    if name == CHANCE:
+        return Estimate(0.5)
+    return statistics.share(system) if shares else statistics.mean(system)
+
+
+def _apart(tuned: Measured, system: Measured, name: str, *, shares: bool, paired: bool) -> Estimate:
+    if name == CHANCE:  # which varies with nothing
+        found = statistics.share(tuned)
+        low, high = (None if end is None else end - 0.5 for end in (found.low, found.high))
+        return Estimate(found.value - 0.5, low, high)
+    return statistics.difference(tuned, system, shares=shares, paired=paired and name == BASE)
 
 
 def _changes(tuned: Measured, base: Measured) -> dict[str, Any]:

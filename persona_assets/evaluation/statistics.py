@@ -96,11 +96,12 @@ class Measured:
         return found[0], found[1]
 
 
-def share(system: Measured) -> Estimate:
+def share(system: Measured, seeds: Spread | None = None) -> Estimate:
     """The share of items that are right, whose values are 0 or 1, with Wilson's interval.
 
     The interval is that of as many independent items as these are worth: fewer where families are alike, or seeds
-    differ (Kish's design effect). The answers of one family alone are worth one.
+    differ (Kish's design effect). The answers of one family alone are worth one. `seeds` is the spread of the mean
+    where it is known better than these values say.
     """
     kept = system.where(system.there)
     value = kept.mean
@@ -113,17 +114,17 @@ def share(system: Measured) -> Estimate:
         with np.errstate(invalid="ignore", divide="ignore"):
             residual = np.nanmean((above - kept.seed_means * below) / below.sum(axis=0), axis=1)
         variance = count / (count - 1) * float((residual**2).sum()) * (student(count - 1) / Z) ** 2
-        seeds = spread(kept.seed_means)
+        seeds = spread(kept.seed_means) if seeds is None else seeds
         variance += (seeds.error * student(seeds.freedom) / Z) ** 2 if seeds.error else 0.0
         worth = min(value * (1 - value) / variance, len(kept.values)) if variance else worth
     low, high = wilson(value, worth)
     return Estimate(value, min(low, value), max(high, value))
 
 
-def mean(system: Measured) -> Estimate:
-    """The weighted mean of values of any kind, with an interval by resampling families."""
+def mean(system: Measured, seeds: Spread | None = None) -> Estimate:
+    """The weighted mean of values of any kind, with an interval by resampling families; `seeds` as of `share`."""
     kept = system.where(system.there)
-    return _interval(kept.mean, [(kept, 1.0)], spread(kept.seed_means))
+    return _interval(kept.mean, [(kept, 1.0)], spread(kept.seed_means) if seeds is None else seeds)
 
 
 def difference(

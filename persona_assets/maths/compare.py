@@ -1,7 +1,9 @@
 """Whether two answers are the same: exact numbers first, then the same formula, then what `math_verify` says."""
 
+import math
 import re
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +17,8 @@ import orjson
 from persona_assets.maths.numbers import clean, number
 from persona_assets.maths.words import Number
 
-SECONDS = 10.0  # for one comparison
+SECONDS = 10.0  # of the processor for one comparison, so that a busy machine makes no difference
+PATIENCE = 20  # times as long by the clock
 START_SECONDS = 120.0  # for the process to begin: what it imports takes seconds, and no comparison is to pay for that
 Told = Literal["same", "other", "unreadable", "timed_out"]
 LONGEST = 600  # characters of an answer that is compared; no answer of a problem is longer
@@ -62,7 +65,7 @@ class Comparer:
     """
 
     def __init__(self, seconds: float = SECONDS) -> None:
-        """`seconds` are what a comparison of formulas may take."""
+        """`seconds` of the processor are what a comparison of formulas may take, rounded up to whole ones."""
         self.seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -102,10 +105,11 @@ class Comparer:
 
     def _by_algebra(self, gold: str, found: str) -> Told:
         process = self._running()
-        line = _asked(process, [gold, found], self.seconds) if process else b""
-        if not line:  # it is busy for too long, or gone: out of memory, or of its depth
+        line = _asked(process, [gold, found], PATIENCE * self.seconds) if process else b""
+        if not line:  # it is busy for too long, or gone: out of time, of memory, or of its depth
+            late = line is None or (process is not None and process.wait() == -signal.SIGXCPU)
             self.close()
-            return "timed_out" if line is None else "unreadable"
+            return "timed_out" if late else "unreadable"
         answer: bool | None = orjson.loads(line)
         return "unreadable" if answer is None else "same" if answer else "other"
 
@@ -113,7 +117,7 @@ class Comparer:
         """The process, which has said that it is there; None where none begins."""
         if self._process is None or self._process.poll() is not None:
             self.close()
-            command = [sys.executable, "-m", "persona_assets.maths.worker"]
+            command = [sys.executable, "-m", "persona_assets.maths.worker", str(math.ceil(self.seconds))]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             )
