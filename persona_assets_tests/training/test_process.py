@@ -134,7 +134,7 @@ def test_adapters_that_were_killed_end_in_the_same_weights(files: Path, interrup
     given, folder = job(stages, interrupted / "model"), files / "adapters"
     kill_at("sft", 4, given, folder)
     stood = kill_at("dpo", 2, given, folder)
-    assert stood[0] >= 4, "it began anew"
+    assert stood[0] >= 3, "it began anew"
     train(given, folder)
     trained_here(given, files / "adapters-straight")
     assert same_weights(folder / "model", files / "adapters-straight" / "model")
