@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from persona_assets.errors import UsageError
 from persona_assets.progress import Progress
@@ -23,7 +23,7 @@ NEEDED = ("trl", "peft", "accelerate", "datasets")
 # Nothing is reported to anyone and nothing fetched: what is needed lies on this machine.
 PRIVATE = {
     "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
-    "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false", "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "TRANSFORMERS_VERBOSITY": "error", "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
 }  # fmt: skip
 OWN = ("base", "adapter", "model", "work", "log.jsonl", "result.json", "job.json", "job.digest", "worker.log")
 CLOSE_S = 10.0  # a child that is told to end may take this long before it is killed
@@ -39,6 +39,11 @@ class Trained:
     result: dict[
         str, Any
     ]  # figures per stage: `{"stages": {id: {"steps", "tokens", "parameters", ...}}, "threads", "device"}`
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """What a training left that is done."""
+        return cls(folder, json.loads((folder / "result.json").read_bytes()))
 
     @property
     def model(self) -> Path:
@@ -77,7 +82,7 @@ def train(job: Job, folder: Path, told: Progress | None = None) -> Trained:
     _set_up(job, folder)
     if not (folder / "result.json").exists():
         _run(folder, told)
-    return Trained(folder, json.loads((folder / "result.json").read_bytes()))
+    return Trained.at(folder)
 
 
 def _set_up(job: Job, folder: Path) -> None:

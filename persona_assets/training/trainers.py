@@ -143,6 +143,8 @@ class _Quick:
         self.read = torch.tensor(read)
         self.figures: dict[str, list[torch.Tensor]] = {}
         model: Any = self.model  # type: ignore[attr-defined]
+        if "ref" in getattr(model, "peft_config", {}):  # TRL's copy of the adapter, to be a reference
+            model.delete_adapter("ref")
         add_labelled_head(model.get_base_model() if hasattr(model, "get_base_model") else model)
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
 
