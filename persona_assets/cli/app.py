@@ -308,6 +308,29 @@ def interviews(
 
 
 @app.command()
+def evaluation(
+    recipe: Annotated[
+        list[str] | None,
+        typer.Argument(help="The recipe; several: each is compared with the first."),
+    ] = None,
+    lake: LakeOption = None,
+    html: Annotated[Path | None, typer.Option(help="Also write it as a page, with figures.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what the models of a recipe reach, beside what they were trained from, or how far recipes lie apart.
+
+    Without a name it lists the recipes. Reads the lake and asks nobody.
+
+    Example: persona-assets evaluation tiny --html tiny.html
+    """
+    from persona_assets.cli.evaluation import show_evaluation
+
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    show_evaluation(_settings(lake=lake), recipe or [], as_json=as_json, html=html)
+
+
+@app.command()
 def chat(
     character: Annotated[str, typer.Argument(help="Name, character_id, or the cast of a profile.")],
     lake: LakeOption = None,

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from persona_assets.evaluation.page import results_shown
 from persona_assets.evaluation.results import NULLABLE, RESULTS, results
 from persona_assets.tasks.derived import data_files, derived
 from persona_assets.training.recipe import RECIPES, TEXTS
@@ -16,6 +17,7 @@ COLUMNS = {**RESULTS, "grades": pl.String}
     whole={"grades": "evaluation_grades"},
     nullable=NULLABLE,
     modules=("evaluation.grades", "evaluation.results", "evaluation.statistics", "votes.plain"),
+    shows=results_shown,
 )
 def evaluation(recipes: pl.LazyFrame, grades: pl.LazyFrame) -> pl.DataFrame:
     """One row for each suite, stratum, language, measure and system; without any grade the recipe is set aside."""
