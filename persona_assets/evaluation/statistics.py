@@ -7,7 +7,8 @@ those of one page: whole families are drawn, never single items of one.
 Two things vary, and an interval covers both: other items would have been asked, so families are resampled; and another
 seed would have given another model. Seeds are too few to be resampled (of three values nine draws in ten are not all
 different, and their spread comes out a third too small), so the spread of the seeds' means is added as Student's
-distribution. With one seed nothing is known of this, and the interval is of the items alone.
+distribution, less what the families' spread has in it already. With one seed nothing is known of this, and the
+interval is of the items alone.
 """
 
 import math
@@ -110,12 +111,10 @@ def share(system: Measured, seeds: Spread | None = None) -> Estimate:
     codes, count = _coded(kept.families)
     worth = float(count)
     if 0 < value < 1 and count > 1:
-        above, below = kept.sums(codes, count)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            residual = np.nanmean((above - kept.seed_means * below) / below.sum(axis=0), axis=1)
-        variance = count / (count - 1) * float((residual**2).sum()) * (student(count - 1) / Z) ** 2
+        residuals = _residuals(kept, codes, count)
+        variance = count / (count - 1) * float((_mean_there(residuals) ** 2).sum()) * (student(count - 1) / Z) ** 2
         seeds = spread(kept.seed_means) if seeds is None else seeds
-        variance += (seeds.error * student(seeds.freedom) / Z) ** 2 if seeds.error else 0.0
+        variance += _beyond(seeds, _noise(residuals)) / Z**2
         worth = min(value * (1 - value) / variance, len(kept.values)) if variance else worth
     low, high = wilson(value, worth)
     return Estimate(value, min(low, value), max(high, value))
@@ -124,7 +123,8 @@ def share(system: Measured, seeds: Spread | None = None) -> Estimate:
 def mean(system: Measured, seeds: Spread | None = None) -> Estimate:
     """The weighted mean of values of any kind, with an interval by resampling families; `seeds` as of `share`."""
     kept = system.where(system.there)
-    return _interval(kept.mean, [(kept, 1.0)], spread(kept.seed_means) if seeds is None else seeds)
+    noise = _noise(_residuals(kept, *_coded(kept.families)))
+    return _interval(kept.mean, [(kept, 1.0)], spread(kept.seed_means) if seeds is None else seeds, noise)
 
 
 def difference(
@@ -139,10 +139,13 @@ def difference(
     """
     both = first.there & second.there
     one, other = first.where(both), second.where(both)
-    if seeds is None:
-        moved = [one.seed_means - other.seed_means] if paired else [one.seed_means, other.seed_means]
-        seeds = spread(*moved)
-    return _interval(one.mean - other.mean, [(one, 1.0), (other, -1.0)], seeds, made_up=shares)
+    residuals = [_residuals(system, *_coded(one.families)) for system in (one, other)]
+    means = [one.seed_means, other.seed_means]
+    if paired:
+        residuals, means = [residuals[0] - residuals[1]], [means[0] - means[1]]
+    seeds = spread(*means) if seeds is None else seeds
+    noise = sum(map(_noise, residuals))
+    return _interval(one.mean - other.mean, [(one, 1.0), (other, -1.0)], seeds, noise, made_up=shares)
 
 
 def spread(*means: Values) -> Spread:
@@ -211,15 +214,39 @@ def commonest(answers: Sequence[str], groups: Sequence[str]) -> Values:
     return np.array([float(best[group] == answer) for group, answer in zip(groups, answers, strict=True)])
 
 
+def _residuals(system: Measured, codes: NDArray[np.int64], count: int) -> Values:
+    """What each family adds to each seed's mean (families, s), beyond what one like the mean would."""
+    above, below = system.sums(codes, count)
+    return _ratio(above - np.nan_to_num(system.seed_means) * below, np.broadcast_to(below.sum(axis=0), above.shape))
+
+
+def _noise(residuals: Values) -> float:
+    """The variance of the mean over seeds that is due to what only one family in one seed does.
+
+    Both the families' variance and the seeds' have it in them. Of one seed it is unknown: 0, which is never too little.
+    """
+    known = residuals[:, ~np.isnan(residuals).any(axis=0)]
+    count, seeds = known.shape
+    if seeds < 2 or count < 2:
+        return 0.0
+    own = known - known.mean(axis=1, keepdims=True)
+    return float((own**2).sum() * count / (count - 1) / (seeds * (seeds - 1)))
+
+
+def _beyond(seeds: Spread, noise: float) -> float:
+    """What seeds add to the square of half the width of an interval, beyond what families have in it."""
+    return max(float((seeds.error * student(seeds.freedom)) ** 2 - noise * Z**2), 0.0) if seeds.error else 0.0
+
+
 def _coded(families: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     found, codes = np.unique(families, return_inverse=True)
     return codes.astype(np.int64), len(found)
 
 
 def _interval(
-    value: float, systems: Sequence[tuple[Measured, float]], seeds: Spread, *, made_up: bool = False
+    value: float, systems: Sequence[tuple[Measured, float]], seeds: Spread, noise: float, *, made_up: bool = False
 ) -> Estimate:
-    """The interval of a sum of means, each with its sign, by drawing families."""
+    """The interval of a sum of means, each with its sign, by drawing families; `noise` is that of `_noise`."""
     codes, count = _coded(systems[0][0].families)
     if math.isnan(value) or count < 2:
         return Estimate(value)
@@ -233,8 +260,9 @@ def _interval(
     centre = _combined(sums, signs, np.ones((1, count)))[0]
     # Percentiles of few families are too near each other: stretched to what Student's t would give (Hesterberg 2015).
     drawn = centre + (drawn - centre) * student(count - 1) / Z * math.sqrt(count / (count - 1))
-    if seeds.error:
-        drawn = drawn + seeds.error * rng.permutation(_student_draws(seeds.freedom, len(drawn)))
+    if beyond := _beyond(seeds, noise):
+        error = math.sqrt(beyond) / student(seeds.freedom)
+        drawn = drawn + error * rng.permutation(_student_draws(seeds.freedom, len(drawn)))
     drawn = drawn[~np.isnan(drawn)]
     low, high = (float(one) for one in np.quantile(drawn, (_TAIL, 1 - _TAIL)))
     most = 1.0 if made_up else math.inf

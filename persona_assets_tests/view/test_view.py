@@ -215,9 +215,9 @@ def test_a_chart_of_few_points_can_be_drawn(points: list[Point]) -> None:
     assert "NaN" not in html.render_page(Page("a", "b", [Chart("x", "y", [(KIND, points)], zero=False)]))
 
 
-@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 def test_steps_are_a_few_round_numbers_between_the_ends(low: float, width: float) -> None:
-    found = steps(low, low + width) if low + width > low else []
+    found = steps(low, low + width)
     assert len(found) <= 7
     assert all(low - width * 1e-6 <= one <= low + width * (1 + 1e-6) for one in found)
 
