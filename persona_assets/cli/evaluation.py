@@ -1,4 +1,4 @@
-"""`persona-assets evaluation`: what a recipe's models reach beside what they were trained from, and recipes compared."""
+"""`persona-assets evaluation`: what a recipe's models reach beside what they started from, and recipes compared."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
