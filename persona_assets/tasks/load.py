@@ -92,6 +92,8 @@ def _loaded(settings: Settings) -> _Loaded:
     for name in settings.targets:
         if tasks[name].group:
             raise UsageError(f"PERSONA_TARGETS: {name} is asked about groups of rows, which have no target")
+        if tasks[name].answered_by:
+            raise UsageError(f"PERSONA_TARGETS: {name} is answered by whom its rows name, all of them")
     _known("PERSONA_DATASETS: dataset", set(settings.datasets) - {"all"}, loaded.steps)
     _known("PERSONA_MODES: task", set(settings.modes) - {EVERY_TASK}, tasks)
     _known("PERSONA_SHARES: task", {name.partition(".")[0] for name in settings.shares} - {EVERY_TASK}, tasks)

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from persona_assets.evaluation import MODULES
 from persona_assets.evaluation.page import results_shown
 from persona_assets.evaluation.results import NULLABLE, RESULTS, results
 from persona_assets.tasks.derived import data_files, derived
@@ -16,7 +17,7 @@ COLUMNS = {**RESULTS, "grades": pl.String}
     description="What a recipe's models reach in each suite, beside what they were trained from, with intervals.",
     whole={"grades": "evaluation_grades"},
     nullable=NULLABLE,
-    modules=("evaluation.grades", "evaluation.results", "evaluation.statistics", "votes.plain"),
+    modules=(*MODULES, "evaluation.results", "evaluation.statistics", "surveys.shares", "votes.plain"),
     shows=results_shown,
 )
 def evaluation(recipes: pl.LazyFrame, grades: pl.LazyFrame) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from persona_assets.evaluation import MODULES
 from persona_assets.evaluation.grades import GRADES, NULLABLE, grades
 from persona_assets.tasks.derived import derived
 
@@ -14,10 +15,7 @@ COLUMNS = {**{name: dtype for name, dtype in GRADES.items() if name != "row_ids"
     description="Whether each answer is right, and how probable each text was: one row for each item, model and seed.",
     cites={"answer_ids": ("evaluation_answers", "evaluation_scores")},
     nullable=NULLABLE,
-    modules=(
-        *("constraints.checkers", "constraints.constraint", "evaluation.grades", "evaluation.grading"),
-        *("maths.compare", "maths.numbers", "maths.solution", "maths.words", "maths.worker"),
-    ),
+    modules=MODULES,
 )
 def evaluation_grades(items: pl.LazyFrame, answers: pl.LazyFrame, scores: pl.LazyFrame) -> pl.DataFrame:
     """One row for each item, or group of texts, and model; what could not be asked is `unanswered`."""

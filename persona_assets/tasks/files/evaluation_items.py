@@ -4,6 +4,7 @@ import polars as pl
 
 from persona_assets.evaluation.items import COLUMNS, NULLABLE, items_of
 from persona_assets.tasks.derived import data_files, derived
+from persona_assets.training import MODULES
 from persona_assets.training.recipe import RECIPES, TEXTS, recipe_of
 
 
@@ -16,7 +17,11 @@ from persona_assets.training.recipe import RECIPES, TEXTS, recipe_of
     description="The items of a recipe's suites, each for the base and for every model that was trained.",
     cites={"mix_id": "training_mix", "model_id": "fine_tuned_model"},
     nullable=NULLABLE,
-    modules=("evaluation.grading", "evaluation.items", "ids", "tasks.split", "training.recipe"),
+    modules=(
+        *MODULES,
+        *("evaluation.grading", "evaluation.items", "maths.compare", "maths.numbers", "maths.solution", "maths.words"),
+        "tasks.split",
+    ),
 )
 def evaluation_items(recipes: pl.LazyFrame, mix: pl.LazyFrame, models: pl.LazyFrame) -> pl.DataFrame:
     """One row an item and model; a recipe without suites is set aside."""

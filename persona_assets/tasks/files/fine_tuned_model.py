@@ -7,6 +7,7 @@ import polars as pl
 from persona_assets.lake import Lake
 from persona_assets.progress import Progress
 from persona_assets.tasks.derived import data_files, derived
+from persona_assets.training import MODULES
 from persona_assets.training.models import POINT, Models
 from persona_assets.training.page import models_shown
 from persona_assets.training.recipe import RECIPES, TEXTS, recipe_of
@@ -33,7 +34,11 @@ COLUMNS: dict[str, Any] = {
     columns=COLUMNS,
     description="The models that are trained on a mix, one for each seed (Persona Hub, 4.1); weights lie in the lake.",
     whole={"mix": "training_mix"},
-    modules=("training.base", "training.job", "training.models", "training.pieces", "training.recipe"),
+    modules=(
+        *MODULES,
+        *("draws", "tasks.split", "training.base", "training.faults", "training.mix", "training.models"),
+        *("training.pieces", "training.process"),
+    ),
     given=("lake", "told"),
     shows=models_shown,
 )

@@ -4,6 +4,7 @@ import polars as pl
 
 from persona_assets.lake import Table
 from persona_assets.tasks.derived import data_files, derived
+from persona_assets.training import MODULES
 from persona_assets.training.base import tokens_of
 from persona_assets.training.mix import COLUMNS, NULLABLE, TAKEN, mix_shown, mixed, no_empty_stage
 from persona_assets.training.recipe import RECIPES, TEXTS, check_recipes, datasets_of, recipe_of, tables_of
@@ -17,7 +18,7 @@ from persona_assets.training.recipe import RECIPES, TEXTS, check_recipes, datase
     nullable=NULLABLE,
     set_checks=(no_empty_stage,),
     settings=("held_out_share",),
-    modules=("draws", "tasks.split", "tasks.values", "training.mix", "training.pieces", "training.recipe"),
+    modules=(*MODULES, "draws", "tasks.split", "training.base", "training.mix", "training.pieces"),
     check=lambda tables, rows: check_recipes(rows(RECIPES), tables),
     looks=lambda rows: tables_of(rows(RECIPES)),
     given=("tables",),
