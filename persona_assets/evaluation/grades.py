@@ -9,6 +9,7 @@
 | `choice` | a `group` of scored options, each with its `number` | the number to expect, by their probabilities |
 """
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 import polars as pl
@@ -66,8 +67,8 @@ def grades(rows: pl.DataFrame, grader: Grader | None = None) -> pl.DataFrame:
 
     `rows` has columns of `ITEMS`, of which those of `_REQUIRED` are never null; a column that is not there is null
     throughout. `answer`, or `logprob` and `tokens`, are null where a model could not be asked: the verdict is then
-    `unanswered`, and the value 0 where 0 means wrong, else null. `margin` is by how many nats the chosen text of a
-    preference is more probable as a whole. Of a group `item_id` is its name.
+    `unanswered`, as it is where a score is no number, and the value 0 where 0 means wrong, else null. `margin` is by
+    how many nats the chosen text of a preference is more probable as a whole. Of a group `item_id` is its name.
 
     Raises:
         UsageError: a column is missing, a kind unknown, an item twice there, without a right answer, or a group without
@@ -96,7 +97,10 @@ def _checked(rows: pl.DataFrame) -> pl.DataFrame:
     )
     group = pl.coalesce("group", "item_id")
     return items.with_columns(
-        family=pl.coalesce("family", group), language=pl.col("language").fill_null("en"), group=group
+        family=pl.coalesce("family", group),
+        language=pl.col("language").fill_null("en"),
+        group=group,
+        logprob=pl.when(pl.col("logprob").is_finite()).then("logprob"),
     )
 
 
@@ -140,7 +144,7 @@ def _constraints(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
     return _judged(items, ("gold", "answer", "language", "prompt"), of)
 
 
-def _judged(items: pl.DataFrame, by: tuple[str, ...], judge: Any) -> pl.DataFrame:  # noqa: ANN401 - a function
+def _judged(items: pl.DataFrame, by: tuple[str, ...], judge: Callable[[dict[str, str]], Grade]) -> pl.DataFrame:
     """The items with what `judge` says of each; those that are alike are judged once."""
     alike = items.select(by).unique(maintain_order=True)
     told = [judge(row) for row in alike.iter_rows(named=True)]

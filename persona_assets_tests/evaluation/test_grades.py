@@ -56,8 +56,9 @@ def test_constraints_are_checked_by_program() -> None:
 def test_a_loss_is_nats_per_token() -> None:
     found = one({"item_id": "a", "logprob": -30.0, "tokens": 20}, kind="loss")
     assert (found["value"], found["weight"], found["verdict"]) == (1.5, 20.0, None)
-    missing = one({"item_id": "a", "logprob": None, "tokens": None}, kind="loss")
-    assert (missing["value"], missing["weight"], missing["verdict"]) == (None, 0.0, "unanswered")
+    for scores in ((None, None), (-math.inf, 20), (math.nan, 20), (-1.0, 0)):
+        missing = one({"item_id": "a", **dict(zip(("logprob", "tokens"), scores, strict=True))}, kind="loss")
+        assert (missing["value"], missing["weight"], missing["verdict"]) == (None, 0.0, "unanswered")
 
 
 def pair(chosen: tuple[float | None, int], *rejected: tuple[float | None, int]) -> list[dict[str, Any]]:
