@@ -25,8 +25,10 @@ from persona_assets.evaluation import statistics
 from persona_assets.evaluation.benchmarks import read_problems
 from persona_assets.evaluation.grades import grades
 from persona_assets.evaluation.grading import Grader
+from persona_assets.evaluation.measured import Measured
 from persona_assets.evaluation.results import results
-from persona_assets.evaluation.statistics import Measured, difference, pooled
+from persona_assets.evaluation.seeds import pooled
+from persona_assets.evaluation.statistics import difference
 from persona_assets_tests.evaluation.simulated import answers, evaluation, expected
 
 CASES = [(15, 1, 0.0), (60, 1, 0.0), (200, 1, 0.0), (60, 3, 0.0), (60, 3, 0.3), (60, 3, 1.0), (200, 5, 0.5)]

@@ -15,8 +15,9 @@ import polars as pl
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation import statistics
 from persona_assets.evaluation.grades import TUNED
+from persona_assets.evaluation.measured import Measured
 from persona_assets.evaluation.results import MEASURES, SHARES, Sheet, cells, sheet_of
-from persona_assets.evaluation.statistics import Measured
+from persona_assets.evaluation.seeds import pooled
 
 MATRIX: dict[str, Any] = {
     "suite": pl.String,
@@ -109,14 +110,14 @@ def _compared(cell: Mapping[str, Measured], reference: str, *, shares: bool) -> 
         there = system.there
         if not there.any():
             continue
-        seeds = statistics.pooled(every, means[name])
+        seeds = pooled(every, means[name])
         found = statistics.share(system, seeds) if shares else statistics.mean(system, seeds)
         row = {"recipe": name, "value": found.value, "low": found.low, "high": found.high}
         row |= {"items": int(there.sum()), "families": len(np.unique(system.families[there]))}
         row |= {"seeds": system.values.shape[1], "seed_values": means[name][~np.isnan(means[name])].tolist()}
         row |= {"seed_freedom": seeds.freedom}
         if name != reference and (there & cell[reference].there).any():
-            both = statistics.pooled(every, means[name], means[reference])
+            both = pooled(every, means[name], means[reference])
             apart = statistics.difference(system, cell[reference], shares=shares, seeds=both)
             row |= {"minus_reference": apart.value}
             row |= {"minus_reference_low": apart.low, "minus_reference_high": apart.high}

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from persona_assets.evaluation import statistics
 from persona_assets.evaluation.grades import BASE, CHOICE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
-from persona_assets.evaluation.statistics import Estimate, Measured
+from persona_assets.evaluation.measured import Measured
+from persona_assets.evaluation.statistics import Estimate
 from persona_assets.votes.plain import plain_answer
 
 COMMONEST, CHANCE = "commonest", "chance"

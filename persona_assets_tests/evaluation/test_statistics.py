@@ -10,18 +10,9 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import binomtest
 
 from persona_assets.evaluation import statistics
-from persona_assets.evaluation.statistics import (
-    Measured,
-    commonest,
-    difference,
-    joined,
-    mcnemar,
-    mean,
-    pooled,
-    share,
-    spread,
-    student,
-)
+from persona_assets.evaluation.measured import Measured
+from persona_assets.evaluation.seeds import Spread, joined, pooled, spread, student
+from persona_assets.evaluation.statistics import commonest, difference, mcnemar, mean, share
 from persona_assets.surveys.shares import wilson
 from persona_assets_tests.evaluation.simulated import Values, evaluation, expected
 
@@ -178,7 +169,7 @@ def test_the_spread_of_seeds_has_welchs_degrees_of_freedom() -> None:
     errors = [one.var(ddof=1) / 3, other.var(ddof=1) / 4]
     assert found.error == pytest.approx(math.sqrt(sum(errors)))
     assert found.freedom == pytest.approx(sum(errors) ** 2 / (errors[0] ** 2 / 2 + errors[1] ** 2 / 3))
-    assert spread(np.array([1.0])) == joined() == statistics.Spread()
+    assert spread(np.array([1.0])) == joined() == Spread()
 
 
 def test_pooled_seeds_share_their_variance_and_serve_one_that_has_a_single_seed() -> None:
@@ -187,7 +178,7 @@ def test_pooled_seeds_share_their_variance_and_serve_one_that_has_a_single_seed(
     variance = (2.0 * 1 + 3.0 * 2) / 3
     assert found.freedom == 3
     assert found.error == pytest.approx(math.sqrt(variance * (1 / 2 + 1)))
-    assert pooled([single], single) == statistics.Spread()
+    assert pooled([single], single) == Spread()
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
