@@ -45,6 +45,7 @@ ITEMS: dict[str, Any] = {
     "logprob": pl.Float64,
     "tokens": pl.Int64,
 }
+DIGITS = 9  # after the point, of what is an exponential
 _REQUIRED = ("item_id", "suite", "kind", "system")
 GRADES: dict[str, Any] = {
     **{name: ITEMS[name] for name in ("item_id", "suite", "kind", "stratum", "problem_kind", "family", "language")},
@@ -206,7 +207,7 @@ def _choice(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
         value=(share * pl.col("number")).sum() / share.sum(),
         likeliest=pl.col("number").sort_by("logprob", descending=True, nulls_last=True).first(),
     )
-    return found.with_columns(value=pl.when("known").then("value")).with_columns(
+    return found.with_columns(value=pl.when("known").then(pl.col("value").round(DIGITS))).with_columns(
         verdict=_unanswered(),
         found=pl.when(_ANSWERED).then(pl.col("likeliest").cast(pl.String)),
         weight=pl.lit(1.0),

@@ -16,7 +16,7 @@ from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation import statistics
 from persona_assets.evaluation.grades import TUNED
 from persona_assets.evaluation.measured import Measured
-from persona_assets.evaluation.results import MEASURES, SHARES, Sheet, cells, sheet_of
+from persona_assets.evaluation.results import DIGITS, MEASURES, SHARES, Sheet, cells, sheet_of
 from persona_assets.evaluation.seeds import pooled
 
 MATRIX: dict[str, Any] = {
@@ -71,7 +71,8 @@ def matrix(grades: Mapping[str, pl.DataFrame], reference: str) -> pl.DataFrame:
             cell = {name: system.where(kept) for name, system in systems.items()}
             about = {"suite": suite, "measure": MEASURES[kind], "stratum": stratum, "of_language": language}
             rows += [{**about, **row} for row in _compared(cell, reference, shares=MEASURES[kind] in SHARES)]
-    return pl.DataFrame(rows, schema=MATRIX)
+    each = pl.col("seed_values").list.eval(pl.element().round(DIGITS))
+    return pl.DataFrame(rows, schema=MATRIX).with_columns(pl.col(pl.Float64).round(DIGITS), each)
 
 
 def _suites(grades: Iterable[pl.DataFrame]) -> list[tuple[str, str]]:

@@ -56,6 +56,7 @@ NULLABLE = (
     *("stratum", "of_language", "value", "low", "high", "tuned_minus", "tuned_minus_low", "tuned_minus_high"),
     *("gained", "lost", "p"),
 )
+DIGITS = 9  # after the point: another machine adds up in other portions
 _COUNTED = ("unanswered", "unreadable", "timed_out")
 
 
@@ -132,7 +133,7 @@ def results(grades: pl.DataFrame) -> pl.DataFrame:
             ids = _ids(own, stratum, language) if with_ids else {}
             for measure, systems in measured:
                 rows += [{**cell, **row, **ids} for row in _rows(sheet, measure, systems, kept)]
-    return pl.DataFrame(rows, schema=schema)
+    return pl.DataFrame(rows, schema=schema).with_columns(pl.col(pl.Float64).round(DIGITS))
 
 
 def cells(items: pl.DataFrame) -> Iterator[tuple[str | None, str | None, NDArray[np.bool_]]]:

@@ -5,8 +5,8 @@ nothing. A system that is not trained has one column. *Families* (items,) are it
 those of one page: whole families are drawn, never single items of one.
 
 Two things vary, and an interval covers both: other items would have been asked, so families are resampled; and another
-seed would have given another model. Seeds are too few to be resampled (of three values nine draws in ten are not all
-different, and their spread comes out a third too small), so the spread of the seeds' means is added as Student's
+seed would have given another model. Seeds are too few to be resampled (of three values four draws in five have one
+twice, and their spread comes out a third too small), so the spread of the seeds' means is added as Student's
 distribution, less what the families' spread has in it already. With one seed nothing is known of this, and the
 interval is of the items alone.
 """
