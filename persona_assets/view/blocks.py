@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+Tone = Literal["blue", "green", "amber", "red", "grey", "none"]
 WIDTH = 24  # characters of a bar of full length
 
 
@@ -24,7 +25,7 @@ class Kind:
     """What a part of a bar stands for: its name, its colour, and its character where there are no colours."""
 
     name: str
-    tone: Literal["blue", "green", "amber", "red", "grey", "none"] = "blue"
+    tone: Tone = "blue"
     mark: str = "█"
 
 
@@ -202,6 +203,10 @@ class Radar:
         ]
 
 
+LEVELS = "▁▂▃▄▅▆▇█"
+FEW = 12  # points that are told one by one where nothing is drawn
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A value at a place, with its interval or without one."""
@@ -269,10 +274,16 @@ class Chart:
 
     @property
     def lines(self) -> list[str]:
-        """It in words."""
-        return [
-            f"{kind.name}: {', '.join(f'{one.y:.4g} at {one.x:,.6g}' for one in points)}" for kind, points in self.rows
-        ]
+        """It in words; a line of many points in characters, between its first and its last value."""
+        return [f"{kind.name}: {self._told(points)}" for kind, points in self.rows if points]
+
+    def _told(self, points: Sequence[Point]) -> str:
+        if len(points) <= FEW:
+            return ", ".join(f"{one.y:.4g} at {one.x:,.6g}" for one in points)
+        values = [points[at * (len(points) - 1) // (WIDTH - 1)].y for at in range(WIDTH)]
+        least, most = min(values), max(values)
+        levels = (round((len(LEVELS) - 1) * (one - least) / (most - least)) if most > least else 0 for one in values)
+        return f"{points[0].y:.4g} {''.join(LEVELS[one] for one in levels)} {points[-1].y:.4g}"
 
     def _drawn(self, x: float) -> float:
         return math.log(x) if self.log else x

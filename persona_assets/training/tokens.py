@@ -1,0 +1,176 @@
+"""Rows as tokens: what a stage is trained on, and which of it counts for the loss. Of the child process only.
+
+The tokens of all rows lie one after the other in a file and are read from there: memory does not grow with them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jinja2 import TemplateError
+from numpy.typing import NDArray
+
+from persona_assets.training.faults import TrainingFailed
+from persona_assets.training.job import COLUMNS, JobStage, Kind
+
+CHUNK = 4096  # rows that are tokenised at a time
+WINDOW = 16  # batches of rows that are sorted by length together: less padding, and yet in random order
+
+
+@dataclass(slots=True)
+class Rows:
+    """Token rows. Of DPO two belong together: the chosen answer's at 2i, the rejected one's at 2i + 1."""
+
+    tokens: NDArray[np.int32]  # of all rows
+    ends: NDArray[np.int64]  # shape (rows,): where each ends in `tokens`
+    starts: NDArray[np.int32]  # shape (rows,): tokens of the prompt, which do not count for the loss
+    too_long: int = 0  # rows, or pairs, that did not fit and are not among them
+    given: int = 0
+    lengths: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Lengths follow from the ends."""
+        self.lengths = np.diff(self.ends, prepend=0)
+
+    def row(self, number: int) -> tuple[NDArray[np.int32], int]:
+        """The tokens of a row, and where its answer starts."""
+        end = int(self.ends[number])
+        return self.tokens[end - int(self.lengths[number]) : end], int(self.starts[number])
+
+
+def read_rows(stage: JobStage, tokenizer: Any, context: int, ends: frozenset[int], file: Path) -> Rows:  # noqa: ANN401
+    """Tokenise the rows of a stage into `file`.
+
+    Text that is longer than the model takes is cut into several rows; a prompt with its answer, or a pair, that is
+    longer is left out and counted.
+
+    Raises:
+        TrainingFailed: `empty` where there is no row, `all_too_long` where none fits.
+    """
+    limit = min(stage.train.length or context, context)
+    frames = pl.scan_parquet(stage.rows).select(COLUMNS[stage.kind])
+    made, starts, lengths, given, too_long = 0, [], [], 0, 0
+    with file.open("wb") as out:
+        for frame in frames.collect_batches(chunk_size=CHUNK, maintain_order=True):
+            given += frame.height
+            for rows in _tokenised(frame, stage.kind, tokenizer, ends, limit):
+                if any(len(ids) > limit for ids, _ in rows):
+                    too_long += 1
+                    continue
+                for ids, start in rows:
+                    np.asarray(ids, np.int32).tofile(out)
+                    starts.append(start)
+                    lengths.append(len(ids))
+                made += 1
+    if not given:
+        raise TrainingFailed("empty", f"stage {stage.id}: there is no row to train on; check what its `rows` select")
+    if not made:
+        raise TrainingFailed(
+            "all_too_long",
+            f"stage {stage.id}: each of its {given} rows is longer than {limit} tokens: raise `length`, or take a base "
+            "that reads more",
+        )
+    tokens = np.memmap(file, np.int32, mode="r")
+    return Rows(tokens, np.cumsum(lengths, dtype=np.int64), np.asarray(starts, np.int32), too_long, given)
+
+
+def _tokenised(
+    frame: pl.DataFrame,
+    kind: Kind,
+    tokenizer: Any,  # noqa: ANN401 - of transformers
+    ends: frozenset[int],
+    limit: int,
+) -> Iterator[list[tuple[list[int], int]]]:
+    """Token ids and start of the answer, per row of the frame; two of these of a pair, one of each piece of a text."""
+    if kind == "text":
+        for ids in tokenizer(frame["response"].to_list())["input_ids"]:
+            closed = ids if ids and ids[-1] in ends else [*ids, tokenizer.eos_token_id]
+            for begin in range(0, len(closed), limit):
+                if len(piece := closed[begin : begin + limit]) > 1:
+                    yield [(piece, 0)]
+        return
+    prompts = frame["prompt"].to_list()
+    answers = [frame[name].to_list() for name in COLUMNS[kind][1:]]
+    before = _ids(tokenizer, [chat_text(tokenizer, prompt) for prompt in prompts])
+    whole = [
+        _ids(tokenizer, [chat_text(tokenizer, *pair) for pair in zip(prompts, column, strict=True)])
+        for column in answers
+    ]
+    for prompt, *rows in zip(before, *whole, strict=True):
+        yield [_answered(prompt, ids, ends, tokenizer.eos_token_id) for ids in rows]
+
+
+def _answered(prompt: list[int], ids: list[int], ends: frozenset[int], end: int) -> tuple[list[int], int]:
+    """A chat's tokens, closed, and how many of them the prompt has: those that it shares with the prompt alone."""
+    start = len(prompt)
+    if ids[:start] != prompt:  # the border merges into one token, or the template writes a prompt alone otherwise
+        start = next(place for place, pair in enumerate(zip(prompt, [*ids, None], strict=False)) if pair[0] != pair[1])
+    return (ids if ends.intersection(ids[start:]) else [*ids, end]), start
+
+
+def chat_text(tokenizer: Any, prompt: str, answer: str | None = None) -> str:  # noqa: ANN401 - of transformers
+    """A prompt, up to where its answer begins, or with its answer, as the chat template writes it."""
+    messages = [{"role": "user", "content": prompt}]
+    if answer is not None:
+        messages.append({"role": "assistant", "content": answer})
+    text: str = tokenizer.apply_chat_template(messages, add_generation_prompt=answer is None, tokenize=False)
+    return text
+
+
+def check_chat(tokenizer: Any, stage: JobStage) -> None:  # noqa: ANN401 - of transformers
+    """Whether a tokenizer's template can write what a stage trains on.
+
+    Raises:
+        TrainingFailed: `no_chat_template`.
+    """
+    if stage.kind == "text":
+        return
+    remedy = "take a base made for chats, or put a chat_template.jinja into its folder"
+    if not tokenizer.chat_template:
+        raise TrainingFailed(
+            "no_chat_template",
+            f"stage {stage.id} trains on prompts and answers, and the base has no chat template: {remedy}",
+        )
+    prompt, answer = "Is it one, or two?", "It is three."
+    try:
+        before, whole = chat_text(tokenizer, prompt), chat_text(tokenizer, prompt, answer)
+    except (TemplateError, ValueError, TypeError) as error:
+        raise TrainingFailed(
+            "no_chat_template", f"stage {stage.id}: the base's chat template refuses an answer ({error}): {remedy}"
+        ) from error
+    same = next(
+        (place for place, pair in enumerate(zip(before, whole, strict=False)) if pair[0] != pair[1]),
+        min(len(before), len(whole)),
+    )
+    if answer not in whole[same:] or prompt in whole[same:]:
+        raise TrainingFailed(
+            "no_chat_template",
+            f"stage {stage.id}: the base's chat template does not write an answer where its prompt ends: {remedy}",
+        )
+
+
+def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:  # noqa: ANN401 - of transformers
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def row_order(lengths: NDArray[np.int64], epochs: float, batch: int, seed: Sequence[int]) -> NDArray[np.int64]:
+    """The order in which rows are trained on, all epochs in one: shape (rows of all epochs,).
+
+    Each epoch is a permutation of its own. Within windows of some batches rows stand by length and are cut into
+    batches, whose order is drawn: rows of a batch are of similar length. The seed decides all of it.
+    """
+    random = np.random.default_rng(list(seed))
+    total = max(1, round(len(lengths) * epochs))
+    order = np.concatenate([random.permutation(len(lengths)) for _ in range(-(-total // len(lengths)))])[:total]
+    parts = []
+    for begin in range(0, total, batch * WINDOW):
+        window = order[begin : begin + batch * WINDOW]
+        window = window[np.argsort(lengths[window], kind="stable")]
+        full = len(window) // batch
+        batches = window[: full * batch].reshape(full, batch)
+        parts += [batches[random.permutation(full)].ravel(), window[full * batch :]]
+    return np.concatenate(parts)
