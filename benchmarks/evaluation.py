@@ -1,6 +1,6 @@
 """Whether intervals of evaluations hold what they promise, and what grading makes of real right answers.
 
-python -m benchmarks.evaluation [--trials 2000] [--problems FILE...]
+python -m benchmarks.evaluation [--trials 1000] [--problems FILE...]
 
 Pages are simulated: problems of one are easy or hard together, gain more or less, and seeds are better or worse. FILE is
 a benchmark with answers, such as GSM8K's test.jsonl: every right answer is said in two ways, and the next problem's is
@@ -21,7 +21,6 @@ import numpy as np
 
 from benchmarks.engines_report import write_section
 from benchmarks.export import RESULTS
-from persona_assets.evaluation import statistics
 from persona_assets.evaluation.benchmarks import read_problems
 from persona_assets.evaluation.grades import grades
 from persona_assets.evaluation.grading import Grader
@@ -94,10 +93,9 @@ def graded(path: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--problems", type=Path, nargs="*", default=[])
     arguments, load = parser.parse_args(), os.getloadavg()[0]
-    statistics.RESAMPLES = 400  # of 2,000: intervals are a little less steady, and trials five times as many
     rows, shares = [], {}
     for families, seeds, by_seed in CASES:
         holds, without, false = held(families, seeds, by_seed, arguments.trials)
@@ -105,7 +103,6 @@ def main() -> None:
         told = f"{without:.1%} | {false:.1%}" if seeds > 1 else " | "
         rows.append(f"| {families} | {seeds} | {by_seed} | {holds:.1%} | {told} |")
         print(rows[-1], file=sys.stderr)
-    statistics.RESAMPLES = 2000
     data = grades(answers(*evaluation(np.random.default_rng(0), 8000, seeds=3, by_seed=0.3)))
     started = time.monotonic()
     figures = results(data).height

@@ -31,12 +31,13 @@ ITEMS: dict[str, Any] = {
     "suite": pl.String,
     "kind": pl.String,
     "stratum": pl.String,
-    "problem_kind": pl.String,  # items that one answer may fit; the baseline gives each its commonest
+    "problem_kind": pl.String,  # items that one answer may fit, as they are asked alike
     "family": pl.String,  # items that are not independent, as those of a page; null: the item alone
     "language": pl.String,
     "system": pl.String,
     "seed": pl.Int64,
     "gold": pl.String,
+    "rote": pl.String,  # what somebody says who always gives the commonest answer of the kind in training
     "prompt": pl.String,
     "group": pl.String,
     "role": pl.String,
@@ -49,7 +50,7 @@ DIGITS = 9  # after the point, of what is an exponential
 _REQUIRED = ("item_id", "suite", "kind", "system")
 GRADES: dict[str, Any] = {
     **{name: ITEMS[name] for name in ("item_id", "suite", "kind", "stratum", "problem_kind", "family", "language")},
-    **{name: ITEMS[name] for name in ("system", "seed", "gold")},
+    **{name: ITEMS[name] for name in ("system", "seed", "gold", "rote")},
     "value": pl.Float64,
     "weight": pl.Float64,
     "verdict": pl.String,
@@ -57,7 +58,7 @@ GRADES: dict[str, Any] = {
     "margin": pl.Float64,
     "row_ids": pl.List(pl.String),
 }
-NULLABLE = ("stratum", "problem_kind", "seed", "gold", "value", "verdict", "found", "margin")
+NULLABLE = ("stratum", "problem_kind", "seed", "gold", "rote", "value", "verdict", "found", "margin")
 _WHO = ("suite", "system", "seed")
 _ORDER = ("suite", "kind", "item_id", "system", "seed")
 _ANSWERED = pl.col("value").is_not_null()
@@ -217,7 +218,7 @@ def _choice(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
 
 def _grouped(items: pl.DataFrame, **of: pl.Expr) -> pl.DataFrame:
     """One row for each group, system and seed, called by the group's name."""
-    kept = ("kind", "stratum", "problem_kind", "family", "language", "gold")
+    kept = ("kind", "stratum", "problem_kind", "family", "language", "gold", "rote")
     return (
         _once(items, "group", "role", "number")
         .sort("item_id")  # sums of fractions hang on the order of rows

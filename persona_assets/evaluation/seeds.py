@@ -51,7 +51,7 @@ def joined(*spreads: Spread) -> Spread:
     total = sum(square for square, _ in squares)
     if not total:
         return Spread()
-    return Spread(math.sqrt(total), total**2 / sum(square**2 / freedom for square, freedom in squares))
+    return Spread(math.sqrt(total), 1 / sum((square / total) ** 2 / freedom for square, freedom in squares))
 
 
 def student(freedom: float) -> float:

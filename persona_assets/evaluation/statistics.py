@@ -73,8 +73,9 @@ def difference(
 
     The rows of both are the same items in the same order, and each is resampled with its partner. `shares`: the values
     are 0 or 1; then two made-up families, one for each side, keep the interval of few or equal answers from being of no
-    width (Bonett and Price 2012). `paired`: the columns of both are the same seeds, as where each seed begins with
-    weights of its own. `seeds` is the spread of the difference where it is known better than these values say.
+    width (Bonett and Price 2012); they are as large as what is worth one independent item. `paired`: the columns of
+    both are the same seeds, as where each seed begins with weights of its own. `seeds` is the spread of the difference
+    where it is known better than these values say.
     """
     both = first.there & second.there
     one, other = first.where(both), second.where(both)
@@ -145,7 +146,9 @@ def _interval(
         return Estimate(value)
     sums = [system.sums(codes, count) for system, _ in systems]
     if made_up:
-        sums = [_with_made_up(above, below, sign) for (above, below), (_, sign) in zip(sums, systems, strict=True)]
+        apart = sum(sign * mean_there(system.values) for system, sign in systems)
+        size = _alike(np.asarray(apart), codes, count)
+        sums = [_with_made_up(one, sign, size) for one, (_, sign) in zip(sums, systems, strict=True)]
     signs = [sign for _, sign in systems]
     rng = np.random.default_rng(_SEED)
     count = len(sums[0][0])
@@ -162,11 +165,26 @@ def _interval(
     return Estimate(value, max(min(low, value), -most), min(max(high, value), most))
 
 
-def _with_made_up(above: Values, below: Values, sign: float) -> tuple[Values, Values]:
-    """With two families of middling size: in one the first system is right alone, in the other the second."""
-    size = below.mean(axis=0, keepdims=True)
-    right = (size, 0 * size) if sign > 0 else (0 * size, size)
-    return np.concatenate([above, *right]), np.concatenate([below, size, size])
+def _with_made_up(sums: tuple[Values, Values], sign: float, size: float) -> tuple[Values, Values]:
+    """With two families of `size` items: in one the first system is right alone, in the other the second."""
+    above, below = sums
+    items = np.full((1, below.shape[1]), size)
+    right = (items, 0 * items) if sign > 0 else (0 * items, items)
+    return np.concatenate([above, *right]), np.concatenate([below, items, items])
+
+
+def _alike(apart: Values, codes: NDArray[np.int64], count: int) -> float:
+    """How many items (n,) of a family are worth a single one, from 1 to the mean family's: by their variances.
+
+    Where nothing varies it is unknown: all of the family.
+    """
+    most = len(apart) / count
+    centred = apart - apart.mean()
+    single = float((centred**2).sum())
+    if not single:
+        return most
+    together = np.bincount(codes, weights=centred, minlength=count)
+    return min(max(float((together**2).sum()) / single * count / (count - 1), 1.0), most)
 
 
 def _combined(sums: Sequence[tuple[Values, Values]], signs: Sequence[float], counts: Values) -> Values:
