@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from persona_assets.evaluation.grades import BASE, TUNED
+from persona_assets.evaluation.tables import BASE, TUNED
 from persona_assets.ids import digest
 from persona_assets.view import blocks as view
 from persona_assets.view.safe import one_line
@@ -30,7 +30,7 @@ class Change:
 def changes(grades: pl.DataFrame, answers: pl.DataFrame, most: int = EXAMPLES) -> list[Change]:
     """Items that one of base and tuned gets right and the other wrong: some of each suite, stratum and direction.
 
-    `grades` has the columns of `grades.GRADES`, `answers` has item_id, suite, system, seed, prompt and answer. Of
+    `grades` has the columns of `tables.GRADES`, `answers` has item_id, suite, system, seed, prompt and answer. Of
     several seeds the first counts. Which items are shown follows from their ids alone.
     """
     first = (

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from persona_assets.evaluation.figures import MINUS, Row, figure_of, signed_of
-from persona_assets.evaluation.grades import BASE, TUNED
 from persona_assets.evaluation.results import CHANCE, COMMONEST, EXPECTED, NATS, REWARD
+from persona_assets.evaluation.tables import BASE, TUNED
 from persona_assets.view import blocks as view
 
 LIMITS = [

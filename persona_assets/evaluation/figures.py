@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from persona_assets.evaluation.grades import BASE, TUNED
 from persona_assets.evaluation.results import ACCURACY, CHANCE, COMMONEST, EXPECTED, NATS, REWARD, SHARES
+from persona_assets.evaluation.tables import BASE, TUNED
 from persona_assets.view import blocks as view
 
 Row = Mapping[str, Any]

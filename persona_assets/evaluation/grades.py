@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 import polars as pl
 
@@ -18,56 +18,31 @@ from persona_assets.constraints.checkers import failed
 from persona_assets.constraints.constraint import from_json
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation.grading import Grade, Grader, Verdict
+from persona_assets.evaluation.tables import (
+    CHOICE,
+    CHOSEN,
+    CONSTRAINTS,
+    GRADES,
+    ITEMS,
+    KINDS,
+    LOSS,
+    MATHS,
+    PREFERENCE,
+    REJECTED,
+)
 
-MATHS, CONSTRAINTS, LOSS, PREFERENCE, CHOICE = "maths", "constraints", "loss", "preference", "choice"
-KINDS = (MATHS, CONSTRAINTS, LOSS, PREFERENCE, CHOICE)
-BASE, TUNED = "base", "tuned"
-CHOSEN, REJECTED = "chosen", "rejected"
 VERDICT_NAMES = get_args(Verdict)
-
-ITEMS: dict[str, Any] = {
-    "row_id": pl.String,  # of the row itself; grades say which rows they came from
-    "item_id": pl.String,  # the same for every system and seed
-    "suite": pl.String,
-    "kind": pl.String,
-    "stratum": pl.String,
-    "problem_kind": pl.String,  # items that one answer may fit, as they are asked alike
-    "family": pl.String,  # items that are not independent, as those of a page; null: the item alone
-    "language": pl.String,
-    "system": pl.String,
-    "seed": pl.Int64,
-    "gold": pl.String,
-    "rote": pl.String,  # what somebody says who always gives the commonest answer of the kind in training
-    "prompt": pl.String,
-    "group": pl.String,
-    "role": pl.String,
-    "number": pl.Float64,
-    "answer": pl.String,
-    "logprob": pl.Float64,
-    "tokens": pl.Int64,
-}
 DIGITS = 9  # after the point, of what is an exponential
 _REQUIRED = ("item_id", "suite", "kind", "system")
-GRADES: dict[str, Any] = {
-    **{name: ITEMS[name] for name in ("item_id", "suite", "kind", "stratum", "problem_kind", "family", "language")},
-    **{name: ITEMS[name] for name in ("system", "seed", "gold", "rote")},
-    "value": pl.Float64,
-    "weight": pl.Float64,
-    "verdict": pl.String,
-    "found": pl.String,
-    "margin": pl.Float64,
-    "row_ids": pl.List(pl.String),
-}
-NULLABLE = ("stratum", "problem_kind", "seed", "gold", "rote", "value", "verdict", "found", "margin")
 _WHO = ("suite", "system", "seed")
 _ORDER = ("suite", "kind", "item_id", "system", "seed")
 _ANSWERED = pl.col("value").is_not_null()
 
 
 def grades(rows: pl.DataFrame, grader: Grader | None = None) -> pl.DataFrame:
-    """Grades with the columns of `GRADES`, ordered by suite, kind, item, system and seed.
+    """Grades with the columns of `tables.GRADES`, ordered by suite, kind, item, system and seed.
 
-    `rows` has columns of `ITEMS`, of which those of `_REQUIRED` are never null; a column that is not there is null
+    `rows` has columns of `tables.ITEMS`, of which those of `_REQUIRED` are never null; one that is not there is null
     throughout. `answer`, or `logprob` and `tokens`, are null where a model could not be asked: the verdict is then
     `unanswered`, as it is where a score is no number, and the value 0 where 0 means wrong, else null. `margin` is by
     how many nats the chosen text of a preference is more probable as a whole. Of a group `item_id` is its name.

@@ -14,10 +14,10 @@ import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation import statistics
-from persona_assets.evaluation.grades import TUNED
 from persona_assets.evaluation.measured import Measured
 from persona_assets.evaluation.results import DIGITS, MEASURES, SHARES, Sheet, cells, sheet_of
 from persona_assets.evaluation.seeds import pooled
+from persona_assets.evaluation.tables import TUNED
 
 MATRIX: dict[str, Any] = {
     "suite": pl.String,
@@ -46,7 +46,7 @@ NULLABLE = (
 def matrix(grades: Mapping[str, pl.DataFrame], reference: str) -> pl.DataFrame:
     """The figures of tuned models by recipe, with the columns of `MATRIX`, ordered by suite, cell and recipe.
 
-    `grades` are those of each recipe, by its name, with the columns of `grades.GRADES`; those of `base` are left out. A
+    `grades` are those of each recipe, by its name, with the columns of `tables.GRADES`; those of `base` are left out. A
     suite that the reference was not asked has no rows.
 
     Raises:

@@ -9,7 +9,8 @@ import polars as pl
 from persona_assets.evaluation.changes import Change, quoted
 from persona_assets.evaluation.conclusions import LIMITS, conclusions
 from persona_assets.evaluation.figures import KINDS, TITLES, Row, apart, figure_of, legend, values
-from persona_assets.evaluation.grades import BASE, TUNED, VERDICT_NAMES
+from persona_assets.evaluation.grades import VERDICT_NAMES
+from persona_assets.evaluation.tables import BASE, TUNED
 from persona_assets.view import blocks as view
 from persona_assets.view.safe import one_line
 

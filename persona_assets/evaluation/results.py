@@ -19,9 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from persona_assets.evaluation import statistics
-from persona_assets.evaluation.grades import BASE, CHOICE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
 from persona_assets.evaluation.measured import Measured
 from persona_assets.evaluation.statistics import Estimate
+from persona_assets.evaluation.tables import BASE, CHOICE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
 from persona_assets.votes.plain import plain_answer
 
 COMMONEST, CHANCE = "commonest", "chance"
@@ -118,7 +118,7 @@ def sheet_of(grades: pl.DataFrame) -> Sheet:
 def results(grades: pl.DataFrame) -> pl.DataFrame:
     """The figures with the columns of `RESULTS`, in the order of suites, measures, strata, languages and systems.
 
-    `grades` has the columns of `grades.GRADES`; where it has a `sample_id` too, `parent_ids` are those of the rows that
+    `grades` has the columns of `tables.GRADES`; where it has a `sample_id` too, `parent_ids` are those of the rows that
     a figure is of. `p` is McNemar's of `tuned` and `base`, where there is one seed. Of several seeds nothing is gained
     or lost item by item.
     """

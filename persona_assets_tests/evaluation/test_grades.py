@@ -8,7 +8,8 @@ import pytest
 
 from persona_assets.constraints.constraint import Constraint, to_json
 from persona_assets.errors import UsageError
-from persona_assets.evaluation.grades import GRADES, ITEMS, NULLABLE, grades
+from persona_assets.evaluation.grades import grades
+from persona_assets.evaluation.tables import GRADES, ITEMS, NULLABLE
 
 
 def rows(*told: dict[str, Any], kind: str = "maths") -> pl.DataFrame:

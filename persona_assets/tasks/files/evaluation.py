@@ -17,13 +17,8 @@ COLUMNS = {**RESULTS, "grades": pl.String}
     whole={"grades": "evaluation_grades"},
     nullable=NULLABLE,
     modules=(
-        *(
-            "evaluation.grades",
-            "evaluation.measured",
-            "evaluation.results",
-            "evaluation.seeds",
-            "evaluation.statistics",
-        ),
+        *("evaluation.measured", "evaluation.results", "evaluation.seeds", "evaluation.statistics"),
+        *("evaluation.tables", "maths.compare", "maths.numbers", "maths.solution", "maths.words"),
         *("surveys.shares", "votes.plain"),
     ),
     shows=results_shown,

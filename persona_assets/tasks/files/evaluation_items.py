@@ -16,7 +16,10 @@ from persona_assets.training.recipe import RECIPES, TEXTS, recipe_of
     description="The items of a recipe's suites, each for the base and for every model that was trained.",
     cites={"mix_id": "training_mix", "model_id": "fine_tuned_model"},
     nullable=NULLABLE,
-    modules=("evaluation.grading", "evaluation.items", "ids", "tasks.split", "training.recipe"),
+    modules=(
+        *("evaluation.grading", "evaluation.items", "ids", "maths.compare", "maths.numbers", "maths.solution"),
+        *("maths.words", "tasks.split", "training.recipe"),
+    ),
 )
 def evaluation_items(recipes: pl.LazyFrame, mix: pl.LazyFrame, models: pl.LazyFrame) -> pl.DataFrame:
     """One row an item and model; a recipe without suites is set aside."""
