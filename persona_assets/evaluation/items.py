@@ -11,7 +11,7 @@ import polars as pl
 
 from persona_assets.evaluation.grading import read_answer
 from persona_assets.ids import digest
-from persona_assets.tasks.split import HELD_OUT
+from persona_assets.tasks.split import HELD_OUT, TRAIN
 from persona_assets.training.recipe import Evaluate, Recipe, Suite
 
 ANSWER, SCORE = "answer", "score"  # what is wanted of a model
@@ -40,6 +40,7 @@ COLUMNS: dict[str, Any] = {
     "prompt": pl.String,
     "continuation": pl.String,
     "gold": pl.String,
+    "rote": pl.String,
     "group": pl.String,
     "role": pl.String,
     "number": pl.Float64,
@@ -48,8 +49,8 @@ COLUMNS: dict[str, Any] = {
     "model_id": pl.String,
 }
 NULLABLE = (
-    *("stratum", "problem_kind", "family", "language", "seed", "continuation", "gold", "group", "role", "number"),
-    *("mix_id", "model_id"),
+    *("stratum", "problem_kind", "family", "language", "seed", "continuation", "gold", "rote", "group", "role"),
+    *("number", "mix_id", "model_id"),
 )
 _NUMBER = r"\d+(?:[.,]\d+)?"
 
@@ -114,14 +115,12 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
         mix_id="sample_id",
         prompt=pl.col("prompt").fill_null(""),
         form=pl.lit(ANSWER if suite.kind == "maths" else SCORE),
-        **{name: pl.lit(None) for name in ("problem_kind", "continuation", "gold", "group", "role", "number")},
+        **{name: pl.lit(None) for name in ("problem_kind", "continuation", "gold", "rote", "group", "role", "number")},
     )
     if suite.kind == "maths":
-        golds = [
-            read_answer(text, language or "en") for text, language in rows.select("response", "language").iter_rows()
-        ]
-        shapes = rows["response"].str.replace_all(_NUMBER, "0")
-        return about.with_columns(gold=pl.Series(golds, dtype=pl.String), problem_kind=shapes).filter(
+        found = _solved(rows)
+        known = about.with_columns(gold=found["gold"], problem_kind=found["problem_kind"]).drop("rote")
+        return known.join(_rote(suite, mix), on="problem_kind", how="left", maintain_order="left").filter(
             pl.col("gold") != ""
         )
     if suite.kind == "loss":
@@ -136,6 +135,21 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
         for role, column in (("chosen", "response"), ("rejected", "rejected"))
     ]
     return pl.concat(several)
+
+
+def _solved(rows: pl.DataFrame) -> pl.DataFrame:
+    """The `gold` that each response gives, and its `problem_kind`: the same steps with other numbers."""
+    told = rows.select("response", "language").iter_rows()
+    golds = [read_answer(text, language or "en") for text, language in told]
+    return pl.DataFrame({"gold": golds, "problem_kind": rows["response"].str.replace_all(_NUMBER, "0")})
+
+
+def _rote(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
+    """By `problem_kind` the commonest answer of the rows that were trained on; of several the first in order."""
+    trained = mix.filter((pl.col("side") == TRAIN) & pl.col("left_out").is_null() & (pl.col("stage") == suite.of))
+    counts = _solved(trained.select("response", "language").collect()).filter(pl.col("gold") != "")
+    counts = counts.group_by("problem_kind", "gold").len().sort(["len", "gold"], descending=[True, False])
+    return counts.unique("problem_kind", keep="first", maintain_order=True).select("problem_kind", rote="gold")
 
 
 def _ids(suite: Suite, ids: Sequence[str] | pl.Series) -> list[str]:

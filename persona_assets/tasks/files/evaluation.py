@@ -2,7 +2,6 @@
 
 import polars as pl
 
-from persona_assets.evaluation import MODULES
 from persona_assets.evaluation.page import results_shown
 from persona_assets.evaluation.results import NULLABLE, RESULTS, results
 from persona_assets.tasks.derived import data_files, derived
@@ -17,7 +16,11 @@ COLUMNS = {**RESULTS, "grades": pl.String}
     description="What a recipe's models reach in each suite, beside what they were trained from, with intervals.",
     whole={"grades": "evaluation_grades"},
     nullable=NULLABLE,
-    modules=(*MODULES, "evaluation.results", "evaluation.statistics", "surveys.shares", "votes.plain"),
+    modules=(
+        *("evaluation.measured", "evaluation.results", "evaluation.seeds", "evaluation.statistics"),
+        *("evaluation.tables", "maths.compare", "maths.numbers", "maths.solution", "maths.words"),
+        *("surveys.shares", "votes.plain"),
+    ),
     shows=results_shown,
 )
 def evaluation(recipes: pl.LazyFrame, grades: pl.LazyFrame) -> pl.DataFrame:
