@@ -73,5 +73,3 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     """The log of a training without its times."""
     read = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [{name: value for name, value in line.items() if name != "seconds"} for line in read]
-
-
