@@ -27,7 +27,10 @@ PACKAGED = {
 }
 PREFIX = "packaged:"
 # Of a model on the hub: what is loaded. Weights in formats that can hold programs are not among them.
-FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "*token*", "vocab*", "merges.txt", "*.jinja")  # fmt: skip
+FILES = (
+    *("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json"),
+    *("*token*", "vocab*", "merges.txt", "*.jinja"),
+)
 CONVERT_S = 1800.0  # a conversion that takes longer has hung
 
 
