@@ -14,8 +14,11 @@ def convert(file: Path, folder: Path) -> None:
     """Load model and tokenizer and save them; the weights as bfloat16, which holds what quantised ones say."""
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     loaded: Any = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.bfloat16)
+    config = loaded.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
     make: Any = AutoModelForCausalLM.from_config  # a model that knows nothing of GGUF can be saved as any other
-    plain = make(loaded.config, dtype=torch.bfloat16)
+    plain = make(config, dtype=torch.bfloat16)
     plain.load_state_dict(loaded.state_dict())
     plain.tie_weights()
     plain.config.dtype = torch.bfloat16

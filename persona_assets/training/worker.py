@@ -40,6 +40,10 @@ from persona_assets.training.weights import base_type, end_tokens, is_finite, is
 from persona_assets.training.whole import whole_folder, write_whole
 
 UNBOUNDED = 1 << 30  # the context of a model that names none
+SMALL = 3_000_000  # parameters below which a second thread gains a tenth, and loses much where cores are shared
+    3_000_000  # parameters below which a second thread gains a tenth, and where cores are shared loses more than half
+)
+THREADS = torch.get_num_threads()
 LARGE = 1_000_000_000  # parameters from which activations are computed again rather than kept, on a GPU
 
 
@@ -123,6 +127,7 @@ class Worker:
         train, pairs = stage.train, stage.kind == "dpo"
         torch.manual_seed(self.job.seed)
         model, tokenizer = load(base, torch.bfloat16 if self.cuda and train.lora else torch.float32)
+        torch.set_num_threads(1 if sum(map(torch.Tensor.numel, model.parameters())) < SMALL else THREADS)
         check_chat(tokenizer, stage)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token

@@ -9,11 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import torch
 
 from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import Job, JobStage
-from persona_assets.training.process import Trained, train
+from persona_assets.training.process import train
 from persona_assets_tests.training.jobs import job, lines, same_weights, stage, trained_here
 
 PARENT = """
@@ -81,8 +80,7 @@ def interrupted(files: Path, stages: list[JobStage]) -> Path:
 
 @pytest.fixture(scope="module")
 def straight(files: Path, stages: list[JobStage], interrupted: Path) -> Path:
-    """The same job, never interrupted, in this process with as many threads."""
-    torch.set_num_threads(Trained.at(interrupted).result["threads"])
+    """The same job, never interrupted, in this process."""
     trained_here(job(stages), files / "straight")
     return files / "straight"
 

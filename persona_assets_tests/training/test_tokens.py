@@ -35,9 +35,7 @@ def tokenizer() -> Any:
 
 def read(kind: Any, tokenizer: Any, folder: Path, context: int = 96, **columns: list[str]) -> Rows:
     given = stage(folder, kind)
-    pl.DataFrame({"id": [str(number) for number in range(len(columns["response"]))], **columns}).write_parquet(
-        given.rows
-    )
+    pl.DataFrame(columns).write_parquet(given.rows)
     return read_rows(given, tokenizer, context, frozenset([tokenizer.eos_token_id]), folder / "tokens")
 
 

@@ -141,9 +141,8 @@ def test_padding_changes_nothing(tokenizer: Any, tmp_path: Path) -> None:
 def test_the_head_is_that_of_other_architectures_too(tokenizer: Any, tmp_path: Path) -> None:
     rows, _ = rows_of("sft", tokenizer, tmp_path)
     ids, labels, _ = padded(rows, range(4), 0)
-    model = GPT2LMHeadModel(
-        GPT2Config(vocab_size=len(tokenizer), n_positions=96, n_embd=32, n_layer=2, n_head=2)
-    ).eval()
+    config = GPT2Config(vocab_size=len(tokenizer), n_positions=96, n_embd=32, n_layer=2, n_head=2)
+    model = GPT2LMHeadModel(config).eval()
     with torch.no_grad():
         theirs = float(model(input_ids=ids, labels=labels).loss)
         add_labelled_head(model)
