@@ -25,7 +25,10 @@ LOGITS = 1 << 25  # numbers that logits hold at a time, as `trainers` has it
 # What a layer keeps for the backward pass, in numbers per token: of width `hidden` its inputs, norms, queries, keys,
 # values and outputs, with their copies for rotation; of width `feed_forward` gate, up, their activation and product.
 KEPT_HIDDEN, KEPT_FORWARD = 16, 4
-USED = {"cpu": 0.25, "cuda": 0.3}  # of a device's speed at large products, what a training comes to
+USED = {"cpu": 0.7, "cuda": 0.4}  # of a device's speed at large products, what those of a training come to
+# Seconds that a number which a layer keeps takes in all that is no product (norms, rotation, activation), both ways:
+# measured on a CPU of 2024; a GPU is bound by its memory.
+NUMBER_S = {"cpu": 4.4e-9, "cuda": 1e-11}
 STEP_S = 0.008  # of a step, whatever the size of the model
 # bfloat16 products in 10^12 a second, of a name's part; others are taken as the slowest of these.
 GPUS = {"B200": 2250, "H200": 990, "H100": 990, "A100": 312, "L40": 181, "A10": 125, "4090": 165, "3090": 71, "T4": 65}
@@ -112,7 +115,7 @@ def _parameters(path: Path) -> int:
 
 
 def this_machine() -> Machine:
-    """The GPUs of this machine, else its CPU, whose speed is measured: a twentieth of a second."""
+    """The GPUs of this machine, else its CPU, whose speed is measured."""
     gpus = _gpus()
     if gpus:
         name = gpus[0][0]
@@ -146,14 +149,14 @@ def _free_memory() -> int:
 
 
 def _cpu_speed() -> float:
-    size = 512
-    one = np.ones((size, size), np.float32)
-    one @ one
-    began, times = time.perf_counter(), 0
-    while time.perf_counter() - began < 0.05:
+    """The best of some measurements: others may use the cores too."""
+    one = np.ones((512, 512), np.float32)
+    spans = []
+    for _ in range(12):
+        began = time.perf_counter()
         one @ one
-        times += 1
-    return 2.0 * size**3 * times / (time.perf_counter() - began)
+        spans.append(time.perf_counter() - began)
+    return 2.0 * 512**3 / min(spans)
 
 
 def estimate(job: Job, extents: Mapping[str, Extent], machine: Machine) -> list[Needed]:
@@ -184,26 +187,23 @@ def _needed(stage: JobStage, extent: Extent, model: Sizes, machine: Machine) -> 
     train = stage.train
     trained = lora_parameters(train, model) if train.lora else model.parameters
     half = machine.device == "cuda" and train.lora is not None
-    fixed = (
-        model.parameters * (2 if half else FLOAT)
-        + (trained if train.lora else 0) * FLOAT
-        + trained * FLOAT
-        + _states(train, model, trained)
-    )
+    weights = model.parameters * (2 if half else FLOAT) + (trained * FLOAT if train.lora else 0)
+    fixed = weights + trained * FLOAT + _states(train, model, trained)
     rows = train.batch * (2 if stage.kind == "dpo" else 1) / machine.devices
     longest = min(extent.longest, train.length or extent.longest)
     width = FLOAT // 2 if machine.device == "cuda" else FLOAT
-    layer = (KEPT_HIDDEN * model.hidden + KEPT_FORWARD * model.feed_forward) * width
+    kept = (KEPT_HIDDEN * model.hidden + KEPT_FORWARD * model.feed_forward) * model.layers  # numbers per token
     logits = 3 * FLOAT * min(LOGITS, rows * longest * model.vocabulary)
-    memory = PROCESS + fixed + rows * longest * layer * model.layers + logits
+    memory = PROCESS + fixed + rows * longest * kept * width + logits
     passes = 4 if train.lora else 6  # of the backward pass's two halves, frozen weights need one
     body = model.parameters - model.embeddings
     attention = 2 * extent.tokens / max(extent.rows, 1) * model.hidden * model.layers
     work = passes * (body + model.vocabulary * model.hidden / 2 + attention) * extent.tokens * train.epochs
     if stage.kind == "dpo":
         work += 2 * model.parameters * extent.tokens
-    steps = train.epochs * extent.rows / (train.batch * train.accumulate)
-    seconds = work / (machine.speed * USED[machine.device]) + STEP_S * steps * train.accumulate
+    batches = train.epochs * extent.rows / train.batch
+    rest = kept * extent.tokens * train.epochs * NUMBER_S[machine.device] / machine.devices
+    seconds = work / (machine.speed * USED[machine.device]) + rest + STEP_S * batches
     return Needed(stage.id, int(memory), seconds)
 
 

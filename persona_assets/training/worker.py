@@ -41,8 +41,6 @@ from persona_assets.training.whole import whole_folder, write_whole
 
 UNBOUNDED = 1 << 30  # the context of a model that names none
 SMALL = 3_000_000  # parameters below which a second thread gains a tenth, and loses much where cores are shared
-    3_000_000  # parameters below which a second thread gains a tenth, and where cores are shared loses more than half
-)
 THREADS = torch.get_num_threads()
 LARGE = 1_000_000_000  # parameters from which activations are computed again rather than kept, on a GPU
 
