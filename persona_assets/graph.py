@@ -6,7 +6,7 @@ to know it. Thresholds of gates shape no row and stand apart (`Asset.gates_recip
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -18,6 +18,7 @@ from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.engines.base import ModelIdentity, Sampling
 from persona_assets.engines.select import identity_of
+from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.ids import Json, digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import (
@@ -48,6 +49,7 @@ from persona_assets.tasks.run import run_task
 from persona_assets.tasks.step import TaskStep
 from persona_assets.tasks.table import row_schema
 from persona_assets.tasks.target import ORDER, target_of
+from persona_assets.training.recipe import RECIPES
 
 __all__ = ["Asset", "Recipe", "Run", "assets", "changes", "identity_of", "recipe_digest"]
 
@@ -86,6 +88,10 @@ class Asset:
     def name(self) -> str:
         """The table's name."""
         return self.table.name
+
+    def reads_of(self, key: str) -> tuple[str, ...]:
+        """The assets that one partition is made from: of a function that looks at what data files say, these alone."""
+        return self.derived.reads_of(key) if self.derived else self.reads
 
     @property
     def looks_into(self) -> Mapping[str, str]:
@@ -187,7 +193,7 @@ class Asset:
         asking: Recipe = {
             "prompt": template.digest,
             "repair": [REPAIR.digest, REPAIR_FORM.digest],
-            "model": {"model": identity.model, "revision": identity.revision},
+            **({} if template.answered_by else {"model": {"model": identity.model, "revision": identity.revision}}),
             "sampling": Sampling.of(own, template).as_dict(),
         }
         if len(step.turns) > 1:
@@ -241,16 +247,46 @@ def assets(settings: Settings) -> dict[str, Asset]:
     return {asset.name: asset for asset in (*_PERSONA_ASSETS, *map(_dataset, datasets(settings).values()))}
 
 
-def chosen(graph: Mapping[str, Asset], datasets: Sequence[str]) -> frozenset[str]:
-    """What `run`, `plan` and automation make of themselves: these datasets, a user's own, and all that they read."""
+def chosen(graph: Mapping[str, Asset], datasets: Sequence[str], recipes: Collection[str] = ()) -> frozenset[str]:
+    """What `run`, `plan` and automation make of themselves: these datasets, a user's own, and all that they read.
+
+    `recipes` are the partitions of what is made by recipes that are made so: without one nothing is.
+
+    Raises:
+        UsageError: such a dataset is named, and no recipe is.
+    """
     wanted = [name for name, one in graph.items() if not one.is_bundled or name in datasets or "all" in datasets]
     found: set[str] = set()
     while wanted:
         name = wanted.pop()
-        if name not in found:
+        asset = graph[name]
+        if asset.table.partition == RECIPES and not recipes:
+            if name in datasets:
+                said = (
+                    f"{name} is made by recipes: name some by PERSONA_RECIPES; {did_you_mean('', recipe_keys(graph))}"
+                )
+                raise UsageError(f"PERSONA_DATASETS: {said}")
+        elif name not in found:
             found.add(name)
-            wanted += graph[name].reads
+            by_key = asset.derived is not None and asset.derived.declared.looks is not None
+            of = recipes if by_key and asset.table.partition == RECIPES else ()
+            wanted += [read for key in of for read in asset.reads_of(key)] if of else asset.reads
     return frozenset(found)
+
+
+def recipe_keys(graph: Mapping[str, Asset], names: Sequence[str] = ("all",)) -> tuple[str, ...]:
+    """The partitions of the recipes that are named by their files, or one by one; of all where `all` is named.
+
+    Raises:
+        UsageError: there is no such recipe.
+    """
+    data = graph[RECIPES].data if RECIPES in graph else None
+    sources = data.look().sources if data else {}
+    known = {*sources, *(source.path.stem for source in sources.values())}
+    for name in names:
+        if name not in known and name != "all":
+            raise UsageError(f"PERSONA_RECIPES: there is no recipe {name}; {did_you_mean(name, sorted(known))}")
+    return tuple(key for key, source in sources.items() if {"all", key, source.path.stem} & {*names})
 
 
 _STAGES = {(0, "shard"): "crawl_to_personas", (1, "dump"): "dedup_dump", (2, "shard"): "personas_to_datasets"}

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 import orjson
 
 Json = Any  # a value that JSON can hold
-Prefix = Literal["doc", "per", "smp", "call", "rec", "qst", "row", "chr"]
+Prefix = Literal["doc", "per", "smp", "call", "rec", "qst", "row", "chr", "mdl"]
 
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value

@@ -57,6 +57,7 @@ WORDS = {
     "tasks": "every task",
     "modes": "every task that has modes",
     "params": "every task that has parameters",
+    "attempts": "every task about single rows",
     "shares": "every task about single rows",
     "selected": "every task about personas, or about what came from some",
     "systems": "every task",
@@ -284,6 +285,12 @@ class Settings(BaseSettings):
         "made by hand. Tasks of your own always are",
         json_schema_extra=shapes(),
     )
+    recipes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Recipes by which `run` and automation train models, where PERSONA_DATASETS names what is made so, "
+        "as tiny,types-INTJ-en, or all",
+        json_schema_extra=shapes(),
+    )
     modes: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
         {},
         description="How tasks are prompted: zero_shot (the default), few_shot, persona_few_shot, or several, as "
@@ -295,6 +302,11 @@ class Settings(BaseSettings):
         description="Share of the rows that a task asks about, in all or in one mode, as "
         "math_solutions=0.1,*.few_shot=0.05",
         json_schema_extra=shapes("shares"),
+    )
+    attempts: Annotated[dict[str, Annotated[int, Field(ge=1, le=1000)]], NoDecode] = Field(
+        {},
+        description="How often a task asks about each row, as math_problems=8: so many independent answers",
+        json_schema_extra=shapes("attempts"),
     )
     selected: Annotated[dict[str, str], NoDecode] = Field(
         {},
@@ -614,6 +626,7 @@ class Settings(BaseSettings):
             "query",
             "modes",
             "shares",
+            "attempts",
             "selected",
             "systems",
             "params",
@@ -667,7 +680,7 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        *("relations", "languages", "fanout", "drop_fields", "datasets", "measured", "types"), mode="before"
+        *("relations", "languages", "fanout", "drop_fields", "datasets", "recipes", "measured", "types"), mode="before"
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -694,7 +707,8 @@ class Settings(BaseSettings):
             UsageError: the file is missing or wrong, or its key is not set; the message names file and key.
         """
         if by:
-            own = {key: value for key, value in by.items() if key in OF_A_MODEL or key == "api_key_env"}
+            known = OF_A_MODEL | {"api_key_env"}
+            own = {key: value for key, value in by.items() if key in known and value is not None}
             return self._with(own, f"{asset}: system {by.get('id')}", with_key)
         if self.models is None:
             return self

@@ -16,7 +16,7 @@ from persona_assets.crawl.shards import index_of
 from persona_assets.dedup.seals import Seal, made_from, seals
 from persona_assets.engines.base import PASSING_REJECTS
 from persona_assets.errors import PersonaAssetsError, UsageError, did_you_mean
-from persona_assets.graph import Asset, assets, chosen
+from persona_assets.graph import Asset, assets, chosen, recipe_keys
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.records import AS_MADE_BY, DamagedRecord, Record, same_recipe
@@ -29,10 +29,11 @@ from persona_assets.recipes import Recipe, changes
 from persona_assets.settings import Settings
 from persona_assets.tasks.data_files import GONE, Looked
 from persona_assets.tasks.target import REACHED, place_of, target_of
+from persona_assets.training.recipe import RECIPES
 
 _SEEN = ("shards", "skipped", "seals", "dumps", "sets", "_set_keys", "_manifests", "_by_dump")  # what `refresh` forgets
 _TARGET = "its task's target"
-NOT_CHOSEN = "not among PERSONA_DATASETS"
+NOT_CHOSEN = "not among PERSONA_DATASETS, or not by a recipe of PERSONA_RECIPES"
 WHY_MOST = 3  # changes named of a stale partition
 
 
@@ -89,7 +90,8 @@ class LakeState:
         """
         self.lake, self.settings = lake, settings
         self.assets: Mapping[str, Asset] = assets(settings)
-        self.chosen = chosen(self.assets, [*settings.datasets, *also])
+        self.recipe_keys = frozenset(recipe_keys(self.assets, settings.recipes))
+        self.chosen = chosen(self.assets, [*settings.datasets, *also], self.recipe_keys)
         self._recipes: dict[str, Recipe] = {}
         self._judged_by: dict[str, str] = {}
         self.refresh()
@@ -242,7 +244,7 @@ class LakeState:
         record = found if isinstance(found, Record) else None
         if record and (fault := self.lake.fault(asset.table, record)):
             record = None
-        if record is None and not fault and name not in self.chosen:
+        if record is None and not fault and not self.is_chosen(name, key):
             return Standing(name, key, State.LEFT_OUT, NOT_CHOSEN)
         behind = self._behind(asset, key)
         if record and AS_MADE_BY in record.recipe:  # a migrated one waits for nothing that it was not made from
@@ -255,6 +257,11 @@ class LakeState:
             return Standing(name, key, State.MISSING)
         state, why = self._compare(asset, key, record)
         return Standing(name, key, state, why, record)
+
+    def is_chosen(self, asset: str, key: str) -> bool:
+        """Whether `run` and automation make a partition of themselves."""
+        by_recipe = self.assets[asset].table.partition == RECIPES
+        return asset in self.chosen and (key in self.recipe_keys or not by_recipe)
 
     def _compare(self, asset: Asset, key: str, record: Record) -> tuple[State, str]:
         """A sound record whose inputs are there, against what would be made now."""
@@ -342,7 +349,7 @@ class LakeState:
         parents = list(self._parents(asset, key))
         if not parents:
             return ((SHARD_FILES.name, key),)
-        if nothing := set(asset.reads).difference(name for name, _ in parents):
+        if nothing := set(asset.reads_of(key)).difference(name for name, _ in parents):
             return ((min(nothing), ""),)
         return tuple((name, one) for name, one in parents if not self.of(name, one).readable)
 
@@ -367,7 +374,7 @@ class LakeState:
         Where one of the two is of a named set that the other is not of, all partitions of the asset above, or the one
         that is looked into.
         """
-        for name in asset.reads:
+        for name in asset.reads_of(key):
             kinds = (asset.table.partition, self.assets[name].table.partition)
             if kinds[0] == kinds[1]:
                 yield name, key

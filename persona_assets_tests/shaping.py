@@ -23,6 +23,7 @@ STEPS = {name: step for name, step in datasets(Settings()).items() if isinstance
 TASKS = sorted(STEPS)
 DATA_SETS = [name for name, step in datasets(Settings()).items() if isinstance(step, DataStep)]
 MODED = [name for name in TASKS if STEPS[name].template.modes]
+COUNTED = [name for name in TASKS if isinstance(STEPS[name].template.attempts, int) and not STEPS[name].template.group]
 SINGLE = [name for name in TASKS if not STEPS[name].template.group]  # asked about single rows
 VIEWED = "persona_cards"  # the dataset of the view that all others select by which are about personas
 SELECTING = [name for name in TASKS if name != VIEWED and {"persona_id", "persona_ids"} & set(STEPS[name].read.polars)]
@@ -80,6 +81,7 @@ _CHANGES = (
     Change("targets", dict.fromkeys(SINGLE, 1)),
     Change("modes", dict.fromkeys(MODED, ("few_shot",))),
     Change("shares", {name: float(not STEPS[name].template.share) for name in SINGLE}),  # all or nothing, the other way
+    Change("attempts", {name: 1 + int(STEPS[name].template.attempts) for name in COUNTED}),
     Change(
         "params",
         {f"{name}.{one}": _other(f"{name}.{one}", value) for name in TASKS for one, value in _first_param(name)},

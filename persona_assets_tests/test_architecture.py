@@ -16,7 +16,7 @@ LAYERS = {
     "lake": 2,
     "ledger": 3, "engines": 4, "checks": 4,
     "steps": 5, "rules": 5, "contrast": 5,
-    "crawl": 6, "personas": 6, "chat": 6, "dedup": 6, "tasks": 6, "quality": 6, "demo": 6, "training": 6,
+    "crawl": 6, "personas": 6, "chat": 6, "dedup": 6, "tasks": 6, "training": 6, "evaluation": 6, "quality": 6, "demo": 6,
     "graph": 7, "settings_page": 8, "state": 8, "lineage": 8, "plan": 8, "judging": 8, "export": 8,
     "making": 9, "again": 9, "migrate": 9,
     "defs": 10, "definitions": 11, "cli": 12, "__main__": 13,

@@ -33,10 +33,11 @@ DEMO = {
     "datasets": "all",
     "modes": "*=zero_shot+few_shot+persona_few_shot",
     "shares": "*.few_shot=0.057,*.persona_few_shot=0.057,"
+    + "math_solutions=0.0064,"
     + "".join(
         f"{name}=0.051,"
         for name in (
-            *("math_solutions", "logic_solutions", "instruction_answers", "conversations"),
+            *("logic_solutions", "instruction_answers", "conversations"),
             *("constrained_instructions", "tool_implementations"),
         )
     )
@@ -45,7 +46,9 @@ DEMO = {
     + "topic_problems=0.03,instance_driven_problems=0.34,key_points=0.17",
     "params": "self_questions.count=2,scenes.count=3",
     "scene_prompts": "12",
-    "held_out_share": "0.1",
+    "held_out_share": "0.2",
+    "recipes": "tiny",  # which learns from eight problems a persona
+    "attempts": "math_problems=8",
 }
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 LakeOption = Annotated[
@@ -79,6 +82,7 @@ def demo(
     from persona_assets.cli.run import show_demo_end, show_run
     from persona_assets.defs.launch import Wanted
     from persona_assets.demo.build import write_dumps
+    from persona_assets.training.process import missing_to_train
 
     os.environ["PERSONA_ENGINE"] = "offline"  # a demo costs nothing, whatever engine is set for the real work
     os.environ.setdefault("PERSONA_FILES_PER_SHARD", "2")  # two shards per dump, so that there is something to backfill
@@ -86,6 +90,11 @@ def demo(
     os.environ["PERSONA_SETTLE_S"] = "0"
     for name, value in DEMO.items():
         os.environ.setdefault(f"PERSONA_{name.upper()}", value)
+    if missing := missing_to_train():
+        err.print(
+            f"No model is trained, as {', '.join(missing)} are not installed: pip install 'persona-assets[train]'"
+        )
+        os.environ["PERSONA_RECIPES"] = ""
     settings = _settings(lake=lake, dumps=dumps)
     files = write_dumps(Path(settings.dumps))
     err.print(f"{len(files)} crawl files in {settings.dumps}/; the answers come from the engine '{settings.engine}'.")
@@ -305,6 +314,29 @@ def interviews(
     if html and not html.parent.is_dir():
         raise UsageError(f"--html {html}: no such folder {html.parent}")
     show_interviews(_settings(lake=lake), name, system or [], as_json=as_json, html=html)
+
+
+@app.command()
+def evaluation(
+    recipe: Annotated[
+        list[str] | None,
+        typer.Argument(help="The recipe; several: each is compared with the first."),
+    ] = None,
+    lake: LakeOption = None,
+    html: Annotated[Path | None, typer.Option(help="Also write it as a page, with figures.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what the models of a recipe reach, beside what they were trained from, or how far recipes lie apart.
+
+    Without a name it lists the recipes. Reads the lake and asks nobody.
+
+    Example: persona-assets evaluation tiny --html tiny.html
+    """
+    from persona_assets.cli.evaluation import show_evaluation
+
+    if html and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: no such folder {html.parent}")
+    show_evaluation(_settings(lake=lake), recipe or [], as_json=as_json, html=html)
 
 
 @app.command()

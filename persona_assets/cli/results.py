@@ -41,10 +41,12 @@ def show_results(
     as_json: bool,
     html: Path | None,
     files: str = "",
+    remedy: str = "",
 ) -> None:
     """Show what the file `name` came to, or without a name the files that there are.
 
-    `kind` is what such a file is, whose table is `files`, by default `<kind>_files`; `asset` has its results.
+    `kind` is what such a file is, whose table is `files`, by default `<kind>_files`; `asset` has its results. `remedy`
+    says what gives a file results.
 
     Raises:
         UsageError: there is no such file, or it has no results yet.
@@ -63,7 +65,8 @@ def show_results(
     if name not in made:
         if name not in known:
             raise UsageError(f"there is no {kind} {name}; {did_you_mean(name, known)}")
-        raise UsageError(f"{name} has no results yet: `PERSONA_DATASETS={asset} persona-assets run` asks it")
+        asked = remedy or f"`PERSONA_DATASETS={asset} persona-assets run` asks it"
+        raise UsageError(f"{name} has no results yet: {asked}")
     outcome = outcome_of(lake, graph, name)
     if html:
         html.write_text(render_page(page(outcome)), encoding="utf-8")

@@ -32,6 +32,7 @@ from persona_assets.lake.schemas import CALLS
 from persona_assets.settings import Settings, load_settings
 from persona_assets.steps.latency import Latency
 from persona_assets.view import blocks as view
+from persona_assets.view.html import render_page
 from persona_assets.view.json import to_json
 from persona_assets.view.numbers import duration, money
 from persona_assets.view.terminal import say, show
@@ -393,6 +394,7 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
         "  .venv/bin/persona-assets quality --html quality.html\n"
         "  .venv/bin/persona-assets survey bus-fare --html survey.html\n"
         "  .venv/bin/persona-assets questionnaire everyday --html questionnaire.html\n"
+        "  .venv/bin/persona-assets evaluation tiny\n"
         "  .venv/bin/persona-assets export instruction_answers --format chatml --out answers\n"
         "  put crawl files into dumps/<name>/ and turn on the sensors new_crawl_dumps and follow_new_data in the UI,\n"
         "  or run: .venv/bin/persona-assets run",
@@ -402,7 +404,9 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
 
 
 def _show_results_and_export(lake: Lake, settings: Settings) -> None:
-    """What the demo's surveys and questionnaires came to, and preference pairs as a folder, where there are some."""
+    """What surveys, questionnaires and recipes of the demo came to, and preference pairs as a folder."""
+    from persona_assets.cli.evaluation import evaluation_of
+    from persona_assets.evaluation.page import conclusions, evaluation_page
     from persona_assets.export.folder import export
     from persona_assets.export.rows import Export
     from persona_assets.graph import assets
@@ -415,6 +419,14 @@ def _show_results_and_export(lake: Lake, settings: Settings) -> None:
         for name in lake.keys(graph[asset].table):
             show(out, view.Section((title, view.Code(name)), shown(lake.read(graph[asset].table, name))))
             say(out, OFFLINE)
+    for name in lake.keys(graph["evaluation"].table):
+        found, page = evaluation_of(lake, graph, name), Path(f"{settings.lake}-export") / f"evaluation-{name}.html"
+        said = [*conclusions(found.rows), *(line for _, chart in found.charts[:1] for line in chart.lines)]
+        if "://" not in settings.lake:
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(render_page(evaluation_page(found)), encoding="utf-8")
+            said.append(f"with plots and examples: {page}")
+        show(out, view.Section(("Evaluation of ", view.Code(name)), [view.Lines(said)]))
     if lake.keys(graph["preference_pairs"].table) and "://" not in settings.lake:
         folder = Path(f"{settings.lake}-export") / "preference_pairs"
         try:

@@ -62,6 +62,19 @@ def read_items(path: Path, name: str, key: str | None = None) -> Iterator[Item]:
         UsageError: there is no such file, no row has a question, or a row cannot be read; the message says the remedy.
         PersonaAssetsError: the file is damaged.
     """
+    remedy = "or name it (decontaminate --key NAME)"
+    return (item for item, _ in read_rows(path, name, key, remedy) if item.question)
+
+
+def read_rows(path: Path, name: str, key: str | None, remedy: str) -> Iterator[tuple[Item, Mapping[str, Json]]]:
+    """Every row of a file as an item, whose question may be "", with what stands in it.
+
+    `key` is that of `read_items`; `remedy` ends the message of a file without any question.
+
+    Raises:
+        UsageError: as `read_items`.
+        PersonaAssetsError: the file is damaged.
+    """
     seen: dict[str, None] = {}
     found = False
     with open_rows(path) as (_, batches):
@@ -71,16 +84,15 @@ def read_items(path: Path, name: str, key: str | None = None) -> Iterator[Item]:
                 if len(seen) < _SHOWN_KEYS:
                     seen.update(dict.fromkeys(values))
                 question = _question(values, key)
-                if question:
-                    found = True
-                    answers = (_text(values.get(one)) for one in ANSWERS if one != key)
-                    yield Item(name, row.number, _name(values), question, tuple(one for one in answers if one))
+                found = found or bool(question)
+                answers = (text_in(values.get(one)) for one in ANSWERS if one != key)
+                yield Item(name, row.number, _name(values), question, tuple(one for one in answers if one)), values
     if not found:
         wanted = f"key {key!r} holds no text" if key else f"none of the keys {', '.join(QUESTIONS)} holds a text"
         keys = ", ".join(repr(one[:_LONGEST_ID]) for one in seen)
         raise UsageError(
             f"{path}: there is no question in any row: {wanted}; its keys are: {keys or 'none, as it has no rows'}. "
-            "Rename the key that holds the question, or name it (decontaminate --key NAME)"
+            f"Rename the key that holds the question, {remedy}"
         )
 
 
@@ -92,8 +104,8 @@ def _values(path: Path, row: Row) -> Mapping[str, Json]:
 
 def _question(values: Mapping[str, Json], key: str | None) -> str:
     for name in (key,) if key else QUESTIONS:
-        if text := _text(values.get(name)):
-            beside = _text(values.get(_BESIDE.get(name, ""), ""))
+        if text := text_in(values.get(name)):
+            beside = text_in(values.get(_BESIDE.get(name, ""), ""))
             return f"{text}\n{beside}" if beside else text
     return ""
 
@@ -107,7 +119,7 @@ def _name(values: Mapping[str, Json]) -> str:
     return ""
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - any value of a file
+def text_in(value: Any) -> str:  # noqa: ANN401 - any value of a file
     """A text, or that of messages: what users say in them, or where no role is told, all of it."""
     if isinstance(value, str):
         return value if value.strip() else ""

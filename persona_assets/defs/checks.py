@@ -14,7 +14,7 @@ from persona_assets.lake import Lake, Table
 from persona_assets.ledger.ledger import DamagedPart, Ledger
 from persona_assets.settings import load_settings
 from persona_assets.tasks.judges.scores import CALIBRATED
-from persona_assets.tasks.mixes import TAKEN, too_few_general
+from persona_assets.training.mix import TAKEN, too_few_general
 
 Verdict = Callable[[Lake], tuple[bool, dict[str, dg.MetadataValue[Any]]]]  # whether all is well, and what is not
 Judge = Callable[[Lake], Iterator[dg.AssetCheckEvaluation]]
@@ -143,20 +143,19 @@ def _has_scores(asset: Asset) -> bool:
 
 
 def _mixes(table: Table) -> Verdict:
-    """Whether every stage of every model has the general rows that its recipe wants."""
+    """Whether every stage has the general rows that its recipe wants."""
 
     def verdict(lake: Lake) -> tuple[bool, dict[str, dg.MetadataValue[Any]]]:
         metadata: dict[str, dg.MetadataValue[Any]] = {}
-        for stage, variants, variant, general, wanted in too_few_general(lake.scan(table)).iter_rows():
-            said = f"{variants:,} models have fewer than wanted, {variant} {general:,} of {wanted:,}"
-            metadata[stage] = dg.MetadataValue.text(said)
+        for recipe, stage, general, wanted in too_few_general(lake.scan(table)).iter_rows():
+            metadata[f"{recipe}: {stage}"] = dg.MetadataValue.text(f"{general:,} general rows, {wanted:,} wanted")
         return not metadata, metadata
 
     return verdict
 
 
 def _is_mix(asset: Asset) -> bool:
-    return {"variant", TAKEN, "wanted"} <= set(asset.table.polars)
+    return {"stratum", TAKEN, "wanted"} <= set(asset.table.polars)
 
 
 _GRAPH = assets(load_settings())
@@ -173,7 +172,7 @@ _OVER_ALL = {
     name: _advisory(
         name,
         "enough_general",
-        "Every stage of every model has as many general rows as its recipe wants.",
+        "Every stage has as many general rows as its recipe wants.",
         _mixes(asset.table),
     )
     for name, asset in _GRAPH.items()

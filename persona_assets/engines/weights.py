@@ -6,12 +6,25 @@ from pathlib import Path
 from persona_assets.ids import id_hasher
 from persona_assets.settings import Settings
 
+LAKE, MODELS = "lake:", "models"  # what a model of a lake is called by, before its id, and the lake's folder of them
 BLOCK, BLOCKS = 1 << 16, 256  # bytes and number of the blocks of a file that count for a model's digest
+
+
+def place_of(settings: Settings) -> str:
+    """Where the weights of `settings.model` are: a folder, or a name that a library knows.
+
+    `lake:<id>` is a model that was trained in this lake, `lake:<id>/base` what it was trained from, where that was
+    nothing. So its name, which is part of a call's key, does not hang on where the lake lies.
+    """
+    if not settings.model.startswith(LAKE):
+        return settings.model
+    model_id, _, part = settings.model.removeprefix(LAKE).partition("/")
+    return f"{settings.lake}/{MODELS}/{model_id}/{part or 'model'}"
 
 
 def local_revision(settings: Settings) -> str:
     """The revision of `settings.model`: that of the settings, else the digest of its folder; "" of a mere name."""
-    folder = Path(settings.model)
+    folder = Path(place_of(settings))
     if settings.model_revision or not settings.model or not folder.is_dir():
         return settings.model_revision
     files = [path.stat() for path in sorted(folder.iterdir())]

@@ -3,7 +3,7 @@
 import os
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -142,12 +142,30 @@ def _union(selects: Iterable[str]) -> str:
 
 def _links(assets: Sequence[Table]) -> str:
     """Each row with what it was made from, and its call where that gave it."""
+    keys = {table.name: table.key for table in assets}
     return _union(
+        _link(table, origin) if not origin.whole else _links_to_all(table, origin, keys)
+        for table in assets
+        for origin in table.origins
+    )
+
+
+def _link(table: Table, origin: Parent) -> str:
+    return (
         f"SELECT {literal(table.name)} AS asset, {identifier(table.key)} AS id, "
         f"{_each(table, origin.column)} AS parent_id, "
         f"{_call_of(table, origin)} FROM {identifier(table.name)}"
-        for table in assets
-        for origin in table.origins
+    )
+
+
+def _links_to_all(table: Table, origin: Parent, keys: Mapping[str, str]) -> str:
+    """A row with each row of the partition that it was made from."""
+    return _union(
+        f"SELECT {literal(table.name)} AS asset, child.{identifier(table.key)} AS id, "
+        f"parent.{identifier(keys[name])} AS parent_id, NULL AS call_id, NULL::VARCHAR[] AS call_ids "
+        f"FROM {identifier(table.name)} AS child JOIN {identifier(name)} AS parent "
+        f"ON parent.shard = child.{identifier(origin.column)}"
+        for name in origin.tables
     )
 
 

@@ -28,13 +28,19 @@ class Column:
 class Parent:
     """A reference: `column` holds ids (or a list of ids) found as `key` in one of `tables`.
 
-    `direct`: the row was made from that one; else it is further up, or beside it.
+    `direct`: the row was made from that one; else it is further up, or beside it. Where the key is `shard`, the column
+    names a partition, and the row was made from all rows of it.
     """
 
     column: str
     tables: tuple[str, ...]
     key: str
     direct: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it leads to a whole partition."""
+        return self.key == "shard"
 
 
 FAMILIES = "no_family_parted"  # a gate that looks at the other partitions of its table

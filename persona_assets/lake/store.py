@@ -45,7 +45,9 @@ from persona_assets.lake.versions import versions
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 # Folders of the lake that are not tables.
-FOLDERS = frozenset({"seals", "templates", "embeddings", "segments", "batches", "calls_corrupt", "damaged", "skipped"})
+FOLDERS = frozenset(
+    {"seals", "templates", "embeddings", "segments", "batches", "calls_corrupt", "damaged", "skipped"}
+) | {"models"}
 TEMPORARY = "_tmp"  # folder of what is being made (`lake.leftovers`)
 ROW_GROUP_ROWS = 65_536  # bounds what a reader holds while it scans one partition
 _COMPAT = pl.CompatLevel.oldest()  # plain Arrow strings, which every Parquet reader knows

@@ -47,12 +47,14 @@ def _came_of(finder: Finder, tables: Iterable[Table], row_id: str, shard: str) -
     for table in finder.tasks:
         for origin in table.origins:
             if names & set(origin.tables):
-                fates += _gave(table, finder.near(table, _names(table, origin, row_id), shard))
+                fates += _gave(table, finder.near(table, _names(table, origin, row_id, shard), shard))
     return fates
 
 
-def _names(table: Table, parent: Parent, row_id: str) -> pl.Expr:
+def _names(table: Table, parent: Parent, row_id: str, partition: str) -> pl.Expr:
     column = pl.col(parent.column)
+    if parent.whole:
+        return column == partition
     return column.list.contains(row_id) if isinstance(table.polars[parent.column], pl.List) else column == row_id
 
 

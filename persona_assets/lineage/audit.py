@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.lake import Lake
+from persona_assets.lake import Lake, Parent
 from persona_assets.lake.schemas import (
     CALL_COLUMNS,
     CALLS,
@@ -64,6 +64,7 @@ def audits(lake: Lake, settings: Settings, row_ids: Iterable[str]) -> Iterator[A
 
 
 Parses = Callable[[Found, CallRecord, Prompt], list[Verification]]
+SOME = 3  # rows that are audited of those of a partition that a row was made from as a whole
 _SHARED = frozenset(column.name for column in (*SAMPLE_COLUMNS, *CALL_COLUMNS, *RUN_COLUMNS))
 
 
@@ -175,6 +176,9 @@ class _Auditor:
         """A row of any asset that asked about other rows, or was computed from them."""
         asked: Found | None = None
         for origin in found.table.origins:
+            if origin.whole:
+                self._link_to_all(node, origin, str(found.row[origin.column]))
+                continue
             for row_id in _ids(found.row[origin.column]):
                 parent = self.finder.referred(origin, row_id, found.partition)
                 asked = asked or parent
@@ -196,6 +200,15 @@ class _Auditor:
         node.verifications.append(verdict("parent_exists", parent is not None, "it is not in the lake", parent_id))
         if parent is not None:
             node.parents.append(self.node(parent))
+
+    def _link_to_all(self, node: Node, origin: Parent, partition: str) -> None:
+        """Add some of the rows of a partition that a row was made from as a whole, and how many these are."""
+        found, count = self.finder.some_of(origin, partition, SOME)
+        of = f"{origin.tables[0]} {partition}"
+        node.verifications.append(verdict("parents_exist", count > 0, "there is no row of it in the lake", of))
+        node.made_of[of] = count
+        for one in found:
+            node.parents.append(self.node(one))
 
     def _generated(self, node: Node, found: Found, parent: Found | None, parses: Parses) -> None:
         """The call of a row, and whether its answer gives the row (or refuses it) again."""

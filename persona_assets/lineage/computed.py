@@ -63,7 +63,7 @@ class Computed:
             record = self.lake.record(step.table, found.partition)
             settings = {**step.settings_of(self.settings), **(record.recipe.get("settings", {}) if record else {})}
             try:
-                self._known[key] = step.compute(self._scan(found), settings, self.lake)
+                self._known[key] = step.compute(found.partition, self._scan(found), settings, self.lake)
             except PersonaAssetsError as error:
                 self._known[key] = str(error)
         return self._known[key]

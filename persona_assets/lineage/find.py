@@ -129,6 +129,14 @@ class Finder:
         """The row that a reference names, in one of the tables that it may be in."""
         return self._first_of([table for name in parent.tables if (table := self.table(name))], row_id, hint)
 
+    def some_of(self, parent: Parent, partition: str, most: int) -> tuple[list[Found], int]:
+        """The first rows of a partition that a reference names, by their keys, and how many it has."""
+        table = next(found for name in parent.tables if (found := self.table(name)))
+        keys = self.lake.scan_paths(self.files(table, partition), table).select(table.key).collect()[table.key]
+        first = keys.sort().head(most)
+        rows = self.near(table, pl.col(table.key).is_in(first.implode()), partition)
+        return sorted(rows, key=lambda one: str(one.row[table.key])), len(keys)
+
     def made(self, found: Found) -> Found:
         """A row where it was made: not where a later table passes it on, nor, where it is gone from there, at all."""
         while passed := next((one for one in found.table.origins if one.column == found.table.key), None):

@@ -96,6 +96,7 @@ class Node:
     fate: list[Fate] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
     verifications: list[Verification] = field(default_factory=list)
+    made_of: dict[str, int] = field(default_factory=dict)  # rows of whole partitions that it was made from, by these
 
     @property
     def relation(self) -> str:

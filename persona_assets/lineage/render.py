@@ -53,6 +53,9 @@ def _lines(node: Node) -> list[Text]:
     if node.call:
         line = Text() if node.kind == "call" else Text.assemble(("call ", "bold"), (node.call.call_id, "cyan"), "  ")
         lines.append(line.append(one_line(_call_facts(node.call), SHOWN), "dim"))
+    lines += [
+        Text(f"made from all {count:,} rows of {of}, of which some follow", "dim") for of, count in node.made_of.items()
+    ]
     lines += [Text(one_line(f"{fate.asset}: {fate.outcome} {fate.detail}", DETAIL), "dim") for fate in node.fate]
     lines += _check_line(node)
     return lines + _verification_lines(list(node.all_verifications()))

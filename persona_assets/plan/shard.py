@@ -6,6 +6,7 @@ from math import ceil
 
 import polars as pl
 
+from persona_assets.ids import canonical_json
 from persona_assets.lake import Table
 from persona_assets.lake.schemas import (
     DEDUPED_PERSONAS,
@@ -73,17 +74,18 @@ class Walks:
         self.derived = derived or {}
         self.context, self.steps, self.funnel = context, steps, funnel
         self.lake, self.settings = context.lake, context.settings
-        self._walks: dict[tuple[str, int], Walk] = {}
+        self._walks: dict[tuple[str, bytes], Walk] = {}
         self._accepted: dict[str, dict[str, float]] = {}  # rows by task and shard
         self.selected: dict[str, dict[str, Amount]] = {}  # by view, which share of a table's rows it selects
 
-    def of(self, asset: str, system: int = 0) -> Walk:
-        """The walk of an asset; where several systems answer, that of one of them."""
-        if (asset, system) not in self._walks:
-            step = self.steps[asset]
-            one = step.by_system()[system] if isinstance(step, TaskStep) else step
-            self._walks[asset, system] = Walk(one, self.context)
-        return self._walks[asset, system]
+    def of(self, asset: str, asking: TaskStep | None = None) -> Walk:
+        """The walk of an asset; where several systems answer, that of one of them, by default of the first."""
+        step = self.steps[asset]
+        one = asking or (step.by_system()[0] if isinstance(step, TaskStep) else step)
+        key = (asset, canonical_json(dict(one.template.by)))
+        if key not in self._walks:
+            self._walks[key] = Walk(one, self.context)
+        return self._walks[key]
 
     def ask(self, flow: Flow, plan: PartitionPlan) -> None:
         """The questions of a partition of any asset that asks."""
@@ -168,9 +170,9 @@ class Walks:
         target = target_of(self.settings, step.template)
         if target is None:
             known, open_questions, judged = 0, 0, self._judged(plan)
-            for number, asking in enumerate(step.by_system()):
+            for asking in step.answering(self.lake, flow.shard) if there else step.by_system():
                 asks = asking.asks(self.lake, flow.shard) if there else iter(())
-                found = _accepted(self.of(plan.asset, number).outcomes(asks, plan, judged))
+                found = _accepted(self.of(plan.asset, asking).outcomes(asks, plan, judged))
                 known, open_questions = known + found[0], open_questions + found[1]
             expected = beyond
             plan.rows = Amount(known) + (Amount(open_questions) + expected) * accepted

@@ -6,6 +6,7 @@ log-probability of the last message.
 | parser | the answer | the property |
 | --- | --- | --- |
 | `text` | any text | that text |
+| `raw` | any text, empty ones too | it as it is |
 | `lines` | one item a line; numbers and bullets before an item are left out | a list of texts |
 | `dialogue` | `Name: what is said` a line; one without a name goes on | a list of `speaker` and `text` |
 | `script` | `Name (speaking): words`, or `(thinking)`; see `scripts` | a list of `speaker`, `action` and `text` |
@@ -28,6 +29,11 @@ _FENCE = re.compile(r"^```\w*\n(.*?)\n?```$", re.DOTALL)
 def text(answer: str) -> str:
     """The whole answer, without white space around it."""
     return answer.strip()
+
+
+def raw(answer: str) -> str:
+    """The answer as the model gave it: for who is measured by it, and not for those who use it."""
+    return answer
 
 
 def lines(answer: str) -> list[str]:
@@ -53,8 +59,12 @@ def _unfenced(answer: str) -> str:
     return match.group(1) if match else answer
 
 
-PARSERS: Mapping[str, Callable[[str], Any]] = {"text": text, "lines": lines, "dialogue": dialogue, "script": script}
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    **{"text": text, "raw": raw, "lines": lines},
+    **{"dialogue": dialogue, "script": script},
+}
 _ITEMS = {"dialogue": ("speaker", "text"), "script": ("speaker", "action", "text")}
+RAW = "raw"  # the parser whose answers may be empty
 SCORE = "score"  # the parser whose answers are scores; read as the JSON that they are
 _SCORED = {"logprob": "number", "tokens": "integer"}
 
@@ -79,7 +89,7 @@ def fault_of(parser: str, schema: Mapping[str, Any]) -> str:
     if len(properties) != 1:
         return f"an answer read by the parser {parser} has one property; response_schema has {len(properties)}"
     [(name, part)] = properties.items()
-    wanted = "string" if parser == "text" else "array"
+    wanted = "string" if parser in ("text", RAW) else "array"
     if part.get("type") != wanted:
         return f"the parser {parser} gives a value of type {wanted}: declare {name} so in response_schema"
     items = part.get("items", {})

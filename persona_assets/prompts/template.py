@@ -171,16 +171,17 @@ def label_of(value: Value) -> str | int:
 class Reads(BaseModel):
     """What is asked about: the rows of an asset, or of data files, which become a table of that name.
 
-    `file` is a path or a pattern, from the task file's folder; a partition is a file, or a row. `rows` is the key under
-    which the rows stand in a file. Columns that `texts` names are kept as JSON text, whatever stands in them, keys in
-    their order. A row of more than `most_bytes` is set aside.
+    `file` is a path or a pattern, from the task file's folder; a partition is a file, a row, or, with `over`, a
+    combination of the values that the file lists under that key. `rows` is the key under which the rows stand in a
+    file. Columns that `texts` names are kept as JSON text, whatever stands in them, keys in their order. A row of more
+    than `most_bytes` is set aside.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     table: str = Field("", pattern=r"^([a-z][a-z0-9_]{1,60})?$")
     file: str = ""
     rows: str = ""
-    partitions: Literal["files", "rows"] = "files"
+    partitions: Literal["files", "rows", "over"] = "files"
     texts: tuple[str, ...] = ()
     most_bytes: Annotated[int, Field(ge=1)] | None = None
 
@@ -287,7 +288,7 @@ class Answering(BaseModel):
     """How an answer is read where the model is not to answer with JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    parser: Literal["text", "lines", "dialogue", "script", "score"]
+    parser: Literal["text", "raw", "lines", "dialogue", "script", "score"]
 
 
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -484,6 +485,10 @@ class Template(BaseModel):
         (),
         description="Properties that are JSON Schemas of objects, for each of which the model gives a list of fields",
     )
+    answered_by: str = Field(
+        "", description="Column of the row that says who answers: a struct with an id, an engine and a model"
+    )
+    answering: Mapping[str, Any] | None = Field(None, exclude=True, description="Who that is; set by `answered`")
     system: str | int | None = Field(None, exclude=True, description="Value of `over` that answers; set by `of_system`")
     turn: int = Field(0, exclude=True, description="Which turn this is the prompt of; set by `at`")
 
@@ -558,8 +563,9 @@ class Template(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> "Template":
-        if self.kind != "task" and ({*_TASK_KEYS, "select"} & self.model_fields_set):
-            raise ValueError(f"only a task can have the keys {', '.join((*_TASK_KEYS, 'select'))}")
+        of_tasks = (*_TASK_KEYS, "select", "answered_by")
+        if self.kind != "task" and ({*of_tasks} & self.model_fields_set):
+            raise ValueError(f"only a task can have the keys {', '.join(of_tasks)}")
         names = [name for name in self.turn_names if name in self.over]
         names += [name for name in self.turn_names if self.turn_names.count(name) > 1]
         if names:
@@ -569,6 +575,8 @@ class Template(BaseModel):
                 "with `group` there is no `target`, no `share` and no `attempts` by a column: these are of single rows"
             )
         self._check_systems()
+        if self.answered_by and (self.systems or self.target or self.group or self.talk):
+            raise ValueError("with `answered_by` there are no systems under `over`, no `target`, `group` or `talk`")
         self._check_named()
         if self.modes and (self.talk or self.group):
             raise ValueError("`modes` are of tasks about single rows: with `group` and `talk` there are none")
@@ -625,9 +633,15 @@ class Template(BaseModel):
         """The same, answered by a value of `over`."""
         return self.model_copy(update={"system": system})
 
+    def answered(self, by: Mapping[str, Any]) -> "Template":
+        """The same, of rows that this one answers, as their column says."""
+        return self.changed(answering=by)
+
     @property
     def by(self) -> Mapping[str, Any]:
         """The row of the system that answers this turn; empty where the settings say who does."""
+        if self.answering is not None:
+            return self.answering
         if self.system is None:
             return {}
         over = self.over[self.systems]

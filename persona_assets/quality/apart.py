@@ -56,7 +56,7 @@ def apart_of(dataset: str, text: pl.Expr, benchmarks: Benchmarks) -> Derived:
         settings=SETTINGS,
         modules=("quality.apart", "quality.report", "quality.rows", "contamination.items"),
         packaged={"benchmarks": lambda: {"version": VERSION, "files": dict(benchmarks.files)}},
-        keeps_vectors=True,
+        given=("lake",),
     )(apart)
 
 

@@ -103,7 +103,7 @@ def _quality_of(dataset: str, text: pl.Expr) -> Derived:
         settings=SETTINGS,
         set_checks=(diverse_enough,),
         modules=("quality.assets", "quality.measures", "quality.report", "quality.rows"),
-        keeps_vectors=True,
+        given=("lake",),
         shows=measures_shown,
     )(quality)
 

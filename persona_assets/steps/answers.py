@@ -19,7 +19,7 @@ from persona_assets.engines import base
 from persona_assets.engines.base import Failure, Result
 from persona_assets.ids import Json, canonical_json
 from persona_assets.prompts import Message, Template, load_template
-from persona_assets.prompts.parsers import PARSERS
+from persona_assets.prompts.parsers import PARSERS, RAW
 from persona_assets.prompts.template import PROMPTS
 from persona_assets.steps.model import Answered, Ask, Parsed, Reject, Step
 from persona_assets.steps.reading import TOO_DEEP, UNFIT, read_json, split_thought, without_thought
@@ -84,9 +84,10 @@ def settled(result: Result, template: Template) -> Result:
 def _read_text(text: str, template: Template) -> Read:
     assert template.answer
     [name] = template.response_schema["properties"]
-    body, problem = without_thought(text)
+    is_raw = template.answer.parser == RAW
+    body, problem = (text, "") if is_raw else without_thought(text)
     value = None if problem else PARSERS[template.answer.parser](body)
-    if not value:
+    if not value and not is_raw:
         return Read(None, f"nothing can be read out of it by the parser {template.answer.parser}")
     if template.fits({name: value}):
         return Read({name: value})

@@ -4,9 +4,13 @@
 reads: {file: surveys/*.yaml}                                   # a partition for each file, by the file's name
 reads: {file: types.yaml, rows: types, partitions: rows}        # a partition for each row, by its id
 reads: {file: logs/**/*, table: logs}                           # by the names of its folders and its own, joined by -
+reads: {file: recipes/*.yaml, partitions: over}                 # by the file's name and values: types-INTJ-en
 ```
 
-The partitions are a *named set*, called as the table is. What stands in a file:
+With `over` a file is one mapping, which may list values by name under that key: a partition is a combination of these,
+and its row holds it as JSON text in `of`. The partitions are a *named set*, called as the table is.
+
+What stands in a file:
 
 | file | rows |
 | --- | --- |
@@ -31,7 +35,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
-from itertools import takewhile
+from itertools import product, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +55,7 @@ MOST_BYTES = 64 << 20  # of a data file; what is larger belongs into a dump
 KINDS = (".csv", ".json", ".jsonl", ".md", ".txt", ".yaml", ".yml")
 GONE = "its data file is gone"
 _OWN = ("row_id", "file", "place")
+OVER, OF = "over", "of"  # the key of a file that lists values, and the column that holds a partition's
 _RESERVED = frozenset((*_OWN, *(column.name for column in RUN_COLUMNS)))
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which JSON can hold and no text
@@ -72,6 +77,7 @@ class Source:
     path: Path
     content: str
     place: int | None = None
+    of: Mapping[str, str] | None = None  # the values of `over` that the partition is of
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,15 @@ class Looked:
 
     sources: Mapping[str, Source]
     warnings: tuple[str, ...] = ()
+
+
+class DataRow(dict[str, Any]):
+    """A row as it stands in a file now, by column; `key` is its partition, `path` its file."""
+
+    def __init__(self, columns: Mapping[str, Any], key: str, path: Path) -> None:
+        """Nothing is copied further than one level."""
+        super().__init__(columns)
+        self.key, self.path = key, path
 
 
 class DataStep:
@@ -99,7 +114,7 @@ class DataStep:
     @property
     def description(self) -> str:
         """Shown in the UI."""
-        each = "file" if self.declared.partitions == "files" else "row"
+        each = {"files": "file", "rows": "row", OVER: "file, or a combination of its values"}[self.declared.partitions]
         return f"The rows of {self.declared.file}; a partition is a {each}."
 
     # What there is
@@ -132,6 +147,10 @@ class DataStep:
         for path in self.paths:
             if self.declared.partitions == "files":
                 yield self._key(path), Source(path, _digest(path, _stamp(path)))
+            elif self.declared.partitions == OVER:
+                for values in _combinations(path, _stamp(path)):
+                    key = "-".join((self._key(path), *values.values()))
+                    yield key, Source(path, _digest(path, _stamp(path)), None, values)
             else:
                 for place, (key, content) in enumerate(_keyed(path, _stamp(path), self.declared.rows)):
                     yield key, Source(path, content, place)
@@ -165,6 +184,7 @@ class DataStep:
                 known = types.get(name)
                 types[name] = dtype if known is None else _merged_or(known, dtype)
         types |= {name: pl.String() for name in self.declared.texts if name in types}
+        types |= {OF: pl.String()} if self.declared.partitions == OVER else {}
         own = [
             Column(name, _settled(dtype), f"{name}, as the data file has it", nullable=True)
             for name, dtype in types.items()
@@ -203,6 +223,8 @@ class DataStep:
             if source.place not in (None, place):
                 continue
             row = self._with_texts(row)
+            if source.of is not None and isinstance(row, dict):
+                row[OF] = json.dumps(source.of, ensure_ascii=False)
             found = self._fault(row) if not isinstance(row, Reject) else row
             if found is None:
                 assert isinstance(row, dict)
@@ -216,10 +238,10 @@ class DataStep:
                 found = Reject("repeated", "the row stands there before")
             yield place, replace(found, row_id=make_id("rec", self.name, key, place))
 
-    def all_rows(self) -> Iterator[dict[str, Any]]:
+    def all_rows(self) -> Iterator[DataRow]:
         """The rows of all partitions, without what is set aside."""
-        for key in self.look().sources:
-            yield from (row for row in self.rows(key) if isinstance(row, dict))
+        for key, source in self.look().sources.items():
+            yield from (DataRow(row, key, source.path) for row in self.rows(key) if isinstance(row, dict))
 
     def _with_texts(self, row: Json) -> Json:
         """A row whose columns of `texts` are JSON text."""
@@ -309,6 +331,16 @@ def _keyed(path: Path, stamp: Stamp, key: str) -> tuple[tuple[str, str], ...]:
         row_id = row.get("id") if isinstance(row, dict) else None
         found.append(("" if row_id is None else str(row_id), digest(repr(row).encode())))
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _combinations(path: Path, stamp: Stamp) -> tuple[dict[str, str], ...]:
+    """The combinations of the values that a file lists; one without any where it lists none that can be understood."""
+    row = next((row for _, row in _read(path, "")), None)
+    over = row.get(OVER) if isinstance(row, dict) else None
+    if not isinstance(over, dict) or not all(isinstance(values, list) and values for values in over.values()):
+        return ({},)
+    return tuple(dict(zip(over, map(str, values), strict=True)) for values in product(*over.values()))
 
 
 # What stands in a file

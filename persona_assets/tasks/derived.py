@@ -22,19 +22,21 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
-from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.errors import PersonaAssetsError, UsageError, did_you_mean
 from persona_assets.ids import Json, digest, make_id
 from persona_assets.lake import Column, Lake, Parent, Table
 from persona_assets.lake.schemas import FAMILIES, REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
+from persona_assets.progress import Progress
 from persona_assets.prompts.template import Reads
 from persona_assets.settings import Settings
 from persona_assets.steps.model import Context, Report
+from persona_assets.tasks.data_files import DataRow
 from persona_assets.tasks.rows import Scan, partition_of
 from persona_assets.tasks.set_checks import OwnCheck, set_check
 from persona_assets.view.blocks import Block
@@ -42,7 +44,9 @@ from persona_assets.view.blocks import Block
 __all__ = ["Derived", "DerivedStep", "data_files", "derived", "set_check"]
 
 Frame = pl.LazyFrame | pl.DataFrame
-DataRows = Callable[[str], Iterable[Mapping[str, Any]]]  # what stands in the data files of a table, by its name
+DataRows = Callable[[str], Iterable[DataRow]]  # what stands in the data files of a table, by its name
+Given = Literal["lake", "tables", "told"]
+Cited = str | tuple[str, ...] | Callable[[DataRows], tuple[str, ...]]  # a table, several, or what data files say
 Told = float | Mapping[str, float]  # rows that are made of one row: of the first table, or of each that is named
 _ROWS = 8192  # rows made and written at once
 _REASON = ("reason", "detail")
@@ -58,7 +62,7 @@ class Derived:
     columns: Mapping[str, Any]
     description: str
     version: int = 1
-    cites: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    cites: Mapping[str, Cited] = field(default_factory=dict)
     set_checks: tuple[OwnCheck | str, ...] = ()
     settings: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
@@ -68,11 +72,13 @@ class Derived:
     check: Callable[[Mapping[str, Table], DataRows], None] | None = None  # of tables, and of the rows of data files
     expected: Callable[[float], float] | None = None  # rows that it selects, of so many of the second table
     per_row: Callable[..., Told] | None = None  # rows of one that it reads, by data files and named settings
-    keeps_vectors: bool = False  # whether it is given the lake, where vectors of texts are kept
+    given: tuple[Given, ...] = ()  # what else it is given, by these names
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None  # what there is to look at in a partition's rows
     also: tuple[str, ...] = ()  # tables that it reads too where there are such
     looks: Callable[[DataRows], tuple[str, ...]] | None = None  # tables that it reads too, as its data files say
     means: Mapping[str, Callable[..., float]] = field(default_factory=dict)  # of its columns of numbers, as `per_row`
+    whole: Mapping[str, str] = field(default_factory=dict)  # columns that name a partition, and the table of that
+    looked: int = 0  # how many of those that it reads it looks at, the last ones
 
     @property
     def name(self) -> str:
@@ -93,20 +99,16 @@ class Derived:
         """It, reading what its data files make it look at, and citing rows of what it reads alone."""
         if not self.looks:
             return self
-        read = (*self.read, *(Reads(table=name) for name in self.looks(rows)))
-        names = {one.name for one in read}
-        cites = {column: tuple(one for one in tables if one in names) for column, tables in self._cited()}
-        return replace(self, read=read, cites=cites, looks=None)
-
-    def _cited(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """The columns that hold ids, with the tables that these are of."""
-        for column, tables in self.cites.items():
-            yield column, (tables,) if isinstance(tables, str) else tables
+        told = {column: tables(rows) if callable(tables) else tables for column, tables in self.cites.items()}
+        looked = tuple(Reads(table=name) for name in self.looks(rows))
+        names = {one.name for one in (*self.read, *looked)}
+        cites = {column: tuple(one for one in tables if one in names) for column, tables in _cited(told)}
+        return replace(self, read=(*self.read, *looked), cites=cites, looked=len(looked))
 
     @property
     def cited(self) -> list[tuple[str, tuple[str, ...]]]:
         """The columns that hold ids of rows that it reads, with the tables of these."""
-        return [(column, tables) for column, tables in self._cited() if tables]
+        return [(column, tables) for column, tables in _cited(self.cites) if tables]
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -125,13 +127,20 @@ class Derived:
         return 1 if self.declared_in else self.function.__code__.co_firstlineno
 
 
+def _cited(cites: Mapping[str, Cited]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The columns that hold ids, with the tables that these are of, where that is known."""
+    for column, tables in cites.items():
+        if not callable(tables):
+            yield column, (tables,) if isinstance(tables, str) else tables
+
+
 def derived(
     *,
     reads: str | Reads | tuple[str | Reads, ...],
     columns: Mapping[str, Any],
     description: str,
     version: int = 1,
-    cites: Mapping[str, str | tuple[str, ...]] | None = None,
+    cites: Mapping[str, Cited] | None = None,
     set_checks: tuple[OwnCheck | str, ...] = (),
     settings: tuple[str, ...] = (),
     modules: tuple[str, ...] = (),
@@ -141,11 +150,12 @@ def derived(
     check: Callable[[Mapping[str, Table], DataRows], None] | None = None,
     expected: Callable[[float], float] | None = None,
     per_row: Callable[..., Told] | None = None,
-    keeps_vectors: bool = False,
+    given: tuple[Given, ...] = (),
     shows: Callable[[pl.DataFrame], Sequence[Block]] | None = None,
     also: tuple[str, ...] = (),
     looks: Callable[[DataRows], tuple[str, ...]] | None = None,
     means: Mapping[str, Callable[..., float]] | None = None,
+    whole: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -158,10 +168,12 @@ def derived(
     asked, at all tables, and at the rows of data files. `expected` says for a plan how many rows it selects of so many
     of the second table, `per_row` how many it makes of one of the first, or of one of each that it names, where data
     files and the named settings tell; `means` gives likewise the mean of columns by which others ask several times.
-    A function that `keeps_vectors` is given the lake, to keep vectors of texts there, and reads nothing else in it.
+    `given` names what it is given beside: `lake`, to keep vectors of texts or models there, of which it reads nothing
+    else; `tables`, the declarations of what it reads, by name; `told`, what its progress goes to, None in an audit.
     `shows` draws a partition's rows for the UI. `also` names tables that settings may add, such as what judges said:
     where they are there, the function is given them after the others. `looks` names, by the rows of data files, tables
-    that it is given after those too; of `cites` those count that it then reads.
+    that it is given after those too; of `cites` those count that it then reads. `whole` names columns that hold
+    the key of a partition, with the table of that: the row was made from all rows of it.
 
     Raises:
         ValueError: there is no such setting.
@@ -174,7 +186,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (per_row, keeps_vectors, shows, also, looks, dict(means or {}))
+        drawn = (per_row, given, shows, also, looks, dict(means or {}), dict(whole or {}))
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare
@@ -185,7 +197,7 @@ def data_files(
     *,
     rows: str = "",
     table: str = "",
-    partitions: Literal["files", "rows"] = "files",
+    partitions: Literal["files", "rows", "over"] = "files",
     texts: tuple[str, ...] = (),
 ) -> Reads:
     """Data files that a function reads; the words are those of `reads` in a task file.
@@ -283,16 +295,27 @@ class DerivedStep:
         cited = [
             Parent(column, tables, self._tables[tables[0]].key, direct=True) for column, tables in self.declared.cited
         ]
+        whole = [Parent(column, (table,), "shard", direct=True) for column, table in self.declared.whole.items()]
         return Table(
             self.declared.name,
             "sample_id",
             (*shared, parents, *own, *RUN_COLUMNS),
-            (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *cited, *further),
+            (Parent("parent_ids", (self.read.name,), self.read.key, direct=True), *cited, *whole, *further),
             partition=self.read.partition,
             accounts_for="parent_ids",
             gates=tuple(check for check in self.declared.set_checks if isinstance(check, str)),
             own_gates=tuple(check.gate for check in self.declared.set_checks if isinstance(check, OwnCheck)),
         )
+
+    def reads_of(self, key: str) -> tuple[str, ...]:
+        """The tables that a partition is made from: of those that data files make it look at, what its own do."""
+        declared = self.declared
+        if declared.looks is None:
+            return declared.reads
+        kind = self.read.partition
+        own = {one.name for one in declared.read if one.file and one.name == kind}
+        rows = cache(lambda name: [row for row in self._rows(name) if name not in own or row.key == key])
+        return (*declared.reads[: len(declared.reads) - declared.looked], *declared.looks(rows))
 
     def per_row(self, settings: Settings) -> Mapping[str, float] | None:
         """How many rows it makes of one row, by the table of that; None where nobody can tell before."""
@@ -317,20 +340,25 @@ class DerivedStep:
         """The digest of the file that holds the function."""
         return digest(self.declared.file.read_bytes())
 
-    def compute(self, scan: Scan, settings: Mapping[str, Any], lake: Lake) -> pl.DataFrame:
+    def compute(
+        self, key: str, scan: Scan, settings: Mapping[str, Any], lake: Lake, told: Progress | None = None
+    ) -> pl.DataFrame:
         """What the function gives for a partition, by parents; `reason` is null in rows that are kept.
 
-        `scan` gives a table's rows in the partition, `settings` the values of those named; `lake` keeps vectors.
+        `scan` gives a table's rows in the partition, `settings` the values of those named; `lake` and `told` are what
+        the function may be `given`.
 
         Raises:
             UsageError: it fails, or gives something else than it declares; the message names file and line.
         """
-        frames = [scan(self._tables[name]) for name in self.declared.reads]
+        frames = [scan(self._tables[name]) for name in self.reads_of(key)]
         named = {name: settings[name] for name in self.declared.settings}
+        beside = {"lake": lake, "tables": self._tables, "told": told}
+        named |= {name: beside[name] for name in self.declared.given}
         try:
-            given = self.declared.function(*frames, **named, **({"lake": lake} if self.declared.keeps_vectors else {}))
+            given = self.declared.function(*frames, **named)
             frame = given.lazy().collect() if isinstance(given, pl.LazyFrame | pl.DataFrame) else None
-        except UsageError:  # it says itself what is wrong, and where
+        except PersonaAssetsError:  # it says itself what is wrong, and where
             raise
         except Exception as error:
             raise self.wrong(f"failed: {type(error).__name__}: {error}") from error
@@ -395,7 +423,7 @@ class DerivedStep:
         run = {"shard": pl.lit(key), "run_id": pl.lit(context.run_id), "created_at": pl.lit(datetime.now(UTC))}
         with context.partition(self.table, key) as part:
             scan = partition_of(lake, self.table, key, part.made_from)
-            computed = self.compute(scan, self.settings_of(context.settings), lake)
+            computed = self.compute(key, scan, self.settings_of(context.settings), lake, context.progress)
             for rows in self.rows(scan, computed):
                 part.rows.append(rows.with_columns(**run).select(self.table.polars.names()))
                 report.kept += rows.height

@@ -28,7 +28,6 @@ from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.demonstrations import check_demonstrations
 from persona_assets.tasks.derived import DataRows, Derived, DerivedStep
 from persona_assets.tasks.judges.rubrics import JUDGE, Judged, judging
-from persona_assets.tasks.mixes import mixes_in
 from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS, EVERY_TASK, as_asked
 from persona_assets.tasks.poles import POLES, check_types, types_of
 from persona_assets.tasks.set_checks import OwnCheck
@@ -72,6 +71,7 @@ def _loaded(settings: Settings) -> _Loaded:
         {
             "modes": settings.modes,
             "shares": settings.shares,
+            "attempts": settings.attempts,
             "selected": settings.selected,
             "params": settings.params,
             "systems": {task: _systems(settings, task) for task in settings.systems},
@@ -95,6 +95,7 @@ def _loaded(settings: Settings) -> _Loaded:
     _known("PERSONA_DATASETS: dataset", set(settings.datasets) - {"all"}, loaded.steps)
     _known("PERSONA_MODES: task", set(settings.modes) - {EVERY_TASK}, tasks)
     _known("PERSONA_SHARES: task", {name.partition(".")[0] for name in settings.shares} - {EVERY_TASK}, tasks)
+    _known("PERSONA_ATTEMPTS: task", settings.attempts, tasks)
     _known("PERSONA_SELECTED: task", settings.selected, tasks)
     _known("PERSONA_SYSTEMS: task", settings.systems, tasks)
     if settings.types:
@@ -449,11 +450,6 @@ def _asked(
         if view.name in known:
             raise UsageError(f"{file}: the name {view.name} is taken by {known[view.name]}; choose another")
         every[view.name], known[view.name] = view, file
-    for file, mix in mixes_in(FILES, instead):
-        _free(file, mix.name)
-        if mix.name in known:
-            raise UsageError(f"{file}: the name {mix.name} is taken by {known[mix.name]}; choose another")
-        every[mix.name], known[mix.name] = mix, file
     for measure in quality_of(asked["measured"], every, _held_to(asked)):
         every[measure.name], known[measure.name] = measure, FILES / "quality"
     every = {name: one.beside(every) if isinstance(one, Derived) else one for name, one in every.items()}

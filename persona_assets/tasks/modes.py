@@ -17,7 +17,7 @@ import yaml
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.prompts import Template
-from persona_assets.prompts.template import MODES, LookUp, MessageTemplate, Mode, Over
+from persona_assets.prompts.template import MODES, ByColumn, LookUp, MessageTemplate, Mode, Over
 from persona_assets.prompts.values import chosen
 
 MODE = "mode"
@@ -88,7 +88,7 @@ def _examples() -> dict[str, str]:
 
 
 def as_asked(declared: Mapping[str, Any], asked: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Tasks as the settings ask them, by `modes`, `shares`, `params` and `systems`; functions as they are.
+    """Tasks as the settings ask them: `modes`, `shares`, `attempts`, `params` and `systems`; functions as they are.
 
     Raises:
         UsageError: a mode or a parameter is none of the task's, or it cannot be answered by several systems.
@@ -108,6 +108,10 @@ def _as_asked(task: Template, asked: Mapping[str, Mapping[str, Any]]) -> Templat
         if task.group:
             raise UsageError(f"PERSONA_SHARES: {task.name} is asked about groups of rows, of which there is no share")
         changed["share"] = shares[task.name]
+    if attempts := asked["attempts"].get(task.name):
+        if task.group or isinstance(task.attempts, ByColumn):
+            raise UsageError(f"PERSONA_ATTEMPTS: how often {task.name} asks is for its file to say")
+        changed["attempts"] = attempts
     if own := _of(task.name, params):
         for name in own.keys() - task.params.keys():
             raise UsageError(f"PERSONA_PARAMS: {task.name} has no parameter {name}; {did_you_mean(name, task.params)}")

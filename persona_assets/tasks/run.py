@@ -16,20 +16,23 @@ def run_task(context: Context, step: TaskStep, shard: str) -> Report:
     """
     if step.benchmarks:
         _ = step.benchmarks.index  # so that what is wrong with a file is told before the first call
-    runners = [StepRunner(one, context, shard) for one in step.by_system()]
+    asking = step.answering(context.lake, shard)
+    runners = [StepRunner(one, context, shard) for one in asking]
     if (target := target_of(context.settings, step.template)) is not None:
         return write_outcomes(runners[0], outcomes_to_target(runners[0], step, target))
     for runner in runners[1:]:
         runner.report = runners[0].report
-    return write_outcomes(runners[0], _outcomes(runners, step, shard))
+    return write_outcomes(runners[0], _outcomes(runners, step, asking, shard))
 
 
-def _outcomes(runners: Sequence[StepRunner], step: TaskStep, shard: str) -> Iterator[Outcome]:
+def _outcomes(
+    runners: Sequence[StepRunner], step: TaskStep, several: Sequence[TaskStep], shard: str
+) -> Iterator[Outcome]:
     """The outcomes of a partition; where systems answer, one after the other."""
     lake, template = runners[0].context.lake, step.template
     count = lake.row_count(step.read, shard)
     expected = None if step.selects or template.group else round(count * questions_of_a_row(template))
-    for runner, asking in zip(runners, step.by_system(), strict=True):
+    for runner, asking in zip(runners, several, strict=True):
         each = round(expected / len(runners)) if expected is not None else None
         yield from runner.run(lambda asking=asking: asking.asks(lake, shard), each)  # type: ignore[misc]
     yield from step.not_selected(lake, shard)

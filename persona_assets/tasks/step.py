@@ -24,6 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from jinja2 import TemplateError
 
 from persona_assets.contamination.benchmarks import Benchmarks
@@ -155,6 +156,8 @@ class TaskStep:
         above: dict[str, set[str]] = {}
         if isinstance(self._template.attempts, ByColumn):
             columns.add(self._counted(self._template.attempts.column))
+        if self._template.answered_by:
+            columns.add(self._answerer(self._template.answered_by))
         if self._group:
             columns |= {*self._group.by, self._group.order} & set(read.polars) | set(self._named(_usable(read)))
             above = {name: set(self._named(_usable(self._tables[name]))) for name in self._named(known_ancestors)}
@@ -218,6 +221,19 @@ class TaskStep:
         if column not in known:
             has = f"{self.read.name} has no column {column!r} of whole numbers"
             raise self._wrong(("attempts", "column"), f"{has}; {did_you_mean(column, known)}")
+        return column
+
+    def _answerer(self, column: str) -> str:
+        """A column that says who answers.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        structs = {name: dtype for name, dtype in self.read.polars.items() if isinstance(dtype, pl.Struct)}
+        known = [name for name, dtype in structs.items() if {"id", "engine", "model"} <= {*dtype.to_schema()}]
+        if column not in known:
+            said = f"{self.read.name} has no column {column!r} of structs with id, engine and model"
+            raise self._wrong(("answered_by",), f"{said}; {did_you_mean(column, known)}")
         return column
 
     def _check_uses(self, known_ancestors: Sequence[str]) -> None:
@@ -431,13 +447,28 @@ class TaskStep:
             for one in labels
         ]
 
+    def answering(self, lake: Lake, key: str) -> list["TaskStep"]:
+        """The step of each that answers questions of a partition: of those that its rows name, else as `by_system`."""
+        template = self._template
+        if not template.answered_by or template.answering is not None:
+            return self.by_system()
+        column = template.answered_by
+        named = lake.scan(self.read, [key]).select(column).unique().collect()[column].to_list()
+        found = sorted(filter(None, named), key=canonical_json)
+        return [
+            TaskStep(template.answered(one), self._tables, self.file, self._own_checks, self._rules, self._held_to)
+            for one in found
+        ] or [self]
+
     def asks(self, lake: Lake, key: str) -> Iterator[Ask]:
         """The questions about a partition, in the order of its rows or groups, which are streamed.
 
         Where it is a system's step, its own.
         """
-        name, system = self._template.systems, self._template.system
+        name, system, template = self._template.systems, self._template.system, self._template
         for row in self._asked(lake, key):
+            if template.answering is not None and row[template.answered_by] != template.answering:
+                continue
             asks = self.asks_of(row)
             yield from asks if system is None else (ask for ask in asks if ask.fill["over"][name] == system)
 

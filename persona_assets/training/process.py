@@ -63,6 +63,11 @@ class Trained:
         return self.folder / "log.jsonl"
 
 
+def missing_to_train() -> list[str]:
+    """The packages that training needs and that are not installed."""
+    return [name for name in NEEDED if importlib.util.find_spec(name) is None]
+
+
 def train(job: Job, folder: Path, told: Progress | None = None) -> Trained:
     """Train a job in a folder, or go on with what an earlier try at the same job left there.
 
@@ -78,7 +83,7 @@ def train(job: Job, folder: Path, told: Progress | None = None) -> Trained:
         UsageError: what trains models is not installed, or a file of rows cannot be read.
         TrainingFailed: it cannot be trained; its `reason` says why.
     """
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+    if missing := missing_to_train():
         raise UsageError(f'training needs {", ".join(missing)}: pip install "persona-assets[train]"')
     folder.mkdir(parents=True, exist_ok=True)
     _set_up(job, folder)

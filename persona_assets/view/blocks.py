@@ -7,8 +7,9 @@ same, which Markdown cannot make a link of.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
+Tone = Literal["blue", "green", "amber", "red", "grey", "none"]
 WIDTH = 24  # characters of a bar of full length
 
 
@@ -24,7 +25,7 @@ class Kind:
     """What a part of a bar stands for: its name, its colour, and its character where there are no colours."""
 
     name: str
-    tone: Literal["blue", "green", "amber", "red", "grey", "none"] = "blue"
+    tone: Tone = "blue"
     mark: str = "█"
 
 
@@ -202,6 +203,100 @@ class Radar:
         ]
 
 
+LEVELS = "▁▂▃▄▅▆▇█"
+FEW = 12  # points that are told one by one where nothing is drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value at a place, with its interval or without one."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Values over places, a line for each kind. Where nothing can be drawn its figures are told.
+
+    `across` and `up` say what the axes are. `log`: places are as far apart as their ratio says; they are above 0.
+    `zero`: the axis of values has 0 on it.
+    """
+
+    across: str
+    up: str
+    rows: Sequence[tuple[Kind, Sequence[Point]]]
+    log: bool = False
+    zero: bool = True
+    SIZE: ClassVar = (640, 250)  # of the drawing
+    ROOM: ClassVar = (64, 10, 16, 40)  # left, top, right and below of what is drawn in
+
+    @property
+    def across_ends(self) -> tuple[float, float]:
+        """The first and the last place, as they are drawn."""
+        places = [self._drawn(one.x) for _, points in self.rows for one in points] or [0.0]
+        return (min(places), max(places)) if min(places) < max(places) else (min(places) - 1, max(places) + 1)
+
+    @property
+    def up_ends(self) -> tuple[float, float]:
+        """The lowest and the highest value, ends of intervals too."""
+        found = [value for _, points in self.rows for one in points for value in (one.y, one.low, one.high)]
+        values = [value for value in found if value is not None] + [0.0] * (self.zero or not found)
+        return (min(values), max(values)) if min(values) < max(values) else (min(values) - 0.5, max(values) + 0.5)
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """Where a value lies in the drawing."""
+        (width, height), (left, top, right, below) = self.SIZE, self.ROOM
+        (first, last), (low, high) = self.across_ends, self.up_ends
+        across = left + (self._drawn(x) - first) / (last - first) * (width - left - right)
+        down = height - below - (y - low) / (high - low) * (height - top - below)
+        return round(across, 1), round(down, 1)
+
+    def path(self, points: Sequence[Point]) -> str:
+        """The points of a line, as SVG takes them."""
+        return " ".join(f"{x},{y}" for x, y in (self.point(one.x, one.y) for one in points))
+
+    @property
+    def ticks_up(self) -> list[tuple[str, float]]:
+        """Names of values, and how far down each lies."""
+        (low, high), x = self.up_ends, self.rows[0][1][0].x if self.rows and self.rows[0][1] else 1.0
+        return [(f"{value:,.4g}", self.point(x, value)[1]) for value in steps(low, high)]
+
+    @property
+    def ticks_across(self) -> list[tuple[str, float]]:
+        """Names of places, and how far across each lies; of ratios those of the points."""
+        first, last = self.across_ends
+        own = sorted({one.x for _, points in self.rows for one in points})
+        places = [*own[:: -(-len(own) // 8)]] if self.log and own else steps(first, last)
+        return [(f"{place:,.6g}", self.point(place, self.up_ends[0])[0]) for place in places]
+
+    @property
+    def lines(self) -> list[str]:
+        """It in words; a line of many points in characters, between its first and its last value."""
+        return [f"{kind.name}: {self._told(points)}" for kind, points in self.rows if points]
+
+    def _told(self, points: Sequence[Point]) -> str:
+        if len(points) <= FEW:
+            return ", ".join(f"{one.y:.4g} at {one.x:,.6g}" for one in points)
+        values = [points[at * (len(points) - 1) // (WIDTH - 1)].y for at in range(WIDTH)]
+        least, most = min(values), max(values)
+        levels = (round((len(LEVELS) - 1) * (one - least) / (most - least)) if most > least else 0 for one in values)
+        return f"{points[0].y:.4g} {''.join(LEVELS[one] for one in levels)} {points[-1].y:.4g}"
+
+    def _drawn(self, x: float) -> float:
+        return math.log(x) if self.log else x
+
+
+def steps(low: float, high: float, count: int = 5) -> list[float]:
+    """About so many round numbers between two, `low` below `high`."""
+    raw = (high - low) / count
+    unit = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= raw)
+    return [round(place * step, 12) + 0.0 for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
 Pieces = Sequence[tuple[str, bool]]  # of a text, and whether a piece is marked
 
 
@@ -235,7 +330,7 @@ class Section:
     blocks: "Sequence[Block]"
 
 
-Block = Figures | Legend | Lines | Quotes | Radar | Section | Table
+Block = Chart | Figures | Legend | Lines | Quotes | Radar | Section | Table
 
 
 @dataclass(frozen=True, slots=True)

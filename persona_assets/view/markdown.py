@@ -6,6 +6,7 @@ from persona_assets.view.blocks import (
     Bar,
     Block,
     Cell,
+    Chart,
     Code,
     Interval,
     Line,
@@ -40,7 +41,7 @@ def _block(block: Block, level: int) -> str:
     if isinstance(block, Quotes):
         quotes = [f"    - {escaped(quote.label)}: {code_span(quote.bracketed)}" for quote in block.quotes]
         return "\n".join([f"- {_line(block.head)}", *quotes])
-    if isinstance(block, Radar):
+    if isinstance(block, Chart | Radar):
         return "\n".join(f"- {escaped(line)}" for line in block.lines)
     if isinstance(block, Lines):
         return "\n".join(f"- {_line(line)}" if len(block.lines) > 1 else _line(line) for line in block.lines)

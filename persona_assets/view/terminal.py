@@ -8,6 +8,7 @@ from persona_assets.view.blocks import (
     Bar,
     Block,
     Cell,
+    Chart,
     Figures,
     Interval,
     Legend,
@@ -43,8 +44,8 @@ def say(console: Console, *lines: Line, end: str = "\n") -> None:
         console.print(Text(plain(words(line))), end=end, soft_wrap=True)
 
 
-def _lines(block: Figures | Legend | Lines | Quotes | Radar) -> list[Line]:
-    if isinstance(block, Radar):
+def _lines(block: Chart | Figures | Legend | Lines | Quotes | Radar) -> list[Line]:
+    if isinstance(block, Chart | Radar):
         return [*block.lines]
     if isinstance(block, Lines):
         return list(block.lines)

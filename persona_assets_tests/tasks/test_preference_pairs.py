@@ -32,7 +32,7 @@ def pairs(*answers: dict[str, Any]) -> tuple[list[list[str]], dict[str, str]]:
     """The parents of each pair, and by answer why it is set aside."""
     step = datasets(SETTINGS)["preference_pairs"]
     assert isinstance(step, DerivedStep)
-    computed = step.compute(lambda _: pl.LazyFrame(list(answers), schema=SCHEMA), {}, Lake("unused"))
+    computed = step.compute("", lambda _: pl.LazyFrame(list(answers), schema=SCHEMA), {}, Lake("unused"))
     made = computed.filter(pl.col("reason").is_null())["parent_ids"].to_list()
     aside = computed.filter(pl.col("reason").is_not_null())
     return made, {ids[0]: reason for ids, reason in aside.select("parent_ids", "reason").iter_rows()}

@@ -16,6 +16,7 @@ from persona_assets.view import html, markdown
 from persona_assets.view.blocks import (
     Bar,
     Block,
+    Chart,
     Code,
     Figures,
     Interval,
@@ -24,6 +25,7 @@ from persona_assets.view.blocks import (
     Line,
     Lines,
     Page,
+    Point,
     Quote,
     Quotes,
     Radar,
@@ -34,6 +36,7 @@ from persona_assets.view.blocks import (
     facts,
     left,
     right,
+    steps,
 )
 from persona_assets.view.json import to_json
 from persona_assets.view.numbers import duration, money, number, percent, size
@@ -59,6 +62,7 @@ BLOCKS: list[Block] = [
             bars([(HOSTILE, HOSTILE, 1)], HOSTILE),
             Table(left(HOSTILE), [[Interval(0.5, 0.25, 0.75, KIND)]]),
             Radar([HOSTILE, "b", "c"], [(KIND, [0.1, 0.5, 1.0])]),
+            Chart(HOSTILE, HOSTILE, [(KIND, [Point(1, 0.5, 0.25, 0.75), Point(2, 1)])]),
             Legend([KIND]),
             Lines(LINES),
             Lines([HOSTILE]),
@@ -191,6 +195,31 @@ def test_a_radar_has_its_first_axis_above_and_opposite_axes_apart() -> None:
     radar = Radar(["n", "e", "s", "w"], [(Kind("one"), [1, 0.5, 0, 0.5])])
     assert radar.polygon([1, 0.5, 0, 0.5]) == "0.0,-100.0 50.0,0.0 0.0,0.0 -50.0,0.0"
     assert shown(radar) == "one: n 1.00, e 0.50, s 0.00, w 0.50\n"
+
+
+def test_a_chart_has_its_lowest_value_below_and_places_from_left_to_right() -> None:
+    chart = Chart(
+        "rows", "right", [(Kind("one"), [Point(100, 0.5, 0.4, 0.6), Point(1000, 1.0), Point(10000, 0.9)])], log=True
+    )
+    (x1, y1), (x2, y2), (x3, y3) = (chart.point(one.x, one.y) for one in chart.rows[0][1])
+    assert x1 < x2 < x3 and x2 - x1 == pytest.approx(x3 - x2)
+    assert y1 > y3 > y2
+    assert chart.point(100, 0)[1] == chart.SIZE[1] - chart.ROOM[3]
+    assert [name for name, _ in chart.ticks_across] == ["100", "1,000", "10,000"]
+    assert [name for name, _ in chart.ticks_up] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    assert shown(chart) == "one: 0.5 at 100, 1 at 1,000, 0.9 at 10,000\n"
+
+
+@pytest.mark.parametrize("points", [[], [Point(3, 0)], [Point(3, 2), Point(3, 2)]])
+def test_a_chart_of_few_points_can_be_drawn(points: list[Point]) -> None:
+    assert "NaN" not in html.render_page(Page("a", "b", [Chart("x", "y", [(KIND, points)], zero=False)]))
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+def test_steps_are_a_few_round_numbers_between_the_ends(low: float, width: float) -> None:
+    found = steps(low, low + width)
+    assert len(found) <= 7
+    assert all(low - width * 1e-6 <= one <= low + width * (1 + 1e-6) for one in found)
 
 
 def test_a_radar_has_room_for_the_names_of_its_axes() -> None:

@@ -24,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 from persona_assets.engines.base import SCORED, Completion, EngineUnavailable, Failure, Request, Result, score_text
 from persona_assets.engines.openai.faults import DETAIL_CHARACTERS
 from persona_assets.engines.scores import chat_tokens, continuation_tokens, score_fault
+from persona_assets.engines.weights import place_of
 from persona_assets.errors import UsageError
 from persona_assets.ids import canonical_json, digest
 from persona_assets.settings import Settings
@@ -78,14 +79,15 @@ class LocalModel:
         self.name = settings.model
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         options: dict[str, Any] = {"local_files_only": os.environ.get("HF_HUB_OFFLINE", "1") != "0"}
-        if settings.model_revision and not Path(settings.model).is_dir():
+        place = place_of(settings)
+        if settings.model_revision and not Path(place).is_dir():
             options["revision"] = settings.model_revision
         dtype: Any = "auto" if self.device.type == "cuda" else torch.float32
         try:
             with _quiet():
-                self.tokenizer: Any = AutoTokenizer.from_pretrained(settings.model, **options)
+                self.tokenizer: Any = AutoTokenizer.from_pretrained(place, **options)
                 loaded: Any = AutoModelForCausalLM.from_pretrained(
-                    settings.model, dtype=dtype, output_loading_info=True, **options
+                    place, dtype=dtype, output_loading_info=True, **options
                 )
             model, report = loaded
             self.model: Any = model.to(self.device).eval()

@@ -15,7 +15,7 @@ import orjson
 from persona_assets.engines.base import EngineUnavailable, ModelIdentity, Request, Result
 from persona_assets.engines.pump import Answer, Pump
 from persona_assets.engines.vllm.process import REMEDIES, Process
-from persona_assets.engines.weights import local_revision
+from persona_assets.engines.weights import local_revision, place_of
 from persona_assets.errors import UsageError
 from persona_assets.prompts import Template
 from persona_assets.settings import Settings
@@ -128,7 +128,7 @@ def engine_arguments(settings: Settings) -> dict[str, Any]:
         UsageError: the further options are no JSON object.
     """
     arguments: dict[str, Any] = {
-        "model": settings.model,
+        "model": place_of(settings),
         "tensor_parallel_size": settings.tensor_parallel,
         "data_parallel_size": settings.data_parallel,
         "gpu_memory_utilization": settings.gpu_memory,
@@ -138,7 +138,7 @@ def engine_arguments(settings: Settings) -> dict[str, Any]:
     }
     if settings.max_model_len is not None:
         arguments["max_model_len"] = settings.max_model_len
-    if settings.model_revision and not Path(settings.model).is_dir():
+    if settings.model_revision and not Path(place_of(settings)).is_dir():
         arguments["revision"] = settings.model_revision
     return arguments | _options(settings.vllm_options)
 

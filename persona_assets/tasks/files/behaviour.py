@@ -30,7 +30,7 @@ def behaviour_shown(rows: pl.DataFrame) -> list[view.Block]:
     description="Pairs of opposite poles in which the manner differs and the facts do not (Machine Mindset).",
     cites={"seed_id": "instruction_seeds"},
     settings=("pair_ceiling", "encoder", "max_unknown_share"),
-    keeps_vectors=True,
+    given=("lake",),
     shows=behaviour_shown,
     modules=(
         *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),

@@ -31,7 +31,7 @@ _OF_SCENES = ("character_id", "name", "date", "paragraph_id")
     cites={"evidence_ids": "statements"},
     nullable=("date", "before"),
     settings=("lines_judged", "encoder"),
-    keeps_vectors=True,
+    given=("lake",),
     per_row=lambda _, lines_judged, **__: LINES * lines_judged,
     modules=(
         *("characters.dates", "characters.evidence", "draws", "ids", "lake.vectors", "prompts.scripts"),

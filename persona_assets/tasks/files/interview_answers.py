@@ -30,7 +30,7 @@ _OWN = {"leaks": pl.List(pl.String), "evidence_ids": pl.List(pl.String), "eviden
     },
     nullable=NULLABLE,
     settings=("encoder",),
-    keeps_vectors=True,
+    given=("lake",),
     modules=(
         *("characters.answers", "characters.dates", "characters.evidence", "characters.logs", "characters.profile"),
         *("characters.questions", "characters.training", "ids", "lake.vectors", "prompts.scripts"),

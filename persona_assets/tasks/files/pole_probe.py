@@ -63,7 +63,7 @@ def probe_shown(rows: pl.DataFrame) -> list[view.Block]:
     nullable=("accuracy", "low", "high", "shuffled", "least"),
     settings=("encoder", "max_unknown_share"),
     set_checks=(told_apart,),
-    keeps_vectors=True,
+    given=("lake",),
     shows=probe_shown,
     modules=(
         *("contrast.meaning", "contrast.probe", "lake.vectors", "surveys.shares"),

@@ -109,7 +109,7 @@ def self_awareness_shown(rows: pl.DataFrame) -> list[view.Block]:
     set_checks=(every_pole_shows, no_two_types_alike),
     shows=self_awareness_shown,
     settings=("pair_ceiling", "encoder", "max_unknown_share"),
-    keeps_vectors=True,
+    given=("lake",),
     modules=(
         *("contrast.reasons", "contrast.words", "contrast.figures", "contrast.meaning", "maths.numbers", "maths.words"),
         *("lake.vectors", "rules.patterns"),

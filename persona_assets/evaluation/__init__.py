@@ -1,0 +1,1 @@
+"""Answers and scores of models as grades, grades as figures with intervals, and how these are shown."""

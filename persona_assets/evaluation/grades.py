@@ -1,0 +1,231 @@
+"""What models answered, or how probable they found texts, as one grade for each item, system and seed.
+
+| kind of suite | an item is | value |
+| --- | --- | --- |
+| `maths` | a problem with its right answer (`gold`) | 1 where the answer is right, else 0 |
+| `constraints` | a request with constraints (`gold`: their JSON) that a program checks | 1 where all hold, else 0 |
+| `loss` | a text that is scored | nats per token; `weight` is its tokens |
+| `preference` | a `group` of scored texts, `role` `chosen`, `rejected` | 1 where the chosen one is likelier, by token |
+| `choice` | a `group` of scored options, each with its `number` | the number to expect, by their probabilities |
+"""
+
+from typing import Any, get_args
+
+import polars as pl
+
+from persona_assets.constraints.checkers import failed
+from persona_assets.constraints.constraint import from_json
+from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.evaluation.grading import Grade, Grader, Verdict
+
+MATHS, CONSTRAINTS, LOSS, PREFERENCE, CHOICE = "maths", "constraints", "loss", "preference", "choice"
+KINDS = (MATHS, CONSTRAINTS, LOSS, PREFERENCE, CHOICE)
+BASE, TUNED = "base", "tuned"
+CHOSEN, REJECTED = "chosen", "rejected"
+VERDICT_NAMES = get_args(Verdict)
+
+ITEMS: dict[str, Any] = {
+    "row_id": pl.String,  # of the row itself; grades say which rows they came from
+    "item_id": pl.String,  # the same for every system and seed
+    "suite": pl.String,
+    "kind": pl.String,
+    "stratum": pl.String,
+    "problem_kind": pl.String,  # items that one answer may fit; the baseline gives each its commonest
+    "family": pl.String,  # items that are not independent, as those of a page; null: the item alone
+    "language": pl.String,
+    "system": pl.String,
+    "seed": pl.Int64,
+    "gold": pl.String,
+    "prompt": pl.String,
+    "group": pl.String,
+    "role": pl.String,
+    "number": pl.Float64,
+    "answer": pl.String,
+    "logprob": pl.Float64,
+    "tokens": pl.Int64,
+}
+_REQUIRED = ("item_id", "suite", "kind", "system")
+GRADES: dict[str, Any] = {
+    **{name: ITEMS[name] for name in ("item_id", "suite", "kind", "stratum", "problem_kind", "family", "language")},
+    **{name: ITEMS[name] for name in ("system", "seed", "gold")},
+    "value": pl.Float64,
+    "weight": pl.Float64,
+    "verdict": pl.String,
+    "found": pl.String,
+    "margin": pl.Float64,
+    "row_ids": pl.List(pl.String),
+}
+NULLABLE = ("stratum", "problem_kind", "seed", "gold", "value", "verdict", "found", "margin")
+_WHO = ("suite", "system", "seed")
+_ORDER = ("suite", "kind", "item_id", "system", "seed")
+_ANSWERED = pl.col("value").is_not_null()
+
+
+def grades(rows: pl.DataFrame, grader: Grader | None = None) -> pl.DataFrame:
+    """Grades with the columns of `GRADES`, ordered by suite, kind, item, system and seed.
+
+    `rows` has columns of `ITEMS`, of which those of `_REQUIRED` are never null; a column that is not there is null
+    throughout. `answer`, or `logprob` and `tokens`, are null where a model could not be asked: the verdict is then
+    `unanswered`, and the value 0 where 0 means wrong, else null. `margin` is by how many nats the chosen text of a
+    preference is more probable as a whole. Of a group `item_id` is its name.
+
+    Raises:
+        UsageError: a column is missing, a kind unknown, an item twice there, without a right answer, or a group without
+            its texts; the message names suite and item.
+    """
+    items = _checked(rows)
+    kinds = items["kind"].unique()
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        raise UsageError(f"kind of suite {unknown[0]!r}: {did_you_mean(unknown[0], KINDS)}")
+    found = [_BY_KIND[kind](items.filter(pl.col("kind") == kind), grader) for kind in KINDS if kind in kinds]
+    empty = pl.DataFrame(schema=GRADES)
+    return pl.concat([empty, *(one.select(pl.col(name).cast(dtype) for name, dtype in GRADES.items()) for one in found)]
+    ).sort(*_ORDER, nulls_last=True)  # fmt: skip
+
+
+def _checked(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with every column, each of its type."""
+    for name in _REQUIRED:
+        if name not in rows.columns:
+            raise UsageError(f"evaluation items have no column {name!r}: add it (they need {', '.join(_REQUIRED)})")
+        if rows[name].null_count():
+            raise UsageError(f"evaluation items: column {name!r} is null in {rows[name].null_count():,} rows: fill it")
+    items = rows.select(
+        (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in ITEMS.items()
+    )
+    group = pl.coalesce("group", "item_id")
+    return items.with_columns(
+        family=pl.coalesce("family", group), language=pl.col("language").fill_null("en"), group=group
+    )
+
+
+def _once(items: pl.DataFrame, *of: str) -> pl.DataFrame:
+    """The items, each of which stands there once for a system and seed."""
+    key = (*_WHO, "item_id", *of)
+    twice = items.filter(pl.struct(key).is_duplicated())
+    if twice.height:
+        raise _fault(twice, "stands there more than once for one system and seed: give each item an id of its own")
+    return items
+
+
+def _fault(items: pl.DataFrame, said: str) -> UsageError:
+    first = items.row(0, named=True)
+    return UsageError(f"suite {first['suite']!r}, item {first['item_id']!r}: {said}")
+
+
+def _maths(items: pl.DataFrame, grader: Grader | None) -> pl.DataFrame:
+    missing = items.filter(pl.col("gold").fill_null("").str.strip_chars() == "")
+    if missing.height:
+        raise _fault(missing, "has no right answer (`gold`): add it, or take the item out")
+
+    def of(asked: dict[str, str], own: Grader) -> Grade:
+        return own.grade(asked["gold"], asked["answer"], asked["language"])
+
+    if grader:
+        return _judged(items, ("gold", "answer", "language"), lambda asked: of(asked, grader))
+    with Grader() as own:
+        return _judged(items, ("gold", "answer", "language"), lambda asked: of(asked, own))
+
+
+def _constraints(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
+    def of(asked: dict[str, str]) -> Grade:
+        if asked["answer"] is None:
+            return Grade("unanswered", "")
+        broken = failed(from_json(asked["gold"]), asked["answer"], asked["language"], asked["prompt"] or "")
+        return Grade("wrong" if broken else "correct", "; ".join(broken))
+
+    if (missing := items.filter(pl.col("gold").is_null())).height:
+        raise _fault(missing, "has no constraints (`gold`): add them, or take the item out")
+    return _judged(items, ("gold", "answer", "language", "prompt"), of)
+
+
+def _judged(items: pl.DataFrame, by: tuple[str, ...], judge: Any) -> pl.DataFrame:  # noqa: ANN401 - a function
+    """The items with what `judge` says of each; those that are alike are judged once."""
+    alike = items.select(by).unique(maintain_order=True)
+    told = [judge(row) for row in alike.iter_rows(named=True)]
+    said = alike.with_columns(
+        value=pl.Series([one.value for one in told], dtype=pl.Float64),
+        verdict=pl.Series([one.verdict for one in told], dtype=pl.String),
+        found=pl.Series([one.found for one in told], dtype=pl.String),
+    )
+    return _of_one(_once(items).join(said, on=by, how="left", nulls_equal=True), weight=pl.lit(1.0))
+
+
+def _loss(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
+    value = pl.when(pl.col("tokens") > 0).then(-pl.col("logprob") / pl.col("tokens"))
+    scored = _once(items).with_columns(value=value, found=pl.lit(None, pl.String))
+    weight = pl.when(_ANSWERED).then("tokens").otherwise(0)
+    return _of_one(scored.with_columns(verdict=_unanswered()), weight=weight)
+
+
+def _of_one(items: pl.DataFrame, weight: pl.Expr) -> pl.DataFrame:
+    return items.with_columns(weight=weight, margin=pl.lit(None, pl.Float64), row_ids=_ids(pl.concat_list("row_id")))
+
+
+def _unanswered() -> pl.Expr:
+    return pl.when(~_ANSWERED).then(pl.lit("unanswered"))
+
+
+def _ids(ids: pl.Expr) -> pl.Expr:
+    return ids.list.drop_nulls().list.sort()
+
+
+def _preference(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
+    each = pl.when(pl.col("tokens") > 0).then(pl.col("logprob") / pl.col("tokens"))
+    chosen, rejected = (pl.col("role") == role for role in (CHOSEN, REJECTED))
+    known = pl.col("logprob").is_not_null().all() & (pl.col("tokens") > 0).all()
+    found = _grouped(
+        items.with_columns(each=each),
+        one=chosen.sum() == 1,
+        others=rejected.sum() >= 1,
+        known=known,
+        gap=pl.col("each").filter(chosen).first() - pl.col("each").filter(rejected).max(),
+        margin=pl.col("logprob").filter(chosen).first() - pl.col("logprob").filter(rejected).max(),
+    )
+    if (parted := found.filter(~(pl.col("one") & pl.col("others")))).height:
+        raise _fault(parted, "a preference is one text with the role `chosen` and some with the role `rejected`")
+    value = pl.when("known").then((pl.col("gap") > 0).cast(pl.Float64))
+    told = pl.when(pl.col("value") == 1).then(pl.lit("correct")).when(_ANSWERED).then(pl.lit("wrong"))
+    return found.with_columns(value=value, margin=pl.when("known").then("margin")).with_columns(
+        verdict=told.otherwise(pl.lit("unanswered")), weight=pl.lit(1.0), found=pl.lit(None, pl.String)
+    )
+
+
+def _choice(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
+    if (missing := items.filter(pl.col("number").is_null())).height:
+        raise _fault(missing, "has no `number`: every option of a choice has one")
+    share = (pl.col("logprob") - pl.col("logprob").max()).exp()
+    found = _grouped(
+        items,
+        known=pl.col("logprob").is_not_null().all(),
+        value=(share * pl.col("number")).sum() / share.sum(),
+        likeliest=pl.col("number").sort_by("logprob", descending=True, nulls_last=True).first(),
+    )
+    return found.with_columns(value=pl.when("known").then("value")).with_columns(
+        verdict=_unanswered(),
+        found=pl.when(_ANSWERED).then(pl.col("likeliest").cast(pl.String)),
+        weight=pl.lit(1.0),
+        margin=pl.lit(None, pl.Float64),
+    )
+
+
+def _grouped(items: pl.DataFrame, **of: pl.Expr) -> pl.DataFrame:
+    """One row for each group, system and seed, called by the group's name."""
+    kept = ("kind", "stratum", "problem_kind", "family", "language", "gold")
+    return (
+        _once(items, "group", "role", "number")
+        .sort("item_id")  # sums of fractions hang on the order of rows
+        .group_by(*_WHO, "group", maintain_order=True)
+        .agg(pl.col(kept).first(), row_ids=pl.col("row_id").drop_nulls().sort(), **of)
+        .rename({"group": "item_id"})
+    )
+
+
+_BY_KIND = {
+    MATHS: _maths,
+    CONSTRAINTS: _constraints,
+    LOSS: _loss,
+    PREFERENCE: _preference,
+    CHOICE: _choice,
+}

@@ -1,0 +1,143 @@
+"""What models are asked: held-out rows of a mix, for each suite of a recipe and each model that answers.
+
+A row is asked of one model, which it names: the base, or what a seed has given. So both are asked the same,
+and each answer leads to its model.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from persona_assets.evaluation.grading import read_answer
+from persona_assets.ids import digest
+from persona_assets.tasks.split import HELD_OUT
+from persona_assets.training.recipe import Evaluate, Recipe, Suite
+
+ANSWER, SCORE = "answer", "score"  # what is wanted of a model
+BASE, TUNED = "base", "tuned"
+BY = pl.Struct(
+    {
+        "id": pl.String(),
+        "engine": pl.String(),
+        "model": pl.String(),
+        "model_revision": pl.String(),
+        "max_tokens": pl.Int64(),
+        "transformers_batch": pl.Int64(),
+    }
+)
+COLUMNS: dict[str, Any] = {
+    "suite": pl.String,
+    "kind": pl.String,
+    "item_id": pl.String,
+    "stratum": pl.String,
+    "problem_kind": pl.String,
+    "family": pl.String,
+    "language": pl.String,
+    "system": pl.String,
+    "seed": pl.Int64,
+    "form": pl.String,
+    "prompt": pl.String,
+    "continuation": pl.String,
+    "gold": pl.String,
+    "group": pl.String,
+    "role": pl.String,
+    "number": pl.Float64,
+    "answered_by": BY,
+    "mix_id": pl.String,
+    "model_id": pl.String,
+}
+NULLABLE = (
+    *("stratum", "problem_kind", "family", "language", "seed", "continuation", "gold", "group", "role", "number"),
+    *("mix_id", "model_id"),
+)
+_NUMBER = r"\d+(?:[.,]\d+)?"
+
+
+def items_of(recipe: Recipe, mix: pl.LazyFrame, models: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `COLUMNS`: every item of every suite, for the base and for the model of each seed.
+
+    `models` are the rows of the recipe's models.
+    """
+    empty = pl.DataFrame(schema=COLUMNS)
+    if recipe.evaluate is None:
+        return empty
+    systems = [*_systems(recipe.evaluate, models)]
+    found = [_suite(suite, mix) for suite in recipe.evaluate.suites]
+    several = [
+        items.with_columns(
+            system=pl.lit(system),
+            seed=pl.lit(seed, pl.Int64),
+            model_id=pl.lit(model_id, pl.String),
+            answered_by=_answerer(by, suite),
+        )
+        for suite, items in zip(recipe.evaluate.suites, found, strict=True)
+        for system, seed, model_id, by in systems
+    ]
+    return pl.concat(
+        [empty, *(one.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()) for one in several)]
+    )
+
+
+def _answerer(by: Mapping[str, Any], suite: Suite) -> pl.Expr:
+    values = {**by, "max_tokens": suite.max_tokens}
+    return pl.struct(pl.lit(values.get(name), dtype).alias(name) for name, dtype in BY.to_schema().items())
+
+
+System = tuple[str, int | None, str | None, dict[str, Any]]
+
+
+def _systems(how: Evaluate, models: pl.DataFrame) -> Iterator[System]:
+    """The base, then the model of each seed: label, seed, row of the model, and who answers."""
+    told = {"engine": how.engine, "transformers_batch": how.batch}
+    first = models.sort("seed").row(0, named=True)
+    yield BASE, None, None, {**told, "id": BASE, "model": first["base"], "model_revision": None}
+    for row in models.sort("seed").iter_rows(named=True):
+        by = {"id": f"{TUNED}-{row['seed']}", "model": row["model"], "model_revision": row["revision"]}
+        yield TUNED, row["seed"], row["sample_id"], {**told, **by}
+
+
+def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
+    """The items of a suite, without who answers."""
+    held = mix.filter((pl.col("side") == HELD_OUT) & pl.col("left_out").is_null() & (pl.col("stage") == suite.of))
+    if suite.size is not None:
+        held = held.filter(pl.int_range(pl.len()).over("role", "stratum", order_by="place") < suite.size)
+    columns = ("sample_id", "stratum", "family", "language", "prompt", "response", "rejected", "role")
+    rows = held.sort("place").select(*columns).collect()
+    about = rows.select(
+        "stratum",
+        "family",
+        "language",
+        suite=pl.lit(suite.id),
+        kind=pl.lit(suite.kind),
+        item_id=pl.Series(_ids(suite, rows["sample_id"]), dtype=pl.String),
+        mix_id="sample_id",
+        prompt=pl.col("prompt").fill_null(""),
+        form=pl.lit(ANSWER if suite.kind == "maths" else SCORE),
+        **{name: pl.lit(None) for name in ("problem_kind", "continuation", "gold", "group", "role", "number")},
+    )
+    if suite.kind == "maths":
+        golds = [
+            read_answer(text, language or "en") for text, language in rows.select("response", "language").iter_rows()
+        ]
+        shapes = rows["response"].str.replace_all(_NUMBER, "0")
+        return about.with_columns(gold=pl.Series(golds, dtype=pl.String), problem_kind=shapes).filter(
+            pl.col("gold") != ""
+        )
+    if suite.kind == "loss":
+        return about.with_columns(continuation=rows["response"])
+    several = [
+        about.with_columns(
+            continuation=rows[column],
+            group="item_id",
+            role=pl.lit(role),
+            item_id=pl.format("{}_{}", "item_id", pl.lit(role)),
+        )
+        for role, column in (("chosen", "response"), ("rejected", "rejected"))
+    ]
+    return pl.concat(several)
+
+
+def _ids(suite: Suite, ids: Sequence[str] | pl.Series) -> list[str]:
+    """Ids of items, the same whichever model answers."""
+    return [digest(f"{suite.id}/{one}".encode()) for one in ids]

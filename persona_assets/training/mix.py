@@ -1,0 +1,374 @@
+"""The mix of a recipe: which rows of which datasets a model is trained on in each stage, and which are held out for it.
+
+Rows are drawn and ordered by digests of seed and id. Whole pages are held out (`split`), and, where a recipe says so,
+whole tuples of numbers: maths problems of few kinds have few of these, and a model that has seen them looks its answers
+up. What was looked at and is not trained on has a reason in `left_out`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import polars as pl
+
+from persona_assets.draws import lots, portions
+from persona_assets.ids import digest
+from persona_assets.lake import Table
+from persona_assets.tasks.set_checks import set_check
+from persona_assets.tasks.split import HELD_OUT, TRAIN, split_of
+from persona_assets.tasks.values import Value, as_text
+from persona_assets.training.recipe import KINDS, Part, Recipe, Stage, named, pieces_of
+from persona_assets.view import blocks as view
+
+OWN, GENERAL = "own", "general"
+TAKEN = "taken_id"
+PAGES, NUMBERS = "unseen_pages", "unseen_numbers"  # strata of what is held out
+# Why a row is not trained on, although its page may be.
+UNSEEN, NO_TEXT, DUPLICATE, TOO_LONG = "held_out_numbers", "no_text", "duplicate", "too_long"
+COLUMNS = {
+    "stage": pl.String,
+    "number": pl.Int64,
+    "kind": pl.String,
+    "role": pl.String,
+    "side": pl.String,
+    "stratum": pl.String,
+    "place": pl.Int64,
+    "dataset": pl.String,
+    TAKEN: pl.String,
+    "taken_shard": pl.String,
+    "family": pl.String,
+    "language": pl.String,
+    "prompt": pl.String,
+    "response": pl.String,
+    "rejected": pl.String,
+    "tokens": pl.Int64,
+    "left_out": pl.String,
+    "wanted": pl.Int64,
+}
+NULLABLE = tuple(name for name in COLUMNS if name not in ("stage", "number", "kind", "role", "side", "place", "wanted"))
+TEXTS = ("prompt", "response", "rejected")
+MARGIN = 16  # tokens that a chat template may put around prompt and answer
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_SPACES = r"\s+"
+_MOST = 16**32  # digests that there are
+
+
+class Tokens(Protocol):
+    """Counts tokens as the model that is trained does."""
+
+    limit: int | None  # tokens of a row at most, where that is known
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text."""
+        ...
+
+
+def mixed(
+    recipe: Recipe,
+    of: Mapping[str, str],
+    frames: Mapping[str, pl.LazyFrame],
+    tables: Mapping[str, Table],
+    held_out_share: float,
+    tokens: Callable[[pl.Series], Tokens],
+) -> pl.DataFrame:
+    """The rows of `COLUMNS`, stage by stage in the order in which they are trained.
+
+    `of` are the values of `over`, `frames` what is read, by table, `held_out_share` the share of pages held out of
+    datasets that do not say so themselves. `tokens` is given the texts that are trained on. A stage without any row of
+    its own has one without a `taken_id`. Memory holds the texts that are drawn, and ids of all others.
+    """
+    reader = _Reader(recipe, of, frames, tables, held_out_share)
+    drawn = [reader.stage(number, stage) for number, stage in enumerate(recipe.stages, 1)]
+    found = pl.concat([_left_out(rows) for rows in drawn])
+    trained = (pl.col("side") == TRAIN) & pl.col("left_out").is_null()
+    counter = tokens(found.filter(trained).select(pl.concat_list(TEXTS).explode())["prompt"].drop_nulls())
+    lengths = {stage.id: min(filter(None, (stage.train.length, counter.limit)), default=0) for stage in recipe.stages}
+    counted = [pl.Series(name, _counted(found[name], counter), dtype=pl.Int64) for name in TEXTS]
+    most = pl.col("stage").replace_strict(lengths, return_dtype=pl.Int64)
+    longest = counted[0] + pl.DataFrame(counted[1:]).max_horizontal()
+    found = found.with_columns(tokens=counted[0] + counted[1], _longest=longest).with_columns(
+        left_out=pl.when(pl.col("left_out").is_null() & (most > 0) & (pl.col("_longest") + MARGIN > most))
+        .then(pl.lit(TOO_LONG))
+        .otherwise("left_out")
+    )
+    return _placed(found).select(*COLUMNS)
+
+
+def _counted(texts: pl.Series, counter: Tokens) -> list[int]:
+    there = texts.drop_nulls().unique(maintain_order=True)
+    known = dict(zip(there, counter.count(there.to_list()), strict=True))
+    return [0 if text is None else known[text] for text in texts]
+
+
+class _Reader:
+    """Draws the rows of stages; the rows of a dataset without their texts, which are read of those that are drawn."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        of: Mapping[str, str],
+        frames: Mapping[str, pl.LazyFrame],
+        tables: Mapping[str, Table],
+        share: float,
+    ) -> None:
+        self.recipe, self.of, self.frames, self.tables, self.share = recipe, of, frames, tables, share
+        self._unseen: dict[str, bool] = {}
+
+    def stage(self, number: int, stage: Stage) -> pl.DataFrame:
+        """The rows of a stage with their texts, drawn and not yet looked at."""
+        several = [self._there(stage, part) for part in stage.rows]
+        own = _drawn(stage, several)
+        general, wanted = list[pl.DataFrame](), 0
+        if (part := stage.general) is not None:
+            trained = _trained(own)
+            wanted = round(trained * part.share / (1 - part.share))
+            wanted = min(wanted, part.size or wanted)
+            others = self._there(stage, part).join(own, on=TAKEN, how="anti", maintain_order="left")
+            general = [_first(others, wanted).with_columns(role=pl.lit(GENERAL))]
+        rows = pl.concat([own.with_columns(role=pl.lit(OWN)), *general])
+        held = (pl.col("side") == HELD_OUT).fill_null(value=False)
+        rank = pl.int_range(pl.len()).over("role", "stratum")
+        rows = rows.filter(~held | (rank < self.recipe.held_out.size))
+        texts = pl.concat(
+            [self._texts(stage, at, part, rows.filter(pl.col("_part") == at)) for at, part in enumerate(stage.parts)],
+            how="diagonal_relaxed",
+        )
+        told = {"stage": stage.id, "kind": stage.kind}
+        found = rows.join(texts, on=[TAKEN, "_part"], how="left", maintain_order="left").with_columns(
+            *(pl.lit(value).alias(name) for name, value in told.items()),
+            number=pl.lit(number, pl.Int64),
+            wanted=pl.lit(wanted, pl.Int64),
+        )
+        if not _trained(own):  # a row that stands for what is missing
+            nothing = {**told, "number": number, "wanted": wanted, "role": OWN, "side": TRAIN}
+            nothing["dataset"] = stage.rows[0].dataset
+            found = pl.concat([found, pl.DataFrame([nothing])], how="diagonal_relaxed")
+        return found.with_columns(pl.lit(None, pl.String).alias(name) for name in TEXTS if name not in found.columns)
+
+    def _there(self, stage: Stage, part: Part) -> pl.DataFrame:
+        """The rows of a part in the order in which they are drawn: ids, sides and strata, without texts."""
+        rows = self._joined(stage, part)
+        names = rows.collect_schema()
+        fits = [_fits(names[name], name, wanted, self.of) for name, wanted in part.where.items()]
+        texts = self._sources(stage, part)
+        asked = texts["prompt"] if "prompt" in texts else texts["response"]
+        page = pl.col("document_id") if "document_id" in names else pl.lit(None, pl.String)
+        numbers = asked.str.extract_all(_NUMBER).list.join(",") if self.recipe.held_out.numbers else pl.lit("")
+        found = (
+            rows.filter(*fits)
+            .select(
+                pl.col("sample_id").alias(TAKEN),
+                taken_shard="shard",
+                language=pl.col("language") if "language" in names else pl.lit(None, pl.String),
+                family=page,
+                split=pl.col("split") if "split" in names else pl.lit(None, pl.String),
+                _prompt=asked.fill_null("").hash(),
+                _numbers=numbers.fill_null(""),
+                _strata=pl.concat_str([pl.col(name).cast(pl.String) for name in part.strata] or pl.lit("")),
+            )
+            .collect()
+        )
+        found = found.with_columns(_order=lots(found[TAKEN], self.recipe.seed)).sort("_order", TAKEN)
+        alike = pl.col(TAKEN).min().over("_prompt")  # of rows that come from no page those with one prompt are a family
+        found = found.with_columns(family=pl.col("family").fill_null(alike))
+        side = pl.coalesce("split", split_of(found["family"], self.share))
+        unseen = pl.Series([self._is_unseen(one) for one in found["_numbers"]], dtype=pl.Boolean)
+        found = found.with_columns(side=side).with_columns(
+            left_out=pl.when((pl.col("side") != HELD_OUT) & unseen).then(pl.lit(UNSEEN)),
+            stratum=pl.when(pl.col("side") == HELD_OUT).then(
+                pl.when(unseen).then(pl.lit(NUMBERS)).otherwise(pl.lit(PAGES))
+            ),
+        )
+        if part.strata:
+            found = found.with_columns(_rank=pl.int_range(pl.len()).over("_strata")).sort("_rank", "_order", TAKEN)
+        columns = (TAKEN, "taken_shard", "family", "language", "side", "stratum", "left_out", "_order")
+        return found.select(*columns, dataset=pl.lit(part.dataset), _part=pl.lit(stage.parts.index(part)))
+
+    def _is_unseen(self, numbers: str) -> bool:
+        """Whether a tuple of numbers is held out."""
+        if not numbers:
+            return False
+        if numbers not in self._unseen:
+            drawn = int(digest(f"numbers/{self.recipe.seed}/{numbers}".encode()), 16) / _MOST
+            self._unseen[numbers] = drawn < self.recipe.held_out.numbers
+        return self._unseen[numbers]
+
+    def _texts(self, stage: Stage, at: int, part: Part, rows: pl.DataFrame) -> pl.DataFrame:
+        """The texts of some rows of a part."""
+        ids = rows.select(TAKEN).lazy()
+        read = self._joined(stage, part).join(ids, left_on="sample_id", right_on=TAKEN, how="semi")
+        texts = read.select(pl.col("sample_id").alias(TAKEN), **self._sources(stage, part)).collect()
+        return texts.with_columns(_part=pl.lit(at))
+
+    def _joined(self, stage: Stage, part: Part) -> pl.LazyFrame:
+        """A dataset's rows, with `<table>.<column>` of what they were made from where texts are taken from there."""
+        rows, table = self.frames[part.dataset], self.tables[part.dataset]
+        wanted: dict[str, list[str]] = {}
+        for source in part.columns.values():
+            for above, name in (piece for piece in pieces_of(source) if not isinstance(piece, str)):
+                if above and name not in wanted.setdefault(above, []):
+                    wanted[above].append(name)
+        for above, names in wanted.items():
+            link = next(one for one in table.parents if one.direct and above in one.tables)
+            first = pl.col(link.column)
+            first = first.list.first() if isinstance(table.polars[link.column], pl.List) else first
+            texts = self.frames[above].select(
+                pl.col(self.tables[above].key).alias("_above"),
+                *(pl.col(name).alias(f"{above}.{name}") for name in names),
+            )
+            rows = rows.with_columns(_above=first).join(texts, on="_above", how="left").drop("_above")
+        return rows
+
+    @staticmethod
+    def _sources(stage: Stage, part: Part) -> dict[str, pl.Expr]:
+        """The texts of a kind of stage, by the mix's columns."""
+        return {KINDS[stage.kind][name]: _text(source) for name, source in part.columns.items()}
+
+
+def _text(source: str) -> pl.Expr:
+    pieces = pieces_of(source)
+    if len(pieces) == 1 and not isinstance(pieces[0], str):
+        return _column(*pieces[0])
+    return pl.concat_str([pl.lit(one) if isinstance(one, str) else _column(*one) for one in pieces])
+
+
+def _column(above: str, name: str) -> pl.Expr:
+    return pl.col(f"{above}.{name}" if above else name)
+
+
+def _fits(dtype: pl.DataType, column: str, wanted: Value | tuple[Value, ...], of: Mapping[str, str]) -> pl.Expr:
+    several = wanted if isinstance(wanted, tuple) else (wanted,)
+    told = [of[name] if (name := named(one)) else as_text(one) for one in several]
+    if isinstance(dtype, pl.List):
+        return pl.any_horizontal(pl.col(column).list.contains(one) for one in told)
+    return pl.col(column).cast(pl.String).is_in(told)
+
+
+# Drawing
+
+_USED = (pl.col("side") != HELD_OUT) & pl.col("left_out").is_null()
+
+
+def _trained(rows: pl.DataFrame) -> int:
+    return rows.filter(_USED).height
+
+
+def _first(rows: pl.DataFrame, most: int | None) -> pl.DataFrame:
+    """The first rows that may be trained on, `most` of them, and all others."""
+    if most is None:
+        return rows
+    return rows.filter(~_USED | (_USED.cum_sum() <= most))
+
+
+def _drawn(stage: Stage, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The own rows of a stage, each once: of each part as many as its size, its weight and the stage's size say."""
+    sizes = [part.size for part in stage.rows]
+    weights = [part.weight for part in stage.rows if part.weight is not None]
+    if weights:
+        there = [min(_trained(rows), size or _trained(rows)) for rows, size in zip(parts, sizes, strict=True)]
+        whole = min(int(count * sum(weights) / weight + 1e-9) for count, weight in zip(there, weights, strict=True))
+        whole = min(whole, stage.size or whole)
+        shares = {str(at): weight / sum(weights) for at, weight in enumerate(weights)}
+        sizes = list(portions(shares, whole).values())
+    drawn = [_first(rows, size) for rows, size in zip(parts, sizes, strict=True)]
+    own = pl.concat(drawn).unique(TAKEN, keep="first", maintain_order=True).sort("_order", TAKEN)
+    return own if weights else _first(own, stage.size)
+
+
+def _left_out(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a stage with why those that have no text, or the texts of an earlier one, are left out.
+
+    Of two alike on both sides the one that is trained on counts.
+    """
+    kind = rows["kind"][0]
+    wanted = [name for name in KINDS[kind].values()]
+    lacking = pl.any_horizontal(pl.col(name).fill_null("").str.strip_chars() == "" for name in wanted)
+    plain = [
+        pl.col(name).fill_null("").str.replace_all(_SPACES, " ").str.strip_chars().str.to_lowercase() for name in wanted
+    ]
+    rows = rows.with_columns(
+        left_out=pl.when(pl.col("left_out").is_null() & pl.col(TAKEN).is_not_null() & lacking)
+        .then(pl.lit(NO_TEXT))
+        .otherwise("left_out")
+    )
+    counts = [pl.col("left_out").is_null(), pl.col("side") == TRAIN, pl.col("role") == OWN]
+    order = rows.with_row_index("_at").sort(*counts, "_at", descending=[True, True, True, False])
+    again = ~pl.struct(plain).is_first_distinct()
+    order = order.with_columns(
+        left_out=pl.when(pl.col("left_out").is_null() & pl.col(TAKEN).is_not_null() & again)
+        .then(pl.lit(DUPLICATE))
+        .otherwise("left_out")
+    )
+    return order.sort("_at").drop("_at").select(*_BEFORE)
+
+
+_BEFORE = (*(name for name in COLUMNS if name not in ("place", "tokens")), "_order")
+
+
+def _placed(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows stage by stage: those that are trained on in their order, then what is held out, then what is left."""
+    held = pl.col("side") == HELD_OUT
+    rows = rows.sort("number", pl.col("left_out").is_not_null(), held, "_order", TAKEN)
+    return rows.with_columns(place=pl.int_range(pl.len(), dtype=pl.Int64).over("number"))
+
+
+# What is looked at in a mix
+
+
+@set_check(description="Every stage has rows of its own to train on.")
+def no_empty_stage(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The first row of each stage in which nothing is trained on."""
+    used = (pl.col("role") == OWN) & _USED & pl.col(TAKEN).is_not_null()
+    return rows.filter(~used.any().over("stage")).unique("stage", keep="first", maintain_order=True)
+
+
+def too_few_general(rows: pl.LazyFrame) -> pl.DataFrame:
+    """Stages with fewer general rows than the recipe wants: `shard`, `stage`, `general` rows and those `wanted`."""
+    used = (pl.col("role") == GENERAL) & (pl.col("side") == TRAIN) & pl.col("left_out").is_null()
+    of = rows.group_by("shard", "stage").agg(general=used.sum().cast(pl.Int64), wanted=pl.col("wanted").max())
+    return of.filter(pl.col("general") < pl.col("wanted")).sort("shard", "stage").collect()
+
+
+_KINDS = {
+    "trained on": view.Kind("trained on", "blue", "█"),
+    "held out": view.Kind("held out", "amber", "▒"),
+    "left out": view.Kind("left out", "grey", "░"),
+}
+
+
+def mix_shown(rows: pl.DataFrame) -> list[view.Block]:
+    """What there is to look at: by stage, dataset and language the rows and tokens, and why rows are left out."""
+    fate = (
+        pl.when(pl.col("left_out").is_not_null())
+        .then(pl.lit("left out"))
+        .when(pl.col("side") == HELD_OUT)
+        .then(pl.lit("held out"))
+        .otherwise(pl.lit("trained on"))
+    )
+    there = rows.filter(pl.col(TAKEN).is_not_null()).with_columns(fate=fate)
+    by = ["number", "stage", "kind", "role", "dataset", "language"]
+    counts = [(pl.col("fate") == name).sum().alias(name) for name in _KINDS]
+    tokens = pl.col("tokens").filter(pl.col("fate") == "trained on")
+    told = there.group_by(by).agg(*counts, tokens=tokens.sum(), mean=tokens.mean())
+    told = told.sort("number", "role", "dataset", "language", descending=[False, True, False, False])
+    most = max([1, *told.select(pl.sum_horizontal(*_KINDS)).to_series()])
+    heads = [*view.whole("stage", "kind", "rows", "of", "language"), *view.right(*_KINDS, "tokens", "mean")]
+    drawn: list[list[view.Cell]] = [
+        [
+            *(view.Code(row[name] or "") for name in ("stage", "kind", "role", "dataset", "language")),
+            *(f"{row[name]:,}" for name in (*_KINDS, "tokens")),
+            f"{row['mean'] or 0:,.0f}",
+            view.bar(most, *((kind, row[name]) for name, kind in _KINDS.items())),
+        ]
+        for row in told.iter_rows(named=True)
+    ]
+    found: list[view.Block] = [view.Legend([*_KINDS.values()]), view.Table([*heads, *view.whole("")], drawn)]
+    return [*found, *([view.Lines(lines)] if (lines := [*_said(rows, there)]) else [])]
+
+
+def _said(rows: pl.DataFrame, there: pl.DataFrame) -> Iterator[str]:
+    """Why rows are left out, and where general rows are too few."""
+    reasons = there.drop_nulls("left_out").group_by("left_out").len().sort("left_out").iter_rows()
+    if lines := [f"{count:,} {reason}" for reason, count in reasons]:
+        yield f"Left out: {', '.join(lines)}."
+    for _, stage, general, wanted in too_few_general(rows.lazy()).iter_rows():
+        yield f"{stage}: {general:,} general rows, {wanted:,} wanted."

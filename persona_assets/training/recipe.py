@@ -1,0 +1,350 @@
+"""Recipes: what models are trained on, how, and by what they are measured. Each is a YAML file of `recipes/`.
+
+```yaml
+title: A model of each type
+base: HuggingFaceTB/SmolLM2-135M                 # a folder, a name in the local cache, packaged:smollm2, {scratch: ...}
+over: {type: [INTJ, ENFP], language: [en, zh]}   # a partition for each combination; without it one
+seed: 0                                          # of the draw of rows
+seeds: [0, 1, 2]                                 # of training: a model each, on the same rows
+held_out: {size: 300, numbers: 0.2}
+stages:                                          # in the order in which they are trained
+  - id: behaviour
+    kind: sft                                    # text, sft or dpo
+    rows:                                        # `{type}` stands for the value of `over`
+      - dataset: preference_poles
+        where: {types: "{type}", language: "{language}"}
+        columns: {prompt: prompt, response: chosen}
+    general:                                     # share of the stage's rows that are of these; optional
+      share: 0.3
+      dataset: instruction_answers
+      where: {language: "{language}"}
+      columns: {prompt: instructions.instruction, response: answer}
+    train: {epochs: 3, batch: 16, rate: 0.0002, lora: {rank: 16}}
+```
+
+docs/recipes.md is the reference.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from persona_assets.errors import Collected, UsageError, did_you_mean
+from persona_assets.lake import Table
+from persona_assets.prompts.load import read_as, wrong
+from persona_assets.tasks.data_files import DataRow
+from persona_assets.tasks.values import Value
+from persona_assets.training.job import Lora, Scratch, Train
+
+RECIPES = "recipes"  # the named set
+# What each kind of stage takes its texts from, by the names of a recipe, and the column of the mix that holds them.
+KINDS: Mapping[str, Mapping[str, str]] = {
+    "text": {"text": "response"},
+    "sft": {"prompt": "prompt", "response": "response"},
+    "dpo": {"prompt": "prompt", "chosen": "response", "rejected": "rejected"},
+}
+# The kinds of stages whose held-out rows a suite can measure by.
+OF_SUITES: Mapping[str, tuple[str, ...]] = {"maths": ("sft",), "loss": ("text", "sft"), "preference": ("dpo",)}
+_PLACE = re.compile(r"\{([^{}]+)\}")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(_Strict):
+    """Rows of a dataset. With `strata`, columns, a smaller part has alike many of each of their values."""
+
+    dataset: str
+    where: dict[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default_factory=dict)
+    size: int | None = Field(None, ge=1)
+    weight: float | None = Field(None, gt=0)
+    strata: tuple[str, ...] = ()
+
+
+class General(Part):
+    """Rows of a dataset that keep a model's general ability, as a share of the stage."""
+
+    share: float = Field(gt=0, lt=1)
+
+
+class Stage(_Strict):
+    """What is trained at once. Parts with weights are to each other as these say; `size` is the most own rows."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    kind: Literal["text", "sft", "dpo"]
+    rows: tuple[Part, ...] = Field(min_length=1)
+    general: General | None = None
+    size: int | None = Field(None, ge=1)
+    train: Train = Field(Train.model_validate({}))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All that it takes rows of."""
+        return (*self.rows, *([self.general] if self.general else []))
+
+    @model_validator(mode="after")
+    def _check(self) -> "Stage":
+        weighed = [part.weight is not None for part in self.rows]
+        if any(weighed) and not all(weighed):
+            raise ValueError("either all parts of `rows` have a weight, or none has")
+        return self
+
+
+class HeldOut(_Strict):
+    """Rows that nobody is trained on: the most of a stage in each stratum, and the share of tuples of numbers."""
+
+    size: int = Field(300, ge=1)
+    numbers: float = Field(0.0, ge=0, lt=1)
+
+
+class Suite(_Strict):
+    """What models are measured by: rows of a stage that were held out.
+
+    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `size` is
+    the most rows of each stratum, `max_tokens` the most tokens of an answer.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    kind: Literal["maths", "loss", "preference"]
+    of: str
+    size: int | None = Field(None, ge=1)
+    max_tokens: int = Field(512, ge=1, le=1 << 17)
+
+
+class Evaluate(_Strict):
+    """Who answers the suites, models of the lake and what they were trained from, by which engine."""
+
+    engine: Literal["transformers", "vllm"] = "transformers"
+    batch: int | None = Field(None, ge=1, le=65536)  # prompts side by side; as the settings say where not named
+    suites: tuple[Suite, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Evaluate":
+        known = [suite.id for suite in self.suites]
+        if len(set(known)) < len(known):
+            raise ValueError("two suites have one id")
+        return self
+
+
+class FromScratch(_Strict):
+    """A base that starts from random weights."""
+
+    scratch: Scratch
+
+
+class Recipe(_Strict):
+    """A recipe's file."""
+
+    title: str = Field(min_length=1)
+    base: FromScratch | str = Field("", union_mode="left_to_right")
+    over: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    seed: int = 0
+    seeds: tuple[Annotated[int, Field(ge=0, lt=1 << 32)], ...] = Field((0,), min_length=1)
+    held_out: HeldOut = Field(HeldOut.model_validate({}))
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    evaluate: Evaluate | None = None
+
+    @field_validator("over")
+    @classmethod
+    def _some(cls, over: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, values in over.items():
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"{name}: give values, each once")
+        return over
+
+    @model_validator(mode="after")
+    def _check(self) -> "Recipe":
+        known = [stage.id for stage in self.stages]
+        if len(set(known)) < len(known):
+            raise ValueError("two stages have one id")
+        for suite in self.evaluate.suites if self.evaluate else ():
+            if suite.of not in known:
+                raise ValueError(f"evaluate: {suite.id}: there is no stage {suite.of}; {did_you_mean(suite.of, known)}")
+            kind = next(stage.kind for stage in self.stages if stage.id == suite.of)
+            if kind not in OF_SUITES[suite.kind]:
+                wanted = " or ".join(OF_SUITES[suite.kind])
+                raise ValueError(
+                    f"evaluate: {suite.id}: {suite.kind} is of a stage of {wanted}, and {suite.of} is {kind}"
+                )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: give each once")
+        if isinstance(self.base, FromScratch) and any(stage.train.lora for stage in self.stages):
+            raise ValueError("a model from scratch has nothing that adapters could be added to: leave `lora` out")
+        return self
+
+    @property
+    def variants(self) -> Iterator[dict[str, str]]:
+        """The partitions: value by name of `over`."""
+        for values in product(*self.over.values()):
+            yield dict(zip(self.over, values, strict=True))
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """What it takes rows of, each once."""
+        return tuple(dict.fromkeys(part.dataset for stage in self.stages for part in stage.parts))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The datasets, then what their rows were made from where texts stand there."""
+        above = [name for stage in self.stages for part in stage.parts for name, _ in _places(part) if name]
+        return tuple(dict.fromkeys([*self.datasets, *above]))
+
+
+def places_in(source: str) -> list[tuple[str, str]]:
+    """The columns that a text is made of: the table above that it stands in, "" for the dataset itself, and its name.
+
+    A source is a column, or a text that names columns in braces, as `{working} {answer}`.
+    """
+    found = _PLACE.findall(source) if "{" in source else [source]
+    return [(above, name) for above, _, name in (one.strip().rpartition(".") for one in found)]
+
+
+def pieces_of(source: str) -> list[str | tuple[str, str]]:
+    """A source in pieces: texts as they are, and columns as `places_in` gives them."""
+    if "{" not in source:
+        return [*places_in(source)]
+    parts = _PLACE.split(source)
+    return [places_in(part)[0] if at % 2 else part for at, part in enumerate(parts) if at % 2 or part]
+
+
+def _places(part: Part) -> list[tuple[str, str]]:
+    return [place for source in part.columns.values() for place in places_in(source)]
+
+
+_PARTS: Mapping[str, type[BaseModel]] = {
+    "stages": Stage,
+    "rows": Part,
+    "general": General,
+    "train": Train,
+    "lora": Lora,
+    "scratch": Scratch,
+    "base": FromScratch,
+    "held_out": HeldOut,
+    "evaluate": Evaluate,
+    "suites": Suite,
+}
+
+
+def recipe_in(path: Path) -> Recipe:
+    """The recipe of a file.
+
+    Raises:
+        UsageError: it is none; the message names file, line and key.
+    """
+    return read_as(path, Recipe, _PARTS)
+
+
+TEXTS = ("base", "over", "held_out", "stages", "seeds", "evaluate")  # columns of a recipe's row that are JSON text
+
+
+def recipe_of(row: Mapping[str, Any]) -> tuple[Recipe, dict[str, str]]:
+    """The recipe of a row of the table `recipes`, and the values of `over` that its partition is of."""
+    known = {name: row[name] for name in Recipe.model_fields if row.get(name) is not None}
+    parsed = {name: _parsed(value) if name in TEXTS else value for name, value in known.items()}
+    return Recipe.model_validate(parsed), orjson.loads(row["of"])
+
+
+def _parsed(value: str) -> Any:  # noqa: ANN401 - any JSON
+    """JSON text as a value; a base may be a plain text."""
+    return orjson.loads(value) if value[:1] in "{[" else value
+
+
+def tables_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The tables that recipes read: all datasets, then what texts are taken from above them."""
+    found = [recipe for row in rows if (recipe := _understood(row))]
+    datasets = [name for recipe in found for name in recipe.datasets]
+    return tuple(dict.fromkeys([*datasets, *(name for recipe in found for name in recipe.tables)]))
+
+
+def datasets_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The datasets that recipes take rows of."""
+    return tuple(dict.fromkeys(name for row in rows if (recipe := _understood(row)) for name in recipe.datasets))
+
+
+def _understood(row: Mapping[str, Any]) -> Recipe | None:
+    """The recipe of a row; None of a file that is none, which `check_recipes` tells."""
+    try:
+        return recipe_of(row)[0]
+    except ValueError:
+        return None
+
+
+# What is wrong
+
+
+def check_recipes(rows: Iterable[DataRow], tables: Mapping[str, Table]) -> None:
+    """That every recipe is one, that its datasets are there, and that these have the columns it names.
+
+    Raises:
+        Faults: all that is wrong in all of them, each with file, line and key.
+    """
+    faults, seen = Collected(), set[Path]()
+    for row in rows:
+        if row.path not in seen:
+            seen.add(row.path)
+            with faults.part():
+                recipe = recipe_in(row.path)
+                for said in _wrong_in(row.path, recipe, tables):
+                    faults.faults.append(said)
+    faults.check()
+
+
+def _wrong_in(path: Path, recipe: Recipe, tables: Mapping[str, Table]) -> Iterator[UsageError]:
+    known = [table.name for table in tables.values() if table.key == "sample_id" and table.partition != "dump"]
+    for number, stage in enumerate(recipe.stages):
+        for at, part in enumerate(stage.parts):
+            place = ("stages", number, *(("rows", at) if at < len(stage.rows) else ("general",)))
+            if part.dataset not in known:
+                said = f"there is no dataset {part.dataset}; {did_you_mean(part.dataset, known)}"
+                yield wrong(path, (*place, "dataset"), said)
+                continue
+            table = tables[part.dataset]
+            for key, names in (("where", part.where), ("strata", part.strata)):
+                for column in names:
+                    if column not in table.polars:
+                        said = f"{part.dataset} has no column {column}; {did_you_mean(column, table.polars)}"
+                        yield wrong(path, (*place, key, column), said)
+            for said in _of_over(part, recipe.over):
+                yield wrong(path, (*place, "where"), said)
+            wanted = KINDS[stage.kind]
+            if set(part.columns) != set(wanted):
+                said = f"{stage.kind} takes its texts from {', '.join(wanted)}: name each"
+                yield wrong(path, (*place, "columns"), said)
+                continue
+            for name, source in part.columns.items():
+                for above, column in places_in(source):
+                    if said := _no_text(above, column, table, tables):
+                        yield wrong(path, (*place, "columns", name), said)
+
+
+def _of_over(part: Part, over: Mapping[str, Any]) -> Iterator[str]:
+    """Names in braces that `over` does not have."""
+    for values in part.where.values():
+        for value in values if isinstance(values, tuple) else (values,):
+            if (name := named(value)) and name not in over:
+                yield f"there is no {name} under over; {did_you_mean(name, over)}"
+
+
+def named(value: Value) -> str:
+    """The name of `over` that a value stands for; "" where it is a value itself."""
+    text = value if isinstance(value, str) else ""
+    return text[1:-1] if text.startswith("{") and text.endswith("}") else ""
+
+
+def _no_text(above: str, name: str, table: Table, tables: Mapping[str, Table]) -> str:
+    """Why a place holds no texts; "" where it does."""
+    if above:
+        links = [one for parent in table.parents if parent.direct for one in parent.tables]
+        if above not in links:
+            return f"{table.name} is not made from {above}; {did_you_mean(above, links)}"
+        table = tables[above]
+    if str(table.polars.get(name)) != "String":
+        return f"{table.name} has no column of texts {name}; {did_you_mean(name, table.polars)}"
+    return ""
