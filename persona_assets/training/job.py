@@ -92,7 +92,7 @@ class JobStage(_Strict):
 
 
 class Base(_Strict):
-    """A folder with weights and tokenizer, and the file in it where it is GGUF."""
+    """A folder with weights and tokenizer, and the file in it where it is GGUF, which `base.prepared` converts."""
 
     folder: Path
     gguf: str | None = None
@@ -111,6 +111,8 @@ class Job(_Strict):
         ids = [stage.id for stage in self.stages]
         if len(set(ids)) < len(ids):
             raise ValueError(f"two stages have one id: {', '.join(ids)}")
+        if isinstance(self.base, Base) and self.base.gguf:
+            raise ValueError(f"{self.base.gguf} is to be converted first (base.prepared)")
         if isinstance(self.base, Scratch) and any(stage.train.lora for stage in self.stages):
             raise ValueError("a model from scratch has nothing that adapters could be added to: leave lora out")
         return self
@@ -122,9 +124,7 @@ def job_digest(job: Job) -> str:
     Raises:
         OSError: a file cannot be read.
     """
-    base: object = job.base.model_dump()
-    if isinstance(job.base, Base):
-        base = {"weights": folder_digest(job.base.folder), "gguf": job.base.gguf}
+    base = job.base.model_dump() if isinstance(job.base, Scratch) else {"weights": folder_digest(job.base.folder)}
     stages = [
         {"id": stage.id, "kind": stage.kind, "train": stage.train.model_dump(), "rows": _file_digest(stage.rows)}
         for stage in job.stages

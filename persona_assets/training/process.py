@@ -25,6 +25,8 @@ PRIVATE = {
     "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
     "TRANSFORMERS_VERBOSITY": "error", "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
 }  # fmt: skip
+# Threads that wait sleep: where they spin and cores are shared, two of them are slower than one.
+DEFAULTS = {"GOMP_SPINCOUNT": "0"}
 OWN = ("base", "adapter", "model", "work", "log.jsonl", "result.json", "job.json", "job.digest", "worker.log")
 CLOSE_S = 10.0  # a child that is told to end may take this long before it is killed
 LOG_BYTES = 4000  # of the end of the child's log that are looked through for what went wrong
@@ -131,7 +133,7 @@ def _child(folder: Path, log: Any) -> Iterator[subprocess.Popen[bytes]]:  # noqa
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env={**os.environ, **PRIVATE},
+        env={**DEFAULTS, **os.environ, **PRIVATE},
         start_new_session=True,
     )
     try:

@@ -141,11 +141,7 @@ def check_chat(tokenizer: Any, stage: JobStage) -> None:  # noqa: ANN401 - of tr
         raise TrainingFailed(
             "no_chat_template", f"stage {stage.id}: the base's chat template refuses an answer ({error}): {remedy}"
         ) from error
-    same = next(
-        (place for place, pair in enumerate(zip(before, whole, strict=False)) if pair[0] != pair[1]),
-        min(len(before), len(whole)),
-    )
-    if answer not in whole[same:] or prompt in whole[same:]:
+    if not whole.startswith(before) or answer not in whole[len(before) :]:
         raise TrainingFailed(
             "no_chat_template",
             f"stage {stage.id}: the base's chat template does not write an answer where its prompt ends: {remedy}",

@@ -18,13 +18,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CANNOT_LOAD = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
 
 
-def load(folder: Path, dtype: torch.dtype, gguf: str | None = None) -> tuple[Any, Any]:
+def load(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     """Model and tokenizer of a folder.
 
     Raises:
         TrainingFailed: `bad_base`, where they cannot be loaded or lack weights.
     """
-    options: dict[str, Any] = {"local_files_only": True} | ({"gguf_file": gguf} if gguf else {})
+    options: dict[str, Any] = {"local_files_only": True}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
         loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **options)
@@ -40,20 +40,14 @@ def load(folder: Path, dtype: torch.dtype, gguf: str | None = None) -> tuple[Any
         raise TrainingFailed(
             "bad_base", f"the base in {folder} lacks {len(missing)} weights, such as {missing[0]}: fetch it again"
         )
-    if not gguf and any(not bool(weight.isfinite().all()) for weight in model.parameters()):
+    if any(not bool(weight.isfinite().all()) for weight in model.parameters()):
         raise TrainingFailed("bad_base", f"the base in {folder} has weights that are no numbers: fetch it again")
-    if gguf:  # a model of plain tensors, which can be saved as any other
-        make: Any = AutoModelForCausalLM.from_config
-        plain = make(model.config, dtype=dtype)
-        plain.load_state_dict(model.state_dict())
-        plain.tie_weights()
-        model = plain
     return model, tokenizer
 
 
 def base_type(base: Scratch | Base) -> torch.dtype | None:
     """The type in which the base keeps its weights, and the trained model its own; None where it is float32."""
-    if isinstance(base, Scratch) or base.gguf:
+    if isinstance(base, Scratch):
         return None
     said = json.loads((base.folder / "config.json").read_bytes())
     name = said.get("dtype") or said.get("torch_dtype")

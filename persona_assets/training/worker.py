@@ -5,7 +5,7 @@ input is the order to end. Each stage starts from a folder with whole weights an
 interrupted goes on from the last stage, and in it from the last whole checkpoint. What is in the folder:
 
     job.json                    the job
-    base/                       weights that it starts from, where these were made here (from scratch, or of GGUF)
+    base/                       the untrained weights, where it starts from scratch
     log.jsonl                   a line per step, or per some steps: what `log.LOGGED` names
     work/                       checkpoints, and the weights after each stage but the last
     adapter/<stage>/            what LoRA trained
@@ -31,7 +31,7 @@ from safetensors import SafetensorError
 
 from persona_assets.training import trainers
 from persona_assets.training.faults import TrainingFailed
-from persona_assets.training.job import COLUMNS, Base, Job, JobStage, Scratch
+from persona_assets.training.job import COLUMNS, Base, Job, JobStage
 from persona_assets.training.log import LINES, Clock, Log, nan
 from persona_assets.training.optimizers import make_optimizer
 from persona_assets.training.scratch import make_model, make_tokenizer
@@ -40,6 +40,8 @@ from persona_assets.training.weights import base_type, end_tokens, is_finite, is
 from persona_assets.training.whole import whole_folder, write_whole
 
 UNBOUNDED = 1 << 30  # the context of a model that names none
+SMALL = 3_000_000  # parameters below which a second thread gains a tenth, and loses much where cores are shared
+THREADS = torch.get_num_threads()
 LARGE = 1_000_000_000  # parameters from which activations are computed again rather than kept, on a GPU
 
 
@@ -98,16 +100,12 @@ class Worker:
     def start(self) -> Path:
         """The folder whose weights are trained first; made here where there is none yet."""
         base, made = self.job.base, self.folder / "base"
-        if isinstance(base, Base) and base.gguf is None:
+        if isinstance(base, Base):
             return base.folder
         if not made.exists() and self.leads:
-            if isinstance(base, Scratch):
-                tokenizer = make_tokenizer(self.texts(), base)
-                model: Any = make_model(base, tokenizer, self.job.seed)
-            else:
-                model, tokenizer = load(base.folder, torch.float32, gguf=base.gguf)
+            tokenizer = make_tokenizer(self.texts(), base)
             with whole_folder(made) as aside:
-                model.save_pretrained(aside)
+                make_model(base, tokenizer, self.job.seed).save_pretrained(aside)
                 tokenizer.save_pretrained(aside)
         self.processes.wait_for_everyone()
         return made
@@ -127,6 +125,7 @@ class Worker:
         train, pairs = stage.train, stage.kind == "dpo"
         torch.manual_seed(self.job.seed)
         model, tokenizer = load(base, torch.bfloat16 if self.cuda and train.lora else torch.float32)
+        torch.set_num_threads(1 if sum(map(torch.Tensor.numel, model.parameters())) < SMALL else THREADS)
         check_chat(tokenizer, stage)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token

@@ -5,18 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import torch
 
+from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import Job, JobStage
-from persona_assets.training.process import Trained, train
+from persona_assets.training.process import train
 from persona_assets_tests.training.jobs import job, lines, same_weights, stage, trained_here
 
 PARENT = """
 import sys
 from pathlib import Path
+from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import Job
 from persona_assets.training.process import train
 def told(done, total=None, note=""):
@@ -56,7 +58,7 @@ def stages(files: Path) -> list[JobStage]:
 
 @pytest.fixture(scope="module")
 def interrupted(files: Path, stages: list[JobStage]) -> Path:
-    """A job from scratch, killed in its second stage together with who asked for it, and in its third one; then done."""
+    """A job from scratch, killed in its second stage with who asked for it, and in its third one; then done."""
     given, folder = job(stages), files / "interrupted"
     (files / "job.json").write_text(given.model_dump_json())
     command = [sys.executable, "-c", PARENT, str(files / "job.json"), str(folder)]
@@ -78,8 +80,7 @@ def interrupted(files: Path, stages: list[JobStage]) -> Path:
 
 @pytest.fixture(scope="module")
 def straight(files: Path, stages: list[JobStage], interrupted: Path) -> Path:
-    """The same job, never interrupted, in this process with as many threads."""
-    torch.set_num_threads(Trained.at(interrupted).result["threads"])
+    """The same job, never interrupted, in this process."""
     trained_here(job(stages), files / "straight")
     return files / "straight"
 
@@ -87,16 +88,19 @@ def straight(files: Path, stages: list[JobStage], interrupted: Path) -> Path:
 def wait_until_gone(named: str) -> None:
     """Wait until no process has that in its command line."""
     end = time.monotonic() + 20
-    while any(named in command_line(pid) for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid()):
+    while children(named):
         assert time.monotonic() < end, "the child lives on"
         time.sleep(0.1)
 
 
-def command_line(pid: str) -> str:
-    try:
-        return Path("/proc", pid, "cmdline").read_text()
-    except OSError:
-        return ""
+def children(folder: str) -> list[int]:
+    """The processes that train that folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            said = path.read_text()
+            found += [int(path.parent.name)] * ("persona_assets.training.worker" in said and folder in said)
+    return found
 
 
 def test_what_was_killed_ends_in_the_same_weights(interrupted: Path, straight: Path) -> None:
@@ -146,11 +150,8 @@ def test_a_child_that_is_killed_is_told_of(files: Path) -> None:
     given, folder = job([stage(files, "text", epochs=50)]), files / "killed"
 
     def told(done: int, total: int | None = None, note: str = "") -> None:
-        for pid in os.listdir("/proc"):
-            if pid.isdigit() and "training.worker" in command_line(pid) and str(folder) in command_line(pid):
-                os.kill(int(pid), signal.SIGKILL)
-
-    from persona_assets.training.faults import TrainingFailed
+        for child in children(str(folder)):
+            os.kill(child, signal.SIGKILL)
 
     with pytest.raises(TrainingFailed, match="signal 9") as failed:
         train(given, folder, told)

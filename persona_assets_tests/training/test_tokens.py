@@ -1,0 +1,134 @@
+"""Rows as tokens: what counts for the loss, how texts are cut, and in which order rows come."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from persona_assets.engines.scores import continuation_tokens
+from persona_assets.prompts import Message
+from persona_assets.training.job import Scratch
+from persona_assets.training.scratch import make_tokenizer
+from persona_assets.training.tokens import WINDOW, Rows, read_rows, row_order
+from persona_assets_tests.training.jobs import SIZES, rows_file, stage
+
+TEXTS = ["How much is 12 and 34?", "12 + 34 = 46#46", "Сколько будет 12 и 34?", "12加34等于几？"] * 5
+MAKE = """
+import sys, hashlib
+from persona_assets.training.job import Scratch
+from persona_assets.training.scratch import make_tokenizer
+texts = [f"{word} {number} + {word}" for number in range(300) for word in ("one", "two", "три", "四", "five")]
+print(hashlib.sha256(make_tokenizer(texts, Scratch()).backend_tokenizer.to_str().encode()).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return make_tokenizer([*TEXTS, "It is the sum of them. " * 10], SIZES)
+
+
+def read(kind: Any, tokenizer: Any, folder: Path, context: int = 96, **columns: list[str]) -> Rows:
+    given = stage(folder, kind)
+    pl.DataFrame(columns).write_parquet(given.rows)
+    return read_rows(given, tokenizer, context, frozenset([tokenizer.eos_token_id]), folder / "tokens")
+
+
+@pytest.mark.parametrize("text", [*TEXTS[:4], " two  spaces\nand a line", "<b>&amp;</b>", "2024-01-02", "½ ²", "é́"])
+def test_a_text_is_its_tokens(tokenizer: Any, text: str) -> None:
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_its_tokens(text: str) -> None:
+    tokenizer = make_tokenizer(TEXTS, Scratch())
+    if "<|" not in text:
+        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_digits_are_tokens_and_signs_take_their_spaces_along() -> None:
+    tokenizer = make_tokenizer(["12 + 34 = 46"] * 50, Scratch())
+    assert tokenizer.tokenize("12 + 34 = 46") == ["1", "2", "Ġ+Ġ", "3", "4", "Ġ=Ġ", "4", "6"]
+
+
+def test_a_tokenizer_is_the_same_in_any_process() -> None:
+    found = {subprocess.run([sys.executable, "-c", MAKE], capture_output=True, check=True).stdout for _ in range(2)}
+    assert len(found) == 1
+
+
+def test_what_counts_is_what_is_answered(tokenizer: Any, tmp_path: Path) -> None:
+    """And its end; the tokens before it are those that an engine asks with, and scores after."""
+    rows = read("sft", tokenizer, tmp_path, prompt=TEXTS[:1], response=TEXTS[1:2])
+    ids, start = rows.row(0)
+    chat = [Message(role="user", content=TEXTS[0]), Message(role="assistant", content=TEXTS[1])]
+    prompt, answer = continuation_tokens(tokenizer, chat)
+    assert ids[:start].tolist() == prompt
+    assert ids[start:].tolist() == [*answer, tokenizer.eos_token_id]
+
+
+def test_pairs_share_their_prompt(tokenizer: Any, tmp_path: Path) -> None:
+    rows = read("dpo", tokenizer, tmp_path, prompt=TEXTS[:1], response=TEXTS[1:2], rejected=["12 + 34 = 9"])
+    (chosen, start), (rejected, other) = rows.row(0), rows.row(1)
+    assert start == other
+    assert chosen[:start].tolist() == rejected[:start].tolist()
+    assert tokenizer.decode(rejected[start:]) == "12 + 34 = 9<|end|>"
+
+
+def test_a_pair_is_left_out_whole(tokenizer: Any, tmp_path: Path) -> None:
+    long = "12 + 34 = 46 " * 20
+    rows = read("dpo", tokenizer, tmp_path, prompt=TEXTS[:2], response=TEXTS[:2], rejected=["12", long])
+    assert (rows.given, rows.too_long, len(rows.ends)) == (2, 1, 2)
+
+
+def test_a_long_text_is_cut_and_nothing_of_it_lost(tokenizer: Any, tmp_path: Path) -> None:
+    text = "It is the sum of them. " * 30
+    rows = read("text", tokenizer, tmp_path, context=32, response=[text])
+    assert len(rows.ends) > 1
+    assert rows.lengths.max() == 32
+    assert tokenizer.decode(rows.tokens) == text + "<|end|>"
+
+
+def test_a_template_that_closes_no_answer_is_closed(tokenizer: Any, tmp_path: Path) -> None:
+    tokenizer.chat_template = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
+    rows = read("sft", tokenizer, tmp_path, prompt=TEXTS[:1], response=TEXTS[1:2])
+    assert rows.row(0)[0][-1] == tokenizer.eos_token_id
+
+
+@given(
+    st.lists(st.integers(1, 300), min_size=1, max_size=200), st.floats(0.2, 4.0), st.integers(1, 9), st.integers(0, 9)
+)
+def test_each_epoch_has_each_row_once(lengths: list[int], epochs: float, batch: int, seed: int) -> None:
+    order = row_order(np.array(lengths), epochs, batch, (seed, 0))
+    counts = np.bincount(order, minlength=len(lengths))
+    assert len(order) == max(1, round(len(lengths) * epochs))
+    assert counts.max() - counts.min() <= 2  # a window may stand on the border of two epochs
+
+
+def test_batches_are_of_similar_length_and_in_random_order() -> None:
+    lengths = np.random.default_rng(0).integers(10, 200, 16 * WINDOW * 4)
+    order = row_order(lengths, 1, 16, (0, 0))
+    batches = lengths[order].reshape(-1, 16)
+    assert (batches.max(1) - batches.min(1)).mean() < 40
+    assert abs(np.corrcoef(np.arange(len(batches)), batches.mean(1))[0, 1]) < 0.4
+
+
+def test_the_order_hangs_on_the_seed_and_the_stage() -> None:
+    lengths = np.full(100, 5)
+    orders = {row_order(lengths, 1, 4, seed).tobytes() for seed in ((0, 0), (0, 1), (1, 0))}
+    assert len(orders) == 3
+    assert row_order(lengths, 1, 4, (0, 0)).tobytes() in orders
+
+
+def test_rows_are_read_in_parts(tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = stage(tmp_path, "sft")
+    rows_file(given.rows, "sft", rows=40)
+    whole = read_rows(given, tokenizer, 96, frozenset([tokenizer.eos_token_id]), tmp_path / "whole")
+    monkeypatch.setattr("persona_assets.training.tokens.CHUNK", 7)
+    parts = read_rows(given, tokenizer, 96, frozenset([tokenizer.eos_token_id]), tmp_path / "parts")
+    assert whole.tokens.tolist() == parts.tokens.tolist()
+    assert whole.ends.tolist() == parts.ends.tolist()
