@@ -1,4 +1,4 @@
-"""A GGUF file to a folder with safetensors: `python -m persona_assets.training.convert FILE FOLDER`, of `base` only."""
+"""A GGUF file to safetensors: `python -m persona_assets.training.convert FILE FOLDER`, started by `found` only."""
 
 import sys
 from pathlib import Path

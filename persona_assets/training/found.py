@@ -91,7 +91,7 @@ def _cached(name: str) -> Base:
 
 
 def prepared(base: Base, folder: Path) -> Base:
-    """The base as safetensors; GGUF is converted into a folder within `folder`, once, in a process of its own.
+    """The base as safetensors; GGUF is converted into `<folder>/base-<digest>/model`, once, in a process of its own.
 
     Raises:
         TrainingFailed: `bad_base`, where it cannot be read; `base_not_found`, where what reads GGUF is missing.
@@ -99,7 +99,7 @@ def prepared(base: Base, folder: Path) -> Base:
     if base.gguf is None:
         return base
     file = base.folder / base.gguf
-    made = folder / f"base-{digest(canonical_json([base.gguf, file.stat().st_size]))[:16]}"
+    made = folder / f"base-{digest(canonical_json([base.gguf, file.stat().st_size]))[:16]}" / "model"
     if not made.exists():
         if importlib.util.find_spec("gguf") is None:
             raise TrainingFailed("base_not_found", f"base {file}: GGUF is read by a package: pip install gguf")

@@ -92,7 +92,7 @@ class JobStage(_Strict):
 
 
 class Base(_Strict):
-    """A folder with weights and tokenizer, and the file in it where it is GGUF, which `base.prepared` converts."""
+    """A folder with weights and tokenizer, and the file in it where it is GGUF, which `found.prepared` converts."""
 
     folder: Path
     gguf: str | None = None
@@ -112,7 +112,7 @@ class Job(_Strict):
         if len(set(ids)) < len(ids):
             raise ValueError(f"two stages have one id: {', '.join(ids)}")
         if isinstance(self.base, Base) and self.base.gguf:
-            raise ValueError(f"{self.base.gguf} is to be converted first (base.prepared)")
+            raise ValueError(f"{self.base.gguf} is to be converted first (found.prepared)")
         if isinstance(self.base, Scratch) and any(stage.train.lora for stage in self.stages):
             raise ValueError("a model from scratch has nothing that adapters could be added to: leave lora out")
         return self

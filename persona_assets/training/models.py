@@ -5,6 +5,7 @@ training stands aside, in `models/.<id>/`, with its checkpoints, until it is who
 was cut short goes on from there.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from persona_assets.lake import Lake
 from persona_assets.progress import Progress
 from persona_assets.tasks.split import TRAIN
 from persona_assets.training.base import base_of, base_revision
+from persona_assets.training.estimate import Extent, check, this_machine
 from persona_assets.training.job import COLUMNS, Job, JobStage
 from persona_assets.training.mix import TAKEN
 from persona_assets.training.process import train
@@ -29,6 +31,7 @@ from persona_assets.training.recipe import Recipe, Stage
 
 FORM = 1  # of what is trained of a recipe; a higher one trains everything anew
 ROWS = 8192  # rows whose texts are held at once
+TEMPLATE = 32  # tokens that a chat template adds to a row, about
 CURVE = 200  # points of a curve that is kept with a model
 POINT = pl.Struct(
     {
@@ -39,6 +42,7 @@ POINT = pl.Struct(
         "learning_rate": pl.Float64(),
     }
 )
+logger = logging.getLogger(__name__)
 
 
 class NotTrained(PersonaAssetsError):
@@ -105,7 +109,7 @@ class Models:
 
         Raises:
             NotTrained: it is not there, and nothing is to be trained.
-            TrainingFailed: it cannot be trained; the message says why.
+            TrainingFailed: it cannot be trained, or not in the memory of this machine; the message says why.
         """
         texts = _Texts(recipe, mix)
         model_id = make_id("mdl", FORM, base_revision(recipe.base, self.lake), _told(recipe), seed, texts.digest())
@@ -121,6 +125,8 @@ class Models:
             for stage in recipe.stages
         ]
         job = Job.model_validate({"base": base_of(recipe.base, self.lake), "seed": seed, "stages": stages})
+        for needed in check(job, {stage.id: texts.extent(stage) for stage in recipe.stages}, this_machine()):
+            logger.info("%s: %s", model_id, needed.told())
         train(job, aside / "training", told)
         for name in ("job.json", "job.digest", "worker.log"):
             (aside / "training" / name).unlink(missing_ok=True)
@@ -154,6 +160,15 @@ class _Texts:
                 hasher.update(canonical_json(row))
             hasher.update(b"\0")
         return hasher.hexdigest()
+
+    def extent(self, stage: Stage) -> Extent:
+        """How many rows and tokens a stage has; a pair's prompt is read with both answers."""
+        times = 2 if stage.kind == "dpo" else 1
+        counts = self.rows.filter(stage=stage.id).select(
+            pl.len().alias("rows"), pl.col("tokens").sum(), pl.col("tokens").max().alias("longest")
+        )
+        [found] = counts.collect().to_dicts()
+        return Extent(times * found["rows"], times * (found["tokens"] or 0), (found["longest"] or 0) + TEMPLATE)
 
     def written(self, stage: Stage, folder: Path) -> Path:
         """A file of the rows of a stage."""

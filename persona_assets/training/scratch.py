@@ -7,18 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
-from tokenizers.models import BPE
-from tokenizers.trainers import BpeTrainer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from persona_assets.training.job import Scratch
+from persona_assets.training.pieces import END, PAD, ROLES, START, trained_tokenizer
 
-PAD, START, END = "<|pad|>", "<|start|>", "<|end|>"
-ROLES = {role: f"<|{role}|>" for role in ("system", "user", "assistant")}
-# One digit is one piece, so that a number is read by its places; words take the space before them along, signs those
-# around them (` + ` is one piece); line breaks and longer gaps stand alone.
-PIECES = r"\p{N}| ?[\p{L}\p{M}]+| ?[^\s\p{L}\p{M}\p{N}]+ ?|\s+"
 # The same text in training and in answering: each turn opens with its role and ends with the end of the text.
 CHAT = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] }}"
@@ -28,25 +21,10 @@ CHAT = (
 
 
 def make_tokenizer(texts: Iterable[str], scratch: Scratch) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of at most `scratch.vocabulary` pieces; the same texts give the same one."""
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(PIECES), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = BpeTrainer(
-        vocab_size=scratch.vocabulary,
-        special_tokens=[PAD, START, END, *ROLES.values()],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
+    """A tokenizer made of these texts, with a chat template; the same texts in the same order give the same."""
     make: Any = PreTrainedTokenizerFast
     made: PreTrainedTokenizerFast = make(
-        tokenizer_object=tokenizer,
+        tokenizer_object=trained_tokenizer(texts, scratch.vocabulary),
         pad_token=PAD,
         bos_token=START,
         eos_token=END,

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from persona_assets.errors import UsageError
-from persona_assets.training.base import find_base
 from persona_assets.training.faults import TrainingFailed
+from persona_assets.training.found import find_base
 from persona_assets.training.job import Base, Job, Scratch, Train
 from persona_assets.training.process import train
 from persona_assets_tests.training.jobs import SIZES, job, rows_file, stage, trained_here

@@ -8,6 +8,7 @@ from persona_assets.lake import Lake
 from persona_assets.progress import Progress
 from persona_assets.tasks.derived import data_files, derived
 from persona_assets.training import MODULES
+from persona_assets.training.base import base_name
 from persona_assets.training.models import POINT, Models
 from persona_assets.training.page import models_shown
 from persona_assets.training.recipe import RECIPES, TEXTS, recipe_of
@@ -63,7 +64,7 @@ def fine_tuned_model(recipes: pl.LazyFrame, mix: pl.LazyFrame, *, lake: Lake, to
                 "seed": seed,
                 "model": model.name,
                 "revision": model.weights,
-                "base": model.base or str(recipe.base),
+                "base": model.base or base_name(recipe.base, lake),
                 "mix": key,
                 **{name: sum(stage[name] for stage in stages) for name in ("rows", "tokens", "steps")},
                 **{name: stages[-1][name] for name in ("parameters", "trained", "last_loss")},

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from persona_assets.lake import Table
+from persona_assets.lake import Lake, Table
 from persona_assets.tasks.derived import data_files, derived
 from persona_assets.training import MODULES
 from persona_assets.training.base import tokens_of
@@ -21,15 +21,15 @@ from persona_assets.training.recipe import RECIPES, TEXTS, check_recipes, datase
     modules=(*MODULES, "draws", "tasks.split", "training.base", "training.mix", "training.pieces"),
     check=lambda tables, rows: check_recipes(rows(RECIPES), tables),
     looks=lambda rows: tables_of(rows(RECIPES)),
-    given=("tables",),
+    given=("tables", "lake"),
     shows=mix_shown,
 )
 def training_mix(
-    recipes: pl.LazyFrame, *read: pl.LazyFrame, tables: dict[str, Table], held_out_share: float
+    recipes: pl.LazyFrame, *read: pl.LazyFrame, tables: dict[str, Table], lake: Lake, held_out_share: float
 ) -> pl.DataFrame:
     """The rows of a recipe's stages, by the ids of those that they were taken from, with their texts."""
     [row] = recipes.collect().to_dicts()
     recipe, of = recipe_of(row)
     frames = dict(zip(recipe.tables, read, strict=True))
-    found = mixed(recipe, of, frames, tables, held_out_share, lambda texts: tokens_of(recipe.base, texts))
+    found = mixed(recipe, of, frames, tables, held_out_share, lambda texts: tokens_of(recipe.base, texts, lake))
     return found.select(pl.lit([row["row_id"]]).alias("parent_ids"), *COLUMNS)
