@@ -10,13 +10,16 @@ Files are JSON lines, JSON, Parquet, CSV or TSV, and may be compressed.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from persona_assets.contamination.items import QUESTIONS, read_rows
 from persona_assets.errors import UsageError
-from persona_assets.ids import Json
+from persona_assets.evaluation.tables import ITEMS, MATHS
+from persona_assets.ids import Json, digest
 from persona_assets.maths.compare import LONGEST
 from persona_assets.maths.solution import final_answer
 from persona_assets.text.language import told_language
@@ -61,6 +64,20 @@ def read_problems(
         if not gold:
             raise UsageError(f"{path}: row {item.number} has no answer: {_why(values, answer, GOLDS, 'answer')}")
         yield Problem(item.file, item.number, item.name, item.question, gold, told)
+
+
+def file_items(problems: Iterable[Problem], suite: str) -> pl.DataFrame:
+    """Problems as items of a suite: its columns of `tables.ITEMS` that do not hang on who is asked.
+
+    Ids follow from the suite, the file's name, and number and text of the question. Each item is a family of its own.
+    """
+    rows = [
+        {"item_id": digest(f"{suite}/{one.file}/{one.number}/{one.question}".encode()), "language": one.language,
+         "prompt": one.question, "gold": one.gold}
+        for one in problems
+    ]  # fmt: skip
+    schema = {name: ITEMS[name] for name in ("item_id", "language", "prompt", "gold")}
+    return pl.DataFrame(rows, schema=schema).with_columns(suite=pl.lit(suite), kind=pl.lit(MATHS), family="item_id")
 
 
 def _gold(values: Mapping[str, Json], keys: tuple[str, ...], language: str) -> str:
