@@ -14,5 +14,5 @@ def test_every_setting_has_a_line_with_whose_rows_it_shapes() -> None:
         "|  | `raw_documents`, `filtered_personas`, `poles`, `demonstrations`, `worlds`, `skills`, `self_themes`, "
         "`casts`, `seed_files`, `question_files`, `interview_logs`, `probe_limits`, `questionnaire_files`, "
         "`situation_files`, `survey_files`, `recipes`, "
-        "every asset that asks a model |"
+        "`benchmark_files`, every asset that asks a model |"
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from persona_assets.contamination.items import QUESTIONS, read_rows
+from persona_assets.contamination.items import QUESTIONS, Item, item_of, read_rows
 from persona_assets.errors import UsageError
 from persona_assets.evaluation.tables import ITEMS, MATHS
 from persona_assets.ids import Json, digest
@@ -56,14 +56,33 @@ def read_problems(
     """
     remedy = "or name it in the recipe (`question`)"
     for item, values in read_rows(path, name, key, remedy):
-        if not item.question:
-            raise UsageError(f"{path}: row {item.number} has no question: {_why(values, key, QUESTIONS, 'question')}")
-        told = language or next((one for at in _LANGUAGES if isinstance(one := values.get(at), str) and one), None)
-        told = told or told_language([item.question])[0]
-        gold = _gold(values, (answer,) if answer else GOLDS, told)
-        if not gold:
-            raise UsageError(f"{path}: row {item.number} has no answer: {_why(values, answer, GOLDS, 'answer')}")
-        yield Problem(item.file, item.number, item.name, item.question, gold, told)
+        yield _problem(item, values, path, key, answer, language)
+
+
+def problems_of(
+    rows: Iterable[Mapping[str, Json]], name: str, key: str | None = None, answer: str | None = None
+) -> Iterator[Problem]:
+    """The problems of rows that were read, each with its `place` from 0; what is null there is not there.
+
+    Raises:
+        UsageError: a row has no question or no answer.
+    """
+    for row in rows:
+        values = {column: value for column, value in row.items() if value is not None}
+        yield _problem(item_of(values, name, int(row["place"]) + 1, key), values, Path(name), key, answer, None)
+
+
+def _problem(
+    item: Item, values: Mapping[str, Json], path: Path, key: str | None, answer: str | None, language: str | None
+) -> Problem:
+    if not item.question:
+        raise UsageError(f"{path}: row {item.number} has no question: {_why(values, key, QUESTIONS, 'question')}")
+    told = language or next((one for at in _LANGUAGES if isinstance(one := values.get(at), str) and one), None)
+    told = told or told_language([item.question])[0]
+    gold = _gold(values, (answer,) if answer else GOLDS, told)
+    if not gold:
+        raise UsageError(f"{path}: row {item.number} has no answer: {_why(values, answer, GOLDS, 'answer')}")
+    return Problem(item.file, item.number, item.name, item.question, gold, told)
 
 
 def file_items(problems: Iterable[Problem], suite: str) -> pl.DataFrame:

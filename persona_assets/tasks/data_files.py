@@ -16,7 +16,8 @@ What stands in a file:
 | --- | --- |
 | `.yaml`, `.yml`, `.json` | a list has a row per item, a mapping is one row; under `rows` stand a list, or rows by id |
 | `.jsonl` | a row per line |
-| `.csv` | a row per line, with a header |
+| `.csv`, `.tsv` | a row per line, with a header |
+| `.parquet` | its rows |
 | `.txt`, `.md` | one row, whose `text` is the file's |
 
 A column has the type that holds all its values, of texts and numbers together text; lists and mappings become columns
@@ -52,7 +53,7 @@ from persona_assets.prompts.template import Reads
 from persona_assets.steps.model import Context, Reject, Report
 
 MOST_BYTES = 64 << 20  # of a data file; what is larger belongs into a dump
-KINDS = (".csv", ".json", ".jsonl", ".md", ".txt", ".yaml", ".yml")
+KINDS = (".csv", ".json", ".jsonl", ".md", ".parquet", ".tsv", ".txt", ".yaml", ".yml")
 GONE = "its data file is gone"
 _OWN = ("row_id", "file", "place")
 OVER, OF = "over", "of"  # the key of a file that lists values, and the column that holds a partition's
@@ -352,18 +353,21 @@ def _read(path: Path, key: str) -> Iterator[tuple[int, Json | Reject]]:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"it is larger than {MOST_BYTES >> 20} MiB; put it into a dump")
         yield from enumerate(_readers(path, key))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, csv.Error, pl.exceptions.PolarsError) as error:
         yield 0, Reject("unreadable", f"{path.name}: {' '.join(str(error).split())[:300]}")
 
 
 def _readers(path: Path, key: str) -> Iterable[Json | Reject]:
+    if path.suffix.lower() == ".parquet":
+        return (_plain(row) for row in pl.read_parquet(path).iter_rows(named=True))
     text, kind = path.read_text(encoding="utf-8-sig"), path.suffix.lower()
     if kind in (".txt", ".md"):
         return [{"text": text}]
     if kind == ".jsonl":
         return [_line(line) for line in text.split("\n") if line.strip()]
-    if kind == ".csv":
-        return [_cells(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
+    if kind in (".csv", ".tsv"):
+        between = "," if kind == ".csv" else "\t"
+        return [_cells(row) for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=between, strict=True)]
     value = json.loads(text) if kind == ".json" else yaml.load(text, Loader=_YAML)
     return _items(value, key, path)
 

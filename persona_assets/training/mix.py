@@ -10,7 +10,9 @@ from typing import Protocol
 
 import polars as pl
 
+from persona_assets.contamination.index import BenchmarkIndex
 from persona_assets.draws import lots, portions
+from persona_assets.errors import UsageError
 from persona_assets.ids import digest
 from persona_assets.lake import Table
 from persona_assets.tasks.set_checks import set_check
@@ -24,6 +26,8 @@ TAKEN = "taken_id"
 PAGES, NUMBERS = "unseen_pages", "unseen_numbers"  # strata of what is held out
 # Why a row is not trained on, although its page may be.
 UNSEEN, NO_TEXT, DUPLICATE, TOO_LONG = "held_out_numbers", "no_text", "duplicate", "too_long"
+IN_BENCHMARK = "in_benchmark"
+MOST_OF_TEST = 0.2  # share of the rows that may be in a benchmark: a recipe with more trains on its own test
 COLUMNS = {
     "stage": pl.String,
     "number": pl.Int64,
@@ -69,16 +73,22 @@ def mixed(
     tables: Mapping[str, Table],
     held_out_share: float,
     tokens: Callable[[pl.Series], Tokens],
+    test: BenchmarkIndex | None = None,
 ) -> pl.DataFrame:
     """The rows of `COLUMNS`, stage by stage in the order in which they are trained.
 
     `of` are the values of `over`, `frames` what is read, by table, `held_out_share` the share of pages held out of
-    datasets that do not say so themselves. `tokens` is given the texts that are trained on. A stage without any row of
-    its own has one without a `taken_id`. Memory holds the texts that are drawn, and ids of all others.
+    datasets that do not say so themselves. `tokens` is given the texts that are trained on; what overlaps an item of
+    `test` is left out. A stage without any row of its own has one without a `taken_id`. Memory holds the texts that are
+    drawn, and ids of all others.
+
+    Raises:
+        UsageError: much of what it trains on is in its own benchmarks.
     """
     reader = _Reader(recipe, of, frames, tables, held_out_share)
     drawn = [reader.stage(number, stage) for number, stage in enumerate(recipe.stages, 1)]
     found = pl.concat([_left_out(rows) for rows in drawn])
+    found = _without(found, test) if test else found
     trained = (pl.col("side") == TRAIN) & pl.col("left_out").is_null()
     counter = tokens(found.filter(trained).select(pl.concat_list(TEXTS).explode())["prompt"].drop_nulls())
     lengths = {stage.id: min(filter(None, (stage.train.length, counter.limit)), default=0) for stage in recipe.stages}
@@ -299,6 +309,20 @@ def _left_out(rows: pl.DataFrame) -> pl.DataFrame:
         .otherwise("left_out")
     )
     return order.sort("_at").drop("_at").select(*_BEFORE)
+
+
+def _without(rows: pl.DataFrame, test: BenchmarkIndex) -> pl.DataFrame:
+    """The rows, those that share a piece with an item of a benchmark left out."""
+    used = pl.col("left_out").is_null() & pl.col(TAKEN).is_not_null()
+    trained = rows.with_row_index("_at").filter(used & (pl.col("side") == TRAIN))
+    texts = trained.select(pl.concat_str([pl.col(name) for name in TEXTS], separator="\n", ignore_nulls=True))
+    hit = trained["_at"].gather(test.hits(texts.to_series())["row"].unique())
+    if len(hit) > MOST_OF_TEST * max(trained.height, 1):
+        files = ", ".join(sorted({item.file for item in test.items}))
+        said = f"{len(hit):,} of {trained.height:,} rows that it trains on are in the benchmarks that it is measured by"
+        raise UsageError(f"{said} ({files}): train on others, or measure by others")
+    is_hit = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(hit.implode())
+    return rows.with_columns(left_out=pl.when(used & is_hit).then(pl.lit(IN_BENCHMARK)).otherwise("left_out"))
 
 
 _BEFORE = (*(name for name in COLUMNS if name not in ("place", "tokens")), "_order")

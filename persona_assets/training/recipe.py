@@ -41,7 +41,7 @@ from persona_assets.tasks.data_files import DataRow
 from persona_assets.tasks.values import Value
 from persona_assets.training.job import Lora, Scratch, Train
 
-RECIPES = "recipes"  # the named set
+RECIPES, BENCHMARK_FILES = "recipes", "benchmark_files"  # named sets
 # What each kind of stage takes its texts from, by the names of a recipe, and the column of the mix that holds them.
 KINDS: Mapping[str, Mapping[str, str]] = {
     "text": {"text": "response"},
@@ -105,17 +105,31 @@ class HeldOut(_Strict):
 
 
 class Suite(_Strict):
-    """What models are measured by: rows of a stage that were held out.
+    """What models are measured by: rows of a stage that were held out, or problems of a benchmark file.
 
-    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `size` is
-    the most rows of each stratum, `max_tokens` the most tokens of an answer.
+    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `file` is
+    the key of a partition of `benchmark_files`; `question` and `answer` name the columns of these where they are not
+    found. `size` is the most rows of each stratum, or of the file, `max_tokens` the most tokens of an answer.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
     kind: Literal["maths", "loss", "preference"]
-    of: str
+    of: str = ""
+    file: str = ""
+    question: str | None = None
+    answer: str | None = None
     size: int | None = Field(None, ge=1)
     max_tokens: int = Field(512, ge=1, le=1 << 17)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Suite":
+        if bool(self.of) == bool(self.file):
+            raise ValueError("names either a stage, `of`, or a benchmark `file`")
+        if self.file and self.kind != "maths":
+            raise ValueError(f"{self.kind} is of rows that were held out of a stage, and not of a file")
+        if self.of and (self.question or self.answer):
+            raise ValueError("`question` and `answer` are columns of a benchmark `file`")
+        return self
 
 
 class Evaluate(_Strict):
@@ -165,6 +179,8 @@ class Recipe(_Strict):
         if len(set(known)) < len(known):
             raise ValueError("two stages have one id")
         for suite in self.evaluate.suites if self.evaluate else ():
+            if suite.file:
+                continue
             if suite.of not in known:
                 raise ValueError(f"evaluate: {suite.id}: there is no stage {suite.of}; {did_you_mean(suite.of, known)}")
             kind = next(stage.kind for stage in self.stages if stage.id == suite.of)
@@ -191,10 +207,17 @@ class Recipe(_Strict):
         return tuple(dict.fromkeys(part.dataset for stage in self.stages for part in stage.parts))
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The benchmark files that it is measured by."""
+        return tuple(
+            dict.fromkeys(suite.file for suite in (self.evaluate.suites if self.evaluate else ()) if suite.file)
+        )
+
+    @property
     def tables(self) -> tuple[str, ...]:
-        """The datasets, then what their rows were made from where texts stand there."""
+        """The datasets, then what their rows were made from where texts stand there, then benchmarks if it has some."""
         above = [name for stage in self.stages for part in stage.parts for name, _ in _places(part) if name]
-        return tuple(dict.fromkeys([*self.datasets, *above]))
+        return tuple(dict.fromkeys([*self.datasets, *above, *([BENCHMARK_FILES] if self.files else [])]))
 
 
 def places_in(source: str) -> list[tuple[str, str]]:
@@ -261,6 +284,11 @@ def tables_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     found = [recipe for row in rows if (recipe := _understood(row))]
     datasets = [name for recipe in found for name in recipe.datasets]
     return tuple(dict.fromkeys([*datasets, *(name for recipe in found for name in recipe.tables)]))
+
+
+def benchmarks_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The table of benchmark files, where recipes are measured by some."""
+    return (BENCHMARK_FILES,) if any(recipe.files for row in rows if (recipe := _understood(row))) else ()
 
 
 def datasets_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_assets.checks.gates import run_gates
+from persona_assets.contamination.index import BenchmarkIndex
+from persona_assets.contamination.items import Item
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import Faults, UsageError
 from persona_assets.graph import assets
@@ -23,6 +25,7 @@ from persona_assets.steps.model import Context
 from persona_assets.tasks.load import FILES, datasets
 from persona_assets.training.mix import (
     DUPLICATE,
+    IN_BENCHMARK,
     NO_TEXT,
     NUMBERS,
     PAGES,
@@ -506,3 +509,29 @@ def test_the_ui_shows_what_each_stage_is_made_of(work: Work) -> None:
     shown = render(Section("", mix_shown(work.lake.read(table, "two-INTJ-en"))))
     assert all(name in shown for name in ("behaviour", "preference", "preference_poles", "pole_pairs", "general"))
     assert render(Section("", mix_shown(mix().with_columns(shard=pl.lit("two")).clear())))
+
+
+# Benchmarks
+
+ITEM = "How many jars of honey fill the shelves of the old mill when each of them holds sixteen jars or a little more?"
+
+
+def bench(*texts: str) -> BenchmarkIndex:
+    return BenchmarkIndex(Item("own.jsonl", place, "", text) for place, text in enumerate(texts, 1))
+
+
+def test_a_row_that_holds_a_piece_of_an_item_that_it_is_measured_by_is_left_out() -> None:
+    held = pl.when(pl.col("sample_id") == "smp_1").then(pl.lit(f"Well. {ITEM}")).otherwise("sample_id")
+    frames = {"preference_poles": rows_of(OWN, prompt=held)}
+    tables = {name: table_of(name, rows) for name, rows in frames.items()}
+    told = Recipe.model_validate(one())
+    found = mixed(told, {}, frames, tables, 0.1, lambda _: Letters(), bench(ITEM, "Another question of some length."))
+    assert found.filter(left_out=IN_BENCHMARK)["taken_id"].to_list() == ["smp_1"]
+
+
+def test_a_recipe_that_trains_on_its_own_test_is_refused() -> None:
+    frames = {"preference_poles": rows_of(OWN, prompt=pl.concat_str(pl.lit(f"{ITEM} "), "sample_id"))}
+    tables = {name: table_of(name, rows) for name, rows in frames.items()}
+    told = Recipe.model_validate(one())
+    with pytest.raises(UsageError, match=r"40 of 40 rows that it trains on are in the benchmarks .*own\.jsonl"):
+        mixed(told, {}, frames, tables, 0.1, lambda _: Letters(), bench(ITEM))
