@@ -8,7 +8,8 @@ reads: {file: recipes/*.yaml, partitions: over}                 # by the file's 
 ```
 
 With `over` a file is one mapping, which may list values by name under that key: a partition is a combination of these,
-and its row holds it as JSON text in `of`. The partitions are a *named set*, called as the table is.
+and its row holds it as JSON text in `of`. Names under its key `variants` are further ones, beside the file as it is.
+The partitions are a *named set*, called as the table is.
 
 What stands in a file:
 
@@ -57,6 +58,7 @@ KINDS = (".csv", ".json", ".jsonl", ".md", ".parquet", ".tsv", ".txt", ".yaml", 
 GONE = "its data file is gone"
 _OWN = ("row_id", "file", "place")
 OVER, OF = "over", "of"  # the key of a file that lists values, and the column that holds a partition's
+VARIANT, VARIANTS = "variant", "variants"  # the name of a partition's variant among its values, and the key of a file
 _RESERVED = frozenset((*_OWN, *(column.name for column in RUN_COLUMNS)))
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which JSON can hold and no text
@@ -338,10 +340,13 @@ def _keyed(path: Path, stamp: Stamp, key: str) -> tuple[tuple[str, str], ...]:
 def _combinations(path: Path, stamp: Stamp) -> tuple[dict[str, str], ...]:
     """The combinations of the values that a file lists; one without any where it lists none that can be understood."""
     row = next((row for _, row in _read(path, "")), None)
-    over = row.get(OVER) if isinstance(row, dict) else None
+    row = row if isinstance(row, dict) else {}
+    over, variants = row.get(OVER), row.get(VARIANTS)
     if not isinstance(over, dict) or not all(isinstance(values, list) and values for values in over.values()):
-        return ({},)
-    return tuple(dict(zip(over, map(str, values), strict=True)) for values in product(*over.values()))
+        over = {}
+    named = [{}, *({VARIANT: str(name)} for name in (variants if isinstance(variants, dict) else ()))]
+    several = [dict(zip(over, map(str, values), strict=True)) for values in product(*over.values())]
+    return tuple({**values, **variant} for variant in named for values in several)
 
 
 # What stands in a file
