@@ -17,7 +17,6 @@ from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import COLUMNS, JobStage, Kind
 
 CHUNK = 4096  # rows that are tokenised at a time
-WINDOW = 16  # batches of rows that are sorted by length together: less padding, and yet in random order
 
 
 @dataclass(slots=True)
@@ -153,20 +152,12 @@ def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:  # noqa: ANN401 -
     return ids
 
 
-def row_order(lengths: NDArray[np.int64], epochs: float, batch: int, seed: Sequence[int]) -> NDArray[np.int64]:
+def row_order(rows: int, epochs: float, seed: Sequence[int]) -> NDArray[np.int64]:
     """The order in which rows are trained on, all epochs in one: shape (rows of all epochs,).
 
-    Each epoch is a permutation of its own. Within windows of some batches rows stand by length and are cut into
-    batches, whose order is drawn: rows of a batch are of similar length. The seed decides all of it.
+    Each epoch is a permutation of its own, which the seed decides. Rows of similar length are not put together: batches
+    of a small model would be of one language each, and it learns less of a step than is saved of its time.
     """
     random = np.random.default_rng(list(seed))
-    total = max(1, round(len(lengths) * epochs))
-    order = np.concatenate([random.permutation(len(lengths)) for _ in range(-(-total // len(lengths)))])[:total]
-    parts = []
-    for begin in range(0, total, batch * WINDOW):
-        window = order[begin : begin + batch * WINDOW]
-        window = window[np.argsort(lengths[window], kind="stable")]
-        full = len(window) // batch
-        batches = window[: full * batch].reshape(full, batch)
-        parts += [batches[random.permutation(full)].ravel(), window[full * batch :]]
-    return np.concatenate(parts)
+    total = max(1, round(rows * epochs))
+    return np.concatenate([random.permutation(rows) for _ in range(-(-total // rows))])[:total]

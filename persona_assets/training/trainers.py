@@ -1,7 +1,7 @@
 """TRL's trainers, made quick for small models. Of the child process only.
 
 Three things differ. The loss is computed at the labelled positions alone (TRL's is at all positions without a GPU, with
-entropies and accuracies beside it); rows come as tokens, sorted by length; DPO's reference is asked once, beforehand.
+entropies and accuracies beside it); rows come as tokens, and without a mask; DPO's reference is asked once, beforehand.
 The numbers are TRL's own: a test compares them.
 """
 

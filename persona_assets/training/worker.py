@@ -130,8 +130,8 @@ class Worker:
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         rows = self.rows(number, stage, model, tokenizer)
-        lengths = rows.lengths.reshape(-1, 2).max(1) if pairs else rows.lengths
-        order = row_order(lengths, train.epochs, train.batch, (self.job.seed, number))
+        count = len(rows.ends) // (2 if pairs else 1)
+        order = row_order(count, train.epochs, (self.job.seed, number))
         steps = math.ceil(len(order) / (train.batch * train.accumulate))
         collate = self.collate(stage, model, rows, int(tokenizer.pad_token_id))
         if train.lora:
@@ -142,7 +142,7 @@ class Worker:
         )
         checkpoint = last_checkpoint(Path(config.output_dir))
         before = self.log.resume(stage.id, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
-        extent = (len(order) / len(lengths), steps, every)
+        extent = (len(order) / count, steps, every)
         clock = Clock(self.log, self.say, stage, extent, before, self.job.checkpoint_seconds)
         trainer: Any = (trainers.Dpo if pairs else trainers.Sft)(
             model=model,

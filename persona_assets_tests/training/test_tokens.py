@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -15,7 +14,7 @@ from persona_assets.engines.scores import continuation_tokens
 from persona_assets.prompts import Message
 from persona_assets.training.job import Scratch
 from persona_assets.training.scratch import make_tokenizer
-from persona_assets.training.tokens import WINDOW, Rows, read_rows, row_order
+from persona_assets.training.tokens import Rows, read_rows, row_order
 from persona_assets_tests.training.jobs import SIZES, rows_file, stage
 
 TEXTS = ["How much is 12 and 34?", "12 + 34 = 46#46", "Сколько будет 12 и 34?", "12加34等于几？"] * 5
@@ -99,29 +98,19 @@ def test_a_template_that_closes_no_answer_is_closed(tokenizer: Any, tmp_path: Pa
     assert rows.row(0)[0][-1] == tokenizer.eos_token_id
 
 
-@given(
-    st.lists(st.integers(1, 300), min_size=1, max_size=200), st.floats(0.2, 4.0), st.integers(1, 9), st.integers(0, 9)
-)
-def test_each_epoch_has_each_row_once(lengths: list[int], epochs: float, batch: int, seed: int) -> None:
-    order = row_order(np.array(lengths), epochs, batch, (seed, 0))
-    counts = np.bincount(order, minlength=len(lengths))
-    assert len(order) == max(1, round(len(lengths) * epochs))
-    assert counts.max() - counts.min() <= 2  # a window may stand on the border of two epochs
-
-
-def test_batches_are_of_similar_length_and_in_random_order() -> None:
-    lengths = np.random.default_rng(0).integers(10, 200, 16 * WINDOW * 4)
-    order = row_order(lengths, 1, 16, (0, 0))
-    batches = lengths[order].reshape(-1, 16)
-    assert (batches.max(1) - batches.min(1)).mean() < 40
-    assert abs(np.corrcoef(np.arange(len(batches)), batches.mean(1))[0, 1]) < 0.4
+@given(st.integers(1, 200), st.floats(0.2, 4.0), st.integers(0, 9))
+def test_each_epoch_has_each_row_once(rows: int, epochs: float, seed: int) -> None:
+    order = row_order(rows, epochs, (seed, 0))
+    assert len(order) == max(1, round(rows * epochs))
+    for begin in range(0, len(order), rows):
+        part = order[begin : begin + rows]
+        assert len(set(part.tolist())) == len(part)
 
 
 def test_the_order_hangs_on_the_seed_and_the_stage() -> None:
-    lengths = np.full(100, 5)
-    orders = {row_order(lengths, 1, 4, seed).tobytes() for seed in ((0, 0), (0, 1), (1, 0))}
+    orders = {row_order(100, 1, seed).tobytes() for seed in ((0, 0), (0, 1), (1, 0))}
     assert len(orders) == 3
-    assert row_order(lengths, 1, 4, (0, 0)).tobytes() in orders
+    assert row_order(100, 1, (0, 0)).tobytes() in orders
 
 
 def test_rows_are_read_in_parts(tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
