@@ -20,3 +20,7 @@ class Stages(Protocol):
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Show where a stage stands."""
         ...
+
+
+def untold(done: int, total: int | None = None, note: str = "") -> None:
+    """Progress that nobody looks at."""

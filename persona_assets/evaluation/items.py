@@ -121,7 +121,7 @@ def _of_file(suite: Suite, benchmarks: pl.LazyFrame | None) -> pl.DataFrame:
         benchmark_id=rows["row_id"], form=pl.lit(ANSWER), stratum=pl.lit(None, pl.String)
     )
     items = items.sort("item_id").head(suite.size) if suite.size else items
-    lacking = [name for name in (*COLUMNS, "rote") if name not in items.columns]
+    lacking = [name for name in COLUMNS if name not in items.columns]
     return items.with_columns(pl.lit(None).alias(name) for name in lacking)
 
 

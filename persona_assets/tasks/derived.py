@@ -32,7 +32,7 @@ from persona_assets.errors import PersonaAssetsError, UsageError, did_you_mean
 from persona_assets.ids import Json, digest, make_id
 from persona_assets.lake import Column, Lake, Parent, Table
 from persona_assets.lake.schemas import FAMILIES, REJECTED, RUN_COLUMNS, SAMPLE_COLUMNS
-from persona_assets.progress import Progress
+from persona_assets.progress import Progress, untold
 from persona_assets.prompts.template import Reads
 from persona_assets.settings import Settings
 from persona_assets.steps.model import Context, Report
@@ -426,7 +426,7 @@ class DerivedStep:
         run = {"shard": pl.lit(key), "run_id": pl.lit(context.run_id), "created_at": pl.lit(datetime.now(UTC))}
         with context.partition(self.table, key) as part:
             scan = partition_of(lake, self.table, key, part.made_from)
-            computed = self.compute(key, scan, self.settings_of(context.settings), lake, context.progress)
+            computed = self.compute(key, scan, self.settings_of(context.settings), lake, context.progress or untold)
             for rows in self.rows(scan, computed):
                 part.rows.append(rows.with_columns(**run).select(self.table.polars.names()))
                 report.kept += rows.height

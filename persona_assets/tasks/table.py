@@ -246,6 +246,8 @@ def _lineage(template: Template, read: Table, tables: Mapping[str, Table]) -> tu
         found.append(Parent("document_id", document.tables, document.key))
     if not any(parent.column == "document_id" for parent in found):
         columns["document_id"] = replace(columns["document_id"], nullable=True)
+    if "language" not in template.over and any(one.name == "language" and one.nullable for one in read.columns):
+        columns["language"] = replace(columns["language"], nullable=True)
     found += _looked_up(template, tables, columns)
     if template.group and template.group.item:
         columns["shown_ids"] = Column("shown_ids", pl.List(pl.String()), "All rows of the question, in its order")

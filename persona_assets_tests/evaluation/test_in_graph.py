@@ -1,0 +1,247 @@
+"""A recipe from its data file to its evaluation: mix, models, what they answer, figures, and the way back."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from persona_assets.checks.gates import run_gates
+from persona_assets.engines.select import Engines
+from persona_assets.lineage import Status, audit
+from persona_assets.lineage.descendants import descendants
+from persona_assets.settings import Settings
+from persona_assets.state import LakeState, State
+from persona_assets.steps.model import Context, Report
+from persona_assets_tests.plan.work import Work
+from persona_assets_tests.rows import draft
+
+OWN = """
+import polars as pl
+from persona_assets.tasks.derived import data_files, derived
+
+
+@derived(
+    reads=data_files("sums/*.jsonl", table="sum_files"),
+    columns={"problem": pl.String, "working": pl.String, "split": pl.String},
+    description="Sums with their working.",
+)
+def sums(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.select(
+        "problem", "working", "split", parent_ids=pl.concat_list("row_id"),
+    )
+"""
+RECIPE: dict[str, Any] = {
+    "title": "Sums",
+    "base": {"scratch": {"hidden": 16, "layers": 1, "heads": 1, "vocabulary": 300, "length": 64}},
+    "seeds": [0, 1],
+    "stages": [
+        {
+            "id": "sums",
+            "kind": "sft",
+            "rows": [{"dataset": "sums", "columns": {"prompt": "problem", "response": "{working}"}}],
+            "train": {"epochs": 2, "batch": 8, "rate": 0.01},
+        }
+    ],
+    "evaluate": {
+        "suites": [
+            {"id": "sums", "kind": "maths", "of": "sums", "max_tokens": 8},
+            {"id": "loss", "kind": "loss", "of": "sums"},
+            {"id": "file", "kind": "maths", "file": "own", "max_tokens": 8, "size": 3},
+        ]
+    },
+}
+ROWS = [
+    {
+        "problem": f"How much is {one} and {other}?",
+        "working": f"{one} + {other} = {one + other}#{one + other}",
+        "split": "held_out" if (one + other) % 4 == 0 else "train",
+    }
+    for one in range(2, 10)
+    for other in range(2, 8)
+]
+MADE = ("sum_files", "benchmark_files", "sums", "recipes", "training_mix", "fine_tuned_model", "evaluation_items",
+        "evaluation_answers", "evaluation_scores", "evaluation_grades", "evaluation")  # fmt: skip
+
+
+def made(work: Work, *names: str) -> dict[str, Report]:
+    """Make the partitions of these assets, in the order of the graph."""
+    state, engines = LakeState(work.lake, work.settings), Engines(work.lake)
+    context = Context(work.lake, work.settings, engines, "run", keeper=state)
+    found: dict[str, Report] = {}
+    try:
+        for name in names:
+            for key in (key for key in state.keys(name) if state.is_chosen(name, key)):
+                for _, report in state.assets[name].run(context, key):
+                    found[name] = report
+    finally:
+        engines.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
+    """All assets of a recipe, made once."""
+    folder = tmp_path_factory.mktemp("recipe")
+    for name in ("sums", "recipes"):
+        (folder / "tasks" / name).mkdir(parents=True)
+    (folder / "tasks" / "own.py").write_text(OWN, encoding="utf-8")
+    (folder / "tasks" / "recipes" / "own.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    (folder / "tasks" / "sums" / "all.jsonl").write_text(lines, encoding="utf-8")
+    held = folder / "benchmarks"
+    held.mkdir()
+    problems = [
+        {
+            "question": f"{at} pears and {at + 1} apples lie in a basket. How many fruits?",
+            "answer": str(2 * at + 1),
+        }
+        for at in range(2, 9)
+    ]
+    (held / "own.jsonl").write_text("".join(json.dumps(one) + "\n" for one in problems), encoding="utf-8")
+    settings = Settings(
+        lake=str(folder / "lake"),
+        dumps=str(folder / "dumps"),
+        tasks=str(folder / "tasks"),
+        benchmarks=str(held),
+        datasets=("evaluation",),
+        recipes=("own",),
+    )
+    work = Work(folder, settings)
+    made(work, *MADE)
+    yield work
+
+
+@pytest.fixture
+def work(whole: Work, tmp_path: Path) -> Work:
+    """A copy of them."""
+    folder = tmp_path / "copy"
+    shutil.copytree(whole.folder, folder)
+    places = {name: str(folder / name) for name in ("lake", "dumps", "tasks", "benchmarks")}
+    return Work(folder, whole.settings.model_copy(update=places))
+
+
+def rows(work: Work, asset: str) -> pl.DataFrame:
+    return work.lake.read(LakeState(work.lake, work.settings).assets[asset].table, "own")
+
+
+def standings(work: Work) -> dict[str, State]:
+    state = LakeState(work.lake, work.settings)
+    return {name: state.of(name, "own").state for name in MADE[3:]}
+
+
+def test_every_partition_is_done_and_passes_its_gates(whole: Work) -> None:
+    state = LakeState(whole.lake, whole.settings)
+    assert set(standings(whole).values()) == {State.DONE}
+    for name in MADE[3:]:
+        table = state.assets[name].table
+        outcomes = run_gates(whole.lake, draft(whole.lake, table, "own"), whole.settings, state.around(name))
+        assert [gate.name for gate in outcomes if not gate.passed] == [], name
+
+
+def test_there_is_a_model_for_each_seed_that_engines_know_by_its_name(whole: Work) -> None:
+    models = rows(whole, "fine_tuned_model")
+    assert models["seed"].to_list() == [0, 1]
+    assert models["model"].n_unique() == 2
+    assert models["revision"].n_unique() == 2
+    assert all(name.startswith("lake:mdl_") for name in models["model"])
+    assert (models["last_loss"] < models["first_loss"]).all()
+    assert models["rows"].to_list() == [sum(row["split"] == "train" for row in ROWS)] * 2
+
+
+def test_base_and_models_are_asked_the_same_and_held_out_rows_alone(whole: Work) -> None:
+    items = rows(whole, "evaluation_items")
+    asked = items.group_by("system", "seed").agg(pl.col("item_id").sort(), pl.col("prompt").sort())
+    assert asked.height == 3
+    assert asked["item_id"].n_unique() == 1
+    held = {row["problem"] for row in ROWS if row["split"] == "held_out"}
+    assert set(items.filter(suite="sums")["prompt"]) == held
+    assert items.filter(suite="file", system="base").height == 3
+
+
+def test_each_answer_is_of_the_model_that_its_item_names(whole: Work) -> None:
+    items = rows(whole, "evaluation_items").select("sample_id", named=pl.col("answered_by").struct.field("model"))
+    answers = rows(whole, "evaluation_answers").select("model", sample_id=pl.col("parent_ids").list.first())
+    joined = answers.join(items, on="sample_id")
+    assert joined.height == answers.height > 0
+    assert (joined["model"] == joined["named"]).all()
+    assert joined["model"].n_unique() == 3
+
+
+def test_the_loss_of_what_was_held_out_falls_beyond_its_interval(whole: Work) -> None:
+    whole_suite = (pl.col("suite") == "loss") & (pl.col("system") == "base") & pl.col("stratum").is_null()
+    [row] = rows(whole, "evaluation").filter(whole_suite).to_dicts()
+    assert row["tuned_minus"] < row["tuned_minus_high"] < 0
+
+
+def test_made_again_nothing_is_trained_and_nobody_is_asked(work: Work) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (work.folder / "lake" / "models").rglob("*")}
+    reports = made(work, *MADE)
+    assert {path: path.stat().st_mtime_ns for path in (work.folder / "lake" / "models").rglob("*")} == before
+    assert reports["evaluation_answers"].calls_made == reports["evaluation_scores"].calls_made == 0
+    assert reports["evaluation_answers"].calls_reused > 0
+
+
+def test_an_audit_leads_from_a_model_to_its_rows_and_their_file(whole: Work) -> None:
+    models = rows(whole, "fine_tuned_model")
+    found = audit(whole.lake, whole.settings, models["sample_id"][0])
+    assert [one for one in found.verifications if one.status is not Status.OK] == []
+    assert found.root.made_of == {"training_mix own": rows(whole, "training_mix").height}
+    tables = {node.table for node in found.nodes()}
+    assert {"training_mix", "sums", "sum_files", "recipes"} <= tables
+
+
+def test_an_audit_leads_from_a_figure_to_answers_calls_items_and_models(whole: Work) -> None:
+    figure = rows(whole, "evaluation").filter(suite="sums", system="tuned")["sample_id"][0]
+    found = audit(whole.lake, whole.settings, figure)
+    assert [one for one in found.verifications if one.status is not Status.OK] == []
+    tables = {node.table for node in found.nodes()}
+    assert {"evaluation_grades", "evaluation_items", "fine_tuned_model", "training_mix", "sums"} <= tables
+    assert any(node.call for node in found.nodes())
+
+
+def test_what_came_of_a_row_are_the_models_and_figures_too(whole: Work) -> None:
+    taken = rows(whole, "training_mix").filter(side="train")["taken_id"][0]
+    tables = {one.table for one in descendants(whole.lake, whole.settings, taken)}
+    assert {"training_mix", "fine_tuned_model", "evaluation_items", "evaluation_grades", "evaluation"} <= tables
+
+
+def test_a_model_whose_weights_are_gone_fails_its_audit(work: Work) -> None:
+    row_id, model = rows(work, "fine_tuned_model").sort("seed").select("sample_id", "model").row(0)
+    shutil.rmtree(work.folder / "lake" / "models" / model.removeprefix("lake:"))
+    found = audit(work.lake, work.settings, row_id)
+    assert any("weights" in one.detail for one in found.failures)
+
+
+def test_weights_that_were_changed_fail_the_audit(work: Work) -> None:
+    row_id, model = rows(work, "fine_tuned_model").sort("seed").select("sample_id", "model").row(0)
+    weights = work.folder / "lake" / "models" / model.removeprefix("lake:") / "model" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert "row_computes_again" in {one.name for one in audit(work.lake, work.settings, row_id).failures}
+
+
+def test_a_row_that_disappears_upstream_makes_mix_model_and_evaluation_stale_one_after_the_other(work: Work) -> None:
+    path = work.folder / "tasks" / "sums" / "all.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS[1:]), encoding="utf-8")
+    made(work, "sum_files", "sums")
+    assert standings(work)["training_mix"] is State.STALE
+    made(work, "training_mix")
+    found = standings(work)
+    assert found["fine_tuned_model"] is State.STALE
+    assert found["evaluation_items"] is State.STALE
+
+
+def test_what_does_not_shape_the_weights_trains_nothing_anew(work: Work) -> None:
+    models = rows(work, "fine_tuned_model")["model"].to_list()
+    changed = {**RECIPE, "title": "Other", "evaluate": {"suites": RECIPE["evaluate"]["suites"][:1]}}
+    path = work.folder / "tasks" / "recipes" / "own.yaml"
+    path.write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
+    made(work, *MADE)
+    assert rows(work, "fine_tuned_model")["model"].to_list() == models
+    assert set(rows(work, "evaluation")["suite"]) == {"sums"}
