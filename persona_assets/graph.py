@@ -189,7 +189,9 @@ class Asset:
 
     def _asking(self, step: Step, settings: Settings, identity: ModelIdentity) -> Recipe:
         template = step.template
-        own = self._settings(settings, template)
+        # Of rows that name who answers, that one's settings count.
+        by_rows = settings.model_copy(update={"engine": "transformers"})
+        own = by_rows if template.answered_by else self._settings(settings, template)
         asking: Recipe = {
             "prompt": template.digest,
             "repair": [REPAIR.digest, REPAIR_FORM.digest],

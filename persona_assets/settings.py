@@ -518,8 +518,10 @@ class Settings(BaseSettings):
         0.02,
         ge=0,
         le=1,
-        description="Share of the pages whose problems are held out as a test (Persona Hub: 20,000 of 1.09 million)",
-        json_schema_extra=shapes("math_answers", "logic_answers", "character_training", "character_preferences"),
+        description="Share of the pages whose rows are held out as a test (Persona Hub: 20,000 of 1.09 million)",
+        json_schema_extra=shapes(
+            "math_answers", "logic_answers", "character_training", "character_preferences", "training_mix"
+        ),
     )
     types: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

@@ -10,7 +10,7 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from persona_assets.graph import Asset, assets
-from persona_assets.settings import Settings, shapes_of
+from persona_assets.settings import SAMPLING, Settings, shapes_of
 from persona_assets.tasks.data_files import DataStep
 from persona_assets.tasks.load import datasets
 from persona_assets.tasks.step import TaskStep
@@ -25,6 +25,7 @@ DATA_SETS = [name for name, step in datasets(Settings()).items() if isinstance(s
 MODED = [name for name in TASKS if STEPS[name].template.modes]
 COUNTED = [name for name in TASKS if isinstance(STEPS[name].template.attempts, int) and not STEPS[name].template.group]
 SINGLE = [name for name in TASKS if not STEPS[name].template.group]  # asked about single rows
+SETTLED = [name for name in TASKS if STEPS[name].template.answered_by]  # by whom, the rows say
 VIEWED = "persona_cards"  # the dataset of the view that all others select by which are about personas
 SELECTING = [name for name in TASKS if name != VIEWED and {"persona_id", "persona_ids"} & set(STEPS[name].read.polars)]
 ASKING = ("extracted_personas", "expanded_personas", *TASKS)
@@ -78,7 +79,7 @@ _CHANGES = (
     Change("seed", 1),
     Change("extra_body", {"top_k": 20}, _OPENAI),
     Change("drop_fields", ("temperature",), _OPENAI),
-    Change("targets", dict.fromkeys(SINGLE, 1)),
+    Change("targets", {name: 1 for name in SINGLE if name not in SETTLED}),
     Change("modes", dict.fromkeys(MODED, ("few_shot",))),
     Change("shares", {name: float(not STEPS[name].template.share) for name in SINGLE}),  # all or nothing, the other way
     Change("attempts", {name: 1 + int(STEPS[name].template.attempts) for name in COUNTED}),
@@ -130,7 +131,8 @@ def changes_of_settings(folder: Path) -> dict[str, Change]:
     models = folder / "models.yaml"
     given = dict.fromkeys(ASKING, "small")
     models.write_text(yaml.safe_dump({"models": {"small": dict(_OPENAI)}, "assets": given}), encoding="utf-8")
-    systems = Change("systems", dict.fromkeys(TASKS, ("small",)), {"models": str(models)})
+    asked = [name for name in TASKS if name not in SETTLED]
+    systems = Change("systems", dict.fromkeys(asked, ("small",)), {"models": str(models)})
     held = folder / "benchmarks"
     held.mkdir(exist_ok=True)
     (held / "items.jsonl").write_text("".join(json.dumps({"question": one}) + "\n" for one in _ITEMS))
@@ -185,17 +187,21 @@ def _words(name: str, asset: Asset) -> set[str]:
     if not asset.step:
         return set()
     template = asset.step.template
-    found = {"asking": _asks_by(name, asset), "tasks": asset.is_task and not template.group, "modes": template.modes}
+    settled, single = asset.name in SETTLED, asset.is_task and not template.group
+    found = {"asking": _asks_by(name, asset), "tasks": single and not settled, "modes": template.modes}
+    found |= {"attempts": asset.name in COUNTED}
     found |= {"selected": asset.name in SELECTING}
-    found |= {"systems": asset.is_task, "judged": asset.name.endswith("_judged")}
+    found |= {"systems": asset.is_task and not settled, "judged": asset.name.endswith("_judged")}
     found |= {"compared": asset.name.endswith("_compared")}
     found |= {"benchmarks": asset.is_task and holds_texts(template)}
-    found |= {"params": asset.is_task and template.params, "shares": asset.is_task and not template.group}
+    found |= {"params": asset.is_task and template.params, "shares": single}
     return {word for word, meant in found.items() if meant}
 
 
 def _asks_by(name: str, asset: Asset) -> bool:
-    """Whether an asset asks a model, and leaves a setting of sampling to the settings."""
+    """Whether an asset asks a model, and leaves a setting of it to the settings."""
+    if asset.name in SETTLED and name not in SAMPLING:
+        return False
     return bool(asset.step) and name not in asset.step.template.sampling
 
 

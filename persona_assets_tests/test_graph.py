@@ -310,4 +310,5 @@ def test_what_comes_with_the_package_is_made_where_it_is_chosen_alone() -> None:
     graph = all_assets()
     found = chosen(graph, ["math_problems"])
     assert {name for name in found if graph[name].is_bundled} == {"math_problems"}
-    assert "types_mix" in chosen(graph, ["all"])
+    assert "preference_poles" in chosen(graph, ["all"])
+    assert "training_mix" not in chosen(graph, ["all"])  # no recipe is named

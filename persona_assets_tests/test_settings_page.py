@@ -13,6 +13,6 @@ def test_every_setting_has_a_line_with_whose_rows_it_shapes() -> None:
     assert next(line for line in lines if "_MAX_REJECT_RATE" in line).endswith(
         "|  | `raw_documents`, `filtered_personas`, `poles`, `demonstrations`, `worlds`, `skills`, `self_themes`, "
         "`casts`, `seed_files`, `question_files`, `interview_logs`, `probe_limits`, `questionnaire_files`, "
-        "`situation_files`, `survey_files`, `characters_recipe`, `types_recipe`, "
-        "every asset that asks a model |"
+        "`situation_files`, `survey_files`, `recipes`, "
+        "`benchmark_files`, every asset that asks a model |"
     )

@@ -29,7 +29,12 @@ OF_ASKING = {
 OF_OTHERS = {"steps.model", "steps.runner"}  # for which they are no more than a context and a report
 # Not in rows, or versioned.
 OF_TASKS = {"tasks.load", "tasks.set_checks", "contamination.benchmarks", "contamination.overlaps"}
-OF_FUNCTIONS = {"prompts.template", "tasks.set_checks", "view.blocks"}  # what they read, their gates, and figures
+OF_FUNCTIONS = {
+    "prompts.template",
+    "tasks.data_files",
+    "tasks.set_checks",
+    "view.blocks",
+}  # what they read, gates, figures
 
 
 def test_source_is_as_its_version_says() -> None:

@@ -9,9 +9,10 @@ from persona_assets.cli.results import show_results
 from persona_assets.cli.run import out
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation import matrix_page
+from persona_assets.evaluation.changes import changes
 from persona_assets.evaluation.matrix import matrix
 from persona_assets.evaluation.matrix_page import Comparison, comparison_page
-from persona_assets.evaluation.page import Evaluation, blocks, changes, evaluation_page
+from persona_assets.evaluation.page import Evaluation, blocks, evaluation_page
 from persona_assets.graph import Asset, assets, recipe_keys
 from persona_assets.lake import Lake
 from persona_assets.lake.format import open_lake

@@ -406,7 +406,8 @@ def show_demo_end(settings: Settings, tasks: list[Table]) -> None:
 def _show_results_and_export(lake: Lake, settings: Settings) -> None:
     """What surveys, questionnaires and recipes of the demo came to, and preference pairs as a folder."""
     from persona_assets.cli.evaluation import evaluation_of
-    from persona_assets.evaluation.page import conclusions, evaluation_page
+    from persona_assets.evaluation.conclusions import conclusions
+    from persona_assets.evaluation.page import evaluation_page
     from persona_assets.export.folder import export
     from persona_assets.export.rows import Export
     from persona_assets.graph import assets

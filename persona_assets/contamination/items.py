@@ -83,10 +83,9 @@ def read_rows(path: Path, name: str, key: str | None, remedy: str) -> Iterator[t
                 values = _values(path, row)
                 if len(seen) < _SHOWN_KEYS:
                     seen.update(dict.fromkeys(values))
-                question = _question(values, key)
-                found = found or bool(question)
-                answers = (text_in(values.get(one)) for one in ANSWERS if one != key)
-                yield Item(name, row.number, _name(values), question, tuple(one for one in answers if one)), values
+                item = item_of(values, name, row.number, key)
+                found = found or bool(item.question)
+                yield item, values
     if not found:
         wanted = f"key {key!r} holds no text" if key else f"none of the keys {', '.join(QUESTIONS)} holds a text"
         keys = ", ".join(repr(one[:_LONGEST_ID]) for one in seen)
@@ -94,6 +93,12 @@ def read_rows(path: Path, name: str, key: str | None, remedy: str) -> Iterator[t
             f"{path}: there is no question in any row: {wanted}; its keys are: {keys or 'none, as it has no rows'}. "
             f"Rename the key that holds the question, {remedy}"
         )
+
+
+def item_of(values: Mapping[str, Json], name: str, number: int, key: str | None = None) -> Item:
+    """A row of the file `name` as an item, whose question may be ""; `key` is that of `read_items`."""
+    answers = (text_in(values.get(one)) for one in ANSWERS if one != key)
+    return Item(name, number, _name(values), _question(values, key), tuple(one for one in answers if one))
 
 
 def _values(path: Path, row: Row) -> Mapping[str, Json]:

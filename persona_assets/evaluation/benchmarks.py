@@ -10,13 +10,16 @@ Files are JSON lines, JSON, Parquet, CSV or TSV, and may be compressed.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from persona_assets.contamination.items import QUESTIONS, read_rows
+import polars as pl
+
+from persona_assets.contamination.items import QUESTIONS, Item, item_of, read_rows
 from persona_assets.errors import UsageError
-from persona_assets.ids import Json
+from persona_assets.evaluation.tables import ITEMS, MATHS
+from persona_assets.ids import Json, digest
 from persona_assets.maths.compare import LONGEST
 from persona_assets.maths.solution import final_answer
 from persona_assets.text.language import told_language
@@ -53,14 +56,47 @@ def read_problems(
     """
     remedy = "or name it in the recipe (`question`)"
     for item, values in read_rows(path, name, key, remedy):
-        if not item.question:
-            raise UsageError(f"{path}: row {item.number} has no question: {_why(values, key, QUESTIONS, 'question')}")
-        told = language or next((one for at in _LANGUAGES if isinstance(one := values.get(at), str) and one), None)
-        told = told or told_language([item.question])[0]
-        gold = _gold(values, (answer,) if answer else GOLDS, told)
-        if not gold:
-            raise UsageError(f"{path}: row {item.number} has no answer: {_why(values, answer, GOLDS, 'answer')}")
-        yield Problem(item.file, item.number, item.name, item.question, gold, told)
+        yield _problem(item, values, path, key, answer, language)
+
+
+def problems_of(
+    rows: Iterable[Mapping[str, Json]], name: str, key: str | None = None, answer: str | None = None
+) -> Iterator[Problem]:
+    """The problems of rows that were read, each with its `place` from 0; what is null there is not there.
+
+    Raises:
+        UsageError: a row has no question or no answer.
+    """
+    for row in rows:
+        values = {column: value for column, value in row.items() if value is not None}
+        yield _problem(item_of(values, name, int(row["place"]) + 1, key), values, Path(name), key, answer, None)
+
+
+def _problem(
+    item: Item, values: Mapping[str, Json], path: Path, key: str | None, answer: str | None, language: str | None
+) -> Problem:
+    if not item.question:
+        raise UsageError(f"{path}: row {item.number} has no question: {_why(values, key, QUESTIONS, 'question')}")
+    told = language or next((one for at in _LANGUAGES if isinstance(one := values.get(at), str) and one), None)
+    told = told or told_language([item.question])[0]
+    gold = _gold(values, (answer,) if answer else GOLDS, told)
+    if not gold:
+        raise UsageError(f"{path}: row {item.number} has no answer: {_why(values, answer, GOLDS, 'answer')}")
+    return Problem(item.file, item.number, item.name, item.question, gold, told)
+
+
+def file_items(problems: Iterable[Problem], suite: str) -> pl.DataFrame:
+    """Problems as items of a suite: its columns of `tables.ITEMS` that do not hang on who is asked.
+
+    Ids follow from the suite, the file's name, and number and text of the question. Each item is a family of its own.
+    """
+    rows = [
+        {"item_id": digest(f"{suite}/{one.file}/{one.number}/{one.question}".encode()), "language": one.language,
+         "prompt": one.question, "gold": one.gold}
+        for one in problems
+    ]  # fmt: skip
+    schema = {name: ITEMS[name] for name in ("item_id", "language", "prompt", "gold")}
+    return pl.DataFrame(rows, schema=schema).with_columns(suite=pl.lit(suite), kind=pl.lit(MATHS), family="item_id")
 
 
 def _gold(values: Mapping[str, Json], keys: tuple[str, ...], language: str) -> str:

@@ -9,7 +9,8 @@
 | `choice` | a `group` of scored options, each with its `number` | the number to expect, by their probabilities |
 """
 
-from typing import Any, get_args
+from collections.abc import Callable
+from typing import get_args
 
 import polars as pl
 
@@ -17,57 +18,34 @@ from persona_assets.constraints.checkers import failed
 from persona_assets.constraints.constraint import from_json
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation.grading import Grade, Grader, Verdict
+from persona_assets.evaluation.tables import (
+    CHOICE,
+    CHOSEN,
+    CONSTRAINTS,
+    GRADES,
+    ITEMS,
+    KINDS,
+    LOSS,
+    MATHS,
+    PREFERENCE,
+    REJECTED,
+)
 
-MATHS, CONSTRAINTS, LOSS, PREFERENCE, CHOICE = "maths", "constraints", "loss", "preference", "choice"
-KINDS = (MATHS, CONSTRAINTS, LOSS, PREFERENCE, CHOICE)
-BASE, TUNED = "base", "tuned"
-CHOSEN, REJECTED = "chosen", "rejected"
 VERDICT_NAMES = get_args(Verdict)
-
-ITEMS: dict[str, Any] = {
-    "row_id": pl.String,  # of the row itself; grades say which rows they came from
-    "item_id": pl.String,  # the same for every system and seed
-    "suite": pl.String,
-    "kind": pl.String,
-    "stratum": pl.String,
-    "problem_kind": pl.String,  # items that one answer may fit; the baseline gives each its commonest
-    "family": pl.String,  # items that are not independent, as those of a page; null: the item alone
-    "language": pl.String,
-    "system": pl.String,
-    "seed": pl.Int64,
-    "gold": pl.String,
-    "prompt": pl.String,
-    "group": pl.String,
-    "role": pl.String,
-    "number": pl.Float64,
-    "answer": pl.String,
-    "logprob": pl.Float64,
-    "tokens": pl.Int64,
-}
+DIGITS = 9  # after the point, of what is an exponential
 _REQUIRED = ("item_id", "suite", "kind", "system")
-GRADES: dict[str, Any] = {
-    **{name: ITEMS[name] for name in ("item_id", "suite", "kind", "stratum", "problem_kind", "family", "language")},
-    **{name: ITEMS[name] for name in ("system", "seed", "gold")},
-    "value": pl.Float64,
-    "weight": pl.Float64,
-    "verdict": pl.String,
-    "found": pl.String,
-    "margin": pl.Float64,
-    "row_ids": pl.List(pl.String),
-}
-NULLABLE = ("stratum", "problem_kind", "seed", "gold", "value", "verdict", "found", "margin")
 _WHO = ("suite", "system", "seed")
 _ORDER = ("suite", "kind", "item_id", "system", "seed")
 _ANSWERED = pl.col("value").is_not_null()
 
 
 def grades(rows: pl.DataFrame, grader: Grader | None = None) -> pl.DataFrame:
-    """Grades with the columns of `GRADES`, ordered by suite, kind, item, system and seed.
+    """Grades with the columns of `tables.GRADES`, ordered by suite, kind, item, system and seed.
 
-    `rows` has columns of `ITEMS`, of which those of `_REQUIRED` are never null; a column that is not there is null
+    `rows` has columns of `tables.ITEMS`, of which those of `_REQUIRED` are never null; one that is not there is null
     throughout. `answer`, or `logprob` and `tokens`, are null where a model could not be asked: the verdict is then
-    `unanswered`, and the value 0 where 0 means wrong, else null. `margin` is by how many nats the chosen text of a
-    preference is more probable as a whole. Of a group `item_id` is its name.
+    `unanswered`, as it is where a score is no number, and the value 0 where 0 means wrong, else null. `margin` is by
+    how many nats the chosen text of a preference is more probable as a whole. Of a group `item_id` is its name.
 
     Raises:
         UsageError: a column is missing, a kind unknown, an item twice there, without a right answer, or a group without
@@ -96,7 +74,10 @@ def _checked(rows: pl.DataFrame) -> pl.DataFrame:
     )
     group = pl.coalesce("group", "item_id")
     return items.with_columns(
-        family=pl.coalesce("family", group), language=pl.col("language").fill_null("en"), group=group
+        family=pl.coalesce("family", group),
+        language=pl.col("language").fill_null("en"),
+        group=group,
+        logprob=pl.when(pl.col("logprob").is_finite()).then("logprob"),
     )
 
 
@@ -140,7 +121,7 @@ def _constraints(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
     return _judged(items, ("gold", "answer", "language", "prompt"), of)
 
 
-def _judged(items: pl.DataFrame, by: tuple[str, ...], judge: Any) -> pl.DataFrame:  # noqa: ANN401 - a function
+def _judged(items: pl.DataFrame, by: tuple[str, ...], judge: Callable[[dict[str, str]], Grade]) -> pl.DataFrame:
     """The items with what `judge` says of each; those that are alike are judged once."""
     alike = items.select(by).unique(maintain_order=True)
     told = [judge(row) for row in alike.iter_rows(named=True)]
@@ -202,7 +183,7 @@ def _choice(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
         value=(share * pl.col("number")).sum() / share.sum(),
         likeliest=pl.col("number").sort_by("logprob", descending=True, nulls_last=True).first(),
     )
-    return found.with_columns(value=pl.when("known").then("value")).with_columns(
+    return found.with_columns(value=pl.when("known").then(pl.col("value").round(DIGITS))).with_columns(
         verdict=_unanswered(),
         found=pl.when(_ANSWERED).then(pl.col("likeliest").cast(pl.String)),
         weight=pl.lit(1.0),
@@ -212,7 +193,7 @@ def _choice(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
 
 def _grouped(items: pl.DataFrame, **of: pl.Expr) -> pl.DataFrame:
     """One row for each group, system and seed, called by the group's name."""
-    kept = ("kind", "stratum", "problem_kind", "family", "language", "gold")
+    kept = ("kind", "stratum", "problem_kind", "family", "language", "gold", "rote")
     return (
         _once(items, "group", "role", "number")
         .sort("item_id")  # sums of fractions hang on the order of rows

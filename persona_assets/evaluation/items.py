@@ -9,9 +9,11 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.evaluation.benchmarks import file_items, problems_of
 from persona_assets.evaluation.grading import read_answer
 from persona_assets.ids import digest
-from persona_assets.tasks.split import HELD_OUT
+from persona_assets.tasks.split import HELD_OUT, TRAIN
 from persona_assets.training.recipe import Evaluate, Recipe, Suite
 
 ANSWER, SCORE = "answer", "score"  # what is wanted of a model
@@ -40,30 +42,37 @@ COLUMNS: dict[str, Any] = {
     "prompt": pl.String,
     "continuation": pl.String,
     "gold": pl.String,
+    "rote": pl.String,
     "group": pl.String,
     "role": pl.String,
     "number": pl.Float64,
     "answered_by": BY,
     "mix_id": pl.String,
+    "benchmark_id": pl.String,
     "model_id": pl.String,
 }
 NULLABLE = (
-    *("stratum", "problem_kind", "family", "language", "seed", "continuation", "gold", "group", "role", "number"),
-    *("mix_id", "model_id"),
+    *("stratum", "problem_kind", "family", "language", "seed", "continuation", "gold", "rote", "group", "role"),
+    *("number", "mix_id", "benchmark_id", "model_id"),
 )
 _NUMBER = r"\d+(?:[.,]\d+)?"
 
 
-def items_of(recipe: Recipe, mix: pl.LazyFrame, models: pl.DataFrame) -> pl.DataFrame:
+def items_of(
+    recipe: Recipe, mix: pl.LazyFrame, models: pl.DataFrame, benchmarks: pl.LazyFrame | None = None
+) -> pl.DataFrame:
     """The rows of `COLUMNS`: every item of every suite, for the base and for the model of each seed.
 
-    `models` are the rows of the recipe's models.
+    `models` are the rows of the recipe's models, `benchmarks` those of benchmark files.
+
+    Raises:
+        UsageError: there is no such benchmark file, or a row of it has no question or answer.
     """
     empty = pl.DataFrame(schema=COLUMNS)
     if recipe.evaluate is None:
         return empty
     systems = [*_systems(recipe.evaluate, models)]
-    found = [_suite(suite, mix) for suite in recipe.evaluate.suites]
+    found = [_of_file(suite, benchmarks) if suite.file else _suite(suite, mix) for suite in recipe.evaluate.suites]
     several = [
         items.with_columns(
             system=pl.lit(system),
@@ -97,6 +106,25 @@ def _systems(how: Evaluate, models: pl.DataFrame) -> Iterator[System]:
         yield TUNED, row["seed"], row["sample_id"], {**told, **by}
 
 
+def _of_file(suite: Suite, benchmarks: pl.LazyFrame | None) -> pl.DataFrame:
+    """The items of a benchmark file, those with the lowest digests where the suite takes fewer."""
+    assert benchmarks is not None
+    rows = benchmarks.filter(shard=suite.file).sort("place").collect()
+    if rows.is_empty():
+        known = benchmarks.select("shard").unique().collect()["shard"].sort().to_list()
+        raise UsageError(
+            f"suite {suite.id}: there is no benchmark file {suite.file}; {did_you_mean(suite.file, known)}"
+        )
+    name = str(rows["file"][0])
+    problems = problems_of(rows.iter_rows(named=True), name, suite.question, suite.answer)
+    items = file_items(problems, suite.id).with_columns(
+        benchmark_id=rows["row_id"], form=pl.lit(ANSWER), stratum=pl.lit(None, pl.String)
+    )
+    items = items.sort("item_id").head(suite.size) if suite.size else items
+    lacking = [name for name in (*COLUMNS, "rote") if name not in items.columns]
+    return items.with_columns(pl.lit(None).alias(name) for name in lacking)
+
+
 def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
     """The items of a suite, without who answers."""
     held = mix.filter((pl.col("side") == HELD_OUT) & pl.col("left_out").is_null() & (pl.col("stage") == suite.of))
@@ -112,16 +140,15 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
         kind=pl.lit(suite.kind),
         item_id=pl.Series(_ids(suite, rows["sample_id"]), dtype=pl.String),
         mix_id="sample_id",
+        benchmark_id=pl.lit(None, pl.String),
         prompt=pl.col("prompt").fill_null(""),
         form=pl.lit(ANSWER if suite.kind == "maths" else SCORE),
-        **{name: pl.lit(None) for name in ("problem_kind", "continuation", "gold", "group", "role", "number")},
+        **{name: pl.lit(None) for name in ("problem_kind", "continuation", "gold", "rote", "group", "role", "number")},
     )
     if suite.kind == "maths":
-        golds = [
-            read_answer(text, language or "en") for text, language in rows.select("response", "language").iter_rows()
-        ]
-        shapes = rows["response"].str.replace_all(_NUMBER, "0")
-        return about.with_columns(gold=pl.Series(golds, dtype=pl.String), problem_kind=shapes).filter(
+        found = _solved(rows)
+        known = about.with_columns(gold=found["gold"], problem_kind=found["problem_kind"]).drop("rote")
+        return known.join(_rote(suite, mix), on="problem_kind", how="left", maintain_order="left").filter(
             pl.col("gold") != ""
         )
     if suite.kind == "loss":
@@ -136,6 +163,21 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
         for role, column in (("chosen", "response"), ("rejected", "rejected"))
     ]
     return pl.concat(several)
+
+
+def _solved(rows: pl.DataFrame) -> pl.DataFrame:
+    """The `gold` that each response gives, and its `problem_kind`: the same steps with other numbers."""
+    told = rows.select("response", "language").iter_rows()
+    golds = [read_answer(text, language or "en") for text, language in told]
+    return pl.DataFrame({"gold": golds, "problem_kind": rows["response"].str.replace_all(_NUMBER, "0")})
+
+
+def _rote(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
+    """By `problem_kind` the commonest answer of the rows that were trained on; of several the first in order."""
+    trained = mix.filter((pl.col("side") == TRAIN) & pl.col("left_out").is_null() & (pl.col("stage") == suite.of))
+    counts = _solved(trained.select("response", "language").collect()).filter(pl.col("gold") != "")
+    counts = counts.group_by("problem_kind", "gold").len().sort(["len", "gold"], descending=[True, False])
+    return counts.unique("problem_kind", keep="first", maintain_order=True).select("problem_kind", rote="gold")
 
 
 def _ids(suite: Suite, ids: Sequence[str] | pl.Series) -> list[str]:

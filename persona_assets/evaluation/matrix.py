@@ -14,9 +14,10 @@ import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation import statistics
-from persona_assets.evaluation.grades import TUNED
-from persona_assets.evaluation.results import MEASURES, SHARES, Sheet, cells, sheet_of
-from persona_assets.evaluation.statistics import Measured
+from persona_assets.evaluation.measured import Measured
+from persona_assets.evaluation.results import DIGITS, MEASURES, SHARES, Sheet, cells, sheet_of
+from persona_assets.evaluation.seeds import pooled
+from persona_assets.evaluation.tables import TUNED
 
 MATRIX: dict[str, Any] = {
     "suite": pl.String,
@@ -45,7 +46,7 @@ NULLABLE = (
 def matrix(grades: Mapping[str, pl.DataFrame], reference: str) -> pl.DataFrame:
     """The figures of tuned models by recipe, with the columns of `MATRIX`, ordered by suite, cell and recipe.
 
-    `grades` are those of each recipe, by its name, with the columns of `grades.GRADES`; those of `base` are left out. A
+    `grades` are those of each recipe, by its name, with the columns of `tables.GRADES`; those of `base` are left out. A
     suite that the reference was not asked has no rows.
 
     Raises:
@@ -70,7 +71,8 @@ def matrix(grades: Mapping[str, pl.DataFrame], reference: str) -> pl.DataFrame:
             cell = {name: system.where(kept) for name, system in systems.items()}
             about = {"suite": suite, "measure": MEASURES[kind], "stratum": stratum, "of_language": language}
             rows += [{**about, **row} for row in _compared(cell, reference, shares=MEASURES[kind] in SHARES)]
-    return pl.DataFrame(rows, schema=MATRIX)
+    each = pl.col("seed_values").list.eval(pl.element().round(DIGITS))
+    return pl.DataFrame(rows, schema=MATRIX).with_columns(pl.col(pl.Float64).round(DIGITS), each)
 
 
 def _suites(grades: Iterable[pl.DataFrame]) -> list[tuple[str, str]]:
@@ -109,14 +111,14 @@ def _compared(cell: Mapping[str, Measured], reference: str, *, shares: bool) -> 
         there = system.there
         if not there.any():
             continue
-        seeds = statistics.pooled(every, means[name])
+        seeds = pooled(every, means[name])
         found = statistics.share(system, seeds) if shares else statistics.mean(system, seeds)
         row = {"recipe": name, "value": found.value, "low": found.low, "high": found.high}
         row |= {"items": int(there.sum()), "families": len(np.unique(system.families[there]))}
         row |= {"seeds": system.values.shape[1], "seed_values": means[name][~np.isnan(means[name])].tolist()}
         row |= {"seed_freedom": seeds.freedom}
         if name != reference and (there & cell[reference].there).any():
-            both = statistics.pooled(every, means[name], means[reference])
+            both = pooled(every, means[name], means[reference])
             apart = statistics.difference(system, cell[reference], shares=shares, seeds=both)
             row |= {"minus_reference": apart.value}
             row |= {"minus_reference_low": apart.low, "minus_reference_high": apart.high}

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from persona_assets.evaluation.page import TITLES, figure_of, moved, signed_of, span
+from persona_assets.evaluation.conclusions import moved
+from persona_assets.evaluation.figures import TITLES, Row, figure_of, signed_of, span
 from persona_assets.evaluation.results import NATS
 from persona_assets.view import blocks as view
 
-Row = Mapping[str, Any]
 _TONES: tuple[tuple[Any, str], ...] = (("blue", "█"), ("amber", "▓"), ("green", "▒"), ("red", "░"), ("grey", "·"))
 _RATIO = 8  # from which sizes are drawn by their ratio
 LIMITS = [

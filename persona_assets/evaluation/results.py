@@ -4,7 +4,7 @@
 | --- | --- |
 | `tuned` | the models of a recipe, a seed each; their figure is the mean over seeds |
 | `base` | what they were trained from, on the same items |
-| `commonest` | somebody who always gives the commonest right answer of an item's problem kind, or stratum |
+| `commonest` | somebody who always gives the commonest answer of an item's kind, of the rows that were trained on |
 | `chance` | somebody who tosses a coin |
 
 Every row but that of `tuned` says how far `tuned` lies above it, over the items that both have.
@@ -19,8 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from persona_assets.evaluation import statistics
-from persona_assets.evaluation.grades import BASE, CHOICE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
-from persona_assets.evaluation.statistics import Estimate, Measured
+from persona_assets.evaluation.measured import Measured
+from persona_assets.evaluation.statistics import Estimate
+from persona_assets.evaluation.tables import BASE, CHOICE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
 from persona_assets.votes.plain import plain_answer
 
 COMMONEST, CHANCE = "commonest", "chance"
@@ -55,6 +56,7 @@ NULLABLE = (
     *("stratum", "of_language", "value", "low", "high", "tuned_minus", "tuned_minus_low", "tuned_minus_high"),
     *("gained", "lost", "p"),
 )
+DIGITS = 9  # after the point: another machine adds up in other portions
 _COUNTED = ("unanswered", "unreadable", "timed_out")
 
 
@@ -62,8 +64,8 @@ _COUNTED = ("unanswered", "unreadable", "timed_out")
 class Sheet:
     """The items (n,) of a suite, ordered, and what each system got: values (n, seeds), NaN where there is nothing.
 
-    `items` has item_id, stratum, problem_kind, language, gold and family; `counts` by system how many answers of each
-    item (n, 3) had the verdicts of `_COUNTED`; `seeds` the seeds of each system's columns.
+    `items` has item_id, stratum, problem_kind, language, gold, rote, family; `counts` by system how many answers of
+    each item (n, 3) had the verdicts of `_COUNTED`; `seeds` the seeds of each system's columns.
     """
 
     items: pl.DataFrame
@@ -87,7 +89,7 @@ class Sheet:
 def sheet_of(grades: pl.DataFrame) -> Sheet:
     """The grades of one suite and kind by item and system."""
     ordered = grades.sort("family", "item_id", "system", "seed", nulls_last=True)
-    items = ordered.select("item_id", "stratum", "problem_kind", "language", "gold", "family").unique(
+    items = ordered.select("item_id", "stratum", "problem_kind", "language", "gold", "rote", "family").unique(
         "item_id", keep="first", maintain_order=True
     )
     place = items.select("item_id").with_row_index("place")
@@ -116,7 +118,7 @@ def sheet_of(grades: pl.DataFrame) -> Sheet:
 def results(grades: pl.DataFrame) -> pl.DataFrame:
     """The figures with the columns of `RESULTS`, in the order of suites, measures, strata, languages and systems.
 
-    `grades` has the columns of `grades.GRADES`; where it has a `sample_id` too, `parent_ids` are those of the rows that
+    `grades` has the columns of `tables.GRADES`; where it has a `sample_id` too, `parent_ids` are those of the rows that
     a figure is of. `p` is McNemar's of `tuned` and `base`, where there is one seed. Of several seeds nothing is gained
     or lost item by item.
     """
@@ -131,7 +133,7 @@ def results(grades: pl.DataFrame) -> pl.DataFrame:
             ids = _ids(own, stratum, language) if with_ids else {}
             for measure, systems in measured:
                 rows += [{**cell, **row, **ids} for row in _rows(sheet, measure, systems, kept)]
-    return pl.DataFrame(rows, schema=schema)
+    return pl.DataFrame(rows, schema=schema).with_columns(pl.col(pl.Float64).round(DIGITS))
 
 
 def cells(items: pl.DataFrame) -> Iterator[tuple[str | None, str | None, NDArray[np.bool_]]]:
@@ -168,12 +170,18 @@ def _systems(sheet: Sheet, kind: str) -> Iterator[tuple[str, dict[str, Measured]
 
 
 def _commonest(items: pl.DataFrame) -> NDArray[np.float64]:
-    """Who gets an item right by its problem kind alone, or its stratum where it has none."""
-    told = items.select("gold", "language").rows()
-    known = {one: plain_answer(*one) or one[0] for one in set(told)}
+    """Who gets an item right by its kind alone.
+
+    Where nothing is known of the rows that were trained on, the commonest of these very items counts, by kind or else
+    by stratum: of few items that is more than such a guess gets on others.
+    """
+    rote, told = items.select("rote", "language").rows(), items.select("gold", "language").rows()
+    known = {one: plain_answer(one[0] or "", one[1] or "en") or one[0] for one in {*rote, *told}}
     golds = [known[one] for one in told]
+    if items["rote"].is_not_null().any():
+        return np.array([float(known[one] == gold) for one, gold in zip(rote, golds, strict=True)])
     groups = items.select(pl.coalesce("problem_kind", "stratum", pl.lit(""))).to_series().to_list()
-    return statistics.commonest(golds, groups)
+    return statistics.commonest([gold or "" for gold in golds], groups)
 
 
 def _rewards(sheet: Sheet) -> dict[str, Measured]:

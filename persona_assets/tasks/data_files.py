@@ -8,7 +8,8 @@ reads: {file: recipes/*.yaml, partitions: over}                 # by the file's 
 ```
 
 With `over` a file is one mapping, which may list values by name under that key: a partition is a combination of these,
-and its row holds it as JSON text in `of`. The partitions are a *named set*, called as the table is.
+and its row holds it as JSON text in `of`. Names under its key `variants` are further ones, beside the file as it is.
+The partitions are a *named set*, called as the table is.
 
 What stands in a file:
 
@@ -16,7 +17,8 @@ What stands in a file:
 | --- | --- |
 | `.yaml`, `.yml`, `.json` | a list has a row per item, a mapping is one row; under `rows` stand a list, or rows by id |
 | `.jsonl` | a row per line |
-| `.csv` | a row per line, with a header |
+| `.csv`, `.tsv` | a row per line, with a header |
+| `.parquet` | its rows |
 | `.txt`, `.md` | one row, whose `text` is the file's |
 
 A column has the type that holds all its values, of texts and numbers together text; lists and mappings become columns
@@ -52,10 +54,11 @@ from persona_assets.prompts.template import Reads
 from persona_assets.steps.model import Context, Reject, Report
 
 MOST_BYTES = 64 << 20  # of a data file; what is larger belongs into a dump
-KINDS = (".csv", ".json", ".jsonl", ".md", ".txt", ".yaml", ".yml")
+KINDS = (".csv", ".json", ".jsonl", ".md", ".parquet", ".tsv", ".txt", ".yaml", ".yml")
 GONE = "its data file is gone"
 _OWN = ("row_id", "file", "place")
 OVER, OF = "over", "of"  # the key of a file that lists values, and the column that holds a partition's
+VARIANT, VARIANTS = "variant", "variants"  # the name of a partition's variant among its values, and the key of a file
 _RESERVED = frozenset((*_OWN, *(column.name for column in RUN_COLUMNS)))
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which JSON can hold and no text
@@ -337,10 +340,13 @@ def _keyed(path: Path, stamp: Stamp, key: str) -> tuple[tuple[str, str], ...]:
 def _combinations(path: Path, stamp: Stamp) -> tuple[dict[str, str], ...]:
     """The combinations of the values that a file lists; one without any where it lists none that can be understood."""
     row = next((row for _, row in _read(path, "")), None)
-    over = row.get(OVER) if isinstance(row, dict) else None
+    row = row if isinstance(row, dict) else {}
+    over, variants = row.get(OVER), row.get(VARIANTS)
     if not isinstance(over, dict) or not all(isinstance(values, list) and values for values in over.values()):
-        return ({},)
-    return tuple(dict(zip(over, map(str, values), strict=True)) for values in product(*over.values()))
+        over = {}
+    named = [{}, *({VARIANT: str(name)} for name in (variants if isinstance(variants, dict) else ()))]
+    several = [dict(zip(over, map(str, values), strict=True)) for values in product(*over.values())]
+    return tuple({**values, **variant} for variant in named for values in several)
 
 
 # What stands in a file
@@ -352,18 +358,21 @@ def _read(path: Path, key: str) -> Iterator[tuple[int, Json | Reject]]:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"it is larger than {MOST_BYTES >> 20} MiB; put it into a dump")
         yield from enumerate(_readers(path, key))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, csv.Error, pl.exceptions.PolarsError) as error:
         yield 0, Reject("unreadable", f"{path.name}: {' '.join(str(error).split())[:300]}")
 
 
 def _readers(path: Path, key: str) -> Iterable[Json | Reject]:
+    if path.suffix.lower() == ".parquet":
+        return (_plain(row) for row in pl.read_parquet(path).iter_rows(named=True))
     text, kind = path.read_text(encoding="utf-8-sig"), path.suffix.lower()
     if kind in (".txt", ".md"):
         return [{"text": text}]
     if kind == ".jsonl":
         return [_line(line) for line in text.split("\n") if line.strip()]
-    if kind == ".csv":
-        return [_cells(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
+    if kind in (".csv", ".tsv"):
+        between = "," if kind == ".csv" else "\t"
+        return [_cells(row) for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=between, strict=True)]
     value = json.loads(text) if kind == ".json" else yaml.load(text, Loader=_YAML)
     return _items(value, key, path)
 

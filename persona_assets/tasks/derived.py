@@ -78,6 +78,7 @@ class Derived:
     looks: Callable[[DataRows], tuple[str, ...]] | None = None  # tables that it reads too, as its data files say
     means: Mapping[str, Callable[..., float]] = field(default_factory=dict)  # of its columns of numbers, as `per_row`
     whole: Mapping[str, str] = field(default_factory=dict)  # columns that name a partition, and the table of that
+    files: tuple[Reads, ...] = ()  # data files that it may look at
     looked: int = 0  # how many of those that it reads it looks at, the last ones
 
     @property
@@ -156,6 +157,7 @@ def derived(
     looks: Callable[[DataRows], tuple[str, ...]] | None = None,
     means: Mapping[str, Callable[..., float]] | None = None,
     whole: Mapping[str, str] | None = None,
+    files: tuple[Reads, ...] = (),
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -173,7 +175,8 @@ def derived(
     `shows` draws a partition's rows for the UI. `also` names tables that settings may add, such as what judges said:
     where they are there, the function is given them after the others. `looks` names, by the rows of data files, tables
     that it is given after those too; of `cites` those count that it then reads. `whole` names columns that hold
-    the key of a partition, with the table of that: the row was made from all rows of it.
+    the key of a partition, with the table of that: the row was made from all rows of it. `files` are data files, read
+    where `looks` names their table.
 
     Raises:
         ValueError: there is no such setting.
@@ -186,7 +189,7 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (per_row, given, shows, also, looks, dict(means or {}), dict(whole or {}))
+        drawn = (per_row, given, shows, also, looks, dict(means or {}), dict(whole or {}), files)
         return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
 
     return declare

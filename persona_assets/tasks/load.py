@@ -92,6 +92,8 @@ def _loaded(settings: Settings) -> _Loaded:
     for name in settings.targets:
         if tasks[name].group:
             raise UsageError(f"PERSONA_TARGETS: {name} is asked about groups of rows, which have no target")
+        if tasks[name].answered_by:
+            raise UsageError(f"PERSONA_TARGETS: {name} is answered by whom its rows name, all of them")
     _known("PERSONA_DATASETS: dataset", set(settings.datasets) - {"all"}, loaded.steps)
     _known("PERSONA_MODES: task", set(settings.modes) - {EVERY_TASK}, tasks)
     _known("PERSONA_SHARES: task", {name.partition(".")[0] for name in settings.shares} - {EVERY_TASK}, tasks)
@@ -137,9 +139,11 @@ def _profiles_as_they_are(settings: Settings) -> list[Any] | None:
     return [str(folder), [digest(path.read_bytes()) for path in sorted(folder.glob("*.y*ml"))]]
 
 
-def _elsewhere(asked: Mapping[str, Any]) -> dict[str, Path]:
-    """Folders that settings name in place of those of data files, by the table."""
-    return {"casts": Path(asked["profiles"][0])} if asked["profiles"] else {}
+def _elsewhere(asked: Mapping[str, Any]) -> dict[str, tuple[Path, str]]:
+    """Folders that settings name in place of those of data files, each with a pattern of its files, by the table."""
+    casts = {"casts": (Path(asked["profiles"][0]), "*")} if asked["profiles"] else {}
+    benchmarks = {"benchmark_files": (Path(asked["benchmarks"][0]), "**/*")} if asked["benchmarks"] else {}
+    return casts | benchmarks
 
 
 def _systems(settings: Settings, task: str) -> list[dict[str, Any]]:
@@ -180,7 +184,7 @@ def _stepped(
     rules: Mapping[str, Rule] | None = None,
     benchmarks: Benchmarks | None = None,
     instead: Path | None = None,
-    elsewhere: Mapping[str, Path] | None = None,
+    elsewhere: Mapping[str, tuple[Path, str]] | None = None,
 ) -> _Loaded:
     """Tasks and functions in an order in which each comes after what it reads, with their steps; data files first.
 
@@ -240,7 +244,7 @@ def _data_steps(
     declared: Mapping[str, Template | Derived],
     files: Mapping[str, Path],
     instead: Path | None,
-    elsewhere: Mapping[str, Path],
+    elsewhere: Mapping[str, tuple[Path, str]],
 ) -> Iterator[DataStep]:
     """The data files that are read, by the names of their tables."""
     found: dict[str, DataStep] = {}
@@ -250,8 +254,9 @@ def _data_steps(
                 continue
             is_ours = files[name].parent in (FILES, JUDGE.parent)
             is_replaced = instead is not None and is_ours and files_of(instead, reads.file)
-            if folder := elsewhere.get(reads.name):
-                reads = reads.model_copy(update={"table": reads.name, "file": "*"})
+            folder, pattern = elsewhere.get(reads.name, (None, ""))
+            if folder:
+                reads = reads.model_copy(update={"table": reads.name, "file": pattern})
             step = DataStep(reads, files[name], folder or (instead if is_replaced else None))
             other = found.get(reads.name)
             if reads.name in declared or reads.name in _reserved() | _KINDS:
@@ -269,7 +274,7 @@ def _data_read(declared: Template | Derived) -> tuple[Reads, ...]:
     """All that a file reads, data files among it."""
     if isinstance(declared, Template):
         return (declared.reads, *(up.from_ for up in declared.with_.values()))
-    return declared.read
+    return (*declared.read, *declared.files)
 
 
 def _of_reads(declared: Template | Derived, file: Path, said: str) -> UsageError:
@@ -348,7 +353,7 @@ def _with_own(own: str) -> tuple[dict[str, Template | Derived], dict[str, Path]]
 
 def _files_of(path: Path, declared: Derived) -> Iterator[Path]:
     """The data files that a function reads."""
-    for reads in declared.read:
+    for reads in (*declared.read, *declared.files):
         yield from files_of(path.parent, reads.file) if reads.file else ()
 
 

@@ -123,7 +123,7 @@ def _as_asked(task: Template, asked: Mapping[str, Mapping[str, Any]]) -> Templat
     for name in _of(task.name, shares).keys() - set(task.modes):
         raise UsageError(f"PERSONA_SHARES: {task.name} is asked in no mode {name}; {did_you_mean(name, task.modes)}")
     if systems := asked["systems"].get(task.name):
-        if task.systems or task.target or SYSTEM in task.over:
+        if task.systems or task.target or task.answered_by or SYSTEM in task.over:
             raise UsageError(f"PERSONA_SYSTEMS: {task.name} has systems or a target of its own")
         changed["over"] = {
             **changed.get("over", task.over),

@@ -10,13 +10,16 @@ from typing import Protocol
 
 import polars as pl
 
+from persona_assets.contamination.index import BenchmarkIndex
 from persona_assets.draws import lots, portions
+from persona_assets.errors import UsageError
 from persona_assets.ids import digest
 from persona_assets.lake import Table
+from persona_assets.tasks.data_files import VARIANT
 from persona_assets.tasks.set_checks import set_check
 from persona_assets.tasks.split import HELD_OUT, TRAIN, split_of
 from persona_assets.tasks.values import Value, as_text
-from persona_assets.training.recipe import KINDS, Part, Recipe, Stage, named, pieces_of
+from persona_assets.training.recipe import DUMP, KINDS, Part, Recipe, Stage, Variant, named, pieces_of
 from persona_assets.view import blocks as view
 
 OWN, GENERAL = "own", "general"
@@ -24,6 +27,8 @@ TAKEN = "taken_id"
 PAGES, NUMBERS = "unseen_pages", "unseen_numbers"  # strata of what is held out
 # Why a row is not trained on, although its page may be.
 UNSEEN, NO_TEXT, DUPLICATE, TOO_LONG = "held_out_numbers", "no_text", "duplicate", "too_long"
+IN_BENCHMARK, VARIED = "in_benchmark", "variant"
+MOST_OF_TEST = 0.2  # share of the rows that may be in a benchmark: a recipe with more trains on its own test
 COLUMNS = {
     "stage": pl.String,
     "number": pl.Int64,
@@ -69,16 +74,22 @@ def mixed(
     tables: Mapping[str, Table],
     held_out_share: float,
     tokens: Callable[[pl.Series], Tokens],
+    test: BenchmarkIndex | None = None,
 ) -> pl.DataFrame:
     """The rows of `COLUMNS`, stage by stage in the order in which they are trained.
 
     `of` are the values of `over`, `frames` what is read, by table, `held_out_share` the share of pages held out of
-    datasets that do not say so themselves. `tokens` is given the texts that are trained on. A stage without any row of
-    its own has one without a `taken_id`. Memory holds the texts that are drawn, and ids of all others.
+    datasets that do not say so themselves. `tokens` is given the texts that are trained on; what overlaps an item of
+    `test` is left out. A stage without any row of its own has one without a `taken_id`. Memory holds the texts that are
+    drawn, and ids of all others.
+
+    Raises:
+        UsageError: much of what it trains on is in its own benchmarks.
     """
     reader = _Reader(recipe, of, frames, tables, held_out_share)
     drawn = [reader.stage(number, stage) for number, stage in enumerate(recipe.stages, 1)]
     found = pl.concat([_left_out(rows) for rows in drawn])
+    found = _without(found, test) if test else found
     trained = (pl.col("side") == TRAIN) & pl.col("left_out").is_null()
     counter = tokens(found.filter(trained).select(pl.concat_list(TEXTS).explode())["prompt"].drop_nulls())
     lengths = {stage.id: min(filter(None, (stage.train.length, counter.limit)), default=0) for stage in recipe.stages}
@@ -112,10 +123,11 @@ class _Reader:
     ) -> None:
         self.recipe, self.of, self.frames, self.tables, self.share = recipe, of, frames, tables, share
         self._unseen: dict[str, bool] = {}
+        self.variant = recipe.variants[of[VARIANT]] if VARIANT in of else None
 
     def stage(self, number: int, stage: Stage) -> pl.DataFrame:
         """The rows of a stage with their texts, drawn and not yet looked at."""
-        several = [self._there(stage, part) for part in stage.rows]
+        several = [self._there(stage, part, self.variant) for part in stage.rows]
         own = _drawn(stage, several)
         general, wanted = list[pl.DataFrame](), 0
         if (part := stage.general) is not None:
@@ -144,11 +156,16 @@ class _Reader:
             found = pl.concat([found, pl.DataFrame([nothing])], how="diagonal_relaxed")
         return found.with_columns(pl.lit(None, pl.String).alias(name) for name in TEXTS if name not in found.columns)
 
-    def _there(self, stage: Stage, part: Part) -> pl.DataFrame:
+    def _there(self, stage: Stage, part: Part, variant: Variant | None = None) -> pl.DataFrame:
         """The rows of a part in the order in which they are drawn: ids, sides and strata, without texts."""
-        rows = self._joined(stage, part)
+        rows = self._joined(part, variant)
         names = rows.collect_schema()
         fits = [_fits(names[name], name, wanted, self.of) for name, wanted in part.where.items()]
+        lacks = pl.lit(value=False)
+        if variant:
+            without = [_fits(names[name], name, wanted, self.of) for name, wanted in variant.without.items()]
+            only = [~_fits(names[name], name, wanted, self.of) for name, wanted in variant.only.items()]
+            lacks = pl.any_horizontal(lacks, *without, *only)
         texts = self._sources(stage, part)
         asked = texts["prompt"] if "prompt" in texts else texts["response"]
         page = pl.col("document_id") if "document_id" in names else pl.lit(None, pl.String)
@@ -163,6 +180,8 @@ class _Reader:
                 split=pl.col("split") if "split" in names else pl.lit(None, pl.String),
                 _prompt=asked.fill_null("").hash(),
                 _numbers=numbers.fill_null(""),
+                _persona=pl.col("persona_ids").list.first() if "persona_ids" in names else pl.lit(None, pl.String),
+                _lacks=lacks.fill_null(value=False),
                 _strata=pl.concat_str([pl.col(name).cast(pl.String) for name in part.strata] or pl.lit("")),
             )
             .collect()
@@ -173,15 +192,35 @@ class _Reader:
         side = pl.coalesce("split", split_of(found["family"], self.share))
         unseen = pl.Series([self._is_unseen(one) for one in found["_numbers"]], dtype=pl.Boolean)
         found = found.with_columns(side=side).with_columns(
-            left_out=pl.when((pl.col("side") != HELD_OUT) & unseen).then(pl.lit(UNSEEN)),
+            left_out=pl.when((pl.col("side") != HELD_OUT) & unseen)
+            .then(pl.lit(UNSEEN))
+            .when((pl.col("side") != HELD_OUT) & pl.col("_lacks"))
+            .then(pl.lit(VARIED)),
             stratum=pl.when(pl.col("side") == HELD_OUT).then(
                 pl.when(unseen).then(pl.lit(NUMBERS)).otherwise(pl.lit(PAGES))
             ),
         )
+        if variant:
+            found = self._fewer(found, variant)
         if part.strata:
             found = found.with_columns(_rank=pl.int_range(pl.len()).over("_strata")).sort("_rank", "_order", TAKEN)
         columns = (TAKEN, "taken_shard", "family", "language", "side", "stratum", "left_out", "_order")
         return found.select(*columns, dataset=pl.lit(part.dataset), _part=pl.lit(stage.parts.index(part)))
+
+    def _fewer(self, rows: pl.DataFrame, variant: Variant) -> pl.DataFrame:
+        """The rows, those left out that a variant has fewer of: of personas, of each of these, of all."""
+        personas = rows.select(pl.col("_persona").unique().drop_nulls()).to_series()
+        drawn = lots(personas, self.recipe.seed).rank("ordinal") <= max(1, round(variant.personas * len(personas)))
+        kept = (
+            pl.col("_persona").is_in(personas.filter(drawn).implode()) if variant.personas < 1 else pl.lit(value=True)
+        )
+        kept = kept & _USED
+        if variant.per_persona:
+            kept = kept & (kept.cum_sum().over("_persona") <= variant.per_persona)
+        kept = kept & (kept.cum_sum() <= kept.sum() * variant.share)
+        return rows.with_columns(
+            left_out=pl.when(_USED & ~kept.fill_null(value=False)).then(pl.lit(VARIED)).otherwise("left_out")
+        )
 
     def _is_unseen(self, numbers: str) -> bool:
         """Whether a tuple of numbers is held out."""
@@ -195,15 +234,17 @@ class _Reader:
     def _texts(self, stage: Stage, at: int, part: Part, rows: pl.DataFrame) -> pl.DataFrame:
         """The texts of some rows of a part."""
         ids = rows.select(TAKEN).lazy()
-        read = self._joined(stage, part).join(ids, left_on="sample_id", right_on=TAKEN, how="semi")
+        read = self._joined(part).join(ids, left_on="sample_id", right_on=TAKEN, how="semi")
         texts = read.select(pl.col("sample_id").alias(TAKEN), **self._sources(stage, part)).collect()
         return texts.with_columns(_part=pl.lit(at))
 
-    def _joined(self, stage: Stage, part: Part) -> pl.LazyFrame:
-        """A dataset's rows, with `<table>.<column>` of what they were made from where texts are taken from there."""
+    def _joined(self, part: Part, variant: Variant | None = None) -> pl.LazyFrame:
+        """A dataset's rows, with `<table>.<column>` of what they were made from where that is looked at."""
         rows, table = self.frames[part.dataset], self.tables[part.dataset]
+        if DUMP not in table.polars:
+            rows = rows.with_columns(pl.col("shard").str.replace(r"\.[^.]*$", "").alias(DUMP))
         wanted: dict[str, list[str]] = {}
-        for source in part.columns.values():
+        for source in (*part.columns.values(), *part.where, *part.strata, *(variant.columns if variant else ())):
             for above, name in (piece for piece in pieces_of(source) if not isinstance(piece, str)):
                 if above and name not in wanted.setdefault(above, []):
                     wanted[above].append(name)
@@ -299,6 +340,20 @@ def _left_out(rows: pl.DataFrame) -> pl.DataFrame:
         .otherwise("left_out")
     )
     return order.sort("_at").drop("_at").select(*_BEFORE)
+
+
+def _without(rows: pl.DataFrame, test: BenchmarkIndex) -> pl.DataFrame:
+    """The rows, those that share a piece with an item of a benchmark left out."""
+    used = pl.col("left_out").is_null() & pl.col(TAKEN).is_not_null()
+    trained = rows.with_row_index("_at").filter(used & (pl.col("side") == TRAIN))
+    texts = trained.select(pl.concat_str([pl.col(name) for name in TEXTS], separator="\n", ignore_nulls=True))
+    hit = trained["_at"].gather(test.hits(texts.to_series())["row"].unique())
+    if len(hit) > MOST_OF_TEST * max(trained.height, 1):
+        files = ", ".join(sorted({item.file for item in test.items}))
+        said = f"{len(hit):,} of {trained.height:,} rows that it trains on are in the benchmarks that it is measured by"
+        raise UsageError(f"{said} ({files}): train on others, or measure by others")
+    is_hit = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(hit.implode())
+    return rows.with_columns(left_out=pl.when(used & is_hit).then(pl.lit(IN_BENCHMARK)).otherwise("left_out"))
 
 
 _BEFORE = (*(name for name in COLUMNS if name not in ("place", "tokens")), "_order")

@@ -41,7 +41,8 @@ from persona_assets.tasks.data_files import DataRow
 from persona_assets.tasks.values import Value
 from persona_assets.training.job import Lora, Scratch, Train
 
-RECIPES = "recipes"  # the named set
+DUMP = "dump"  # stands for the crawl release of a row, which no column has
+RECIPES, BENCHMARK_FILES = "recipes", "benchmark_files"  # named sets
 # What each kind of stage takes its texts from, by the names of a recipe, and the column of the mix that holds them.
 KINDS: Mapping[str, Mapping[str, str]] = {
     "text": {"text": "response"},
@@ -105,17 +106,31 @@ class HeldOut(_Strict):
 
 
 class Suite(_Strict):
-    """What models are measured by: rows of a stage that were held out.
+    """What models are measured by: rows of a stage that were held out, or problems of a benchmark file.
 
-    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `size` is
-    the most rows of each stratum, `max_tokens` the most tokens of an answer.
+    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `file` is
+    the key of a partition of `benchmark_files`; `question` and `answer` name the columns of these where they are not
+    found. `size` is the most rows of each stratum, or of the file, `max_tokens` the most tokens of an answer.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
     kind: Literal["maths", "loss", "preference"]
-    of: str
+    of: str = ""
+    file: str = ""
+    question: str | None = None
+    answer: str | None = None
     size: int | None = Field(None, ge=1)
     max_tokens: int = Field(512, ge=1, le=1 << 17)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Suite":
+        if bool(self.of) == bool(self.file):
+            raise ValueError("names either a stage, `of`, or a benchmark `file`")
+        if self.file and self.kind != "maths":
+            raise ValueError(f"{self.kind} is of rows that were held out of a stage, and not of a file")
+        if self.of and (self.question or self.answer):
+            raise ValueError("`question` and `answer` are columns of a benchmark `file`")
+        return self
 
 
 class Evaluate(_Strict):
@@ -131,6 +146,25 @@ class Evaluate(_Strict):
         if len(set(known)) < len(known):
             raise ValueError("two suites have one id")
         return self
+
+
+class Variant(_Strict):
+    """The recipe with other own rows, so that both can be compared: an ablation, or a point of a curve.
+
+    `without` are rows that are left out, by column the value or values of these, `only` those that are kept. `share` is
+    that of the rows, `personas` that of the personas whose rows are kept, `per_persona` the most rows of each of these.
+    """
+
+    without: dict[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
+    only: dict[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
+    share: float = Field(1.0, gt=0, le=1)
+    personas: float = Field(1.0, gt=0, le=1)
+    per_persona: int | None = Field(None, ge=1)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it looks at."""
+        return (*self.without, *self.only)
 
 
 class FromScratch(_Strict):
@@ -150,6 +184,7 @@ class Recipe(_Strict):
     held_out: HeldOut = Field(HeldOut.model_validate({}))
     stages: tuple[Stage, ...] = Field(min_length=1)
     evaluate: Evaluate | None = None
+    variants: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,40}$")], Variant] = Field(default_factory=dict)
 
     @field_validator("over")
     @classmethod
@@ -165,6 +200,8 @@ class Recipe(_Strict):
         if len(set(known)) < len(known):
             raise ValueError("two stages have one id")
         for suite in self.evaluate.suites if self.evaluate else ():
+            if suite.file:
+                continue
             if suite.of not in known:
                 raise ValueError(f"evaluate: {suite.id}: there is no stage {suite.of}; {did_you_mean(suite.of, known)}")
             kind = next(stage.kind for stage in self.stages if stage.id == suite.of)
@@ -180,8 +217,8 @@ class Recipe(_Strict):
         return self
 
     @property
-    def variants(self) -> Iterator[dict[str, str]]:
-        """The partitions: value by name of `over`."""
+    def combinations(self) -> Iterator[dict[str, str]]:
+        """Value by name of `over`, of each combination."""
         for values in product(*self.over.values()):
             yield dict(zip(self.over, values, strict=True))
 
@@ -191,10 +228,22 @@ class Recipe(_Strict):
         return tuple(dict.fromkeys(part.dataset for stage in self.stages for part in stage.parts))
 
     @property
+    def own(self) -> tuple[Part, ...]:
+        """The parts of all stages but general ones."""
+        return tuple(part for stage in self.stages for part in stage.rows)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The benchmark files that it is measured by."""
+        return tuple(
+            dict.fromkeys(suite.file for suite in (self.evaluate.suites if self.evaluate else ()) if suite.file)
+        )
+
+    @property
     def tables(self) -> tuple[str, ...]:
-        """The datasets, then what their rows were made from where texts stand there."""
-        above = [name for stage in self.stages for part in stage.parts for name, _ in _places(part) if name]
-        return tuple(dict.fromkeys([*self.datasets, *above]))
+        """The datasets, then what their rows were made from where texts stand there, then benchmarks if it has some."""
+        above = [name for stage in self.stages for part in stage.parts for name, _ in _places(part, self) if name]
+        return tuple(dict.fromkeys([*self.datasets, *above, *([BENCHMARK_FILES] if self.files else [])]))
 
 
 def places_in(source: str) -> list[tuple[str, str]]:
@@ -214,8 +263,10 @@ def pieces_of(source: str) -> list[str | tuple[str, str]]:
     return [places_in(part)[0] if at % 2 else part for at, part in enumerate(parts) if at % 2 or part]
 
 
-def _places(part: Part) -> list[tuple[str, str]]:
-    return [place for source in part.columns.values() for place in places_in(source)]
+def _places(part: Part, recipe: Recipe) -> list[tuple[str, str]]:
+    looked = [column for variant in recipe.variants.values() for column in variant.columns if part in recipe.own]
+    sources = [*part.columns.values(), *part.where, *part.strata, *looked]
+    return [place for source in sources for place in places_in(source)]
 
 
 _PARTS: Mapping[str, type[BaseModel]] = {
@@ -227,6 +278,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "scratch": Scratch,
     "base": FromScratch,
     "held_out": HeldOut,
+    "variants": Variant,
     "evaluate": Evaluate,
     "suites": Suite,
 }
@@ -241,7 +293,15 @@ def recipe_in(path: Path) -> Recipe:
     return read_as(path, Recipe, _PARTS)
 
 
-TEXTS = ("base", "over", "held_out", "stages", "seeds", "evaluate")  # columns of a recipe's row that are JSON text
+TEXTS = (
+    "base",
+    "over",
+    "held_out",
+    "stages",
+    "seeds",
+    "evaluate",
+    "variants",
+)  # columns of a recipe's row that are JSON text
 
 
 def recipe_of(row: Mapping[str, Any]) -> tuple[Recipe, dict[str, str]]:
@@ -261,6 +321,11 @@ def tables_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     found = [recipe for row in rows if (recipe := _understood(row))]
     datasets = [name for recipe in found for name in recipe.datasets]
     return tuple(dict.fromkeys([*datasets, *(name for recipe in found for name in recipe.tables)]))
+
+
+def benchmarks_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The table of benchmark files, where recipes are measured by some."""
+    return (BENCHMARK_FILES,) if any(recipe.files for row in rows if (recipe := _understood(row))) else ()
 
 
 def datasets_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -297,31 +362,43 @@ def check_recipes(rows: Iterable[DataRow], tables: Mapping[str, Table]) -> None:
 
 
 def _wrong_in(path: Path, recipe: Recipe, tables: Mapping[str, Table]) -> Iterator[UsageError]:
-    known = [table.name for table in tables.values() if table.key == "sample_id" and table.partition != "dump"]
     for number, stage in enumerate(recipe.stages):
         for at, part in enumerate(stage.parts):
-            place = ("stages", number, *(("rows", at) if at < len(stage.rows) else ("general",)))
+            own = at < len(stage.rows)
+            place = ("stages", number, *(("rows", at) if own else ("general",)))
+            known = [table.name for table in tables.values() if table.key == "sample_id" and table.partition != "dump"]
             if part.dataset not in known:
                 said = f"there is no dataset {part.dataset}; {did_you_mean(part.dataset, known)}"
                 yield wrong(path, (*place, "dataset"), said)
                 continue
-            table = tables[part.dataset]
-            for key, names in (("where", part.where), ("strata", part.strata)):
-                for column in names:
-                    if column not in table.polars:
-                        said = f"{part.dataset} has no column {column}; {did_you_mean(column, table.polars)}"
-                        yield wrong(path, (*place, key, column), said)
-            for said in _of_over(part, recipe.over):
-                yield wrong(path, (*place, "where"), said)
-            wanted = KINDS[stage.kind]
-            if set(part.columns) != set(wanted):
-                said = f"{stage.kind} takes its texts from {', '.join(wanted)}: name each"
-                yield wrong(path, (*place, "columns"), said)
-                continue
-            for name, source in part.columns.items():
-                for above, column in places_in(source):
-                    if said := _no_text(above, column, table, tables):
-                        yield wrong(path, (*place, "columns", name), said)
+            for key, said in _wrong_of(part, stage, recipe, tables):
+                yield wrong(path, (*place, *key), said)
+            for name, variant in recipe.variants.items() if own else ():
+                for which, columns in (("without", variant.without), ("only", variant.only)):
+                    for said in _no_columns(columns, tables[part.dataset], tables):
+                        yield wrong(path, ("variants", name, which), said)
+
+
+def _wrong_of(
+    part: Part, stage: Stage, recipe: Recipe, tables: Mapping[str, Table]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with a part of a dataset that is there: the key, and why."""
+    table = tables[part.dataset]
+    for column in part.where:
+        for said in _no_columns([column], table, tables):
+            yield ("where", column), said
+    for said in _no_columns(part.strata, table, tables):
+        yield ("strata",), said
+    for said in _of_over(part, recipe.over):
+        yield ("where",), said
+    wanted = KINDS[stage.kind]
+    if set(part.columns) != set(wanted):
+        yield ("columns",), f"{stage.kind} takes its texts from {', '.join(wanted)}: name each"
+        return
+    for name, source in part.columns.items():
+        for above, column in places_in(source):
+            if said := _no_text(above, column, table, tables):
+                yield ("columns", name), said
 
 
 def _of_over(part: Part, over: Mapping[str, Any]) -> Iterator[str]:
@@ -336,6 +413,20 @@ def named(value: Value) -> str:
     """The name of `over` that a value stands for; "" where it is a value itself."""
     text = value if isinstance(value, str) else ""
     return text[1:-1] if text.startswith("{") and text.endswith("}") else ""
+
+
+def _no_columns(sources: Iterable[str], table: Table, tables: Mapping[str, Table]) -> Iterator[str]:
+    """Why rows cannot be told by columns, of the dataset or of what its rows were made from."""
+    for source in sources:
+        [(above, name)] = places_in(source)
+        links = [one for parent in table.parents if parent.direct for one in parent.tables]
+        if above and above not in links:
+            yield f"{table.name} is not made from {above}; {did_you_mean(above, links)}"
+            continue
+        there = tables[above] if above else table
+        known = [*there.polars, *([] if above else [DUMP])]
+        if name not in known:
+            yield f"{there.name} has no column {name}; {did_you_mean(name, known)}"
 
 
 def _no_text(above: str, name: str, table: Table, tables: Mapping[str, Table]) -> str:

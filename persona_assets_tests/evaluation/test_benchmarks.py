@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from persona_assets.errors import UsageError
-from persona_assets.evaluation.benchmarks import read_problems
+from persona_assets.evaluation.benchmarks import file_items, read_problems
+from persona_assets.evaluation.grades import grades
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -83,6 +84,16 @@ def test_a_row_without_question_or_answer_is_named_with_its_file(tmp_path: Path,
     path = lines(tmp_path / "a.jsonl", {"question": "A?", "answer": "1"}, row)
     with pytest.raises(UsageError, match=f"a.jsonl: {said}"):
         golds(path)
+
+
+def test_problems_of_a_file_are_items_that_can_be_graded(tmp_path: Path) -> None:
+    rows = [{"question": "How many?", "answer": "12"}] * 2 + [{"question": "Сколько яблок?", "answer": "0,5"}]
+    items = file_items(read_problems(lines(tmp_path / "a.jsonl", *rows), "a.jsonl"), "own")
+    assert items["item_id"].n_unique() == 3  # a question that stands there twice is two items
+    answers = pl.Series(["It is 12.", "13", "Ответ: 1/2."])
+    found = grades(items.with_columns(system=pl.lit("tuned"), answer=answers))
+    verdicts = dict(found.select("item_id", "verdict").iter_rows())
+    assert [verdicts[one] for one in items["item_id"]] == ["correct", "wrong", "correct"]
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the real problems are not beside the checkout")

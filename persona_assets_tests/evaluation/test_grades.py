@@ -8,7 +8,8 @@ import pytest
 
 from persona_assets.constraints.constraint import Constraint, to_json
 from persona_assets.errors import UsageError
-from persona_assets.evaluation.grades import GRADES, ITEMS, NULLABLE, grades
+from persona_assets.evaluation.grades import grades
+from persona_assets.evaluation.tables import GRADES, ITEMS, NULLABLE
 
 
 def rows(*told: dict[str, Any], kind: str = "maths") -> pl.DataFrame:
@@ -56,8 +57,9 @@ def test_constraints_are_checked_by_program() -> None:
 def test_a_loss_is_nats_per_token() -> None:
     found = one({"item_id": "a", "logprob": -30.0, "tokens": 20}, kind="loss")
     assert (found["value"], found["weight"], found["verdict"]) == (1.5, 20.0, None)
-    missing = one({"item_id": "a", "logprob": None, "tokens": None}, kind="loss")
-    assert (missing["value"], missing["weight"], missing["verdict"]) == (None, 0.0, "unanswered")
+    for scores in ((None, None), (-math.inf, 20), (math.nan, 20), (-1.0, 0)):
+        missing = one({"item_id": "a", **dict(zip(("logprob", "tokens"), scores, strict=True))}, kind="loss")
+        assert (missing["value"], missing["weight"], missing["verdict"]) == (None, 0.0, "unanswered")
 
 
 def pair(chosen: tuple[float | None, int], *rejected: tuple[float | None, int]) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ from persona_assets.evaluation import statistics
 from persona_assets.evaluation.grades import grades
 from persona_assets.evaluation.matrix import MATRIX, NULLABLE, matrix
 from persona_assets.evaluation.matrix_page import Comparison, comparison_page, conclusions
+from persona_assets.evaluation.measured import Measured
+from persona_assets.evaluation.seeds import pooled
 from persona_assets.view import html
 from persona_assets.view.blocks import words
 from persona_assets_tests.evaluation.simulated import Values, answers, logistic
@@ -84,9 +86,9 @@ def test_recipes_that_are_alike_are_told_apart_as_rarely_as_the_intervals_say(mo
     false, trials = 0, 150
     families = FAMILIES.astype(np.int64)
     for _ in range(trials):
-        systems = [statistics.Measured.of(drawn(rng, 0.0, 3, 0.5), families) for _ in range(3)]
+        systems = [Measured.of(drawn(rng, 0.0, 3, 0.5), families) for _ in range(3)]
         means = [one.seed_means for one in systems]
-        seeds = statistics.pooled(means, means[0], means[1])
+        seeds = pooled(means, means[0], means[1])
         apart = statistics.difference(systems[0], systems[1], shares=True, seeds=seeds)
         assert apart.low is not None and apart.high is not None
         false += apart.low > 0 or apart.high < 0

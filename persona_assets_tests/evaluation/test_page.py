@@ -7,18 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from persona_assets.evaluation.changes import changes
+from persona_assets.evaluation.conclusions import LIMITS, conclusions
 from persona_assets.evaluation.grades import grades
-from persona_assets.evaluation.page import (
-    LIMITS,
-    Evaluation,
-    changes,
-    conclusions,
-    evaluation_page,
-    results_shown,
-)
+from persona_assets.evaluation.page import Evaluation, evaluation_page, grades_shown, results_shown
 from persona_assets.evaluation.results import results
 from persona_assets.view import html, markdown
-from persona_assets.view.blocks import words
+from persona_assets.view.blocks import Legend, Table, words
 from persona_assets_tests.browser import CHROMIUM, browser
 from persona_assets_tests.evaluation.simulated import answers, evaluation
 from persona_assets_tests.evaluation.test_results import preferences
@@ -107,6 +102,16 @@ def test_a_page_says_it_all_as_json_too(asked: pl.DataFrame) -> None:
 def test_without_rows_it_says_so() -> None:
     assert "Nothing was evaluated yet" in html.render_page(evaluation_page(Evaluation("tiny", [])))
     assert results_shown(results(_none()))
+
+
+def test_verdicts_are_counted_by_system(asked: pl.DataFrame) -> None:
+    (legend, table) = grades_shown(grades(asked))
+    assert isinstance(table, Table) and isinstance(legend, Legend)
+    assert len(table.rows) == 2 * len(GAINS)
+    row = next(row for row in table.rows if words(row[1]) == "unseen_pages" and words(row[2]) == "base")
+    own = grades(asked).filter(stratum="unseen_pages", system="base")
+    assert row[4:6] == [f"{own.filter(verdict=name).height:,}" for name in ("correct", "wrong")]
+    assert grades_shown(_none()) == []
 
 
 def _none() -> pl.DataFrame:

@@ -80,6 +80,15 @@ def test_who_always_gives_the_commonest_answer_is_a_system(graded: pl.DataFrame)
     )
 
 
+def test_where_it_is_known_what_training_rows_answer_the_commonest_answer_is_theirs(graded: pl.DataFrame) -> None:
+    known = graded.with_columns(rote=pl.when(pl.col("gold") == "3").then(pl.lit("3.0")).otherwise(pl.lit("8")))
+    one = row(results(known), **ALL, system="commonest")
+    golds = graded.filter(system="base")["gold"]
+    assert one["value"] == pytest.approx((golds == "3").sum() / len(golds))
+    part = known.with_columns(rote=pl.when(pl.col("item_id").str.ends_with("3")).then("rote"))
+    assert row(results(part), **ALL, system="commonest")["value"] < one["value"]  # of other kinds nothing is known
+
+
 def test_of_several_seeds_the_mean_counts_and_nothing_is_gained_item_by_item() -> None:
     rng = np.random.default_rng(1)
     before, _, families = evaluation(rng, 40)

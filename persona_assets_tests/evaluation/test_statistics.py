@@ -10,18 +10,9 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import binomtest
 
 from persona_assets.evaluation import statistics
-from persona_assets.evaluation.statistics import (
-    Measured,
-    commonest,
-    difference,
-    joined,
-    mcnemar,
-    mean,
-    pooled,
-    share,
-    spread,
-    student,
-)
+from persona_assets.evaluation.measured import Measured
+from persona_assets.evaluation.seeds import Spread, joined, pooled, spread, student
+from persona_assets.evaluation.statistics import commonest, difference, mcnemar, mean, share
 from persona_assets.surveys.shares import wilson
 from persona_assets_tests.evaluation.simulated import Values, evaluation, expected
 
@@ -50,7 +41,7 @@ def covered(families: int, seeds: int, by_seed: float, *, single: bool = False, 
     return hits / TRIALS
 
 
-@pytest.mark.parametrize(("families", "seeds", "by_seed"), [(15, 1, 0.0), (60, 1, 0.0), (60, 3, 0.3), (60, 3, 1.0)])
+@pytest.mark.parametrize(("families", "seeds", "by_seed"), [(15, 1, 0.0), (60, 1, 0.0), (60, 3, 0.3)])
 def test_intervals_of_differences_hold_the_truth_as_often_as_they_say(
     families: int, seeds: int, by_seed: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +138,16 @@ def test_few_equal_answers_are_no_proof() -> None:
     assert many.low is not None and many.low > 0.98
 
 
+def test_items_of_few_pages_that_do_not_go_together_count_each_for_itself() -> None:
+    rng = np.random.default_rng(1)
+    of, base = np.repeat(np.arange(12), 20), Measured.of(np.zeros(240), np.repeat(np.arange(12), 20))
+    single, together = (rng.random(240) < 0.25), np.repeat(rng.random(12) < 0.25, 20)
+    lows = [difference(Measured.of(one.astype(np.float64), of), base, shares=True).low for one in (single, together)]
+    assert lows[0] is not None and lows[1] is not None
+    assert lows[0] > 0.15
+    assert lows[1] < 0.05
+
+
 def test_of_one_family_nothing_can_be_said() -> None:
     one = Measured.of(np.array([1.0, 0.0, 1.0]), np.zeros(3, np.int64))
     assert mean(one).low is None
@@ -178,7 +179,7 @@ def test_the_spread_of_seeds_has_welchs_degrees_of_freedom() -> None:
     errors = [one.var(ddof=1) / 3, other.var(ddof=1) / 4]
     assert found.error == pytest.approx(math.sqrt(sum(errors)))
     assert found.freedom == pytest.approx(sum(errors) ** 2 / (errors[0] ** 2 / 2 + errors[1] ** 2 / 3))
-    assert spread(np.array([1.0])) == joined() == statistics.Spread()
+    assert spread(np.array([1.0])) == joined() == Spread()
 
 
 def test_pooled_seeds_share_their_variance_and_serve_one_that_has_a_single_seed() -> None:
@@ -187,7 +188,7 @@ def test_pooled_seeds_share_their_variance_and_serve_one_that_has_a_single_seed(
     variance = (2.0 * 1 + 3.0 * 2) / 3
     assert found.freedom == 3
     assert found.error == pytest.approx(math.sqrt(variance * (1 / 2 + 1)))
-    assert pooled([single], single) == statistics.Spread()
+    assert pooled([single], single) == Spread()
 
 
 @given(st.integers(0, 60), st.integers(0, 60))

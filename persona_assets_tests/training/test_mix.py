@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_assets.checks.gates import run_gates
+from persona_assets.contamination.index import BenchmarkIndex
+from persona_assets.contamination.items import Item
 from persona_assets.engines.offline import OfflineEngine
 from persona_assets.errors import Faults, UsageError
 from persona_assets.graph import assets
@@ -23,11 +25,13 @@ from persona_assets.steps.model import Context
 from persona_assets.tasks.load import FILES, datasets
 from persona_assets.training.mix import (
     DUPLICATE,
+    IN_BENCHMARK,
     NO_TEXT,
     NUMBERS,
     PAGES,
     TOO_LONG,
     UNSEEN,
+    VARIED,
     mix_shown,
     mixed,
     no_empty_stage,
@@ -430,7 +434,9 @@ def test_a_suite_is_of_a_stage_whose_kind_it_can_measure(tmp_path: Path) -> None
 def test_the_bundled_recipe_trains_each_type_in_each_language_in_the_stages_of_the_authors() -> None:
     told = Recipe.model_validate(yaml.safe_load((FILES / "recipes" / "types.yaml").read_text(encoding="utf-8")))
     types = {e + s + t + j for e in "EI" for s in "SN" for t in "TF" for j in "JP"}
-    assert {(one["type"], one["language"]) for one in told.variants} == {(a, b) for a in types for b in ("en", "zh")}
+    assert {(one["type"], one["language"]) for one in told.combinations} == {
+        (a, b) for a in types for b in ("en", "zh")
+    }
     stages = [("behaviour", "sft"), ("self_awareness", "sft"), ("preference", "dpo")]
     assert [(stage.id, stage.kind) for stage in told.stages] == stages
     assert all(stage.general for stage in told.stages)
@@ -506,3 +512,109 @@ def test_the_ui_shows_what_each_stage_is_made_of(work: Work) -> None:
     shown = render(Section("", mix_shown(work.lake.read(table, "two-INTJ-en"))))
     assert all(name in shown for name in ("behaviour", "preference", "preference_poles", "pole_pairs", "general"))
     assert render(Section("", mix_shown(mix().with_columns(shard=pl.lit("two")).clear())))
+
+
+# Benchmarks
+
+ITEM = "How many jars of honey fill the shelves of the old mill when each of them holds sixteen jars or a little more?"
+
+
+def bench(*texts: str) -> BenchmarkIndex:
+    return BenchmarkIndex(Item("own.jsonl", place, "", text) for place, text in enumerate(texts, 1))
+
+
+def test_a_row_that_holds_a_piece_of_an_item_that_it_is_measured_by_is_left_out() -> None:
+    held = pl.when(pl.col("sample_id") == "smp_1").then(pl.lit(f"Well. {ITEM}")).otherwise("sample_id")
+    frames = {"preference_poles": rows_of(OWN, prompt=held)}
+    tables = {name: table_of(name, rows) for name, rows in frames.items()}
+    told = Recipe.model_validate(one())
+    found = mixed(told, {}, frames, tables, 0.1, lambda _: Letters(), bench(ITEM, "Another question of some length."))
+    assert found.filter(left_out=IN_BENCHMARK)["taken_id"].to_list() == ["smp_1"]
+
+
+def test_a_recipe_that_trains_on_its_own_test_is_refused() -> None:
+    frames = {"preference_poles": rows_of(OWN, prompt=pl.concat_str(pl.lit(f"{ITEM} "), "sample_id"))}
+    tables = {name: table_of(name, rows) for name, rows in frames.items()}
+    told = Recipe.model_validate(one())
+    with pytest.raises(UsageError, match=r"40 of 40 rows that it trains on are in the benchmarks .*own\.jsonl"):
+        mixed(told, {}, frames, tables, 0.1, lambda _: Letters(), bench(ITEM))
+
+
+# Variants
+
+
+def varied(variant: Mapping[str, Any], own: pl.LazyFrame, **parts: Any) -> pl.DataFrame:
+    recipe = {**one(**parts), "variants": {"other": variant}}
+    return mix(recipe, own=own, of={"variant": "other"})
+
+
+PERSONAS = rows_of(OWN, persona_ids=pl.concat_list(pl.concat_str(pl.lit("per_"), pl.col("sample_id").str.slice(-1))))
+
+
+def personas_of(rows: pl.DataFrame) -> dict[str, int]:
+    """Rows that are trained on by persona, which is the last digit of a row's id."""
+    counts = trained(rows)["taken_id"].str.slice(-1).value_counts()
+    return dict(counts.iter_rows())
+
+
+def test_a_recipe_has_a_partition_of_its_own_beside_one_for_each_variant(tmp_path: Path) -> None:
+    told = {
+        **RECIPE,
+        "over": {"type": ["INTJ"], "language": ["en"]},
+        "variants": {"no_zh": {"without": {"language": "zh"}}},
+    }
+    data = assets(settings_of(tmp_path, told))["recipes"].data
+    assert data
+    assert list(data.look().sources) == ["two-INTJ-en", "two-INTJ-en-no_zh"]
+
+
+def test_a_variant_leaves_rows_out_that_have_a_value() -> None:
+    found = varied({"without": {"language": "zh"}}, rows_of(OWN))
+    assert set(trained(found)["language"]) == {"en"}
+    assert set(found.filter(language="zh")["left_out"]) == {VARIED}
+
+
+def test_a_variant_keeps_those_alone_that_have_a_value() -> None:
+    assert set(trained(varied({"only": {"types": "ENFP"}}, rows_of(OWN)))["taken_id"]) == {
+        name for name, _, types in OWN if "ENFP" in types
+    }
+
+
+def test_a_variant_may_tell_rows_by_their_crawl_release() -> None:
+    shard = pl.when(pl.col("language") == "zh").then(pl.lit("old.0001")).otherwise(pl.lit("new.0000"))
+    assert set(trained(varied({"without": {"dump": "old"}}, rows_of(OWN, shard=shard)))["language"]) == {"en"}
+
+
+def test_what_is_held_out_is_the_same_in_a_variant() -> None:
+    split = pl.when(pl.col("sample_id") < "smp_2").then(pl.lit("held_out")).otherwise(pl.lit("train"))
+    own = rows_of(OWN, split=split)
+    several = (mix(one(), own=own), varied({"without": {"language": "en"}, "share": 0.1}, own))
+    held = [found.filter(side="held_out")["taken_id"].to_list() for found in several]
+    assert held[0] == held[1] != []
+
+
+def test_a_share_of_the_rows_is_kept_and_a_larger_one_holds_the_smaller_one() -> None:
+    small, large = (set(trained(varied({"share": share}, rows_of(OWN)))["taken_id"]) for share in (0.25, 0.5))
+    assert (len(small), len(large)) == (10, 20)
+    assert small < large
+
+
+def test_a_share_of_the_personas_is_kept_with_all_of_their_rows() -> None:
+    assert personas_of(mix(one(), own=PERSONAS)) == dict.fromkeys(map(str, range(10)), 4)
+    found = personas_of(varied({"personas": 0.3}, PERSONAS))
+    assert set(found.values()) == {4}
+    assert len(found) == 3
+    assert set(found) < set(personas_of(varied({"personas": 0.6}, PERSONAS)))
+
+
+def test_of_each_persona_no_more_rows_are_kept_than_a_variant_says() -> None:
+    assert personas_of(varied({"per_persona": 1}, PERSONAS)) == dict.fromkeys(map(str, range(10)), 1)
+    assert set(personas_of(varied({"per_persona": 2, "personas": 0.5}, PERSONAS)).values()) == {2}
+
+
+def test_a_column_that_a_variant_names_and_no_dataset_has_is_told(tmp_path: Path) -> None:
+    wrong = {**RECIPE, "variants": {"no": {"without": {"tongue": "zh"}}}}
+    with pytest.raises(
+        UsageError, match=r"two\.yaml:\d+: variants\.no\.without: preference_poles has no column tongue"
+    ):
+        datasets(settings_of(tmp_path, wrong))

@@ -16,7 +16,11 @@ COLUMNS = {**RESULTS, "grades": pl.String}
     description="What a recipe's models reach in each suite, beside what they were trained from, with intervals.",
     whole={"grades": "evaluation_grades"},
     nullable=NULLABLE,
-    modules=("evaluation.grades", "evaluation.results", "evaluation.statistics", "votes.plain"),
+    modules=(
+        *("evaluation.measured", "evaluation.results", "evaluation.seeds", "evaluation.statistics"),
+        *("evaluation.tables", "maths.compare", "maths.numbers", "maths.solution", "maths.words"),
+        *("surveys.shares", "votes.plain"),
+    ),
     shows=results_shown,
 )
 def evaluation(recipes: pl.LazyFrame, grades: pl.LazyFrame) -> pl.DataFrame:

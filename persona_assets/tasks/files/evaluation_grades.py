@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from persona_assets.evaluation.grades import GRADES, NULLABLE, grades
+from persona_assets.evaluation.grades import grades
+from persona_assets.evaluation.tables import GRADES, NULLABLE
 from persona_assets.tasks.derived import derived
 
 COLUMNS = {**{name: dtype for name, dtype in GRADES.items() if name != "row_ids"}, "answer_ids": pl.List(pl.String)}
@@ -15,7 +16,10 @@ COLUMNS = {**{name: dtype for name, dtype in GRADES.items() if name != "row_ids"
     cites={"answer_ids": ("evaluation_answers", "evaluation_scores")},
     nullable=NULLABLE,
     modules=(
-        *("constraints.checkers", "constraints.constraint", "evaluation.grades", "evaluation.grading"),
+        *("constraints.blocks", "constraints.check_format", "constraints.check_length", "constraints.check_words"),
+        *("constraints.checked", "constraints.checkers", "constraints.constraint", "constraints.kinds"),
+        *("constraints.sentences", "constraints.words", "text.language"),
+        *("evaluation.grades", "evaluation.grading", "evaluation.tables"),
         *("maths.compare", "maths.numbers", "maths.solution", "maths.words", "maths.worker"),
     ),
 )

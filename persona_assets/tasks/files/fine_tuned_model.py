@@ -7,6 +7,7 @@ import polars as pl
 from persona_assets.lake import Lake
 from persona_assets.progress import Progress
 from persona_assets.tasks.derived import data_files, derived
+from persona_assets.training import MIX
 from persona_assets.training.base import base_name
 from persona_assets.training.models import POINT, Models
 from persona_assets.training.page import models_shown
@@ -34,7 +35,7 @@ COLUMNS: dict[str, Any] = {
     columns=COLUMNS,
     description="The models that are trained on a mix, one for each seed (Persona Hub, 4.1); weights lie in the lake.",
     whole={"mix": "training_mix"},
-    modules=("training.base", "training.job", "training.models", "training.pieces", "training.recipe"),
+    modules=(*MIX, "training.estimate", "training.models", "training.process"),
     given=("lake", "told"),
     shows=models_shown,
 )
