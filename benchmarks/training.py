@@ -43,7 +43,7 @@ together, in float32. TRL's computes logits, entropies and accuracies at all pos
 rows: over three orders of 4,800 rows ours had 0.38 to 0.42, the bare loop 0.39 to 0.44. Rows of similar length in one batch
 would save another fifth of the time, and cost more than that: after 100 steps the loss was 1.52 in place of 1.28.
 
-A second thread gains a tenth at this size where the other core is idle (16.1 in place of 13.1 steps/s of the bare loop), and
+A second thread gains about a fifth at this size where the other core is idle (16.1 in place of 13.1 steps/s of the bare loop), and
 loses where it is not: 1,250 steps took 74 s with one thread and 173 s with two on two cores that others used too. So models
 below three million parameters are trained on one thread, and threads that wait sleep (GOMP_SPINCOUNT=0): large products, two
 threads, two shared cores: 97 in place of 48 GFLOP/s.

@@ -40,7 +40,7 @@ from persona_assets.training.weights import base_type, end_tokens, is_finite, is
 from persona_assets.training.whole import whole_folder, write_whole
 
 UNBOUNDED = 1 << 30  # the context of a model that names none
-SMALL = 3_000_000  # parameters below which a second thread gains a tenth, and loses much where cores are shared
+SMALL = 3_000_000  # parameters below which a second thread gains a fifth, and loses much where cores are shared
 THREADS = torch.get_num_threads()
 LARGE = 1_000_000_000  # parameters from which activations are computed again rather than kept, on a GPU
 
