@@ -23,6 +23,7 @@ from persona_assets.lake import Lake
 from persona_assets.progress import Progress
 from persona_assets.tasks.split import TRAIN
 from persona_assets.training.base import base_of, base_revision
+from persona_assets.training.card import card
 from persona_assets.training.estimate import Extent, check, this_machine
 from persona_assets.training.job import COLUMNS, Job, JobStage
 from persona_assets.training.mix import TAKEN
@@ -127,7 +128,8 @@ class Models:
         job = Job.model_validate({"base": base_of(recipe.base, self.lake), "seed": seed, "stages": stages})
         for needed in check(job, {stage.id: texts.extent(stage) for stage in recipe.stages}, this_machine()):
             logger.info("%s: %s", model_id, needed.told())
-        train(job, aside / "training", told)
+        done = train(job, aside / "training", told)
+        (done.model / "README.md").write_text(card(model_id, recipe, seed, mix, done.result), encoding="utf-8")
         for name in ("job.json", "job.digest", "worker.log"):
             (aside / "training" / name).unlink(missing_ok=True)
         os.replace(aside / "training", model.folder)  # noqa: PTH105 - atomic on one file system

@@ -12,6 +12,7 @@ import yaml
 
 from persona_assets.checks.gates import run_gates
 from persona_assets.engines.select import Engines
+from persona_assets.lake.catalog import query
 from persona_assets.lineage import Status, audit
 from persona_assets.lineage.descendants import descendants
 from persona_assets.settings import Settings
@@ -245,3 +246,17 @@ def test_what_does_not_shape_the_weights_trains_nothing_anew(work: Work) -> None
     made(work, *MADE)
     assert rows(work, "fine_tuned_model")["model"].to_list() == models
     assert set(rows(work, "evaluation")["suite"]) == {"sums"}
+
+
+def test_a_card_beside_the_weights_says_what_a_model_was_trained_on_and_how_to_trace_it(whole: Work) -> None:
+    row = rows(whole, "fine_tuned_model").row(0, named=True)
+    model_id = row["model"].removeprefix("lake:")
+    text = (whole.folder / "lake" / "models" / model_id / "model" / "README.md").read_text(encoding="utf-8")
+    header = yaml.safe_load(text.split("---")[1])
+    assert header["tags"] == ["synthetic", "personas", "sft"]
+    assert "base_model" not in header
+    for said in (model_id, "own", "random weights", "sums", f"{row['rows']:,}", f"{row['steps']:,}"):
+        assert said in text
+    asked = text.split('sql "')[2].split('"')[0]
+    tables = [asset.table for asset in LakeState(whole.lake, whole.settings).assets.values()]
+    assert query(whole.lake, asked, tables)["sample_id"].to_list() == [row["sample_id"]]

@@ -32,6 +32,12 @@ def test_a_text_is_the_whole_answer() -> None:
     )
 
 
+@pytest.mark.parametrize("answer", ["", " \n", "  as it is\n", "<think>cut off in the middle of"])
+def test_a_raw_answer_is_taken_as_it_is_even_an_empty_one(answer: str) -> None:
+    assert read_answer(answer, task("raw", {"type": "string"})) == ({"story": answer}, "")
+    assert read_answer(answer, task("text", {"type": "string"})) != ({"story": answer}, "")
+
+
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
