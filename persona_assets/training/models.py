@@ -8,7 +8,9 @@ was cut short goes on from there.
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,16 @@ from persona_assets.training.card import card
 from persona_assets.training.estimate import Extent, check, this_machine
 from persona_assets.training.job import COLUMNS, Job, JobStage
 from persona_assets.training.mix import TAKEN
+from persona_assets.training.page import curves
 from persona_assets.training.process import train
 from persona_assets.training.recipe import Recipe, Stage
+from persona_assets.view import blocks as view
+from persona_assets.view.html import render_page
 
 FORM = 1  # of what is trained of a recipe; a higher one trains everything anew
 ROWS = 8192  # rows whose texts are held at once
 TEMPLATE = 32  # tokens that a chat template adds to a row, about
+DRAW_S = 10.0  # between two drawings of a training that is going on
 CURVE = 200  # points of a curve that is kept with a model
 POINT = pl.Struct(
     {
@@ -81,10 +87,45 @@ class Model:
     @property
     def curve(self) -> list[dict[str, Any]]:
         """Loss, gradient norm and learning rate by step, at most about `CURVE` points."""
-        lines = [orjson.loads(line) for line in (self.folder / "log.jsonl").read_bytes().splitlines()]
-        every = max(1, len(lines) // CURVE)
-        kept = [line for at, line in enumerate(lines) if at % every == 0 or at == len(lines) - 1]
-        return [{name: line[name] for name in POINT.to_schema()} for line in kept]
+        return points_of(self.folder / "log.jsonl")
+
+
+def points_of(log: Path) -> list[dict[str, Any]]:
+    """The points of a training's log, `POINT` each, at most about `CURVE`; a line that is being written is left out."""
+    lines = []
+    for line in log.read_bytes().splitlines() if log.exists() else ():
+        with suppress(orjson.JSONDecodeError):
+            lines.append(orjson.loads(line))
+    every = max(1, len(lines) // CURVE)
+    kept = [line for at, line in enumerate(lines) if at % every == 0 or at == len(lines) - 1]
+    return [{name: line[name] for name in POINT.to_schema()} for line in kept]
+
+
+class Watched:
+    """Progress that draws a training's curves beside its log as it goes on, and says where."""
+
+    def __init__(self, title: str, folder: Path, seed: int, told: Progress) -> None:
+        """Nothing is drawn yet."""
+        self.title, self.folder, self.seed, self.told = title, folder, seed, told
+        self.page, self._drawn = folder / "training.html", 0.0
+
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
+        """Tell it, and draw from time to time."""
+        if time.monotonic() - self._drawn > DRAW_S:
+            self.draw()
+            note = f"{note}; plots: {self.page}" if note else f"plots: {self.page}"
+        self.told(done, total, note)
+
+    def draw(self) -> None:
+        """Write the page as the log is now."""
+        blocks = [*curves({str(self.seed): points_of(self.folder / "log.jsonl")})]
+        page = view.Page(
+            self.title, "Loss, gradient norm and learning rate by step; load it again to see more.", blocks
+        )
+        aside = self.page.with_name(".training.html")
+        aside.write_text(render_page(page), encoding="utf-8")
+        os.replace(aside, self.page)  # noqa: PTH105 - atomic on one file system
+        self._drawn = time.monotonic()
 
 
 class Models:
@@ -128,7 +169,9 @@ class Models:
         job = Job.model_validate({"base": base_of(recipe.base, self.lake), "seed": seed, "stages": stages})
         for needed in check(job, {stage.id: texts.extent(stage) for stage in recipe.stages}, this_machine()):
             logger.info("%s: %s", model_id, needed.told())
-        done = train(job, aside / "training", told)
+        watched = Watched(f"{recipe.title}, seed {seed}", aside / "training", seed, told)
+        done = train(job, aside / "training", watched)
+        watched.draw()
         (done.model / "README.md").write_text(card(model_id, recipe, seed, mix, done.result), encoding="utf-8")
         for name in ("job.json", "job.digest", "worker.log"):
             (aside / "training" / name).unlink(missing_ok=True)

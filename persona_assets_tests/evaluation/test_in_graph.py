@@ -260,3 +260,10 @@ def test_a_card_beside_the_weights_says_what_a_model_was_trained_on_and_how_to_t
     asked = text.split('sql "')[2].split('"')[0]
     tables = [asset.table for asset in LakeState(whole.lake, whole.settings).assets.values()]
     assert query(whole.lake, asked, tables)["sample_id"].to_list() == [row["sample_id"]]
+
+
+def test_the_curves_of_a_training_are_drawn_beside_its_weights(whole: Work) -> None:
+    model_id = rows(whole, "fine_tuned_model")["model"][0].removeprefix("lake:")
+    page = (whole.folder / "lake" / "models" / model_id / "training.html").read_text(encoding="utf-8")
+    assert page.count("<polyline") == 3
+    assert "Sums, seed 0" in page
