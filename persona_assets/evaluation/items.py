@@ -130,7 +130,7 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
     held = mix.filter((pl.col("side") == HELD_OUT) & pl.col("left_out").is_null() & (pl.col("stage") == suite.of))
     if suite.size is not None:
         held = held.filter(pl.int_range(pl.len()).over("role", "stratum", order_by="place") < suite.size)
-    columns = ("sample_id", "stratum", "family", "language", "prompt", "response", "rejected", "role")
+    columns = ("sample_id", "taken_id", "stratum", "family", "language", "prompt", "response", "rejected", "role")
     rows = held.sort("place").select(*columns).collect()
     about = rows.select(
         "stratum",
@@ -138,7 +138,7 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
         "language",
         suite=pl.lit(suite.id),
         kind=pl.lit(suite.kind),
-        item_id=pl.Series(_ids(suite, rows["sample_id"]), dtype=pl.String),
+        item_id=pl.Series(_ids(suite, rows["taken_id"]), dtype=pl.String),
         mix_id="sample_id",
         benchmark_id=pl.lit(None, pl.String),
         prompt=pl.col("prompt").fill_null(""),
@@ -181,5 +181,5 @@ def _rote(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _ids(suite: Suite, ids: Sequence[str] | pl.Series) -> list[str]:
-    """Ids of items, the same whichever model answers."""
+    """Ids of items by those of the rows they were taken from: the same for every model, and in every recipe."""
     return [digest(f"{suite.id}/{one}".encode()) for one in ids]

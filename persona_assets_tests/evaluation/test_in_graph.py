@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from persona_assets.checks.gates import run_gates
+from persona_assets.cli.evaluation import show_evaluation
 from persona_assets.engines.select import Engines
+from persona_assets.errors import UsageError
 from persona_assets.lake.catalog import query
 from persona_assets.lineage import Status, audit
 from persona_assets.lineage.descendants import descendants
@@ -38,6 +40,7 @@ def sums(rows: pl.LazyFrame) -> pl.LazyFrame:
 """
 RECIPE: dict[str, Any] = {
     "title": "Sums",
+    "variants": {"few": {"share": 0.5}},
     "base": {"scratch": {"hidden": 16, "layers": 1, "heads": 1, "vocabulary": 300, "length": 64}},
     "seeds": [0, 1],
     "stages": [
@@ -267,3 +270,43 @@ def test_the_curves_of_a_training_are_drawn_beside_its_weights(whole: Work) -> N
     page = (whole.folder / "lake" / "models" / model_id / "training.html").read_text(encoding="utf-8")
     assert page.count("<polyline") == 3
     assert "Sums, seed 0" in page
+
+
+# The command
+
+
+def test_the_command_shows_figures_conclusions_and_plots(
+    whole: Work, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "own.html"
+    show_evaluation(whole.settings, ["own"], as_json=True, html=page)
+    told = json.loads(capsys.readouterr().out)
+    assert {row["suite"] for row in told["results"]} == {"sums", "loss", "file"}
+    assert any("better" in line for line in told["conclusions"])
+    assert page.read_text(encoding="utf-8").count("<polyline") >= 3
+    show_evaluation(whole.settings, ["own"], as_json=False, html=None)
+    assert "random weights" in capsys.readouterr().out
+
+
+def test_the_command_compares_recipes_with_the_first(whole: Work, capsys: pytest.CaptureFixture[str]) -> None:
+    show_evaluation(whole.settings, ["own", "own-few"], as_json=True, html=None)
+    told = json.loads(capsys.readouterr().out)
+    assert told["reference"] == "own"
+    assert told["sizes"]["own-few"]["rows"] == told["sizes"]["own"]["rows"] / 2
+    row = next(one for one in told["results"] if one["recipe"] == "own-few" and one["suite"] == "loss")
+    assert row["minus_reference_low"] <= row["minus_reference"] <= row["minus_reference_high"]
+    assert len(row["seed_values"]) == 2
+
+
+def test_the_command_lists_recipes(whole: Work, capsys: pytest.CaptureFixture[str]) -> None:
+    show_evaluation(whole.settings, [], as_json=True, html=None)
+    assert json.loads(capsys.readouterr().out) == [
+        {"recipe": "own", "results": True},
+        {"recipe": "own-few", "results": True},
+    ]
+
+
+@pytest.mark.parametrize("names", [["ow"], ["own", "ow"]])
+def test_an_unknown_recipe_is_told(whole: Work, names: list[str]) -> None:
+    with pytest.raises(UsageError, match="there is no recipe ow; did you mean own"):
+        show_evaluation(whole.settings, names, as_json=False, html=None)
