@@ -86,13 +86,13 @@ def train(job: Job, folder: Path, told: Progress | None = None) -> Trained:
     if missing := missing_to_train():
         raise UsageError(f'training needs {", ".join(missing)}: pip install "persona-assets[train]"')
     folder.mkdir(parents=True, exist_ok=True)
-    _set_up(job, folder)
+    set_up(job, folder)
     if not (folder / "result.json").exists():
         _run(folder, told)
     return Trained.at(folder)
 
 
-def _set_up(job: Job, folder: Path) -> None:
+def set_up(job: Job, folder: Path) -> None:
     """Write the job into its folder; what is there of another one is removed."""
     try:
         digest = job_digest(job)

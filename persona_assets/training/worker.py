@@ -211,6 +211,7 @@ class Worker:
             bf16=self.cuda,
             activation_checkpointing=self.cuda and parameters > LARGE,
             dataloader_pin_memory=self.cuda,
+            ddp_find_unused_parameters=False,
             **({"beta": train.beta} if stage.kind == "dpo" else {}),
         )
 

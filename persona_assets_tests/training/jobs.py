@@ -9,7 +9,7 @@ import polars as pl
 from safetensors.torch import load_file
 
 from persona_assets.training.job import Base, Job, JobStage, Scratch, Train
-from persona_assets.training.process import _set_up
+from persona_assets.training.process import set_up
 
 SIZES = Scratch(hidden=32, layers=2, heads=2, vocabulary=400, length=96)
 ROWS = 40
@@ -51,7 +51,7 @@ def trained_here(job: Job, folder: Path) -> dict[str, Any]:
     from persona_assets.training.worker import Worker
 
     folder.mkdir(parents=True, exist_ok=True)
-    _set_up(job, folder)
+    set_up(job, folder)
     Worker(folder, io.BytesIO()).run()
     result: dict[str, Any] = json.loads((folder / "result.json").read_bytes())
     return result
