@@ -20,15 +20,15 @@ MODELS = pl.DataFrame(
 TRAINED = ["2*3=6#6", "2*4=8#8", "1*8=8#8", "5-4=1#1"]
 
 
-def mix() -> pl.DataFrame:
+def mix(recipe: str = "m") -> pl.DataFrame:
     """Rows that were trained on, and some that were held out: of one kind, of another, and of one never trained on."""
     told = [{"side": "train", "response": text, "left_out": None} for text in TRAINED]
     told += [{"side": "train", "response": "9*9=81#81", "left_out": "duplicate"}]
     told += [{"side": "held_out", "response": text} for text in ("4*2=8#8", "3*3=9#9", "7-6=1#1", "8/2=4#4")]
     beside = {"stage": "problems", "stratum": "unseen_pages", "language": "en", "role": "own", "rejected": None}
     rows = [
-        {**beside, "left_out": None, "place": at, "sample_id": f"smp_m{at}", "prompt": f"Number {at}?",
-         "family": f"page{at // 2}", **one}
+        {**beside, "left_out": None, "place": at, "sample_id": f"smp_{recipe}{at}", "taken_id": f"smp_t{at}",
+         "prompt": f"Number {at}?", "family": f"page{at // 2}", **one}
         for at, one in enumerate(told)
     ]  # fmt: skip
     return pl.DataFrame(rows, schema_overrides={"left_out": pl.String, "rejected": pl.String})
@@ -70,3 +70,9 @@ def test_texts_are_scored_where_losses_are_wanted() -> None:
     scored = items_of(recipe(kind="loss"), mix().lazy(), MODELS)
     assert set(scored["form"]) == {"score"}
     assert scored["continuation"].null_count() == 0 and scored["gold"].null_count() == scored.height
+
+
+def test_an_item_has_the_same_id_in_every_recipe_that_holds_its_row_out(found: pl.DataFrame) -> None:
+    other = items_of(recipe(), mix("n").lazy(), MODELS)
+    assert other["mix_id"].to_list() != found["mix_id"].to_list()
+    assert other["item_id"].to_list() == found["item_id"].to_list()
