@@ -581,7 +581,7 @@ class Settings(BaseSettings):
         None,
         description="Folder of benchmark files; what shares a long piece with one of their items is set aside as "
         "contaminated",
-        json_schema_extra=shapes("benchmarks"),
+        json_schema_extra=shapes("benchmarks", "benchmark_files"),
     )
 
     # Checks

@@ -35,7 +35,11 @@ COLUMNS: dict[str, Any] = {
     columns=COLUMNS,
     description="The models that are trained on a mix, one for each seed (Persona Hub, 4.1); weights lie in the lake.",
     whole={"mix": "training_mix"},
-    modules=(*MIX, "training.estimate", "training.models", "training.process"),
+    modules=(
+        *MIX,
+        *("training.card", "training.estimate", "training.models", "training.page", "training.process"),
+        *("view.html", "view.markdown", "view.safe"),
+    ),
     given=("lake", "told"),
     shows=models_shown,
 )
