@@ -20,7 +20,7 @@ from persona_assets.lake.schemas import ASSET_TABLES, DEDUPED_PERSONAS, EXTRACTE
 from persona_assets.lake.skipped import skip_shard
 from persona_assets.settings import Settings, load_settings
 from persona_assets.tasks.load import FILES, datasets
-from persona_assets.training.recipe import BENCHMARK_FILES, RECIPES
+from persona_assets.training.recipe import RECIPES
 from persona_assets_tests.defs.conftest import PAGE
 from persona_assets_tests.defs.running import lake, planned, run, run_all, run_job
 
@@ -47,15 +47,14 @@ def test_everything_materialises_and_the_gates_pass(
     monkeypatch.setenv("PERSONA_PARAMS", "self_questions.count=2")
     monkeypatch.setenv("PERSONA_SHARES", "self_questions=0.2")
     steps = run_all(instance, definitions)
-    of_recipes = (RECIPES, BENCHMARK_FILES)
-    by_recipes = {name for name, step in datasets(Settings()).items() if step.table.partition in of_recipes}
+    by_recipes = {name for name, step in datasets(Settings()).items() if step.table.partition == RECIPES}
     assert {step.asset for step in steps} == (set(ASSET_TABLES) | TASKS) - by_recipes
     assert [step for step in steps if step.failed_checks] == []
     files = [
         one for folder in FILES.iterdir() if folder.is_dir() for one in folder.rglob("*.*") if one.suffix != ".pyc"
     ]
     # Limits that nothing is held to here, values that a task asks with, and recipes, of which none is named.
-    beside = ("quality", "provocations", "recipes", "benchmarks")
+    beside = ("quality", "provocations", "recipes")
     sets = {one.stem for one in files if one.parent.name not in beside}
     assert {step.partition for step in steps} == {"crawl-1", *shards, *sets}
     assert sum(step.kept for step in steps if step.asset == "math_problems") > 0
