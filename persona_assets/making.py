@@ -11,6 +11,7 @@ from persona_assets.lake.records import Record
 from persona_assets.ledger.claims import forget_the_dead
 from persona_assets.plan.figures import PartitionPlan
 from persona_assets.plan.needs import Needs
+from persona_assets.plan.report import taken_by
 from persona_assets.state import LakeState, State
 from persona_assets.steps.model import AlreadyMade, Context, Report
 
@@ -77,7 +78,7 @@ def _stands(context: Context, state: LakeState, asset: Asset, key: str) -> Made 
         return Made(key, standing.record, note="as it would be made now; nothing was written")
     if held := Needs(context, now).held_back(standing):
         note = (
-            f"stale ({standing.why}), and kept as it is: making it anew takes {held.calls.value:,.0f} calls; "
+            f"stale ({standing.why}), and kept as it is: making it anew takes {taken_by([held])}; "
             "`persona-assets run --stale` makes it"
         )
         return Made(key, standing.record, note=note, held=held)

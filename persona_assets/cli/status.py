@@ -162,7 +162,7 @@ def _costs(lake: Lake, settings: Settings, state: LakeState, stale: Sequence[Sta
         free: Counter[str] = Counter()
         for standing in stale:
             plan = needs.calls(standing)
-            if plan.calls.value:
+            if not plan.is_free:
                 plan.why = standing.why
                 plans.append(plan)
             else:

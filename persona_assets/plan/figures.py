@@ -51,7 +51,7 @@ class PartitionPlan:
     `questions`, all of them, are `reused`, answered in the ledger, or `new`; `repairs` are calls beside them, of which
     those that stored answers ask for have `repair_bytes` in all. Of the new ones `known` were rendered, to
     `known_bytes` in all. `rows` are those that the partition then has, `stored` those that it has now. `done`: it
-    stands already, and stays as it is. `why`: of a stale one, what has changed.
+    stands already, and stays as it is. `why`: of a stale one, what has changed. `trainings` are models to be trained.
     """
 
     asset: str
@@ -72,6 +72,12 @@ class PartitionPlan:
     gpu_hours: float | None = None
     disk: float = 0.0
     why: str = ""
+    trainings: int = 0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it takes neither a call nor a training."""
+        return not (self.calls.value or self.trainings)
 
     @property
     def calls(self) -> Amount:

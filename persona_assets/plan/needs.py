@@ -10,7 +10,7 @@ from persona_assets.steps.model import Context
 
 
 class Needs:
-    """Tells which stale partitions would cost money: those that the ledger does not answer in full."""
+    """Tells which stale partitions would cost money or days: those that take calls, or a training."""
 
     def __init__(self, context: Context, state: LakeState) -> None:
         """Bind to a lake; nothing is read yet."""
@@ -24,12 +24,14 @@ class Needs:
         if standing.state is not State.STALE or self.context.settings.stale == "calls":
             return None
         plan = self.calls(standing)
-        return plan if plan.calls.value else None
+        return None if plan.is_free else plan
 
     def calls(self, standing: Standing) -> PartitionPlan:
-        """The calls that a partition would make; what it is made from has to be there."""
+        """The calls that a partition would make, and trainings; what it is made from has to be there."""
         asset = self.state.assets[standing.asset]
         plan = PartitionPlan(asset.name, standing.key)
+        if asset.derived:
+            plan.trainings = asset.derived.trainings(standing.key, self.context.lake)
         if asset.step is None:
             return plan
         kind = asset.table.partition

@@ -1,5 +1,7 @@
 """A plan for people, as blocks of a page."""
 
+from collections.abc import Sequence
+
 from persona_assets.plan.figures import Amount, AssetPlan, Basis, PartitionPlan, Plan
 from persona_assets.view import blocks as view
 from persona_assets.view.numbers import money, number, size
@@ -108,12 +110,19 @@ def held_lines(held: list[AssetPlan]) -> list[str]:
         for partition in asset.partitions:
             by_reason.setdefault(partition.why, []).append(partition)
         for why, found in by_reason.items():
-            calls = number(sum(partition.calls.value for partition in found))
+            taken = taken_by(found)
             cost = sum(partition.cost for partition in found)
             which = found[0].partition if len(found) == 1 else f"{len(found):,} partitions"
             paid = f", {money(cost)} of money" if cost else ""
-            lines.append(f"stale, kept as it is: {asset.asset} {which} ({why}); {calls} calls{paid} with --stale")
+            lines.append(f"stale, kept as it is: {asset.asset} {which} ({why}); {taken}{paid} with --stale")
     return lines
+
+
+def taken_by(plans: Sequence[PartitionPlan]) -> str:
+    """The calls that partitions take, and the trainings, in words."""
+    calls, trainings = sum(plan.calls.value for plan in plans), sum(plan.trainings for plan in plans)
+    told = [f"{number(calls)} calls"] if calls or not trainings else []
+    return " and ".join([*told, *([f"{trainings:,} training{'s' * (trainings > 1)}"] if trainings else [])])
 
 
 def bars(plan: Plan) -> tuple[str, view.Table]:

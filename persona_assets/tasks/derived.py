@@ -79,6 +79,7 @@ class Derived:
     means: Mapping[str, Callable[..., float]] = field(default_factory=dict)  # of its columns of numbers, as `per_row`
     whole: Mapping[str, str] = field(default_factory=dict)  # columns that name a partition, and the table of that
     files: tuple[Reads, ...] = ()  # data files that it may look at
+    trains: Callable[..., int] | None = None  # how many models it would train, of what it is given
     looked: int = 0  # how many of those that it reads it looks at, the last ones
 
     @property
@@ -158,6 +159,7 @@ def derived(
     means: Mapping[str, Callable[..., float]] | None = None,
     whole: Mapping[str, str] | None = None,
     files: tuple[Reads, ...] = (),
+    trains: Callable[..., int] | None = None,
 ) -> Callable[[Callable[..., Frame]], Derived]:
     """Declare a function as an asset.
 
@@ -176,7 +178,8 @@ def derived(
     where they are there, the function is given them after the others. `looks` names, by the rows of data files, tables
     that it is given after those too; of `cites` those count that it then reads. `whole` names columns that hold
     the key of a partition, with the table of that: the row was made from all rows of it. `files` are data files, read
-    where `looks` names their table.
+    where `looks` names their table. `trains` says of the same frames, and the lake, how many models the function would
+    train: what takes a training is made anew only where that is allowed, like what takes calls.
 
     Raises:
         ValueError: there is no such setting.
@@ -189,8 +192,9 @@ def derived(
 
     def declare(function: Callable[..., Frame]) -> Derived:
         own = (set_checks, settings, modules, dict(packaged or {}), nullable, declared_in, check, expected)
-        drawn = (per_row, given, shows, also, looks, dict(means or {}), dict(whole or {}), files)
-        return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn)
+        drawn = (per_row, given, shows, also, looks, dict(means or {}))
+        further: dict[str, Any] = {"whole": dict(whole or {}), "files": files, "trains": trains}
+        return Derived(function, read, dict(columns), description, version, dict(cites or {}), *own, *drawn, **further)
 
     return declare
 
@@ -326,6 +330,13 @@ class DerivedStep:
             return None
         found = self.declared.per_row(self._rows, **self._told(settings))
         return found if isinstance(found, Mapping) else {self.read.name: found}
+
+    def trainings(self, key: str, lake: Lake) -> int:
+        """How many models it would train for a partition, as what it reads is now."""
+        if self.declared.trains is None:
+            return 0
+        scan = partition_of(lake, self.table, key)
+        return self.declared.trains(*(scan(self._tables[name]) for name in self.reads_of(key)), lake=lake)
 
     def mean(self, column: str, settings: Settings) -> float | None:
         """The mean of a column of its rows; None where nobody can tell before."""

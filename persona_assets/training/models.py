@@ -27,6 +27,7 @@ from persona_assets.tasks.split import TRAIN
 from persona_assets.training.base import base_of, base_revision
 from persona_assets.training.card import card
 from persona_assets.training.estimate import Extent, check, this_machine
+from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import COLUMNS, Job, JobStage
 from persona_assets.training.mix import TAKEN
 from persona_assets.training.page import curves
@@ -146,6 +147,19 @@ class Models:
             raise UsageError(f"models are trained in a lake that is a folder of this machine, not in {self.lake.root}")
         return Path(self.lake.root) / MODELS
 
+    def lacking(self, recipe: Recipe, mix: pl.LazyFrame) -> int:
+        """How many models of a mix the lake lacks; all, where what they start from is not on this machine."""
+        try:
+            found = [self._model(recipe, seed, _Texts(recipe, mix)) for seed in recipe.seeds]
+        except TrainingFailed:
+            return len(recipe.seeds)
+        return sum(not one.folder.is_dir() for one in found)
+
+    def _model(self, recipe: Recipe, seed: int, texts: "_Texts") -> Model:
+        base = base_revision(recipe.base, self.lake)
+        model_id = make_id("mdl", FORM, base, _told(recipe), seed, texts.digest())
+        return Model(model_id, self.folder / model_id)
+
     def trained(self, recipe: Recipe, seed: int, mix: pl.LazyFrame, told: Progress | None) -> Model:
         """The model of a mix and a seed; trained now, where the lake lacks it and `told` is given.
 
@@ -154,8 +168,8 @@ class Models:
             TrainingFailed: it cannot be trained, or not in the memory of this machine; the message says why.
         """
         texts = _Texts(recipe, mix)
-        model_id = make_id("mdl", FORM, base_revision(recipe.base, self.lake), _told(recipe), seed, texts.digest())
-        model = Model(model_id, self.folder / model_id)
+        model = self._model(recipe, seed, texts)
+        model_id = model.model_id
         if model.folder.is_dir():
             return model
         if told is None:

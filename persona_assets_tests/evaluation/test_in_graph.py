@@ -17,6 +17,8 @@ from persona_assets.errors import UsageError
 from persona_assets.lake.catalog import query
 from persona_assets.lineage import Status, audit
 from persona_assets.lineage.descendants import descendants
+from persona_assets.plan.needs import Needs
+from persona_assets.plan.report import taken_by
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState, State
 from persona_assets.steps.model import Context, Report
@@ -232,10 +234,17 @@ def test_weights_that_were_changed_fail_the_audit(work: Work) -> None:
 
 def test_a_row_that_disappears_upstream_makes_mix_model_and_evaluation_stale_one_after_the_other(work: Work) -> None:
     path = work.folder / "tasks" / "sums" / "all.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS[1:]), encoding="utf-8")
+    left = [row for row in ROWS if row is not next(one for one in ROWS if one["split"] == "train")]
+    path.write_text("".join(json.dumps(row) + "\n" for row in left), encoding="utf-8")
     made(work, "sum_files", "sums")
     assert standings(work)["training_mix"] is State.STALE
     made(work, "training_mix")
+    state = LakeState(work.lake, work.settings)
+    held = Needs(Context(work.lake, work.settings, Engines(work.lake), "run"), state).held_back(
+        state.of("fine_tuned_model", "own")
+    )
+    assert held
+    assert taken_by([held]) == "2 trainings"  # which nobody does unasked
     found = standings(work)
     assert found["fine_tuned_model"] is State.STALE
     assert found["evaluation_items"] is State.STALE

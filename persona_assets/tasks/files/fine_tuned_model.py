@@ -30,6 +30,13 @@ COLUMNS: dict[str, Any] = {
 }
 
 
+def models_lacking(recipes: pl.LazyFrame, mix: pl.LazyFrame, lake: Lake) -> int:
+    """How many models of a recipe the lake lacks."""
+    rows, models = recipes.collect().to_dicts(), Models(lake)
+    told = [recipe_of(row)[0] for row in rows]
+    return sum(models.lacking(recipe, mix) for recipe in told)
+
+
 @derived(
     reads=(data_files("recipes/*.yaml", table=RECIPES, texts=TEXTS, partitions="over"), "training_mix"),
     columns=COLUMNS,
@@ -41,6 +48,7 @@ COLUMNS: dict[str, Any] = {
         *("view.html", "view.markdown", "view.safe"),
     ),
     given=("lake", "told"),
+    trains=lambda recipes, mix, lake: models_lacking(recipes, mix, lake),
     shows=models_shown,
 )
 def fine_tuned_model(recipes: pl.LazyFrame, mix: pl.LazyFrame, *, lake: Lake, told: Progress | None) -> pl.DataFrame:
