@@ -32,6 +32,7 @@ from persona_assets.settings import Settings
 
 # What from_pretrained raises of files that are missing, damaged or of no model that it knows.
 CANNOT_LOAD = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
+SMALL = 3_000_000  # parameters below which threads cost more, waiting for one another, than they gain
 UNBOUNDED = 1 << 40  # the context of a model that names none
 
 
@@ -109,6 +110,7 @@ class LocalModel:
         self.context = min((limit for limit in limits if limit and limit > 0), default=UNBOUNDED)
         self.vocabulary = int(config.vocab_size)
         self._ends = _end_tokens(model, self.tokenizer)
+        self._small = sum(weight.numel() for weight in model.parameters()) < SMALL
         self._takes = frozenset(inspect.signature(model.forward).parameters)
 
     def prepare(self, request: Request) -> Prompt | Result:
@@ -135,9 +137,12 @@ class LocalModel:
 
     # Scores
 
-    @torch.inference_mode()
     def score(self, batch: Sequence[Prompt]) -> list[Result]:
         """The log-probability of each continuation: the sum over its tokens, in nats, added up in float64."""
+        with self._computing():
+            return self._score(batch)
+
+    def _score(self, batch: Sequence[Prompt]) -> list[Result]:
         started = time.monotonic()
         # What follows the last token is not asked for, so the last token is not read.
         ids, mask, positions = self._padded([[*prompt.ids, *prompt.continuation][:-1] for prompt in batch])
@@ -153,13 +158,16 @@ class LocalModel:
 
     # Answers
 
-    @torch.inference_mode()
     def generate(self, batch: Sequence[Prompt], stopped: Callable[[], bool]) -> list[Result]:
         """An answer to each prompt, token by token; nothing where `stopped` says so meanwhile.
 
         Answers that have ended leave the batch when they are half of it: leaving copies what the model remembers.
         Of the model's own generation config only the tokens that end an answer count.
         """
+        with self._computing():
+            return self._generate(batch, stopped)
+
+    def _generate(self, batch: Sequence[Prompt], stopped: Callable[[], bool]) -> list[Result]:
         started = time.monotonic()
         drafts = [self._draft(prompt) for prompt in batch]
         going = drafts
@@ -219,6 +227,18 @@ class LocalModel:
         return Completion(prompt.request.call_id, text, draft.finish_reason, prompt.length, draft.tokens_out, seconds)
 
     # The model
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """No gradients, and one thread for a small model; afterwards as many as before."""
+        threads = torch.get_num_threads()
+        if self._small:
+            torch.set_num_threads(1)
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            torch.set_num_threads(threads)
 
     def _padded(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Ids, attention mask and positions of rows of tokens: each of shape (rows, longest), padded on the left."""

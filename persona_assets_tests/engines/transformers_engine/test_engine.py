@@ -88,6 +88,26 @@ def test_answers_that_have_ended_leave_the_batch_and_the_others_stay_as_they_are
     engine.close()
 
 
+def test_a_small_model_computes_by_one_thread_and_leaves_as_many_as_there_were(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, forward = set(), LocalModel._forward
+
+    def told(self: LocalModel, *args: Any, **kwargs: Any) -> Any:
+        seen.add(torch.get_num_threads())
+        return forward(self, *args, **kwargs)
+
+    monkeypatch.setattr(LocalModel, "_forward", told)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        results(engine, [ask(1), score(2, "bees")])
+        assert seen == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_batch_may_mix_samplings(engine: TransformersEngine) -> None:
     requests = [
         ask(1),
