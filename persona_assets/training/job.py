@@ -16,7 +16,7 @@ COLUMNS: dict[Kind, tuple[str, ...]] = {
     "sft": ("prompt", "response"),
     "dpo": ("prompt", "response", "rejected"),
 }
-FORM = 1  # of what the child makes of a job; a higher one trains everything anew
+FORM = 2  # of what the child makes of a job; a higher one trains everything anew
 _READ_BYTES = 1 << 20
 
 

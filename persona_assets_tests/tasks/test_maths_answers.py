@@ -132,6 +132,29 @@ def weighings(n: list[int]) -> int:
     return times
 
 
+OPERATIONS: dict[str, Callable[[int, int], Fraction | int]] = {
+    "+": lambda one, two: one + two,
+    "-": lambda one, two: one - two,
+    "*": lambda one, two: one * two,
+    "/": Fraction,
+}
+
+
+def is_step(step: str) -> bool:
+    """Whether a step of a working is one operation with its right result: of two numbers, a power, a gcd or squares."""
+    left, _, result = step.partition(" = ")
+    if found := re.fullmatch(r"(\d+) ([-+*/]) (\d+)", left):
+        one, sign, two = found.groups()
+        return OPERATIONS[sign](int(one), int(two)) == int(result)
+    if found := re.fullmatch(r"2\^(\d+)", left):
+        return int(result) == doubling(1, 1, int(found[1]))
+    if found := re.fullmatch(r"gcd\((\d+), (\d+)\)", left):
+        one, two = map(int, found.groups())
+        return int(result) == max(number for number in range(1, one + 1) if one % number == 0 == two % number)
+    one, two, three = map(int, re.fullmatch(r"(\d+)\^2 - (\d+)\^2 = (\d+)\^2", step).groups())  # type: ignore[union-attr]
+    return one * one == two * two + three * three
+
+
 LOGIC: list[tuple[str, Callable[[list[int]], int | str]]] = [
     ("exactly two faces|恰好有两个面|ровно две грани", cube),
     ("mirror|镜子里|зеркале", clock),
@@ -150,6 +173,15 @@ def test_every_maths_problem_has_the_answer_that_its_numbers_give(language: str)
         assert int(answer["answer"]) == solve([int(number) for number in re.findall(r"\d+", problem)]), problem
         seen.add(kind)
     assert len(seen) == len(KINDS)
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ru"])
+def test_every_working_goes_one_operation_at_a_time_to_its_answer(language: str) -> None:
+    for _, answer, _ in samples("math_problems", language):
+        steps = answer["working"].split("; ")
+        assert len(steps) > 1
+        assert all(map(is_step, steps)), steps
+        assert steps[-1].endswith(f" = {answer['answer']}")
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "ru"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,18 @@ def test_any_text_is_its_tokens(text: str) -> None:
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
-def test_digits_are_tokens_and_signs_take_their_spaces_along() -> None:
-    tokenizer = make_tokenizer(["12 + 34 = 46"] * 50, Scratch())
-    assert tokenizer.tokenize("12 + 34 = 46") == ["1", "2", "Ġ+Ġ", "3", "4", "Ġ=Ġ", "4", "6"]
+def test_digits_are_tokens_two_by_two_from_the_end_and_signs_take_their_spaces_along() -> None:
+    tokenizer = make_tokenizer(["12 + 34 = 46; 9 * 12 = 108; 1234 / 2 = 617"] * 50, Scratch())
+    found = tokenizer.tokenize("12 + 34 = 46; 108 / 9 = 12; 1234")
+    assert " ".join(found) == "12 Ġ+Ġ 34 Ġ=Ġ 46 ;Ġ 1 08 Ġ/Ġ 9 Ġ=Ġ 12 ;Ġ 12 34"
+
+
+def test_digits_of_a_long_number_take_time_with_their_number_and_no_more() -> None:
+    tokenizer = make_tokenizer(TEXTS, Scratch())
+    text = "12345" * 2000
+    started = time.process_time()
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert time.process_time() - started < 5
 
 
 def test_a_tokenizer_is_the_same_in_any_process() -> None:

@@ -18,7 +18,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when transformers
 import torch
 from jinja2 import TemplateError
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers.cache_utils import DynamicLayer
 from transformers.utils import logging as transformers_logging
 
 from persona_assets.engines.base import SCORED, Completion, EngineUnavailable, Failure, Request, Result, score_text
@@ -31,6 +32,7 @@ from persona_assets.settings import Settings
 
 # What from_pretrained raises of files that are missing, damaged or of no model that it knows.
 CANNOT_LOAD = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
+SMALL = 3_000_000  # parameters below which threads cost more, waiting for one another, than they gain
 UNBOUNDED = 1 << 40  # the context of a model that names none
 
 
@@ -108,6 +110,7 @@ class LocalModel:
         self.context = min((limit for limit in limits if limit and limit > 0), default=UNBOUNDED)
         self.vocabulary = int(config.vocab_size)
         self._ends = _end_tokens(model, self.tokenizer)
+        self._small = sum(weight.numel() for weight in model.parameters()) < SMALL
         self._takes = frozenset(inspect.signature(model.forward).parameters)
 
     def prepare(self, request: Request) -> Prompt | Result:
@@ -134,9 +137,12 @@ class LocalModel:
 
     # Scores
 
-    @torch.inference_mode()
     def score(self, batch: Sequence[Prompt]) -> list[Result]:
         """The log-probability of each continuation: the sum over its tokens, in nats, added up in float64."""
+        with self._computing():
+            return self._score(batch)
+
+    def _score(self, batch: Sequence[Prompt]) -> list[Result]:
         started = time.monotonic()
         # What follows the last token is not asked for, so the last token is not read.
         ids, mask, positions = self._padded([[*prompt.ids, *prompt.continuation][:-1] for prompt in batch])
@@ -152,30 +158,41 @@ class LocalModel:
 
     # Answers
 
-    @torch.inference_mode()
     def generate(self, batch: Sequence[Prompt], stopped: Callable[[], bool]) -> list[Result]:
         """An answer to each prompt, token by token; nothing where `stopped` says so meanwhile.
 
+        Answers that have ended leave the batch when they are half of it: leaving copies what the model remembers.
         Of the model's own generation config only the tokens that end an answer count.
         """
+        with self._computing():
+            return self._generate(batch, stopped)
+
+    def _generate(self, batch: Sequence[Prompt], stopped: Callable[[], bool]) -> list[Result]:
         started = time.monotonic()
         drafts = [self._draft(prompt) for prompt in batch]
+        going = drafts
         ids, mask, positions = self._padded([prompt.ids for prompt in batch])
         past = None
         while True:
             output = self._forward(ids, mask, positions, past, keep=1)
             past, logits = output.past_key_values, output.logits[:, -1].float()
-            chosen = _choose(logits, drafts)
+            chosen = _choose(logits, going)
             sound = logits.amax(-1).isfinite().tolist()
-            for draft, token, is_number in zip(drafts, chosen.tolist(), sound, strict=True):
+            for draft, token, is_number in zip(going, chosen.tolist(), sound, strict=True):
                 self._add(draft, token, is_number)
-            if not any(draft.open for draft in drafts):
+            places = [place for place, draft in enumerate(going) if draft.open]
+            if not places:
                 break
             if stopped():
                 return []
+            if 2 * len(places) <= len(going) and _can_select(past):
+                rows = torch.tensor(places, device=self.device)
+                past.batch_select_indices(rows)
+                chosen, mask, positions = chosen[rows], mask[rows], positions[rows]
+                going = [going[place] for place in places]
             ids = chosen[:, None]
-            mask = torch.cat([mask, mask.new_ones(len(batch), 1)], dim=1)
-            # Answers that have ended wait for the others, and may not leave the context meanwhile.
+            mask = torch.cat([mask, mask.new_ones(len(going), 1)], dim=1)
+            # Answers that have ended may wait for the others, and may not leave the context meanwhile.
             positions = (positions[:, -1:] + 1).clamp(max=self.context - 1)
         seconds = time.monotonic() - started
         return [self._answered(draft, seconds) for draft in drafts]
@@ -210,6 +227,18 @@ class LocalModel:
         return Completion(prompt.request.call_id, text, draft.finish_reason, prompt.length, draft.tokens_out, seconds)
 
     # The model
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """No gradients, and one thread for a small model; afterwards as many as before."""
+        threads = torch.get_num_threads()
+        if self._small:
+            torch.set_num_threads(1)
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            torch.set_num_threads(threads)
 
     def _padded(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Ids, attention mask and positions of rows of tokens: each of shape (rows, longest), padded on the left."""
@@ -265,6 +294,11 @@ def _scored(prompt: Prompt, logprob: float, seconds: float) -> Result:
     if fault := score_fault(logprob):
         return Failure(call_id, *fault)
     return Completion(call_id, score_text(logprob, len(prompt.continuation)), SCORED, prompt.length, 0, seconds)
+
+
+def _can_select(past: Any) -> bool:  # noqa: ANN401 - a cache of transformers
+    """Whether rows can be taken out of a cache that keeps keys and values alone, as most models have."""
+    return isinstance(past, DynamicCache) and all(isinstance(layer, DynamicLayer) for layer in past.layers)
 
 
 def _choose(logits: torch.Tensor, drafts: Sequence[_Draft]) -> torch.Tensor:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from persona_assets.engines.base import Completion, EngineUnavailable, Failure, Request, Result
 from persona_assets.engines.select import make_engine
 from persona_assets.engines.transformers_engine.engine import BATCHES, TransformersEngine
+from persona_assets.engines.transformers_engine.model import LocalModel
 from persona_assets.engines.weights import folder_digest
 from persona_assets.errors import UsageError
 from persona_assets.settings import Settings
@@ -60,6 +61,51 @@ def test_an_answer_does_not_hang_on_what_else_is_in_its_batch(engine: Transforme
     together = texts(results(engine, requests))
     assert together == alone(engine, requests)
     assert len(set(together.values())) > 8
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_answers_that_have_ended_leave_the_batch_and_the_others_stay_as_they_are(
+    model: Path, sampling: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = of(model, transformers_batch=8)
+    limits = (1, 2, 2, 5, 12, 3, 1, 12)
+    requests = [
+        ask(number, replace(sampling, max_tokens=limit), f"Page {number} on bees")
+        for number, limit in enumerate(limits)
+    ]
+    expected = alone(engine, requests)
+    sizes, forward = [], LocalModel._forward
+
+    def told(self: LocalModel, ids: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        sizes.append(len(ids))
+        return forward(self, ids, *args, **kwargs)
+
+    monkeypatch.setattr(LocalModel, "_forward", told)
+    assert texts(results(engine, requests)) == expected
+    assert sizes[0] == len(limits)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] <= 2
+    engine.close()
+
+
+def test_a_small_model_computes_by_one_thread_and_leaves_as_many_as_there_were(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, forward = set(), LocalModel._forward
+
+    def told(self: LocalModel, *args: Any, **kwargs: Any) -> Any:
+        seen.add(torch.get_num_threads())
+        return forward(self, *args, **kwargs)
+
+    monkeypatch.setattr(LocalModel, "_forward", told)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        results(engine, [ask(1), score(2, "bees")])
+        assert seen == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_batch_may_mix_samplings(engine: TransformersEngine) -> None:
