@@ -65,7 +65,6 @@ def tasks_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
         return {name: declared[name] for name in names}, {name: paths[name] for name in names}
 
     monkeypatch.setattr(load, "_bundled_files", cache(of_then))
-    monkeypatch.setattr(load, "mixes_in", lambda bundled, instead: iter(()))  # no recipe reads what was not there
     monkeypatch.setattr(load, "_bundled", cache(load._bundled.__wrapped__))
 
 

@@ -486,8 +486,7 @@ def test_training_rows_are_conversations_for_trainers(work: Work, tmp_path: Path
 
 
 def test_one_model_for_all_characters_is_a_recipe(work: Work) -> None:
-    step = assets(work.settings)["characters_mix"]
-    assert "character_training" in step.reads
+    assert "character_training" in assets(work.settings)["training_mix"].reads_of("characters")
 
 
 @pytest.mark.parametrize("key", ["ada", "hub"])
