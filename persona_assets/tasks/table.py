@@ -11,6 +11,7 @@ from persona_assets.ids import Json, canonical_json
 from persona_assets.lake import Column, Parent, Table
 from persona_assets.lake.schemas import ASSET_TABLES, CALL_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS
 from persona_assets.prompts import Template
+from persona_assets.prompts.parsers import RAW
 from persona_assets.prompts.template import ROWS, Group
 from persona_assets.tasks.groups import SHUFFLE
 from persona_assets.tasks.set_checks import OwnCheck, own_gates, set_checks
@@ -50,11 +51,15 @@ class OutOfRange(ValueError):
 
 
 def holds_texts(template: Template) -> bool:
-    """Whether a row may hold a text, and not just numbers, as of rows that were shown.
+    """Whether a row may hold a text that somebody uses, and not just numbers, as of rows that were shown.
+
+    What is taken raw is there to measure a model by: it may say what a benchmark asks.
 
     Raises:
         UsageError: as `row_schema`.
     """
+    if template.answer and template.answer.parser == RAW:
+        return False
     return any(map(_may_be_text, row_schema(template)["properties"].values()))
 
 

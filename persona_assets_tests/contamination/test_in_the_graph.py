@@ -103,9 +103,11 @@ def test_recipes_have_benchmarks_only_where_they_are_set(tmp_path: Path) -> None
     plain = recipes(Settings())
     held = recipes(Settings(benchmarks=benchmark(tmp_path / "one", {"question": EN})))
     other = recipes(Settings(benchmarks=benchmark(tmp_path / "other", {"question": RU})))
-    numbers = {"logic_verdicts", "questionnaire_answers", "questionnaire_choices"}  # tasks whose rows hold no text
+    # Tasks whose rows hold no text, or what models are measured by.
+    numbers = {"logic_verdicts", "questionnaire_answers", "questionnaire_choices"}
+    numbers |= {"evaluation_answers", "evaluation_scores"}
     tasks = {name for name, one in assets(Settings()).items() if one.is_task} - numbers
-    assert {name for name in held if held[name] != plain[name]} == tasks
+    assert {name for name in held if held[name] != plain[name]} == tasks | {"benchmark_files"}  # their own columns
     assert {name for name in held if held[name] != other[name]} == tasks
     assert not any("benchmarks" in recipe for recipe in plain.values())
     one, two = ({"benchmarks": found["math_problems"]["benchmarks"]} for found in (held, other))

@@ -240,12 +240,12 @@ from persona_assets.settings import Settings
 from persona_assets_tests.engines.tiny_model import make_model
 from persona_assets_tests.engines.transformers_engine.asking import ask, results, score
 torch.set_num_threads(1)  # each thread has memory of its own
-folder = make_model(Path(sys.argv[1]), dtype=torch.float32, context=20_000)
+folder = make_model(Path(sys.argv[1]), dtype=torch.float32, context=120_000)
 engine = make_engine(Settings(engine="transformers", model=str(folder)))
 results(engine, [ask(0), ask(1)])
 [used] = [int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize")]
 resource.setrlimit(resource.RLIMIT_AS, (used * 1024 + (16 << 20), resource.RLIM_INFINITY))
-asked = [score(number, "bees " * count) for number, count in enumerate((1200, 1201, 1202, 1203, 15_000, 1))]
+asked = [score(number, "bees " * count) for number, count in enumerate((1200, 1201, 1202, 1203, 100_000, 1))]
 for call_id, result in sorted(results(engine, asked).items()):
     print(call_id, type(result).__name__, getattr(result, "reason", ""), getattr(result, "detail", "")[:14])
 """
