@@ -12,7 +12,7 @@ import pytest
 
 from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import Job, JobStage
-from persona_assets.training.process import set_up, train
+from persona_assets.training.process import train
 from persona_assets_tests.training.jobs import job, lines, same_weights, stage, trained_here
 
 PARENT = """
@@ -130,25 +130,6 @@ def test_what_is_done_is_not_done_again(interrupted: Path, stages: list[JobStage
     stamp = (interrupted / "model" / "model.safetensors").stat().st_mtime_ns
     found = train(job(stages), interrupted, lambda *_: pytest.fail("a step was done"))
     assert (found.model / "model.safetensors").stat().st_mtime_ns == stamp
-
-
-def test_two_processes_share_batches_and_learn_the_same(
-    files: Path, stages: list[JobStage], straight: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As several GPUs do, here on the CPU."""
-    folder = files / "shared"
-    folder.mkdir()
-    set_up(job(stages), folder)
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
-    with subprocess.Popen([*command, "persona_assets.training.worker", str(folder)], stdin=subprocess.PIPE) as child:
-        try:
-            assert child.wait(100) == 0
-        finally:
-            child.kill()
-    for mine, theirs in zip(lines(folder), lines(straight), strict=True):
-        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
-        assert mine["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=0.02)
 
 
 def test_adapters_that_were_killed_end_in_the_same_weights(files: Path, interrupted: Path) -> None:
