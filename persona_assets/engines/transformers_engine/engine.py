@@ -110,16 +110,23 @@ class TransformersEngine:
 
 
 def batches(prompts: "Iterable[Prompt]", size: int, vocabulary: int) -> "Iterator[list[Prompt]]":
-    """Batches of at most `size` prompts, those to score by themselves, each of prompts of similar length."""
+    """Batches of at most `size` prompts, those to score by themselves, each of prompts of similar length.
+
+    Prompts to score that are read alike count as one, and stand in one batch.
+    """
     batch: list[Prompt] = []
-    for prompt in sorted(prompts, key=lambda prompt: (prompt.request.scores, prompt.length)):
+    read: set[object] = set()
+    for prompt in sorted(prompts, key=lambda prompt: (prompt.request.scores, prompt.length, prompt.ids)):
         scores = prompt.request.scores
+        reads: object = prompt.read if scores else prompt.request.call_id
         longest = max(len(one.continuation) for one in (*batch, prompt))
-        too_large = (len(batch) + 1) * longest * vocabulary > MOST_LOGITS
-        if batch and (len(batch) == size or too_large or scores != batch[0].request.scores or _apart(batch[0], prompt)):
+        too_large = (len(read | {reads})) * longest * vocabulary > MOST_LOGITS
+        full = len(read) == size and reads not in read
+        if batch and (full or too_large or scores != batch[0].request.scores or _apart(batch[0], prompt)):
             yield batch
-            batch = []
+            batch, read = [], set()
         batch.append(prompt)
+        read.add(reads)
     if batch:
         yield batch
 

@@ -49,6 +49,11 @@ class Prompt:
         """Tokens in all."""
         return len(self.ids) + len(self.continuation)
 
+    @property
+    def read(self) -> tuple[int, ...]:
+        """What the model reads to score the continuation: what follows its last token is not asked for."""
+        return (*self.ids, *self.continuation)[:-1]
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -138,20 +143,23 @@ class LocalModel:
     # Scores
 
     def score(self, batch: Sequence[Prompt]) -> list[Result]:
-        """The log-probability of each continuation: the sum over its tokens, in nats, added up in float64."""
+        """The log-probability of each continuation: the sum over its tokens, in nats, added up in float64.
+
+        Prompts that are read alike, as those of options of one token are, are read once.
+        """
         with self._computing():
             return self._score(batch)
 
     def _score(self, batch: Sequence[Prompt]) -> list[Result]:
         started = time.monotonic()
-        # What follows the last token is not asked for, so the last token is not read.
-        ids, mask, positions = self._padded([[*prompt.ids, *prompt.continuation][:-1] for prompt in batch])
+        rows = {read: place for place, read in enumerate(dict.fromkeys(prompt.read for prompt in batch))}
+        ids, mask, positions = self._padded([*rows])
         keep = max(len(prompt.continuation) for prompt in batch)
         logits = self._forward(ids, mask, positions, keep=keep, use_cache=False).logits
         sums = []
-        for row, prompt in zip(logits, batch, strict=True):
+        for prompt in batch:
             wanted = torch.tensor(prompt.continuation, device=self.device)
-            logprobs = row[-len(wanted) :].float().log_softmax(-1).gather(-1, wanted[:, None])
+            logprobs = logits[rows[prompt.read], -len(wanted) :].float().log_softmax(-1).gather(-1, wanted[:, None])
             sums.append(float(logprobs.double().sum()))
         seconds = time.monotonic() - started
         return [_scored(prompt, logprob, seconds) for prompt, logprob in zip(batch, sums, strict=True)]
@@ -240,11 +248,11 @@ class LocalModel:
         finally:
             torch.set_num_threads(threads)
 
-    def _padded(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _padded(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Ids, attention mask and positions of rows of tokens: each of shape (rows, longest), padded on the left."""
         longest = max(map(len, rows))
         # Any token may stand for padding: the mask hides it.
-        ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=self.device)
+        ids = torch.tensor([[*[0] * (longest - len(row)), *row] for row in rows], device=self.device)
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
         return ids, mask, (mask.cumsum(-1) - 1).clamp(min=0)
 

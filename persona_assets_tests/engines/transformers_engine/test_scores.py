@@ -46,6 +46,26 @@ def test_scores_are_those_of_a_plain_computation_alone_and_in_a_batch(engine: Tr
             assert found.tokens_in > tokens
 
 
+def test_options_of_one_token_are_read_once_and_scored_as_each_alone(engine: TransformersEngine) -> None:
+    options = [score(number, digit, text="How far, from 1 to 5?") for number, digit in enumerate("12345")]
+    others = [score(number + 5, digit, text="And how far here?") for number, digit in enumerate("12345")]
+    alone = {key: found for one in (*options, *others) for key, found in texts(results(engine, [one])).items()}
+    model = engine._loaded()
+    read: list[int] = []
+    hook = model.model.register_forward_pre_hook(
+        lambda _, __, given: read.append(given["input_ids"].shape[0]), with_kwargs=True
+    )
+    try:
+        together = texts(results(engine, [*options, *others]))
+    finally:
+        hook.remove()
+    assert read == [2]
+    assert together.keys() == alone.keys()
+    for key, text in alone.items():
+        assert scored(text)[1] == 1
+        assert scored(together[key]) == (pytest.approx(scored(text)[0], rel=1e-5), 1)
+
+
 def test_the_answer_that_the_model_gives_itself_is_more_probable_than_others(engine: TransformersEngine) -> None:
     [own] = texts(results(engine, [ask(3)])).values()
     found = texts(results(engine, [score(3, own), score(3, "the old city", text="")]))
