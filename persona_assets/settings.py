@@ -315,7 +315,8 @@ class Settings(BaseSettings):
     )
     systems: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
         {},
-        description="Models of the file PERSONA_MODELS that answer a task side by side, as math_solutions=small+large",
+        description="Models that answer a task side by side, as math_solutions=small+large: of PERSONA_MODELS, or "
+        "with recipe:NAME what a recipe starts from and what it has trained",
         json_schema_extra=shapes("systems"),
     )
     params: Annotated[dict[str, Any], NoDecode] = Field(

@@ -32,6 +32,7 @@ from persona_assets.tasks.modes import DEMONSTRATION_PERSONAS, DEMONSTRATIONS, E
 from persona_assets.tasks.poles import POLES, check_types, types_of
 from persona_assets.tasks.set_checks import OwnCheck
 from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.systems import MODELS, systems_of
 from persona_assets.tasks.trial import try_out
 from persona_assets.tasks.views import CHOSEN, SELECTED, selecting, views_in
 
@@ -74,7 +75,7 @@ def _loaded(settings: Settings) -> _Loaded:
             "attempts": settings.attempts,
             "selected": settings.selected,
             "params": settings.params,
-            "systems": {task: _systems(settings, task) for task in settings.systems},
+            "systems": {task: systems_of(settings, task, lambda: _trained(settings)) for task in settings.systems},
             "judged": {"rows": settings.judged, "pairs": settings.compared, "votes": settings.judge_votes},
             "views": _views_as_they_are(settings),
             "profiles": _profiles_as_they_are(settings),
@@ -146,13 +147,9 @@ def _elsewhere(asked: Mapping[str, Any]) -> dict[str, tuple[Path, str]]:
     return casts | benchmarks
 
 
-def _systems(settings: Settings, task: str) -> list[dict[str, Any]]:
-    """The models that answer a task side by side, each with its name as the id."""
-    known = model_table(settings.models).models if settings.models else {}
-    for name in settings.systems[task]:
-        if name not in known:
-            raise UsageError(f"PERSONA_SYSTEMS: {task}: no model {name} in PERSONA_MODELS; {did_you_mean(name, known)}")
-    return [{"id": name, **known[name]} for name in settings.systems[task]]
+def _trained(settings: Settings) -> Table:
+    """The table of trained models, which systems may be taken from."""
+    return datasets(settings.model_copy(update={"systems": {}}))[MODELS].table
 
 
 def _check_demonstrations(steps: Mapping[str, Dataset], settings: Settings) -> None:

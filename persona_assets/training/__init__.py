@@ -7,6 +7,6 @@ MIX = (
     *RECIPE,
     *BENCHMARKS,
     *("contamination.form", "contamination.grams", "contamination.index", "contamination.words", "draws"),
-    *("tasks.split", "text.token_hashes", "text.tokens", "training.base", "training.faults", "training.found"),
-    *("training.mix", "training.pieces"),
+    *("tasks.split", "text.near", "text.token_hashes", "text.tokens"),
+    *("training.base", "training.faults", "training.found", "training.mix", "training.pieces"),
 )

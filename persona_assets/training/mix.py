@@ -19,6 +19,7 @@ from persona_assets.tasks.data_files import VARIANT
 from persona_assets.tasks.set_checks import set_check
 from persona_assets.tasks.split import HELD_OUT, TRAIN, split_of
 from persona_assets.tasks.values import Value, as_text
+from persona_assets.text.near import form
 from persona_assets.training.recipe import DUMP, KINDS, Part, Recipe, Stage, Variant, named, pieces_of
 from persona_assets.view import blocks as view
 
@@ -104,6 +105,10 @@ def mixed(
     return _placed(found).select(*COLUMNS)
 
 
+def _digests(texts: pl.Series) -> pl.Series:
+    return pl.Series([digest(text.encode()) for text in texts], dtype=pl.String)
+
+
 def _counted(texts: pl.Series, counter: Tokens) -> list[int]:
     there = texts.drop_nulls().unique(maintain_order=True)
     known = dict(zip(there, counter.count(there.to_list()), strict=True))
@@ -178,7 +183,7 @@ class _Reader:
                 language=pl.col("language") if "language" in names else pl.lit(None, pl.String),
                 family=page,
                 split=pl.col("split") if "split" in names else pl.lit(None, pl.String),
-                _prompt=asked.fill_null("").hash(),
+                _prompt=form(asked).map_batches(_digests, return_dtype=pl.String),
                 _numbers=numbers.fill_null(""),
                 _persona=pl.col("persona_ids").list.first() if "persona_ids" in names else pl.lit(None, pl.String),
                 _lacks=lacks.fill_null(value=False),
@@ -187,8 +192,8 @@ class _Reader:
             .collect()
         )
         found = found.with_columns(_order=lots(found[TAKEN], self.recipe.seed)).sort("_order", TAKEN)
-        alike = pl.col(TAKEN).min().over("_prompt")  # of rows that come from no page those with one prompt are a family
-        found = found.with_columns(family=pl.col("family").fill_null(alike))
+        # Of rows that come from no page those with one prompt are a family, in whichever dataset and recipe they stand.
+        found = found.with_columns(family=pl.coalesce("family", "_prompt"))
         side = pl.coalesce("split", split_of(found["family"], self.share))
         unseen = pl.Series([self._is_unseen(one) for one in found["_numbers"]], dtype=pl.Boolean)
         found = found.with_columns(side=side).with_columns(

@@ -24,6 +24,7 @@ from persona_assets.state import LakeState, State
 from persona_assets.steps.model import Context, Report
 from persona_assets_tests.plan.work import Work
 from persona_assets_tests.rows import draft
+from persona_assets_tests.tasks.own import answer_of, task
 
 OWN = """
 import polars as pl
@@ -279,6 +280,39 @@ def test_the_curves_of_a_training_are_drawn_beside_its_weights(whole: Work) -> N
     page = (whole.folder / "lake" / "models" / model_id / "training.html").read_text(encoding="utf-8")
     assert page.count("<polyline") == 3
     assert "Sums, seed 0" in page
+
+
+# The models as systems of a task
+
+
+def with_a_task(work: Work, *systems: str) -> Work:
+    """The same with a task that these systems answer."""
+    told = task("asked", "{{ problem }}", answer_of(answer="string"), reads="sums", answer={"parser": "raw"},
+                sampling={"max_tokens": 4})  # fmt: skip
+    (work.folder / "tasks" / "asked.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    own = {"datasets": ("asked",), "systems": {"asked": systems}}
+    return Work(work.folder, work.settings.model_copy(update=own))
+
+
+def test_what_a_recipe_started_from_and_its_models_answer_a_task_side_by_side(work: Work) -> None:
+    models = rows(work, "fine_tuned_model")
+    asking = with_a_task(work, "recipe:own")
+    made(asking, "asked")
+    table = LakeState(asking.lake, asking.settings).assets["asked"].table
+    answers = asking.lake.read(table, "all")
+    assert answers.group_by("system", "model").len().sort("system").rows() == [
+        ("own:0", models["model"][0], len(ROWS)),
+        ("own:1", models["model"][1], len(ROWS)),
+        ("own:base", models["base"][0], len(ROWS)),
+    ]
+    found = audit(asking.lake, asking.settings, answers.filter(system="own:0")["sample_id"][0])
+    assert [one for one in found.verifications if one.status is not Status.OK] == []
+
+
+def test_systems_of_a_recipe_without_a_model_are_told_with_how_to_train_it(work: Work) -> None:
+    asking = with_a_task(work, "recipe:owl")
+    with pytest.raises(UsageError, match=r"no model of this recipe \(did you mean own\?.*PERSONA_RECIPES=owl"):
+        made(asking, "asked")
 
 
 # The command
