@@ -10,6 +10,7 @@ from persona_assets.cli.run import out
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation import matrix_page
 from persona_assets.evaluation.changes import changes
+from persona_assets.evaluation.items import left_out_of
 from persona_assets.evaluation.matrix import matrix
 from persona_assets.evaluation.matrix_page import Comparison, comparison_page
 from persona_assets.evaluation.page import Evaluation, blocks, evaluation_page
@@ -59,7 +60,8 @@ def evaluation_of(lake: Lake, graph: Mapping[str, Asset], name: str) -> Evaluati
         return lake.scan(graph[asset].table, [name])
 
     models = read("fine_tuned_model").sort("seed").collect()
-    items = read("evaluation_items").select("sample_id", "suite", "item_id", "system", "seed", "prompt")
+    asked = read("evaluation_items").select("sample_id", "suite", "item_id", "system", "seed", "prompt", "left_out")
+    items = asked.filter(pl.col("left_out").is_null()).drop("left_out")
     answers = read("evaluation_answers").select("answer", sample_id=pl.col("parent_ids").list.first())
     answered = items.join(answers, on="sample_id", how="inner").drop("sample_id").collect()
     trained = [
@@ -70,7 +72,7 @@ def evaluation_of(lake: Lake, graph: Mapping[str, Asset], name: str) -> Evaluati
     return Evaluation(
         name,
         read(EVALUATION).collect().to_dicts(),
-        _facts(models),
+        [*_facts(models), *_aside(asked.collect())],
         changes(read(GRADES).collect(), answered),
         [(f"Training: {said} by step", chart) for said, chart in trained],
     )
@@ -88,6 +90,12 @@ def _facts(models: pl.DataFrame) -> list[tuple[view.Line, view.Line]]:
         ("models", view.Code(", ".join(models["model"]))),
         ("to audit them", view.Code(f"persona-assets audit {first['sample_id']}")),
     ]
+
+
+def _aside(items: pl.DataFrame) -> list[tuple[view.Line, view.Line]]:
+    """Which items no model was asked, and why."""
+    found = left_out_of(items).rows()
+    return [("left out", "; ".join(f"{suite}: {count:,} items, {why}" for suite, why, count in found))] if found else []
 
 
 def _show_comparison(settings: Settings, names: Sequence[str], *, as_json: bool, html: Path | None) -> None:

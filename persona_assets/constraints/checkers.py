@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from persona_assets.constraints import check_format, check_length, check_words
 from persona_assets.constraints.checked import CHECKERS, Asked
-from persona_assets.constraints.constraint import Args, Constraint
+from persona_assets.constraints.constraint import Args, Constraint, from_json
 from persona_assets.constraints.kinds import check_args, kind_named
+from persona_assets.errors import UsageError
 
 MODULES = (check_format, check_length, check_words)  # imported for what they declare
 
@@ -31,3 +32,19 @@ def failed(constraints: Iterable[Constraint], answer: str, language: str, reques
     """
     found = ((one.kind, seen(one.kind, answer, one.args, language, request)) for one in constraints)
     return [f"{kind}: {said}" for kind, said in found if said is not None]
+
+
+def uncheckable(text: str, language: str, request: str = "") -> str:
+    """Why no answer can be held to constraints, kept as JSON; "" where one can.
+
+    `request` is what a constraint to repeat it speaks of.
+    """
+    try:
+        constraints = from_json(text)
+        for one in constraints:
+            check_args(kind_named(one.kind, language), one.args, language)
+    except UsageError as error:
+        return str(error)
+    if any(one.kind == "repeats_request" for one in constraints) and not request.strip():
+        return "constraints: repeats_request: the request that is to be repeated is missing"
+    return "" if constraints else "constraints: there is none"

@@ -14,7 +14,7 @@ from persona_assets.lake import Lake, Table
 from persona_assets.ledger.ledger import DamagedPart, Ledger
 from persona_assets.settings import load_settings
 from persona_assets.tasks.judges.scores import CALIBRATED
-from persona_assets.training.mix import TAKEN, too_few_general
+from persona_assets.training.mix import TAKEN, nothing_asked, too_few_general
 
 Verdict = Callable[[Lake], tuple[bool, dict[str, dg.MetadataValue[Any]]]]  # whether all is well, and what is not
 Judge = Callable[[Lake], Iterator[dg.AssetCheckEvaluation]]
@@ -143,12 +143,15 @@ def _has_scores(asset: Asset) -> bool:
 
 
 def _mixes(table: Table) -> Verdict:
-    """Whether every stage has the general rows that its recipe wants."""
+    """Whether every stage has the general rows that its recipe wants, and every suite rows to ask."""
 
     def verdict(lake: Lake) -> tuple[bool, dict[str, dg.MetadataValue[Any]]]:
         metadata: dict[str, dg.MetadataValue[Any]] = {}
         for recipe, stage, general, wanted in too_few_general(lake.scan(table)).iter_rows():
             metadata[f"{recipe}: {stage}"] = dg.MetadataValue.text(f"{general:,} general rows, {wanted:,} wanted")
+        for recipe, suite, looked_at in nothing_asked(lake.scan(table)).iter_rows():
+            said = f"nothing is asked, of {looked_at:,} rows that were looked at"
+            metadata[f"{recipe}: {suite}"] = dg.MetadataValue.text(said)
         return not metadata, metadata
 
     return verdict
@@ -171,8 +174,8 @@ _OVER_ALL = {
 } | {
     name: _advisory(
         name,
-        "enough_general",
-        "Every stage has as many general rows as its recipe wants.",
+        "enough_rows",
+        "Every stage has as many general rows as its recipe wants, and every suite with rows of its own has some left.",
         _mixes(asset.table),
     )
     for name, asset in _GRAPH.items()

@@ -101,12 +101,18 @@ def file_items(problems: Iterable[Problem], suite: str) -> pl.DataFrame:
 
 def _gold(values: Mapping[str, Json], keys: tuple[str, ...], language: str) -> str:
     """The right answer of a row: of the first key that holds one."""
-    for key in keys:
-        text = _text(values.get(key))
-        worked = key in _WORKED or any(mark in text for mark in _MARKS) or len(text) > LONGEST
-        if found := final_answer(text, language) if worked else text:
-            return found
-    return ""
+    found = (_read(_text(values.get(key)), language, worked=key in _WORKED) for key in keys)
+    return next(filter(None, found), "")
+
+
+def _read(text: str, language: str, *, worked: bool) -> str:
+    worked = worked or any(mark in text for mark in _MARKS) or len(text) > LONGEST
+    return final_answer(text, language) if worked else text
+
+
+def right_answer(text: str, language: str) -> str:
+    """The right answer that a text is, or that stands at the end of its working; "" where none can be told."""
+    return _read(text.strip(), language, worked=False)
 
 
 def _text(value: Json) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from persona_assets.evaluation.figures import MINUS, Row, figure_of, signed_of
-from persona_assets.evaluation.results import CHANCE, COMMONEST, EXPECTED, NATS, REWARD
+from persona_assets.evaluation.results import CHANCE, COMMONEST, NATS, REWARD
 from persona_assets.evaluation.tables import BASE, TUNED
 from persona_assets.view import blocks as view
 
@@ -62,8 +62,8 @@ def moved(measure: str, other: str, value: float, low: float | None, high: float
         return f"{figure(value)}{unit} from {other}, of too few pages to say how sure that is"
     if low > 0 or high < 0:
         better = (low > 0) != (measure == NATS)
-        word = "" if measure == EXPECTED else ", better" if better else ", worse"
-        return f"{figure(value)}{unit} from {other}{word} (95 %: {figure(low)} to {figure(high)})"
+        word = "better" if better else "worse"
+        return f"{figure(value)}{unit} from {other}, {word} (95 %: {figure(low)} to {figure(high)})"
     return f"no difference from {other} can be told (95 %: {figure(low)} to {figure(high)}{unit})"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from persona_assets.evaluation.results import ACCURACY, CHANCE, COMMONEST, EXPECTED, NATS, REWARD, SHARES
+from persona_assets.evaluation.results import ACCURACY, CHANCE, COMMONEST, NATS, REWARD, SHARES
 from persona_assets.evaluation.tables import BASE, TUNED
 from persona_assets.view import blocks as view
 
@@ -19,7 +19,6 @@ TITLES = {
     ACCURACY: "share that is right",
     REWARD: "share of pairs that the training moved apart",
     NATS: "nats per token, less is better",
-    EXPECTED: "number to expect",
 }
 MINUS = ("tuned_minus", "tuned_minus_low", "tuned_minus_high")
 

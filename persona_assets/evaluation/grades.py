@@ -6,7 +6,6 @@
 | `constraints` | a request with constraints (`gold`: their JSON) that a program checks | 1 where all hold, else 0 |
 | `loss` | a text that is scored | nats per token; `weight` is its tokens |
 | `preference` | a `group` of scored texts, `role` `chosen`, `rejected` | 1 where the chosen one is likelier, by token |
-| `choice` | a `group` of scored options, each with its `number` | the number to expect, by their probabilities |
 """
 
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from persona_assets.constraints.constraint import from_json
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.evaluation.grading import Grade, Grader, Verdict
 from persona_assets.evaluation.tables import (
-    CHOICE,
     CHOSEN,
     CONSTRAINTS,
     GRADES,
@@ -32,7 +30,6 @@ from persona_assets.evaluation.tables import (
 )
 
 VERDICT_NAMES = get_args(Verdict)
-DIGITS = 9  # after the point, of what is an exponential
 _REQUIRED = ("item_id", "suite", "kind", "system")
 _WHO = ("suite", "system", "seed")
 _ORDER = ("suite", "kind", "item_id", "system", "seed")
@@ -113,12 +110,13 @@ def _constraints(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
     def of(asked: dict[str, str]) -> Grade:
         if asked["answer"] is None:
             return Grade("unanswered", "")
-        broken = failed(from_json(asked["gold"]), asked["answer"], asked["language"], asked["prompt"] or "")
+        request = asked["request"] or asked["prompt"] or ""
+        broken = failed(from_json(asked["gold"]), asked["answer"], asked["language"], request)
         return Grade("wrong" if broken else "correct", "; ".join(broken))
 
     if (missing := items.filter(pl.col("gold").is_null())).height:
         raise _fault(missing, "has no constraints (`gold`): add them, or take the item out")
-    return _judged(items, ("gold", "answer", "language", "prompt"), of)
+    return _judged(items, ("gold", "answer", "language", "prompt", "request"), of)
 
 
 def _judged(items: pl.DataFrame, by: tuple[str, ...], judge: Callable[[dict[str, str]], Grade]) -> pl.DataFrame:
@@ -173,29 +171,11 @@ def _preference(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
     )
 
 
-def _choice(items: pl.DataFrame, _: Grader | None) -> pl.DataFrame:
-    if (missing := items.filter(pl.col("number").is_null())).height:
-        raise _fault(missing, "has no `number`: every option of a choice has one")
-    share = (pl.col("logprob") - pl.col("logprob").max()).exp()
-    found = _grouped(
-        items,
-        known=pl.col("logprob").is_not_null().all(),
-        value=(share * pl.col("number")).sum() / share.sum(),
-        likeliest=pl.col("number").sort_by("logprob", descending=True, nulls_last=True).first(),
-    )
-    return found.with_columns(value=pl.when("known").then(pl.col("value").round(DIGITS))).with_columns(
-        verdict=_unanswered(),
-        found=pl.when(_ANSWERED).then(pl.col("likeliest").cast(pl.String)),
-        weight=pl.lit(1.0),
-        margin=pl.lit(None, pl.Float64),
-    )
-
-
 def _grouped(items: pl.DataFrame, **of: pl.Expr) -> pl.DataFrame:
     """One row for each group, system and seed, called by the group's name."""
     kept = ("kind", "stratum", "problem_kind", "family", "language", "gold", "rote")
     return (
-        _once(items, "group", "role", "number")
+        _once(items, "group", "role")
         .sort("item_id")  # sums of fractions hang on the order of rows
         .group_by(*_WHO, "group", maintain_order=True)
         .agg(pl.col(kept).first(), row_ids=pl.col("row_id").drop_nulls().sort(), **of)
@@ -208,5 +188,4 @@ _BY_KIND = {
     CONSTRAINTS: _constraints,
     LOSS: _loss,
     PREFERENCE: _preference,
-    CHOICE: _choice,
 }

@@ -1,4 +1,4 @@
-"""What models are asked: held-out rows of a mix, for each suite of a recipe and each model that answers.
+"""What models are asked: held-out rows of a mix, or the items of a file, for each suite of a recipe and each model.
 
 A row is asked of one model, which it names: the base, or what a seed has given. So both are asked the same,
 and each answer leads to its model.
@@ -10,14 +10,18 @@ from typing import Any
 import polars as pl
 
 from persona_assets.errors import UsageError, did_you_mean
-from persona_assets.evaluation.benchmarks import file_items, problems_of
+from persona_assets.evaluation.benchmarks import file_items, problems_of, right_answer
 from persona_assets.evaluation.grading import read_answer
+from persona_assets.evaluation.ifeval import constrained_items
+from persona_assets.evaluation.tables import BASE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
 from persona_assets.ids import digest
 from persona_assets.tasks.split import HELD_OUT, TRAIN
 from persona_assets.training.recipe import Evaluate, Recipe, Suite
+from persona_assets.view import blocks as view
 
-ANSWER, SCORE = "answer", "score"  # what is wanted of a model
-BASE, TUNED = "base", "tuned"
+ANSWER, SCORE, NOTHING = "answer", "score", "nothing"  # what is wanted of a model
+FORMS = {MATHS: ANSWER, CONSTRAINTS: ANSWER, LOSS: SCORE, PREFERENCE: SCORE}
+NO_ANSWER = "no_answer"  # why an item is not asked: its row gives no right answer
 BY = pl.Struct(
     {
         "id": pl.String(),
@@ -40,20 +44,21 @@ COLUMNS: dict[str, Any] = {
     "seed": pl.Int64,
     "form": pl.String,
     "prompt": pl.String,
+    "request": pl.String,
     "continuation": pl.String,
     "gold": pl.String,
     "rote": pl.String,
     "group": pl.String,
     "role": pl.String,
-    "number": pl.Float64,
+    "left_out": pl.String,
     "answered_by": BY,
     "mix_id": pl.String,
     "benchmark_id": pl.String,
     "model_id": pl.String,
 }
 NULLABLE = (
-    *("stratum", "problem_kind", "family", "language", "seed", "continuation", "gold", "rote", "group", "role"),
-    *("number", "mix_id", "benchmark_id", "model_id"),
+    *("stratum", "problem_kind", "family", "language", "seed", "request", "continuation", "gold", "rote"),
+    *("group", "role", "left_out", "mix_id", "benchmark_id", "model_id"),
 )
 _NUMBER = r"\d+(?:[.,]\d+)?"
 
@@ -62,6 +67,8 @@ def items_of(
     recipe: Recipe, mix: pl.LazyFrame, models: pl.DataFrame, benchmarks: pl.LazyFrame | None = None
 ) -> pl.DataFrame:
     """The rows of `COLUMNS`: every item of every suite, for the base and for the model of each seed.
+
+    An item that cannot be graded is asked of nobody, its form is `nothing`, and `left_out` says why.
 
     `models` are the rows of the recipe's models, `benchmarks` those of benchmark files.
 
@@ -78,6 +85,7 @@ def items_of(
             system=pl.lit(system),
             seed=pl.lit(seed, pl.Int64),
             model_id=pl.lit(model_id, pl.String),
+            form=pl.when(pl.col("left_out").is_null()).then("form").otherwise(pl.lit(NOTHING)),
             answered_by=_answerer(by, suite),
         )
         for suite, items in zip(recipe.evaluate.suites, found, strict=True)
@@ -86,6 +94,25 @@ def items_of(
     return pl.concat(
         [empty, *(one.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()) for one in several)]
     )
+
+
+def left_out_of(items: pl.DataFrame) -> pl.DataFrame:
+    """What is asked of nobody, and why: `suite`, `left_out` and the number of `items`."""
+    told = items.filter((pl.col("system") == BASE) & pl.col("left_out").is_not_null())
+    return told.group_by("suite", "left_out").agg(items=pl.len()).sort("suite", "left_out")
+
+
+def items_shown(items: pl.DataFrame) -> list[view.Block]:
+    """What there is to look at: how many items each suite has by stratum and language, and which are left out."""
+    of = ["suite", "kind", "stratum", "language"]
+    asked = items.filter((pl.col("system") == BASE) & pl.col("left_out").is_null())
+    counts = asked.group_by(of).agg(items=pl.coalesce("group", "item_id").n_unique()).sort(of, nulls_last=True)
+    heads = [*view.whole(*of), *view.right("items")]
+    cells: list[list[view.Cell]] = [
+        [*(view.Code(name or "") for name in row[:-1]), f"{row[-1]:,}"] for row in counts.iter_rows()
+    ]
+    aside: list[view.Line] = [f"{suite}: {count:,} left out, {why}." for suite, why, count in left_out_of(items).rows()]
+    return [view.Table(heads, cells), *([view.Lines(aside)] if aside else [])]
 
 
 def _answerer(by: Mapping[str, Any], suite: Suite) -> pl.Expr:
@@ -115,46 +142,57 @@ def _of_file(suite: Suite, benchmarks: pl.LazyFrame | None) -> pl.DataFrame:
         raise UsageError(
             f"suite {suite.id}: there is no benchmark file {suite.file}; {did_you_mean(suite.file, known)}"
         )
-    name = str(rows["file"][0])
-    problems = problems_of(rows.iter_rows(named=True), name, suite.question, suite.answer)
-    items = file_items(problems, suite.id).with_columns(
-        benchmark_id=rows["row_id"], form=pl.lit(ANSWER), stratum=pl.lit(None, pl.String)
-    )
-    items = items.sort("item_id").head(suite.size) if suite.size else items
-    lacking = [name for name in COLUMNS if name not in items.columns]
-    return items.with_columns(pl.lit(None).alias(name) for name in lacking)
+    name, told = str(rows["file"][0]), rows.iter_rows(named=True)
+    if suite.kind == CONSTRAINTS:
+        items = constrained_items(told, name, suite.id, suite.question)
+    else:
+        items = file_items(problems_of(told, name, suite.question, suite.answer), suite.id)
+    items = items.with_columns(benchmark_id=rows["row_id"], form=pl.lit(ANSWER), stratum=pl.lit(None, pl.String))
+    items = items.with_columns(pl.lit(None).alias(name) for name in COLUMNS if name not in items.columns)
+    if suite.size:
+        asked = pl.col("left_out").is_null()
+        items = items.sort("item_id").filter(~asked | (asked.cum_sum() <= suite.size))
+    return items
 
 
 def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
     """The items of a suite, without who answers."""
-    held = mix.filter((pl.col("side") == HELD_OUT) & pl.col("left_out").is_null() & (pl.col("stage") == suite.of))
-    if suite.size is not None:
+    stage = suite.of or suite.id
+    held = mix.filter((pl.col("side") == HELD_OUT) & pl.col("left_out").is_null() & (pl.col("stage") == stage))
+    held = held.filter(pl.col("taken_id").is_not_null())
+    if suite.of and suite.size is not None:
         held = held.filter(pl.int_range(pl.len()).over("role", "stratum", order_by="place") < suite.size)
-    columns = ("sample_id", "taken_id", "stratum", "family", "language", "prompt", "response", "rejected", "role")
-    rows = held.sort("place").select(*columns).collect()
-    about = rows.select(
+    about = ("sample_id", "taken_id", "stratum", "family", "language", "role")
+    rows = held.sort("place").select(*about, "prompt", "request", "response", "rejected").collect()
+    items = rows.select(
         "stratum",
         "family",
         "language",
+        "request",
         suite=pl.lit(suite.id),
         kind=pl.lit(suite.kind),
         item_id=pl.Series(_ids(suite, rows["taken_id"]), dtype=pl.String),
         mix_id="sample_id",
         benchmark_id=pl.lit(None, pl.String),
         prompt=pl.col("prompt").fill_null(""),
-        form=pl.lit(ANSWER if suite.kind == "maths" else SCORE),
-        **{name: pl.lit(None) for name in ("problem_kind", "continuation", "gold", "rote", "group", "role", "number")},
+        form=pl.lit(FORMS[suite.kind]),
+        **{name: pl.lit(None) for name in ("problem_kind", "continuation", "gold", "rote", "group", "role")},
+        left_out=pl.lit(None, pl.String),
     )
-    if suite.kind == "maths":
+    if suite.kind == CONSTRAINTS:
+        return items.with_columns(gold=rows["response"])
+    if suite.kind == MATHS and suite.rows:
+        told = rows.select("response", "language").iter_rows()
+        golds = [right_answer(text, language or "en") for text, language in told]
+        return _with_answer(items.with_columns(gold=pl.Series(golds, dtype=pl.String)))
+    if suite.kind == MATHS:
         found = _solved(rows)
-        known = about.with_columns(gold=found["gold"], problem_kind=found["problem_kind"]).drop("rote")
-        return known.join(_rote(suite, mix), on="problem_kind", how="left", maintain_order="left").filter(
-            pl.col("gold") != ""
-        )
-    if suite.kind == "loss":
-        return about.with_columns(continuation=rows["response"])
+        known = items.with_columns(gold=found["gold"], problem_kind=found["problem_kind"]).drop("rote")
+        return _with_answer(known.join(_rote(suite, mix), on="problem_kind", how="left", maintain_order="left"))
+    if suite.kind == LOSS:
+        return items.with_columns(continuation=rows["response"])
     several = [
-        about.with_columns(
+        items.with_columns(
             continuation=rows[column],
             group="item_id",
             role=pl.lit(role),
@@ -163,6 +201,10 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
         for role, column in (("chosen", "response"), ("rejected", "rejected"))
     ]
     return pl.concat(several)
+
+
+def _with_answer(items: pl.DataFrame) -> pl.DataFrame:
+    return items.with_columns(left_out=pl.when(pl.col("gold") == "").then(pl.lit(NO_ANSWER)))
 
 
 def _solved(rows: pl.DataFrame) -> pl.DataFrame:

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from persona_assets.evaluation import statistics
 from persona_assets.evaluation.measured import Measured
 from persona_assets.evaluation.statistics import Estimate
-from persona_assets.evaluation.tables import BASE, CHOICE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
+from persona_assets.evaluation.tables import BASE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
 from persona_assets.votes.plain import plain_answer
 
 COMMONEST, CHANCE = "commonest", "chance"
-ACCURACY, NATS, EXPECTED, REWARD = "accuracy", "nats_per_token", "expected_number", "reward_accuracy"
-MEASURES = {MATHS: ACCURACY, CONSTRAINTS: ACCURACY, PREFERENCE: ACCURACY, LOSS: NATS, CHOICE: EXPECTED}
+ACCURACY, NATS, REWARD = "accuracy", "nats_per_token", "reward_accuracy"
+MEASURES = {MATHS: ACCURACY, CONSTRAINTS: ACCURACY, PREFERENCE: ACCURACY, LOSS: NATS}
 SHARES = (ACCURACY, REWARD)  # measures whose values are 0 or 1
 
 RESULTS: dict[str, Any] = {

@@ -4,10 +4,11 @@ from typing import Any
 
 import polars as pl
 
-MATHS, CONSTRAINTS, LOSS, PREFERENCE, CHOICE = "maths", "constraints", "loss", "preference", "choice"
-KINDS = (MATHS, CONSTRAINTS, LOSS, PREFERENCE, CHOICE)
+MATHS, CONSTRAINTS, LOSS, PREFERENCE = "maths", "constraints", "loss", "preference"
+KINDS = (MATHS, CONSTRAINTS, LOSS, PREFERENCE)
 BASE, TUNED = "base", "tuned"
 CHOSEN, REJECTED = "chosen", "rejected"
+NO_CHECKER = "no_checker"  # why an item is not asked: no program can check what its answer is held to
 
 ITEMS: dict[str, Any] = {
     "row_id": pl.String,  # of the row itself; grades say which rows they came from
@@ -23,9 +24,9 @@ ITEMS: dict[str, Any] = {
     "gold": pl.String,
     "rote": pl.String,  # what somebody says who always gives the commonest answer of the kind in training
     "prompt": pl.String,
+    "request": pl.String,  # what an answer is to repeat, where that is not all of the prompt
     "group": pl.String,
     "role": pl.String,
-    "number": pl.Float64,
     "answer": pl.String,
     "logprob": pl.Float64,
     "tokens": pl.Int64,

@@ -82,7 +82,7 @@ def _limits(mix: pl.LazyFrame) -> list[view.Line]:
     return [
         "Models wrote the texts that it was trained on, from personas found in web text or from data files: whatever "
         "licence, bias or mistake these have, it may have too. Under which licence the pages stand, nobody has said.",
-        f"{held:,} rows of held-out pages were kept to measure it by; what it gets there is in the lake's evaluation.",
+        f"{held:,} rows that it has not seen were kept to measure it by: what it gets is in the lake's evaluation.",
     ]
 
 

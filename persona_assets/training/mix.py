@@ -10,6 +10,7 @@ from typing import Protocol
 
 import polars as pl
 
+from persona_assets.constraints.checkers import uncheckable
 from persona_assets.contamination.index import BenchmarkIndex
 from persona_assets.draws import lots, portions
 from persona_assets.errors import UsageError
@@ -20,15 +21,17 @@ from persona_assets.tasks.set_checks import set_check
 from persona_assets.tasks.split import HELD_OUT, TRAIN, split_of
 from persona_assets.tasks.values import Value, as_text
 from persona_assets.text.near import form
-from persona_assets.training.recipe import DUMP, KINDS, Part, Recipe, Stage, Variant, named, pieces_of
+from persona_assets.training.recipe import DUMP, HOLDS, Part, Recipe, Stage, Suite, Variant, named, pieces_of
 from persona_assets.view import blocks as view
 
-OWN, GENERAL = "own", "general"
+OWN, GENERAL, ASKED = "own", "general", "asked"
 TAKEN = "taken_id"
 PAGES, NUMBERS = "unseen_pages", "unseen_numbers"  # strata of what is held out
 # Why a row is not trained on, although its page may be.
 UNSEEN, NO_TEXT, DUPLICATE, TOO_LONG = "held_out_numbers", "no_text", "duplicate", "too_long"
 IN_BENCHMARK, VARIED = "in_benchmark", "variant"
+# Why a row of a suite is not asked.
+TRAINED_ON, UNCHECKED = "trained_on", "no_checker"
 MOST_OF_TEST = 0.2  # share of the rows that may be in a benchmark: a recipe with more trains on its own test
 COLUMNS = {
     "stage": pl.String,
@@ -46,15 +49,18 @@ COLUMNS = {
     "prompt": pl.String,
     "response": pl.String,
     "rejected": pl.String,
+    "request": pl.String,
     "tokens": pl.Int64,
     "left_out": pl.String,
     "wanted": pl.Int64,
 }
 NULLABLE = tuple(name for name in COLUMNS if name not in ("stage", "number", "kind", "role", "side", "place", "wanted"))
 TEXTS = ("prompt", "response", "rejected")
+HELD = (*TEXTS, "request")
+CONSTRAINTS = "constraints"
+ANSWERED = ("maths", CONSTRAINTS)  # kinds of suites whose `response` no model reads: what an answer is held to
 MARGIN = 16  # tokens that a chat template may put around prompt and answer
 _NUMBER = r"\d+(?:[.,]\d+)?"
-_SPACES = r"\s+"
 _MOST = 16**32  # digests that there are
 
 
@@ -81,20 +87,24 @@ def mixed(
 
     `of` are the values of `over`, `frames` what is read, by table, `held_out_share` the share of pages held out of
     datasets that do not say so themselves. `tokens` is given the texts that are trained on; what overlaps an item of
-    `test` is left out. A stage without any row of its own has one without a `taken_id`. Memory holds the texts that are
-    drawn, and ids of all others.
+    `test` is left out. Suites with rows of their own stand behind the stages: nothing of them is trained on, and what
+    is trained on in a stage is not asked. A stage or a suite without any row of its own has one without a `taken_id`.
+    Memory holds the texts that are drawn, and ids of all others.
 
     Raises:
         UsageError: much of what it trains on is in its own benchmarks.
     """
     reader = _Reader(recipe, of, frames, tables, held_out_share)
-    drawn = [reader.stage(number, stage) for number, stage in enumerate(recipe.stages, 1)]
-    found = pl.concat([_left_out(rows) for rows in drawn])
+    found = pl.concat([_left_out(reader.stage(number, stage)) for number, stage in enumerate(recipe.stages, 1)])
     found = _without(found, test) if test else found
+    behind = enumerate(recipe.asked, 1 + len(recipe.stages))
+    found = pl.concat([found, *(_left_out(reader.suite(number, suite)) for number, suite in behind)])
     trained = (pl.col("side") == TRAIN) & pl.col("left_out").is_null()
     counter = tokens(found.filter(trained).select(pl.concat_list(TEXTS).explode())["prompt"].drop_nulls())
     lengths = {stage.id: min(filter(None, (stage.train.length, counter.limit)), default=0) for stage in recipe.stages}
-    counted = [pl.Series(name, _counted(found[name], counter), dtype=pl.Int64) for name in TEXTS]
+    lengths |= {suite.id: counter.limit or 0 for suite in recipe.asked}
+    read = found.with_columns(response=pl.when(~pl.col("kind").is_in(ANSWERED)).then("response"))
+    counted = [pl.Series(name, _counted(read[name], counter), dtype=pl.Int64) for name in TEXTS]
     most = pl.col("stage").replace_strict(lengths, return_dtype=pl.Int64)
     longest = counted[0] + pl.DataFrame(counted[1:]).max_horizontal()
     found = found.with_columns(tokens=counted[0] + counted[1], _longest=longest).with_columns(
@@ -102,7 +112,7 @@ def mixed(
         .then(pl.lit(TOO_LONG))
         .otherwise("left_out")
     )
-    return _placed(found).select(*COLUMNS)
+    return _placed(_unlearnt(found)).select(*COLUMNS)
 
 
 def _digests(texts: pl.Series) -> pl.Series:
@@ -142,26 +152,42 @@ class _Reader:
             others = self._there(stage, part).join(own, on=TAKEN, how="anti", maintain_order="left")
             general = [_first(others, wanted).with_columns(role=pl.lit(GENERAL))]
         rows = pl.concat([own.with_columns(role=pl.lit(OWN)), *general])
+        told: dict[str, str | int] = {"stage": stage.id, "kind": stage.kind, "number": number, "wanted": wanted}
+        found = self._with_texts(stage, rows, told)
+        return found if _trained(own) else _with_nothing(found, stage, {**told, "role": OWN, "side": TRAIN})
+
+    def suite(self, number: int, suite: Suite) -> pl.DataFrame:
+        """The rows of a suite with their texts, drawn as those of a stage are and all of them held out.
+
+        Of rows that come from pages only those of held-out pages count.
+        """
+        several = []
+        for part in suite.rows:
+            rows = self._there(suite, part).filter(~pl.col("_paged") | (pl.col("side") == HELD_OUT))
+            unseen = (pl.col("stratum") == NUMBERS) | (pl.col("left_out") == UNSEEN)
+            stratum = pl.when("_paged").then("stratum").when(unseen).then(pl.lit(NUMBERS))
+            several.append(rows.with_columns(stratum=stratum, side=pl.lit(TRAIN), left_out=pl.lit(None, pl.String)))
+        rows = _drawn(suite, several).with_columns(side=pl.lit(HELD_OUT), role=pl.lit(ASKED))
+        told: dict[str, str | int] = {"stage": suite.id, "kind": suite.kind, "number": number, "wanted": 0}
+        found = self._with_texts(suite, rows, told)
+        return found if rows.height else _with_nothing(found, suite, {**told, "role": ASKED, "side": HELD_OUT})
+
+    def _with_texts(self, of: Stage | Suite, rows: pl.DataFrame, told: Mapping[str, str | int]) -> pl.DataFrame:
+        """Rows with their texts and what is told of all of them; of those held out no more than the recipe says."""
         held = (pl.col("side") == HELD_OUT).fill_null(value=False)
         rank = pl.int_range(pl.len()).over("role", "stratum")
         rows = rows.filter(~held | (rank < self.recipe.held_out.size))
         texts = pl.concat(
-            [self._texts(stage, at, part, rows.filter(pl.col("_part") == at)) for at, part in enumerate(stage.parts)],
+            [self._texts(of, at, part, rows.filter(pl.col("_part") == at)) for at, part in enumerate(of.parts)],
             how="diagonal_relaxed",
         )
-        told = {"stage": stage.id, "kind": stage.kind}
-        found = rows.join(texts, on=[TAKEN, "_part"], how="left", maintain_order="left").with_columns(
-            *(pl.lit(value).alias(name) for name, value in told.items()),
-            number=pl.lit(number, pl.Int64),
-            wanted=pl.lit(wanted, pl.Int64),
+        found = rows.join(texts, on=[TAKEN, "_part"], how="left", maintain_order="left")
+        return found.with_columns(
+            *(pl.lit(value, COLUMNS[name]).alias(name) for name, value in told.items()),
+            *(pl.lit(None, pl.String).alias(name) for name in HELD if name not in found.columns),
         )
-        if not _trained(own):  # a row that stands for what is missing
-            nothing = {**told, "number": number, "wanted": wanted, "role": OWN, "side": TRAIN}
-            nothing["dataset"] = stage.rows[0].dataset
-            found = pl.concat([found, pl.DataFrame([nothing])], how="diagonal_relaxed")
-        return found.with_columns(pl.lit(None, pl.String).alias(name) for name in TEXTS if name not in found.columns)
 
-    def _there(self, stage: Stage, part: Part, variant: Variant | None = None) -> pl.DataFrame:
+    def _there(self, stage: Stage | Suite, part: Part, variant: Variant | None = None) -> pl.DataFrame:
         """The rows of a part in the order in which they are drawn: ids, sides and strata, without texts."""
         rows = self._joined(part, variant)
         names = rows.collect_schema()
@@ -171,7 +197,7 @@ class _Reader:
             without = [_fits(names[name], name, wanted, self.of) for name, wanted in variant.without.items()]
             only = [~_fits(names[name], name, wanted, self.of) for name, wanted in variant.only.items()]
             lacks = pl.any_horizontal(lacks, *without, *only)
-        texts = self._sources(stage, part)
+        texts = self._sources(part)
         asked = texts["prompt"] if "prompt" in texts else texts["response"]
         page = pl.col("document_id") if "document_id" in names else pl.lit(None, pl.String)
         numbers = asked.str.extract_all(_NUMBER).list.join(",") if self.recipe.held_out.numbers else pl.lit("")
@@ -181,7 +207,7 @@ class _Reader:
                 pl.col("sample_id").alias(TAKEN),
                 taken_shard="shard",
                 language=pl.col("language") if "language" in names else pl.lit(None, pl.String),
-                family=page,
+                _page=page,
                 split=pl.col("split") if "split" in names else pl.lit(None, pl.String),
                 _prompt=form(asked).map_batches(_digests, return_dtype=pl.String),
                 _numbers=numbers.fill_null(""),
@@ -193,7 +219,9 @@ class _Reader:
         )
         found = found.with_columns(_order=lots(found[TAKEN], self.recipe.seed)).sort("_order", TAKEN)
         # Of rows that come from no page those with one prompt are a family, in whichever dataset and recipe they stand.
-        found = found.with_columns(family=pl.coalesce("family", "_prompt"))
+        found = found.with_columns(
+            family=pl.coalesce("_page", "_prompt"), _paged=pl.coalesce("_page", "split").is_not_null()
+        )
         side = pl.coalesce("split", split_of(found["family"], self.share))
         unseen = pl.Series([self._is_unseen(one) for one in found["_numbers"]], dtype=pl.Boolean)
         found = found.with_columns(side=side).with_columns(
@@ -209,7 +237,7 @@ class _Reader:
             found = self._fewer(found, variant)
         if part.strata:
             found = found.with_columns(_rank=pl.int_range(pl.len()).over("_strata")).sort("_rank", "_order", TAKEN)
-        columns = (TAKEN, "taken_shard", "family", "language", "side", "stratum", "left_out", "_order")
+        columns = (TAKEN, "taken_shard", "family", "language", "side", "stratum", "left_out", "_order", "_paged")
         return found.select(*columns, dataset=pl.lit(part.dataset), _part=pl.lit(stage.parts.index(part)))
 
     def _fewer(self, rows: pl.DataFrame, variant: Variant) -> pl.DataFrame:
@@ -236,11 +264,11 @@ class _Reader:
             self._unseen[numbers] = drawn < self.recipe.held_out.numbers
         return self._unseen[numbers]
 
-    def _texts(self, stage: Stage, at: int, part: Part, rows: pl.DataFrame) -> pl.DataFrame:
+    def _texts(self, stage: Stage | Suite, at: int, part: Part, rows: pl.DataFrame) -> pl.DataFrame:
         """The texts of some rows of a part."""
         ids = rows.select(TAKEN).lazy()
         read = self._joined(part).join(ids, left_on="sample_id", right_on=TAKEN, how="semi")
-        texts = read.select(pl.col("sample_id").alias(TAKEN), **self._sources(stage, part)).collect()
+        texts = read.select(pl.col("sample_id").alias(TAKEN), **self._sources(part)).collect()
         return texts.with_columns(_part=pl.lit(at))
 
     def _joined(self, part: Part, variant: Variant | None = None) -> pl.LazyFrame:
@@ -265,9 +293,15 @@ class _Reader:
         return rows
 
     @staticmethod
-    def _sources(stage: Stage, part: Part) -> dict[str, pl.Expr]:
-        """The texts of a kind of stage, by the mix's columns."""
-        return {KINDS[stage.kind][name]: _text(source) for name, source in part.columns.items()}
+    def _sources(part: Part) -> dict[str, pl.Expr]:
+        """The texts of a part, by the mix's columns; "" is one that is missing."""
+        return {HOLDS[name]: _text(source).fill_null("") for name, source in part.columns.items()}
+
+
+def _with_nothing(rows: pl.DataFrame, of: Stage | Suite, told: Mapping[str, str | int]) -> pl.DataFrame:
+    """The rows with one that stands for what is missing."""
+    nothing = {**told, "dataset": of.rows[0].dataset}
+    return pl.concat([rows, pl.DataFrame([nothing])], how="diagonal_relaxed")
 
 
 def _text(source: str) -> pl.Expr:
@@ -305,8 +339,8 @@ def _first(rows: pl.DataFrame, most: int | None) -> pl.DataFrame:
     return rows.filter(~_USED | (_USED.cum_sum() <= most))
 
 
-def _drawn(stage: Stage, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The own rows of a stage, each once: of each part as many as its size, its weight and the stage's size say."""
+def _drawn(stage: Stage | Suite, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The own rows of a stage or a suite, each once: of each part as many as all sizes and its weight say."""
     sizes = [part.size for part in stage.rows]
     weights = [part.weight for part in stage.rows if part.weight is not None]
     if weights:
@@ -325,12 +359,8 @@ def _left_out(rows: pl.DataFrame) -> pl.DataFrame:
 
     Of two alike on both sides the one that is trained on counts.
     """
-    kind = rows["kind"][0]
-    wanted = [name for name in KINDS[kind].values()]
-    lacking = pl.any_horizontal(pl.col(name).fill_null("").str.strip_chars() == "" for name in wanted)
-    plain = [
-        pl.col(name).fill_null("").str.replace_all(_SPACES, " ").str.strip_chars().str.to_lowercase() for name in wanted
-    ]
+    lacking = pl.any_horizontal((pl.col(name).str.strip_chars() == "").fill_null(value=False) for name in HELD)
+    plain = [form(pl.col(name)).alias(name) for name in HELD]
     rows = rows.with_columns(
         left_out=pl.when(pl.col("left_out").is_null() & pl.col(TAKEN).is_not_null() & lacking)
         .then(pl.lit(NO_TEXT))
@@ -345,6 +375,28 @@ def _left_out(rows: pl.DataFrame) -> pl.DataFrame:
         .otherwise("left_out")
     )
     return order.sort("_at").drop("_at").select(*_BEFORE)
+
+
+def _unlearnt(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows, those of suites left out that ask what is trained on in a stage, or that no program can check.
+
+    What a variant leaves out counts as trained on, so that variants are asked alike.
+    """
+    prompt = form(pl.coalesce("prompt", "response"))
+    learnt = (pl.col("side") == TRAIN) & (pl.col("left_out").is_null() | (pl.col("left_out") == VARIED))
+    known = rows.filter(learnt).select(prompt.unique())["prompt"]
+    faults = [
+        kind == CONSTRAINTS and text is not None and bool(uncheckable(text, language or "en", request or ""))
+        for kind, text, language, request in rows.select("kind", "response", "language", "request").iter_rows()
+    ]
+    used = (pl.col("role") == ASKED) & pl.col("left_out").is_null() & pl.col(TAKEN).is_not_null()
+    return rows.with_columns(
+        left_out=pl.when(used & prompt.is_in(known.implode()))
+        .then(pl.lit(TRAINED_ON))
+        .when(used & pl.Series(faults, dtype=pl.Boolean))
+        .then(pl.lit(UNCHECKED))
+        .otherwise("left_out")
+    )
 
 
 def _without(rows: pl.DataFrame, test: BenchmarkIndex) -> pl.DataFrame:
@@ -376,9 +428,18 @@ def _placed(rows: pl.DataFrame) -> pl.DataFrame:
 
 @set_check(description="Every stage has rows of its own to train on.")
 def no_empty_stage(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """The first row of each stage in which nothing is trained on."""
+    """The first row of each stage in which nothing is trained on; suites are none."""
     used = (pl.col("role") == OWN) & _USED & pl.col(TAKEN).is_not_null()
-    return rows.filter(~used.any().over("stage")).unique("stage", keep="first", maintain_order=True)
+    stages = rows.filter(pl.col("role") != ASKED)
+    return stages.filter(~used.any().over("stage")).unique("stage", keep="first", maintain_order=True)
+
+
+def nothing_asked(rows: pl.LazyFrame) -> pl.DataFrame:
+    """Suites with rows of their own of which none is left: `shard`, `stage`, and the rows that were `looked_at`."""
+    used = pl.col("left_out").is_null() & pl.col(TAKEN).is_not_null()
+    of = rows.filter(pl.col("role") == ASKED).group_by("shard", "stage")
+    found = of.agg(items=used.sum(), looked_at=pl.col(TAKEN).is_not_null().sum().cast(pl.Int64))
+    return found.filter(pl.col("items") == 0).drop("items").sort("shard", "stage").collect()
 
 
 def too_few_general(rows: pl.LazyFrame) -> pl.DataFrame:
@@ -426,9 +487,11 @@ def mix_shown(rows: pl.DataFrame) -> list[view.Block]:
 
 
 def _said(rows: pl.DataFrame, there: pl.DataFrame) -> Iterator[str]:
-    """Why rows are left out, and where general rows are too few."""
+    """Why rows are left out, where general rows are too few, and which suites are empty."""
     reasons = there.drop_nulls("left_out").group_by("left_out").len().sort("left_out").iter_rows()
     if lines := [f"{count:,} {reason}" for reason, count in reasons]:
         yield f"Left out: {', '.join(lines)}."
     for _, stage, general, wanted in too_few_general(rows.lazy()).iter_rows():
         yield f"{stage}: {general:,} general rows, {wanted:,} wanted."
+    for _, suite, looked_at in nothing_asked(rows.lazy()).iter_rows():
+        yield f"{suite}: nothing is asked, of {looked_at:,} rows that were looked at."

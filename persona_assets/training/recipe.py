@@ -43,14 +43,33 @@ from persona_assets.training.job import Lora, Scratch, Train
 
 DUMP = "dump"  # stands for the crawl release of a row, which no column has
 RECIPES, BENCHMARK_FILES = "recipes", "benchmark_files"  # named sets
-# What each kind of stage takes its texts from, by the names of a recipe, and the column of the mix that holds them.
-KINDS: Mapping[str, Mapping[str, str]] = {
-    "text": {"text": "response"},
-    "sft": {"prompt": "prompt", "response": "response"},
-    "dpo": {"prompt": "prompt", "chosen": "response", "rejected": "rejected"},
+# The column of the mix that holds each text, by the name that a recipe has for it.
+HOLDS: Mapping[str, str] = {
+    "text": "response",
+    "prompt": "prompt",
+    "response": "response",
+    "chosen": "response",
+    "rejected": "rejected",
+    "answer": "response",
+    "constraints": "response",
+    "request": "request",
 }
-# The kinds of stages whose held-out rows a suite can measure by.
+PAIRS = ("prompt", "chosen", "rejected")
+# What each kind of stage, or of suite with rows of its own, takes its texts from: one of these sets of names.
+STAGES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "text": (("text",),),
+    "sft": (("prompt", "response"),),
+    "dpo": (PAIRS,),
+}
+SUITES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "maths": (("prompt", "answer"),),
+    "constraints": (("prompt", "constraints"), ("prompt", "constraints", "request")),
+    "loss": (("prompt", "response"), ("text",)),
+    "preference": (PAIRS,),
+}
+# The kinds of stages whose held-out rows a suite can measure by, and the kinds of suites that a benchmark file can be.
 OF_SUITES: Mapping[str, tuple[str, ...]] = {"maths": ("sft",), "loss": ("text", "sft"), "preference": ("dpo",)}
+OF_FILES = ("maths", "constraints")
 _PLACE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -90,12 +109,21 @@ class Stage(_Strict):
         """All that it takes rows of."""
         return (*self.rows, *([self.general] if self.general else []))
 
+    @property
+    def layouts(self) -> tuple[tuple[str, ...], ...]:
+        """The sets of names, one of which the `columns` of a part have."""
+        return STAGES[self.kind]
+
     @model_validator(mode="after")
     def _check(self) -> "Stage":
-        weighed = [part.weight is not None for part in self.rows]
-        if any(weighed) and not all(weighed):
-            raise ValueError("either all parts of `rows` have a weight, or none has")
+        _check_weights(self.rows)
         return self
+
+
+def _check_weights(parts: tuple[Part, ...]) -> None:
+    weighed = [part.weight is not None for part in parts]
+    if any(weighed) and not all(weighed):
+        raise ValueError("either all parts of `rows` have a weight, or none has")
 
 
 class HeldOut(_Strict):
@@ -106,30 +134,48 @@ class HeldOut(_Strict):
 
 
 class Suite(_Strict):
-    """What models are measured by: rows of a stage that were held out, or problems of a benchmark file.
+    """What models are measured by: held-out rows of a stage, the items of a benchmark file, or rows of its own.
 
-    `maths` asks for answers and compares them with those of the rows, `loss` and `preference` score texts. `file` is
-    the key of a partition of `benchmark_files`; `question` and `answer` name the columns of these where they are not
-    found. `size` is the most rows of each stratum, or of the file, `max_tokens` the most tokens of an answer.
+    `maths` asks for answers and compares them with those of the rows, `constraints` has a program look whether answers
+    keep to them, `loss` and `preference` score texts. `file` is the key of a partition of `benchmark_files`; `question`
+    and `answer` name the columns of these where they are not found. `rows` are parts as a stage has; nothing of them is
+    trained on. `size` is the most rows of each stratum of a stage, or of the file, or of its own, `max_tokens` the most
+    tokens of an answer.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
-    kind: Literal["maths", "loss", "preference"]
+    kind: Literal["maths", "constraints", "loss", "preference"]
     of: str = ""
     file: str = ""
+    rows: tuple[Part, ...] = ()
     question: str | None = None
     answer: str | None = None
     size: int | None = Field(None, ge=1)
     max_tokens: int = Field(512, ge=1, le=1 << 17)
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What rows of its own it takes."""
+        return self.rows
+
+    @property
+    def layouts(self) -> tuple[tuple[str, ...], ...]:
+        """The sets of names, one of which the `columns` of a part have."""
+        return SUITES[self.kind]
+
     @model_validator(mode="after")
     def _check(self) -> "Suite":
-        if bool(self.of) == bool(self.file):
-            raise ValueError("names either a stage, `of`, or a benchmark `file`")
-        if self.file and self.kind != "maths":
-            raise ValueError(f"{self.kind} is of rows that were held out of a stage, and not of a file")
-        if self.of and (self.question or self.answer):
+        if sum(map(bool, (self.of, self.file, self.rows))) != 1:
+            raise ValueError("names either a stage, `of`, or a benchmark `file`, or `rows` of its own")
+        if self.file and self.kind not in OF_FILES:
+            raise ValueError(f"{self.kind} is of rows, and not of a file: name a stage, `of`, or `rows`")
+        if self.of and self.kind not in OF_SUITES:
+            raise ValueError(f"{self.kind} is of a benchmark `file` or of `rows`, and not of a stage")
+        if not self.file and (self.question or self.answer):
             raise ValueError("`question` and `answer` are columns of a benchmark `file`")
+        if self.kind != "maths" and self.answer:
+            raise ValueError("`answer` is a column of a file of `maths`")
+        _check_weights(self.rows)
         return self
 
 
@@ -199,8 +245,10 @@ class Recipe(_Strict):
         known = [stage.id for stage in self.stages]
         if len(set(known)) < len(known):
             raise ValueError("two stages have one id")
-        for suite in self.evaluate.suites if self.evaluate else ():
-            if suite.file:
+        for suite in self.suites:
+            if suite.rows and suite.id in known:
+                raise ValueError(f"evaluate: {suite.id}: a suite with rows of its own is not called as a stage is")
+            if not suite.of:
                 continue
             if suite.of not in known:
                 raise ValueError(f"evaluate: {suite.id}: there is no stage {suite.of}; {did_you_mean(suite.of, known)}")
@@ -223,9 +271,25 @@ class Recipe(_Strict):
             yield dict(zip(self.over, values, strict=True))
 
     @property
+    def suites(self) -> tuple[Suite, ...]:
+        """What it is measured by."""
+        return self.evaluate.suites if self.evaluate else ()
+
+    @property
+    def asked(self) -> tuple[Suite, ...]:
+        """The suites with rows of their own."""
+        return tuple(suite for suite in self.suites if suite.rows)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, of stages and of suites."""
+        several = [*(stage.parts for stage in self.stages), *(suite.rows for suite in self.asked)]
+        return tuple(part for parts in several for part in parts)
+
+    @property
     def datasets(self) -> tuple[str, ...]:
         """What it takes rows of, each once."""
-        return tuple(dict.fromkeys(part.dataset for stage in self.stages for part in stage.parts))
+        return tuple(dict.fromkeys(part.dataset for part in self.parts))
 
     @property
     def own(self) -> tuple[Part, ...]:
@@ -235,14 +299,12 @@ class Recipe(_Strict):
     @property
     def files(self) -> tuple[str, ...]:
         """The benchmark files that it is measured by."""
-        return tuple(
-            dict.fromkeys(suite.file for suite in (self.evaluate.suites if self.evaluate else ()) if suite.file)
-        )
+        return tuple(dict.fromkeys(suite.file for suite in self.suites if suite.file))
 
     @property
     def tables(self) -> tuple[str, ...]:
         """The datasets, then what their rows were made from where texts stand there, then benchmarks if it has some."""
-        above = [name for stage in self.stages for part in stage.parts for name, _ in _places(part, self) if name]
+        above = [name for part in self.parts for name, _ in _places(part, self) if name]
         return tuple(dict.fromkeys([*self.datasets, *above, *([BENCHMARK_FILES] if self.files else [])]))
 
 
@@ -362,25 +424,34 @@ def check_recipes(rows: Iterable[DataRow], tables: Mapping[str, Table]) -> None:
 
 
 def _wrong_in(path: Path, recipe: Recipe, tables: Mapping[str, Table]) -> Iterator[UsageError]:
+    known = [table.name for table in tables.values() if table.key == "sample_id" and table.partition != "dump"]
+    for place, part, of in _parts_of(recipe):
+        if part.dataset not in known:
+            said = f"there is no dataset {part.dataset}; {did_you_mean(part.dataset, known)}"
+            yield wrong(path, (*place, "dataset"), said)
+            continue
+        for key, said in _wrong_of(part, of, recipe, tables):
+            yield wrong(path, (*place, *key), said)
+        for name, variant in recipe.variants.items() if part in recipe.own else ():
+            for which, columns in (("without", variant.without), ("only", variant.only)):
+                for said in _no_columns(columns, tables[part.dataset], tables):
+                    yield wrong(path, ("variants", name, which), said)
+
+
+def _parts_of(recipe: Recipe) -> Iterator[tuple[tuple[str | int, ...], Part, Stage | Suite]]:
+    """Every part with its place in the file, and the stage or suite that it belongs to."""
     for number, stage in enumerate(recipe.stages):
-        for at, part in enumerate(stage.parts):
-            own = at < len(stage.rows)
-            place = ("stages", number, *(("rows", at) if own else ("general",)))
-            known = [table.name for table in tables.values() if table.key == "sample_id" and table.partition != "dump"]
-            if part.dataset not in known:
-                said = f"there is no dataset {part.dataset}; {did_you_mean(part.dataset, known)}"
-                yield wrong(path, (*place, "dataset"), said)
-                continue
-            for key, said in _wrong_of(part, stage, recipe, tables):
-                yield wrong(path, (*place, *key), said)
-            for name, variant in recipe.variants.items() if own else ():
-                for which, columns in (("without", variant.without), ("only", variant.only)):
-                    for said in _no_columns(columns, tables[part.dataset], tables):
-                        yield wrong(path, ("variants", name, which), said)
+        for at, part in enumerate(stage.rows):
+            yield ("stages", number, "rows", at), part, stage
+        if stage.general:
+            yield ("stages", number, "general"), stage.general, stage
+    for number, suite in enumerate(recipe.suites):
+        for at, part in enumerate(suite.rows):
+            yield ("evaluate", "suites", number, "rows", at), part, suite
 
 
 def _wrong_of(
-    part: Part, stage: Stage, recipe: Recipe, tables: Mapping[str, Table]
+    part: Part, of: Stage | Suite, recipe: Recipe, tables: Mapping[str, Table]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """What is wrong with a part of a dataset that is there: the key, and why."""
     table = tables[part.dataset]
@@ -391,9 +462,9 @@ def _wrong_of(
         yield ("strata",), said
     for said in _of_over(part, recipe.over):
         yield ("where",), said
-    wanted = KINDS[stage.kind]
-    if set(part.columns) != set(wanted):
-        yield ("columns",), f"{stage.kind} takes its texts from {', '.join(wanted)}: name each"
+    if set(part.columns) not in map(set, of.layouts):
+        wanted = ", or from ".join(", ".join(names) for names in of.layouts)
+        yield ("columns",), f"{of.kind} takes its texts from {wanted}: name each"
         return
     for name, source in part.columns.items():
         for above, column in places_in(source):

@@ -54,6 +54,13 @@ def test_constraints_are_checked_by_program() -> None:
     assert found["found"][1].startswith("no_commas: ")
 
 
+def test_what_is_to_be_repeated_is_the_request_without_its_constraints() -> None:
+    gold = to_json((Constraint("repeats_request", {}, "Begin with my request."),))
+    beside = {"gold": gold, "answer": "Name a river. The Lena.", "prompt": "Name a river. Begin with my request."}
+    told = [{"item_id": "a", "request": "Name a river.", **beside}, {"item_id": "b", **beside}]
+    assert grades(rows(*told, kind="constraints"))["verdict"].to_list() == ["correct", "wrong"]
+
+
 def test_a_loss_is_nats_per_token() -> None:
     found = one({"item_id": "a", "logprob": -30.0, "tokens": 20}, kind="loss")
     assert (found["value"], found["weight"], found["verdict"]) == (1.5, 20.0, None)
@@ -79,20 +86,6 @@ def test_a_preference_goes_by_token_so_that_a_long_answer_may_win() -> None:
     assert one(*pair((None, 10), (-15.0, 10)), kind="preference")["verdict"] == "unanswered"
 
 
-def options(*logprobs: float | None) -> list[dict[str, Any]]:
-    return [
-        {"item_id": f"a{at}", "group": "a", "number": at, "logprob": logprob, "tokens": 1}
-        for at, logprob in enumerate(logprobs, 1)
-    ]
-
-
-def test_a_choice_is_the_number_to_expect() -> None:
-    found = one(*options(math.log(0.1), math.log(0.1), math.log(0.3)), kind="choice")
-    assert found["value"] == pytest.approx((1 + 2 + 9) / 5)
-    assert found["found"] == "3.0"
-    assert one(*options(-1.0, None), kind="choice")["value"] is None
-
-
 def test_columns_are_those_declared_and_only_some_may_be_null() -> None:
     found = grades(
         pl.concat(
@@ -100,12 +93,11 @@ def test_columns_are_those_declared_and_only_some_may_be_null() -> None:
                 rows({"item_id": "a", "gold": "7", "answer": "7"}),
                 rows({"item_id": "a", "logprob": -1.0, "tokens": 2}, kind="loss"),
                 rows(*pair((-20.0, 20), (-15.0, 10)), kind="preference"),
-                rows(*options(-1.0, -2.0), kind="choice"),
             ]
         )
     )
     assert found.schema == pl.Schema(GRADES)
-    assert found.height == 4
+    assert found.height == 3
     assert not [name for name in GRADES if name not in NULLABLE and found[name].null_count()]
 
 
@@ -126,7 +118,6 @@ FAULTY = {
         "suite 'own', item 'a': stands there more than once",
     ),
     "half a preference": (rows(*pair((-1.0, 1)), kind="preference"), "item 'a': a preference is one text with"),
-    "no number": (rows({"item_id": "a", "logprob": -1.0}, kind="choice"), "item 'a': has no `number`"),
     "no column": (pl.DataFrame({"item_id": ["a"]}), "no column 'suite'"),
     "no system": (rows({"item_id": "a", "system": None}), "column 'system' is null in 1 rows"),
 }

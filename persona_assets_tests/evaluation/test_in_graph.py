@@ -12,8 +12,10 @@ import yaml
 
 from persona_assets.checks.gates import run_gates
 from persona_assets.cli.evaluation import show_evaluation
+from persona_assets.constraints.constraint import Constraint, to_json
 from persona_assets.engines.select import Engines
 from persona_assets.errors import UsageError
+from persona_assets.evaluation.items import items_shown
 from persona_assets.lake.catalog import query
 from persona_assets.lineage import Status, audit
 from persona_assets.lineage.descendants import descendants
@@ -22,6 +24,8 @@ from persona_assets.plan.report import taken_by
 from persona_assets.settings import Settings
 from persona_assets.state import LakeState, State
 from persona_assets.steps.model import Context, Report
+from persona_assets.view.blocks import Section
+from persona_assets.view.markdown import render
 from persona_assets_tests.plan.work import Work
 from persona_assets_tests.rows import draft
 from persona_assets_tests.tasks.own import answer_of, task
@@ -40,6 +44,15 @@ def sums(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select(
         "problem", "working", "split", parent_ids=pl.concat_list("row_id"),
     )
+
+
+@derived(
+    reads=data_files("requests/*.jsonl", table="request_files"),
+    columns={"prompt": pl.String, "constraints": pl.String},
+    description="Requests with constraints.",
+)
+def requests(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.select("prompt", "constraints", parent_ids=pl.concat_list("row_id"))
 """
 RECIPE: dict[str, Any] = {
     "title": "Sums",
@@ -59,9 +72,24 @@ RECIPE: dict[str, Any] = {
             {"id": "sums", "kind": "maths", "of": "sums", "max_tokens": 8},
             {"id": "loss", "kind": "loss", "of": "sums"},
             {"id": "file", "kind": "maths", "file": "own", "max_tokens": 8, "size": 3},
+            {"id": "rules", "kind": "constraints", "file": "rules", "max_tokens": 8},
+            {
+                "id": "requests",
+                "kind": "constraints",
+                "rows": [{"dataset": "requests", "columns": {"prompt": "prompt", "constraints": "constraints"}}],
+                "max_tokens": 8,
+            },
         ]
     },
 }
+REQUESTS = [
+    {"prompt": f"Name {count} rivers, and use no commas.", "constraints": to_json((Constraint("no_commas", {}, ""),))}
+    for count in (2, 3, 4)
+] + [{"prompt": "How much is 2 and 3?", "constraints": to_json((Constraint("no_digits", {}, ""),))}]
+RULES = [
+    {"prompt": "Sing without commas.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
+    {"prompt": "Sing twice.", "instruction_id_list": ["combination:two_responses"], "kwargs": [{}]},
+]
 ROWS = [
     {
         "problem": f"How much is {one} and {other}?",
@@ -71,7 +99,8 @@ ROWS = [
     for one in range(2, 10)
     for other in range(2, 8)
 ]
-MADE = ("sum_files", "benchmark_files", "sums", "recipes", "training_mix", "fine_tuned_model", "evaluation_items",
+MADE = ("sum_files", "request_files", "benchmark_files", "sums", "requests", "recipes",
+        "training_mix", "fine_tuned_model", "evaluation_items",
         "evaluation_answers", "evaluation_scores", "evaluation_grades", "evaluation")  # fmt: skip
 
 
@@ -94,12 +123,14 @@ def made(work: Work, *names: str) -> dict[str, Report]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
     """All assets of a recipe, made once."""
     folder = tmp_path_factory.mktemp("recipe")
-    for name in ("sums", "recipes"):
+    for name in ("sums", "requests", "recipes"):
         (folder / "tasks" / name).mkdir(parents=True)
     (folder / "tasks" / "own.py").write_text(OWN, encoding="utf-8")
     (folder / "tasks" / "recipes" / "own.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
     lines = "".join(json.dumps(row) + "\n" for row in ROWS)
     (folder / "tasks" / "sums" / "all.jsonl").write_text(lines, encoding="utf-8")
+    lines = "".join(json.dumps(row) + "\n" for row in REQUESTS)
+    (folder / "tasks" / "requests" / "all.jsonl").write_text(lines, encoding="utf-8")
     held = folder / "benchmarks"
     held.mkdir()
     problems = [
@@ -110,6 +141,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
         for at in range(2, 9)
     ]
     (held / "own.jsonl").write_text("".join(json.dumps(one) + "\n" for one in problems), encoding="utf-8")
+    (held / "rules.jsonl").write_text("".join(json.dumps(one) + "\n" for one in RULES), encoding="utf-8")
     settings = Settings(
         lake=str(folder / "lake"),
         dumps=str(folder / "dumps"),
@@ -138,13 +170,13 @@ def rows(work: Work, asset: str) -> pl.DataFrame:
 
 def standings(work: Work) -> dict[str, State]:
     state = LakeState(work.lake, work.settings)
-    return {name: state.of(name, "own").state for name in MADE[3:]}
+    return {name: state.of(name, "own").state for name in MADE[5:]}
 
 
 def test_every_partition_is_done_and_passes_its_gates(whole: Work) -> None:
     state = LakeState(whole.lake, whole.settings)
     assert set(standings(whole).values()) == {State.DONE}
-    for name in MADE[3:]:
+    for name in MADE[5:]:
         table = state.assets[name].table
         outcomes = run_gates(whole.lake, draft(whole.lake, table, "own"), whole.settings, state.around(name))
         assert [gate.name for gate in outcomes if not gate.passed] == [], name
@@ -168,6 +200,28 @@ def test_base_and_models_are_asked_the_same_and_held_out_rows_alone(whole: Work)
     held = {row["problem"] for row in ROWS if row["split"] == "held_out"}
     assert set(items.filter(suite="sums")["prompt"]) == held
     assert items.filter(suite="file", system="base").height == 3
+
+
+def test_rows_of_a_suite_are_asked_but_for_those_that_are_trained_on(whole: Work) -> None:
+    extra = rows(whole, "training_mix").filter(stage="requests")
+    asked = rows(whole, "evaluation_items").filter(suite="requests")
+    known = {row["problem"] for row in ROWS if row["split"] == "train"}
+    assert set(extra.filter(left_out="trained_on")["prompt"]) == {REQUESTS[-1]["prompt"]} <= known
+    assert set(asked["prompt"]) == {one["prompt"] for one in REQUESTS[:-1]}
+    grades = rows(whole, "evaluation_grades").filter(suite="requests")
+    assert grades.height == asked.height == 9
+    assert set(grades["verdict"]) <= {"correct", "wrong"}
+    found = audit(whole.lake, whole.settings, grades["sample_id"][0])
+    assert [one for one in found.verifications if one.status is not Status.OK] == []
+    assert {"requests", "request_files"} <= {node.table for node in found.nodes()}
+
+
+def test_an_item_that_no_program_can_check_is_asked_of_nobody_and_told(whole: Work) -> None:
+    items = rows(whole, "evaluation_items").filter(suite="rules")
+    left = items.filter(pl.col("left_out").is_not_null())
+    assert set(left.select("prompt", "form", "left_out").rows()) == {("Sing twice.", "nothing", "no_checker")}
+    assert rows(whole, "evaluation_grades").filter(suite="rules").height == 3
+    assert "rules: 1 left out, no_checker." in render(Section("", items_shown(rows(whole, "evaluation_items"))))
 
 
 def test_each_answer_is_of_the_model_that_its_item_names(whole: Work) -> None:
@@ -324,7 +378,8 @@ def test_the_command_shows_figures_conclusions_and_plots(
     page = tmp_path / "own.html"
     show_evaluation(whole.settings, ["own"], as_json=True, html=page)
     told = json.loads(capsys.readouterr().out)
-    assert {row["suite"] for row in told["results"]} == {"sums", "loss", "file"}
+    assert {row["suite"] for row in told["results"]} == {"sums", "loss", "file", "rules", "requests"}
+    assert told["facts"]["left out"] == "rules: 1 items, no_checker"
     assert any("better" in line for line in told["conclusions"])
     assert page.read_text(encoding="utf-8").count("<polyline") >= 3
     show_evaluation(whole.settings, ["own"], as_json=False, html=None)

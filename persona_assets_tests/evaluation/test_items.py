@@ -25,13 +25,20 @@ def mix(recipe: str = "m") -> pl.DataFrame:
     told = [{"side": "train", "response": text, "left_out": None} for text in TRAINED]
     told += [{"side": "train", "response": "9*9=81#81", "left_out": "duplicate"}]
     told += [{"side": "held_out", "response": text} for text in ("4*2=8#8", "3*3=9#9", "7-6=1#1", "8/2=4#4")]
-    beside = {"stage": "problems", "stratum": "unseen_pages", "language": "en", "role": "own", "rejected": None}
+    beside = {
+        "stage": "problems",
+        "stratum": "unseen_pages",
+        "language": "en",
+        "role": "own",
+        "rejected": None,
+        "request": None,
+    }
     rows = [
         {**beside, "left_out": None, "place": at, "sample_id": f"smp_{recipe}{at}", "taken_id": f"smp_t{at}",
          "prompt": f"Number {at}?", "family": f"page{at // 2}", **one}
         for at, one in enumerate(told)
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema_overrides={"left_out": pl.String, "rejected": pl.String})
+    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(("left_out", "rejected", "request"), pl.String))
 
 
 def recipe(**suite: Any) -> Recipe:
@@ -64,6 +71,23 @@ def test_the_commonest_answer_of_a_kind_is_that_of_rows_that_were_trained_on(fou
 
 def test_a_suite_is_as_large_as_it_says() -> None:
     assert items_of(recipe(size=2), mix().lazy(), MODELS).height == 3 * 2
+
+
+@pytest.mark.parametrize("kind", ["maths", "constraints", "loss", "preference"])
+def test_a_suite_none_of_whose_rows_is_left_has_no_item(kind: str, found: pl.DataFrame) -> None:
+    columns = {
+        "maths": ("prompt", "answer"),
+        "constraints": ("prompt", "constraints"),
+        "loss": ("text",),
+        "preference": ("prompt", "chosen", "rejected"),
+    }
+    part = {"dataset": "a", "columns": dict.fromkeys(columns[kind], "p")}
+    told = recipe().model_dump()
+    told["evaluate"]["suites"] = [told["evaluate"]["suites"][0], {"id": "extra", "kind": kind, "rows": [part]}]
+    told["evaluate"]["suites"][0] |= {"question": None, "answer": None}
+    nothing = {"stage": "extra", "side": "held_out", "role": "asked"}
+    rows = pl.concat([mix(), pl.DataFrame([nothing])], how="diagonal_relaxed")
+    assert items_of(Recipe.model_validate(told), rows.lazy(), MODELS).equals(found)
 
 
 def test_texts_are_scored_where_losses_are_wanted() -> None:

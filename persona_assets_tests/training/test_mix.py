@@ -1,6 +1,7 @@
 """The mix of a recipe: which rows each model is trained on, and which are held out for it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_assets.checks.gates import run_gates
+from persona_assets.constraints.constraint import Constraint, to_json
 from persona_assets.contamination.index import BenchmarkIndex
 from persona_assets.contamination.items import Item
 from persona_assets.engines.offline import OfflineEngine
@@ -23,6 +25,7 @@ from persona_assets.settings import Settings
 from persona_assets.state import NOT_CHOSEN, LakeState
 from persona_assets.steps.model import Context
 from persona_assets.tasks.load import FILES, datasets
+from persona_assets.tasks.split import split_of
 from persona_assets.training.mix import (
     DUPLICATE,
     IN_BENCHMARK,
@@ -30,11 +33,14 @@ from persona_assets.training.mix import (
     NUMBERS,
     PAGES,
     TOO_LONG,
+    TRAINED_ON,
+    UNCHECKED,
     UNSEEN,
     VARIED,
     mix_shown,
     mixed,
     no_empty_stage,
+    nothing_asked,
     too_few_general,
 )
 from persona_assets.training.recipe import Recipe
@@ -538,6 +544,178 @@ def test_a_recipe_that_trains_on_its_own_test_is_refused() -> None:
     told = Recipe.model_validate(one())
     with pytest.raises(UsageError, match=r"40 of 40 rows that it trains on are in the benchmarks .*own\.jsonl"):
         mixed(told, {}, frames, tables, 0.1, lambda _: Letters(), bench(ITEM))
+
+
+# Suites with rows of their own
+
+NO_COMMAS = to_json((Constraint("no_commas", {}, "Use no commas."),))
+
+
+def suite(kind: str = "loss", *, of: str = "pole_pairs", **keys: Any) -> dict[str, Any]:
+    told = {"prompt": "instruction", "response": "one"}
+    part = {"dataset": of, "columns": keys.pop("columns", told), **keys.pop("part", {})}
+    return {"id": "extra", "kind": kind, "rows": [part], **keys}
+
+
+def measured(*suites: dict[str, Any], **recipe: Any) -> dict[str, Any]:
+    return {**one(), "evaluate": {"suites": list(suites)}, **recipe}
+
+
+def asked_of(recipe: Mapping[str, Any], pairs: pl.LazyFrame, own: pl.LazyFrame | None = None) -> pl.DataFrame:
+    """The mix of a recipe with a suite of `pole_pairs`, half of whose pages are held out."""
+    frames = {"preference_poles": rows_of(OWN) if own is None else own, "pole_pairs": pairs}
+    tables = {name: table_of(name, rows) for name, rows in frames.items()}
+    return mixed(Recipe.model_validate(recipe), {}, frames, tables, 0.5, lambda _: Letters())
+
+
+UNSPLIT = rows_of(PAIRS, split=pl.lit(None, pl.String))
+
+
+def test_rows_of_a_suite_that_come_from_no_page_are_all_asked_and_none_is_trained_on() -> None:
+    found = asked_of(measured(suite()), UNSPLIT)
+    extra = found.filter(stage="extra")
+    assert set(extra["taken_id"]) == {name for name, *_ in PAIRS}
+    assert set(extra.select("number", "kind", "role", "side").unique().rows()) == {(2, "loss", "asked", "held_out")}
+    assert extra["left_out"].null_count() == extra["stratum"].null_count() == extra.height
+    assert trained(found).equals(trained(asked_of(one(), UNSPLIT)))
+    assert no_empty_stage.function(found.with_columns(shard=pl.lit("two")).lazy()).collect().height == 0
+
+
+def test_of_rows_that_come_from_pages_those_of_held_out_ones_are_asked_alone() -> None:
+    page = pl.concat_str(pl.lit("doc_"), pl.col("sample_id").str.slice(-1))
+    extra = asked_of(measured(suite()), rows_of(PAIRS, split=pl.lit(None, pl.String), document_id=page))
+    asked = extra.filter(stage="extra")
+    sides = dict(zip(map(str, range(10)), split_of(pl.Series([f"doc_{at}" for at in range(10)]), 0.5), strict=True))
+    assert set(asked["taken_id"]) == {name for name, *_ in PAIRS if sides[name[-1]] == "held_out"}
+    assert 0 < asked.height < len(PAIRS)
+    assert set(asked["stratum"]) == {PAGES}
+
+
+def test_of_rows_that_come_from_no_page_those_with_held_out_numbers_are_a_stratum() -> None:
+    pairs = UNSPLIT.with_columns(instruction=pl.format("What is {} and 1?", pl.col("sample_id").str.slice(4)))
+    extra = asked_of(measured(suite(), held_out={"numbers": 0.5}), pairs).filter(stage="extra")
+    told = extra.group_by("prompt").agg(pl.col("stratum").unique())
+    assert set(extra["stratum"]) == {NUMBERS, None}
+    assert told["stratum"].list.len().to_list() == [1] * 60
+    other = asked_of(measured(suite(), held_out={"numbers": 0.5}), pairs.with_columns(split=pl.lit("held_out")))
+    known = other.filter(pl.col("stage") == "extra", pl.col("stratum") == NUMBERS)["taken_id"]
+    assert set(extra.filter(stratum=NUMBERS)["taken_id"]) == set(known)
+
+
+def test_a_dataset_says_itself_which_of_its_rows_are_held_out() -> None:
+    split = pl.when(pl.col("language") == "zh").then(pl.lit("held_out")).otherwise(pl.lit("train"))
+    found = asked_of(measured(suite()), rows_of(PAIRS, split=split)).filter(stage="extra")
+    assert set(found["language"]) == {"zh"}
+
+
+def test_what_is_trained_on_is_not_asked_white_space_and_case_aside() -> None:
+    known = pl.when(pl.col("sample_id") == "gen_3").then(pl.lit("PROMPT\n smp_3 ")).otherwise("instruction")
+    pairs = UNSPLIT.with_columns(instruction=known)
+    found = asked_of(measured(suite()), pairs).filter(pl.col("stage") == "extra", pl.col("left_out").is_not_null())
+    assert found.select("taken_id", "left_out").rows() == [("gen_3", TRAINED_ON)]
+
+
+def test_every_variant_is_asked_alike() -> None:
+    told = measured(suite(columns={"prompt": "prompt", "response": "one"}, of="preference_poles"))
+    own = rows_of(OWN, split=pl.lit(None, pl.String))
+    whole = mix(told, own, {}, 0.3).filter(stage="extra")
+    assert set(whole["left_out"]) == {TRAINED_ON, None}
+    varied = mix({**told, "variants": {"other": {"share": 0.25}}}, own, {"variant": "other"}, 0.3)
+    assert varied.filter(stage="extra").select("taken_id", "left_out").equals(whole.select("taken_id", "left_out"))
+
+
+@pytest.mark.parametrize("sizes", [{"size": 7}, {"part": {"size": 7}}])
+def test_a_suite_has_no_more_rows_than_it_or_its_part_says(sizes: dict[str, Any]) -> None:
+    assert asked_of(measured(suite(**sizes)), UNSPLIT).filter(stage="extra").height == 7
+
+
+def test_strata_and_where_of_a_suite_are_those_of_a_stage() -> None:
+    part = {"size": 10, "strata": ["language"]}
+    counts = asked_of(measured(suite(part=part)), UNSPLIT).filter(stage="extra")["language"].value_counts()
+    assert dict(counts.iter_rows()) == {"en": 5, "zh": 5}
+    found = asked_of(measured(suite(part={"where": {"language": "zh"}})), UNSPLIT).filter(stage="extra")
+    assert set(found["language"]) == {"zh"}
+
+
+def test_constraints_stand_where_the_answer_does_and_the_request_beside_the_prompt() -> None:
+    told = {"prompt": "instruction", "constraints": "one", "request": "chosen"}
+    pairs = UNSPLIT.with_columns(one=pl.lit(NO_COMMAS))
+    found = asked_of(measured(suite("constraints", columns=told)), pairs).filter(stage="extra")
+    row = found.row(0, named=True)
+    assert (row["response"], row["request"]) == (NO_COMMAS, f"chosen {row['taken_id']}")
+    assert row["tokens"] == len(row["prompt"])  # what no model reads has none
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    ["[]", "no JSON", '[{"kind":"no_comma","args":{},"text":""}]', to_json((Constraint("repeats_request", {}, ""),))],
+)
+def test_constraints_that_no_program_can_check_are_left_out(constraints: str) -> None:
+    told = {"prompt": "instruction", "constraints": "one"}
+    some = pl.when(pl.col("sample_id") == "gen_3").then(pl.lit(constraints)).otherwise(pl.lit(NO_COMMAS))
+    found = asked_of(measured(suite("constraints", columns=told)), UNSPLIT.with_columns(one=some))
+    assert found.filter(left_out=UNCHECKED)["taken_id"].to_list() == ["gen_3"]
+
+
+def test_texts_and_prompts_with_answers_may_stand_in_one_suite() -> None:
+    told = suite(columns={"text": "one"})
+    told["rows"].append(suite(part={"size": 5})["rows"][0])
+    found = asked_of(measured(told), UNSPLIT).filter(stage="extra")
+    assert found["left_out"].null_count() == found.height == 60  # a row stands once
+    assert found["prompt"].null_count() == 60
+
+
+def test_a_suite_of_which_no_row_is_left_is_told() -> None:
+    own = rows_of(OWN, split=pl.lit(None, pl.String))
+    for told in (suite(part={"where": {"language": "ru"}}), suite(of="preference_poles", columns=COLUMNS)):
+        found = mix(measured(told), own, {}, 0.0).with_columns(shard=pl.lit("two"))
+        assert nothing_asked(found.lazy()).select("shard", "stage").rows() == [("two", "extra")]
+        assert "extra: nothing is asked" in render(Section("", mix_shown(found)))
+    assert nothing_asked(asked_of(measured(suite()), UNSPLIT).with_columns(shard=pl.lit("two")).lazy()).height == 0
+
+
+COLUMNS = {"prompt": "prompt", "response": "chosen"}
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "place", "said"),
+    [
+        ([suite(of="pole_pair")], "evaluate.suites.0.rows.0.dataset", "did you mean pole_pairs?"),
+        (
+            [suite(columns={"prompt": "prompt"})],
+            "evaluate.suites.0.rows.0.columns",
+            "from prompt, response, or from text",
+        ),
+        (
+            [suite("constraints", columns={"prompt": "instruction", "constraints": "onne"})],
+            "evaluate.suites.0.rows.0.columns.constraints",
+            "no column of texts onne; did you mean one?",
+        ),
+        ([suite(part={"where": {"tongue": "en"}})], "evaluate.suites.0.rows.0.where.tongue", "no column tongue"),
+        ([suite(part={"where": {"language": "{kind}"}})], "evaluate.suites.0.rows.0.where", "no kind under over"),
+        ([suite(part={"strata": ["tongue"]})], "evaluate.suites.0.rows.0.strata", "no column tongue"),
+        ([suite(part={"sizes": 1})], "evaluate.suites.0.rows.0.sizes", "did you mean size?"),
+        ([suite(of="pole_pairs", id="behaviour")], "file", "is not called as a stage is"),
+        ([{**suite(), "file": "own"}], "evaluate.suites.0", "either a stage, `of`, or a benchmark `file`, or `rows`"),
+        ([{"id": "a", "kind": "constraints", "of": "behaviour"}], "evaluate.suites.0", "and not of a stage"),
+        ([{"id": "a", "kind": "loss", "file": "own"}], "evaluate.suites.0", "and not of a file"),
+        ([suite(answer="one")], "evaluate.suites.0", "columns of a benchmark `file`"),
+    ],
+)
+def test_a_wrong_suite_is_told_with_file_and_place(tmp_path: Path, evaluate: Any, place: str, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        datasets(settings_of(tmp_path, {**RECIPE, "evaluate": {"suites": evaluate}}))
+    assert re.search(rf"recipes/two\.yaml:\d+: {re.escape(place)}: ", str(error.value))
+    assert said in str(error.value)
+
+
+def test_the_bundled_recipe_is_measured_by_constraints() -> None:
+    told = Recipe.model_validate(
+        yaml.safe_load((FILES / "recipes" / "hub_instructions.yaml").read_text(encoding="utf-8"))
+    )
+    [suite] = told.asked
+    assert suite.kind == "constraints"
+    assert "instruction_constraints" in told.tables
 
 
 # Variants

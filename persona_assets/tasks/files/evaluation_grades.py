@@ -5,6 +5,7 @@ import polars as pl
 from persona_assets.evaluation.grades import grades
 from persona_assets.evaluation.tables import GRADES, NULLABLE
 from persona_assets.tasks.derived import derived
+from persona_assets.training import CHECKERS
 
 COLUMNS = {**{name: dtype for name, dtype in GRADES.items() if name != "row_ids"}, "answer_ids": pl.List(pl.String)}
 
@@ -16,17 +17,21 @@ COLUMNS = {**{name: dtype for name, dtype in GRADES.items() if name != "row_ids"
     cites={"answer_ids": ("evaluation_answers", "evaluation_scores")},
     nullable=NULLABLE,
     modules=(
-        *("constraints.blocks", "constraints.check_format", "constraints.check_length", "constraints.check_words"),
-        *("constraints.checked", "constraints.checkers", "constraints.constraint", "constraints.kinds"),
-        *("constraints.sentences", "constraints.words", "text.language"),
-        *("evaluation.grades", "evaluation.grading", "evaluation.tables"),
+        *(*CHECKERS, "evaluation.grades", "evaluation.grading", "evaluation.tables"),
         *("maths.compare", "maths.numbers", "maths.solution", "maths.words", "maths.worker"),
     ),
 )
 def evaluation_grades(items: pl.LazyFrame, answers: pl.LazyFrame, scores: pl.LazyFrame) -> pl.DataFrame:
-    """One row for each item, or group of texts, and model; what could not be asked is `unanswered`."""
+    """One row for each item, or group of texts, and model; what could not be asked is `unanswered`.
+
+    Items that nobody is asked are set aside, with why.
+    """
     parent = pl.col("parent_ids").list.first().alias("row_id")
     told = items.rename({"sample_id": "row_id"}).drop("parent_ids").collect()
+    aside = told.drop_nulls("left_out").select(
+        parent_ids=pl.concat_list("row_id"), reason="left_out", detail=pl.format("nobody is asked it: {}", "left_out")
+    )
+    told = told.filter(pl.col("left_out").is_null())
     texts = answers.select(parent, "answer", _answer_id="sample_id").collect()
     scored = scores.select(parent, "logprob", "tokens", _score_id="sample_id").collect()
     joined = told.join(texts, on="row_id", how="left", maintain_order="left")
@@ -41,4 +46,5 @@ def evaluation_grades(items: pl.LazyFrame, answers: pl.LazyFrame, scores: pl.Laz
         .group_by("_at", maintain_order=True)
         .agg(answer_ids=pl.col("answer_id").drop_nulls())
     )
-    return found.with_columns(answer_ids=ids["answer_ids"], parent_ids="row_ids").select("parent_ids", *COLUMNS)
+    graded = found.with_columns(answer_ids=ids["answer_ids"], parent_ids="row_ids").select("parent_ids", *COLUMNS)
+    return pl.concat([graded, aside], how="diagonal")

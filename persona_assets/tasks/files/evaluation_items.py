@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from persona_assets.evaluation.items import COLUMNS, NULLABLE, items_of
+from persona_assets.evaluation.items import COLUMNS, NULLABLE, items_of, items_shown
 from persona_assets.tasks.derived import data_files, derived
-from persona_assets.training import BENCHMARKS, RECIPE
+from persona_assets.training import BENCHMARKS, CHECKERS, RECIPE
 from persona_assets.training.recipe import BENCHMARK_FILES, RECIPES, TEXTS, benchmarks_of, recipe_of
 
 
@@ -19,10 +19,12 @@ from persona_assets.training.recipe import BENCHMARK_FILES, RECIPES, TEXTS, benc
     files=(data_files("benchmarks/*", table=BENCHMARK_FILES),),
     looks=lambda rows: benchmarks_of(rows(RECIPES)),
     nullable=NULLABLE,
+    shows=items_shown,
     modules=(
         *(*RECIPE, *BENCHMARKS),
-        *("evaluation.benchmarks", "evaluation.grading", "evaluation.items", "evaluation.tables", "maths.compare"),
-        *("maths.numbers", "maths.solution", "maths.words", "tasks.split", "text.language"),
+        *("evaluation.benchmarks", "evaluation.grading", "evaluation.ifeval", "evaluation.items", "evaluation.tables"),
+        *(*CHECKERS, "maths.compare"),
+        *("maths.numbers", "maths.solution", "maths.words", "tasks.split"),
     ),
 )
 def evaluation_items(
