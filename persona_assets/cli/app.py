@@ -658,7 +658,7 @@ def export(
     source: Annotated[str, typer.Argument(help="A dataset, or a view of one.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it is new or empty.")],
     form: Annotated[
-        str, typer.Option("--format", help="chatml, alpaca, sharegpt, dpo, plain, mindset or character.")
+        str, typer.Option("--format", help="chatml, alpaca, sharegpt, dpo, plain, mindset, character or lm_eval.")
     ] = "plain",
     prompt: Annotated[str, typer.Option(help="Column of the prompt, of the dataset or <parent>.<column>.")] = "",
     response: Annotated[str, typer.Option(help="Column of the response, as --prompt.")] = "",
@@ -684,8 +684,11 @@ def export(
     Example: persona-assets export behaviour --format mindset --out out/behaviour
 
     Example: persona-assets export logged_interviews --format character --out out/interviews
+
+    Example: persona-assets export evaluation_items --format lm_eval --out out/tasks
     """
     from persona_assets.export.folder import export as write
+    from persona_assets.export.harness import LM_EVAL, export_tasks
     from persona_assets.export.hub import Hub
     from persona_assets.export.interviews import CHARACTER, export_interviews
     from persona_assets.export.poles import MINDSET, export_poles
@@ -693,7 +696,11 @@ def export(
     from persona_assets.graph import assets
 
     settings = _settings(lake=lake)
-    layouts = {MINDSET: ("Machine Mindset", export_poles), CHARACTER: ("Character-LLM", export_interviews)}
+    layouts = {
+        MINDSET: ("Machine Mindset", export_poles),
+        CHARACTER: ("Character-LLM", export_interviews),
+        LM_EVAL: ("lm-evaluation-harness", export_tasks),
+    }
     if form in layouts:
         of, write_as = layouts[form]
         if push or prompt or response or quality or source_license:
