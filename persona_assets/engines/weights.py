@@ -1,5 +1,6 @@
 """Which weights a model's folder holds: the revision of the models that are run on this machine."""
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -38,12 +39,17 @@ def _digest_at(folder: Path, stamp: tuple[tuple[int, int], ...]) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """A digest of a model's folder, the same wherever it is copied to, and another one after any training.
+    """A digest of a model's folder, the same wherever it is copied to, and another one after any training."""
+    return files_digest(sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")))
+
+
+def files_digest(files: Iterable[Path]) -> str:
+    """A digest of files in their order.
 
     Names, sizes and content; of large files (weights) evenly spaced blocks, as reading all of them takes minutes.
     """
     hasher = id_hasher(b"")
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+    for path in files:
         size = path.stat().st_size
         hasher.update(f"{path.name}\0{size}\0".encode())
         step = max(BLOCK, size // BLOCKS)

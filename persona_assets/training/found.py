@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from persona_assets.engines.weights import files_digest
 from persona_assets.errors import did_you_mean
-from persona_assets.ids import canonical_json, digest
 from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import Base
 
@@ -99,10 +99,10 @@ def prepared(base: Base, folder: Path) -> Base:
     if base.gguf is None:
         return base
     file = base.folder / base.gguf
-    made = folder / f"base-{digest(canonical_json([base.gguf, file.stat().st_size]))[:16]}" / "model"
+    made = folder / f"base-{files_digest([file])[:16]}" / "model"
     if not made.exists():
         if importlib.util.find_spec("gguf") is None:
-            raise TrainingFailed("base_not_found", f"base {file}: GGUF is read by a package: pip install gguf")
+            raise TrainingFailed("base_not_found", f"base {file}: GGUF is read by a package: pip install gguf==0.19.0")
         command = [sys.executable, "-m", "persona_assets.training.convert", str(file), str(made)]
         offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         done = subprocess.run(command, env=offline, capture_output=True, text=True, timeout=CONVERT_S)

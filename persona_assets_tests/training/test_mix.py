@@ -470,6 +470,20 @@ def test_nothing_is_trained_unless_a_recipe_is_named_and_then_no_other_is(tmp_pa
     assert [key for key, one in standings.items() if one.why != NOT_CHOSEN] == ["tiny"]
 
 
+@pytest.mark.parametrize(("recipes", "said"), [("rows", True), ("pages", False)])
+def test_a_recipe_of_rows_that_come_from_no_page_needs_no_crawl(tmp_path: Path, recipes: str, said: bool) -> None:
+    for name, dataset, columns in [
+        ("rows", "external_rows", {"prompt": "prompt", "response": "response"}),
+        ("pages", "math_problems", {"prompt": "problem", "response": "answer"}),
+    ]:
+        told = one(of=dataset, columns=columns)
+        (tmp_path / "tasks" / "recipes").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tasks" / "recipes" / f"{name}.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    settings = Settings(lake=str(tmp_path / "lake"), tasks=str(tmp_path / "tasks"), datasets=("training_mix",))
+    settings = settings.model_copy(update={"recipes": (recipes,)})
+    assert LakeState(Work(tmp_path, settings).lake, settings).needs_no_crawl is said
+
+
 @pytest.mark.parametrize(
     ("recipes", "said"),
     [((), "training_mix is made by recipes: name some by PERSONA_RECIPES"), (("tini",), "did you mean tiny?")],
