@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 KINDS = {
     TUNED: view.Kind("tuned", "blue", "█"),
     BASE: view.Kind("base", "grey", "▒"),
-    COMMONEST: view.Kind("always the commonest answer", "amber", "░"),
+    COMMONEST: view.Kind("commonest answer", "amber", "░"),
     CHANCE: view.Kind("a coin", "amber", "░"),
 }
 _ORDER = {name: place for place, name in enumerate(KINDS)}
@@ -47,21 +47,27 @@ def values(rows: Sequence[Row]) -> view.Table:
     figure = figure_of(ordered[0]["measure"]) if ordered else str
     top = _top(ordered)
     heads = [*view.whole("stratum", "language", "system"), *view.right("value", "95 %", "items", "families", "seeds")]
-    heads += view.right("not readable", "no answer")
+    without = _without(ordered)
+    heads += view.right(*without)
     drawn: list[list[view.Cell]] = []
     for row, before in zip(ordered, [None, *ordered], strict=False):
         cells: list[view.Cell] = [*_where(row, before), (KINDS.get(row["system"]) or view.Code(row["system"]),)]
         cells += [figure(row["value"]), span(row["low"], row["high"], figure), f"{row['items']:,}"]
         cells += [f"{row['families']:,}", f"{row['seeds']}" if row["seeds"] else ""]
         asked = row["system"] in (BASE, TUNED)
-        cells += [
-            f"{row['unreadable'] + row['timed_out']:,}" if asked else "",
-            f"{row['unanswered']:,}" if asked else "",
-        ]
+        cells += [f"{sum(row[name] for name in names):,}" if asked else "" for names in without.values()]
         ends = [row["value"] if row[name] is None else row[name] for name in ("low", "high")]
         at, low, high = ((value - top[0]) / (top[1] - top[0]) for value in (row["value"], *ends))
         drawn.append([*cells, view.Interval(at, low, high, KINDS.get(row["system"], view.PLAIN))])
     return view.Table([*heads, *view.whole(f"{figure(top[0])} to {figure(top[1])}")], drawn)
+
+
+def _without(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """What is counted of answers without a value, by its head; of texts that are scored, only what there is."""
+    counted = {"unreadable": ("unreadable", "timed_out"), "no answer": ("unanswered",)}
+    if any(row["measure"] == ACCURACY for row in rows):
+        return counted
+    return {head: names for head, names in counted.items() if any(row[name] for row in rows for name in names)}
 
 
 def _top(rows: Sequence[Row]) -> tuple[float, float]:

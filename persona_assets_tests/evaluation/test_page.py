@@ -129,8 +129,11 @@ def test_the_page_fits_a_browser_and_draws_its_intervals(asked: pl.DataFrame, tm
         encoding="utf-8",
     )
     with browser(tmp_path / "profile") as page:
+        page.call("Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False)
         page.open(file.as_uri())
         page.shows("What may be concluded")
+        wider = "[...document.querySelectorAll('section')].filter(one => one.scrollWidth > one.clientWidth)"
+        assert page.evaluate(f"{wider}.map(one => one.innerText)") == []
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         boxes = "[...document.querySelectorAll('.axis .point')].map(one => one.getBoundingClientRect().x)"
         assert len(set(page.evaluate(boxes))) > 5
