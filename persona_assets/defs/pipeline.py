@@ -90,8 +90,8 @@ def log_progress(log: Callable[[str], None], clock: Callable[[], float] = time.m
 
 
 def progress_line(done: int, total: int, seconds: float, note: str = "") -> str:
-    """Such as `1,200 of 5,000 questions, 40.0/s, 95 s left, 64 in flight, 1,840 tokens/s`."""
+    """Such as `1,200 of 5,000 done, 40.0/s, 95 s left, 64 in flight, 1,840 tokens/s`."""
     rate = done / seconds if seconds > 0 else 0.0
     of = f" of {total:,}" if total else ""
     left = f", {(total - done) / rate:,.0f} s left" if total > done and rate else ""
-    return f"{done:,}{of} questions, {rate:,.1f}/s{left}" + (f", {note}" if note else "")
+    return f"{done:,}{of} done, {rate:,.1f}/s{left}" + (f", {note}" if note else "")

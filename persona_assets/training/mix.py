@@ -159,14 +159,17 @@ class _Reader:
     def suite(self, number: int, suite: Suite) -> pl.DataFrame:
         """The rows of a suite with their texts, drawn as those of a stage are and all of them held out.
 
-        Of rows that come from pages only those of held-out pages count.
+        Of rows that come from pages only those of held-out pages count; of others those whose family is held out come
+        first, so that recipes which train on different rows are asked the same.
         """
         several = []
         for part in suite.rows:
             rows = self._there(suite, part).filter(~pl.col("_paged") | (pl.col("side") == HELD_OUT))
             unseen = (pl.col("stratum") == NUMBERS) | (pl.col("left_out") == UNSEEN)
             stratum = pl.when("_paged").then("stratum").when(unseen).then(pl.lit(NUMBERS))
-            several.append(rows.with_columns(stratum=stratum, side=pl.lit(TRAIN), left_out=pl.lit(None, pl.String)))
+            turn = pl.when(pl.col("side") == HELD_OUT).then(pl.lit("0")).otherwise(pl.lit("1"))
+            rows = rows.with_columns(stratum=stratum, _order=turn + pl.col("_order")).sort(turn, maintain_order=True)
+            several.append(rows.with_columns(side=pl.lit(TRAIN), left_out=pl.lit(None, pl.String)))
         rows = _drawn(suite, several).with_columns(side=pl.lit(HELD_OUT), role=pl.lit(ASKED))
         told: dict[str, str | int] = {"stage": suite.id, "kind": suite.kind, "number": number, "wanted": 0}
         found = self._with_texts(suite, rows, told)

@@ -312,7 +312,7 @@ def test_sensors_and_the_schedule_start_stopped(definitions: dg.Definitions) -> 
 
 
 def test_a_progress_line_tells_rate_and_time_left() -> None:
-    assert progress_line(1200, 5200, 30.0) == "1,200 of 5,200 questions, 40.0/s, 100 s left"
+    assert progress_line(1200, 5200, 30.0) == "1,200 of 5,200 done, 40.0/s, 100 s left"
 
 
 def test_the_table_of_every_asset_declares_its_schema_in_the_ui(definitions: dg.Definitions) -> None:

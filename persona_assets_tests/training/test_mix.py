@@ -638,6 +638,19 @@ def test_every_variant_is_asked_alike() -> None:
     assert varied.filter(stage="extra").select("taken_id", "left_out").equals(whole.select("taken_id", "left_out"))
 
 
+@pytest.mark.parametrize("sizes", [{"size": 6}, {"part": {"size": 6}}])
+def test_recipes_that_train_on_different_rows_are_asked_the_same(sizes: dict[str, Any]) -> None:
+    def asked(where: dict[str, str], most: int) -> pl.DataFrame:
+        told = measured(suite(columns={"prompt": "prompt", "response": "one"}, of="preference_poles", **sizes))
+        told["stages"][0]["size"] = most
+        told["stages"][0]["rows"][0]["where"] = where
+        return mix(told, rows_of(OWN, split=pl.lit(None, pl.String)), {}, 0.3).filter(stage="extra")
+
+    one_, other = asked({"language": "en"}, 5), asked({"language": "zh"}, 3)
+    assert one_["taken_id"].equals(other["taken_id"])
+    assert one_["left_out"].null_count() == one_.height == 6
+
+
 @pytest.mark.parametrize("sizes", [{"size": 7}, {"part": {"size": 7}}])
 def test_a_suite_has_no_more_rows_than_it_or_its_part_says(sizes: dict[str, Any]) -> None:
     assert asked_of(measured(suite(**sizes)), UNSPLIT).filter(stage="extra").height == 7
