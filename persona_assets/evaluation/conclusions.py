@@ -26,7 +26,8 @@ def conclusions(rows: Sequence[Row]) -> list[view.Line]:
         if row["system"] == BASE and row["of_language"] is None and row["tuned_minus"] is not None:
             found.append(_concluded(row, rows))
         elif row["measure"] == REWARD and row["system"] == CHANCE and row["of_language"] is None:
-            found.append((*_named(row), ": ", _against(row, "a coin"), "."))
+            moved_apart = f": the training moved {row['value'] + row['tuned_minus']:.1%} of the pairs apart; "
+            found.append((*_named(row), moved_apart, _against(row, "a coin"), "."))
     if any(row["system"] == TUNED and row["seeds"] < 2 for row in rows):
         found.append(
             "One seed was trained: this is about these weights. Whether the recipe makes such models needs three."

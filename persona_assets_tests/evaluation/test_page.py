@@ -77,7 +77,7 @@ def test_examples_go_both_ways_and_are_the_same_each_time(asked: pl.DataFrame) -
 
 def test_preferences_are_shown_with_a_coin_beside_them() -> None:
     lines = [words(line) for line in conclusions(results(grades(preferences(5.0))).to_dicts())]
-    assert any("+40.0 points from a coin, better" in line for line in lines)
+    assert any("moved 90.0% of the pairs apart; +40.0 points from a coin, better" in line for line in lines)
 
 
 def test_texts_of_models_and_names_of_recipes_are_shown_as_texts(asked: pl.DataFrame) -> None:
