@@ -149,13 +149,13 @@ class DataStep:
     def _candidates(self) -> Iterator[tuple[str, Source]]:
         for path in self.paths:
             if self.declared.partitions == "files":
-                yield self._key(path), Source(path, _digest(path, _stamp(path)))
+                yield self._key(path), Source(path, _digest(path, stamp(path)))
             elif self.declared.partitions == OVER:
-                for values in _combinations(path, _stamp(path)):
+                for values in _combinations(path, stamp(path)):
                     key = "-".join((self._key(path), *values.values()))
-                    yield key, Source(path, _digest(path, _stamp(path)), None, values)
+                    yield key, Source(path, _digest(path, stamp(path)), None, values)
             else:
-                for place, (key, content) in enumerate(_keyed(path, _stamp(path), self.declared.rows)):
+                for place, (key, content) in enumerate(_keyed(path, stamp(path), self.declared.rows)):
                     yield key, Source(path, content, place)
 
     def _key(self, path: Path) -> str:
@@ -183,7 +183,7 @@ class DataStep:
         """
         types: dict[str, pl.DataType] = {}
         for path in self.paths:
-            for name, dtype in _types(path, _stamp(path), self.declared.rows).items():
+            for name, dtype in _types(path, stamp(path), self.declared.rows).items():
                 known = types.get(name)
                 types[name] = dtype if known is None else _merged_or(known, dtype)
         types |= {name: pl.String() for name in self.declared.texts if name in types}
@@ -220,7 +220,9 @@ class DataStep:
         Raises:
             KeyError: there is no such partition.
         """
-        source = self.look().sources[key]
+        return self._rows_of(key, self.look().sources[key])
+
+    def _rows_of(self, key: str, source: Source) -> Iterator[dict[str, Any] | tuple[int, Reject]]:
         file, seen = self._shown(source.path), set()
         for place, row in _read(source.path, self.declared.rows):
             if source.place not in (None, place):
@@ -244,7 +246,7 @@ class DataStep:
     def all_rows(self) -> Iterator[DataRow]:
         """The rows of all partitions, without what is set aside."""
         for key, source in self.look().sources.items():
-            yield from (DataRow(row, key, source.path) for row in self.rows(key) if isinstance(row, dict))
+            yield from (DataRow(row, key, source.path) for row in self._rows_of(key, source) if isinstance(row, dict))
 
     def _with_texts(self, row: Json) -> Json:
         """A row whose columns of `texts` are JSON text."""
@@ -316,18 +318,19 @@ class DataStep:
         }
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> Stamp:
+    """What tells whether a file has changed: its time of change in nanoseconds, and its bytes."""
     found = path.stat()
     return found.st_mtime_ns, found.st_size
 
 
 @lru_cache(maxsize=4096)
-def _digest(path: Path, stamp: Stamp) -> str:
+def _digest(path: Path, now: Stamp) -> str:
     return digest(path.read_bytes())
 
 
 @lru_cache(maxsize=1024)
-def _keyed(path: Path, stamp: Stamp, key: str) -> tuple[tuple[str, str], ...]:
+def _keyed(path: Path, now: Stamp, key: str) -> tuple[tuple[str, str], ...]:
     """The id of each row of a file, "" where it has none, and the digest of the row."""
     found = []
     for _, row in _read(path, key):
@@ -337,7 +340,7 @@ def _keyed(path: Path, stamp: Stamp, key: str) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=1024)
-def _combinations(path: Path, stamp: Stamp) -> tuple[dict[str, str], ...]:
+def _combinations(path: Path, now: Stamp) -> tuple[dict[str, str], ...]:
     """The combinations of the values that a file lists; one without any where it lists none that can be understood."""
     row = next((row for _, row in _read(path, "")), None)
     row = row if isinstance(row, dict) else {}
@@ -422,7 +425,7 @@ class _Differ(ValueError):
 
 
 @lru_cache(maxsize=1024)
-def _types(path: Path, stamp: Stamp, key: str) -> dict[str, pl.DataType]:
+def _types(path: Path, now: Stamp, key: str) -> dict[str, pl.DataType]:
     """The type of each column of a file, from its first value on; what does not fit is not looked at."""
     found: dict[str, pl.DataType] = {}
     for _, row in _read(path, key):

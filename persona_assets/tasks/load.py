@@ -24,7 +24,7 @@ from persona_assets.prompts.template import PROMPTS, Reads
 from persona_assets.quality.assets import quality_of
 from persona_assets.rules.registry import Rule, with_own
 from persona_assets.settings import Settings, model_table
-from persona_assets.tasks.data_files import DataStep
+from persona_assets.tasks.data_files import DataStep, Stamp, stamp
 from persona_assets.tasks.demonstrations import check_demonstrations
 from persona_assets.tasks.derived import DataRows, Derived, DerivedStep
 from persona_assets.tasks.judges.rubrics import JUDGE, Judged, judging
@@ -83,7 +83,8 @@ def _loaded(settings: Settings) -> _Loaded:
             "benchmarks": [str(benchmarks.folder), dict(benchmarks.files)] if benchmarks else None,
         }
     )
-    loaded = _bundled(asked) if settings.tasks is None else _own(Path(settings.tasks), json.loads(asked))
+    own = Path(settings.tasks) if settings.tasks is not None else None
+    loaded = _bundled(asked) if own is None else _own(own, asked, _as_it_is(own))
     tasks = loaded.templates
     if settings.models:
         turns = {f"{name}.{turn}" for name, task in tasks.items() for turn in _voices(task)}
@@ -113,13 +114,27 @@ def _loaded(settings: Settings) -> _Loaded:
     return loaded
 
 
-def _own(folder: Path, asked: Mapping[str, Any]) -> _Loaded:
-    """The bundled tasks and those of a folder."""
-    declared, files = _asked(*_with_own(str(folder)), asked, folder)
+@lru_cache(maxsize=16)
+def _own(folder: Path, asked: bytes, as_it_is: tuple[tuple[Path, Stamp], ...]) -> _Loaded:
+    """The bundled tasks and those of a folder, as it is now: a process asks for them many times."""
+    told = json.loads(asked)
+    declared, files = _asked(*_with_own(folder), told, folder)
     rules = with_own("sample", _own_rules(folder))
     return _stepped(
-        declared, files, _own_checks(folder), rules, _held_to(asked), instead=folder, elsewhere=_elsewhere(asked)
+        declared, files, _own_checks(folder), rules, _held_to(told), instead=folder, elsewhere=_elsewhere(told)
     )
+
+
+def _as_it_is(folder: Path) -> tuple[tuple[Path, Stamp], ...]:
+    """The files of a folder of tasks, and those that its files name, each with what tells whether it has changed.
+
+    Raises:
+        UsageError: there is no such folder, or a Python file of it is wrong.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"PERSONA_TASKS: {folder} is not a folder of task files")
+    files = {path for path in folder.rglob("*") if path.is_file()} | _named(folder)
+    return tuple((path, stamp(path)) for path in sorted(files))
 
 
 def _views_as_they_are(settings: Settings) -> list[Any] | None:
@@ -327,11 +342,9 @@ def _check_systems(step: TaskStep, settings: Settings) -> None:
             raise wrong(step.file or FILES / f"{task.name}.yaml", ("over", name), said)
 
 
-def _with_own(own: str) -> tuple[dict[str, Template | Derived], dict[str, Path]]:
+def _with_own(folder: Path) -> tuple[dict[str, Template | Derived], dict[str, Path]]:
     bundled, bundled_files = _bundled_files()
-    folder, found = Path(own), dict(bundled_files)
-    if not folder.is_dir():
-        raise UsageError(f"PERSONA_TASKS: {folder} is not a folder of task files")
+    found = dict(bundled_files)
     declared = {
         name: _load(bundled_files[name], folder) if isinstance(one, Template) else one for name, one in bundled.items()
     }
@@ -497,10 +510,15 @@ def _bundled_files() -> tuple[dict[str, Template | Derived], dict[str, Path]]:
 
 def _task_paths(folder: Path) -> list[Path]:
     """The task files of a folder: its YAML files that no other file of it reads."""
+    named = _named(folder)
+    return [path for path in _paths(folder) if path not in named]
+
+
+def _named(folder: Path) -> set[Path]:
+    """The files that the files of a folder name, as data or as values of `over`."""
     functions = [(path, one) for path in sorted(folder.glob("*.py")) for one in _functions(path)]
-    read = {found for path, one in functions for found in _files_of(path, one)}
-    read |= {found for path in _paths(folder) for found in files_named(path)}
-    return [path for path in _paths(folder) if path not in read]
+    named = {found for path, one in functions for found in _files_of(path, one)}
+    return named | {found for path in _paths(folder) for found in files_named(path)}
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jinja2 import meta, nodes
 
@@ -51,8 +52,14 @@ def together(texts: Iterator[Text]) -> Uses:
 
 
 def _uses(content: str, template: Template) -> Uses:
+    return {name: columns for name, columns in _all_uses(content).items() if name not in template.params}
+
+
+@lru_cache(maxsize=1024)
+def _all_uses(content: str) -> Uses:
+    """What a prompt uses, whoever asks it: to parse it takes milliseconds, and each load asks for it several times."""
     tree = ENVIRONMENT.parse(content)
-    names = meta.find_undeclared_variables(tree) - ENVIRONMENT.globals.keys() - template.params.keys()
+    names = meta.find_undeclared_variables(tree) - ENVIRONMENT.globals.keys()
     taken: dict[str, set[str]] = {}
     in_parts: set[int] = set()  # names of which a column is taken
     called = {id(call.node) for call in tree.find_all(nodes.Call)}  # as in row.items()
