@@ -1,3 +1,3 @@
 -- A table without partitions yet: an empty view of the declared types (read_parquet refuses an empty glob).
 CREATE OR REPLACE VIEW $name AS
-SELECT $typed_nulls WHERE false;
+$no_rows;

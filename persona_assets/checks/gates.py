@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from persona_assets.lake.catalog import duckdb_types, empty_view, meant_by
+from persona_assets.lake.catalog import duckdb_types, meant_by, no_rows, scratch
 from persona_assets.lake.records import GateOutcome
 from persona_assets.lake.schemas import (
     ASSET_TABLES,
@@ -29,6 +29,7 @@ from persona_assets.ledger.index import CallIndex
 from persona_assets.settings import Settings
 
 HEAD = 10  # failing rows shown
+_COUNTED = 10_000  # failing rows held at a time, to be counted
 LOOKS = 4  # tries to read files that other runs may replace meanwhile
 P = ParamSpec("P")
 AGAINST_UPSTREAM = ("parents_exist", "accounted", "verdicts_followed")
@@ -151,11 +152,11 @@ def _content_length(table: Table) -> str:
 
 
 def _connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """A connection that has looked at nothing of the lake yet."""
+    """A connection that has looked at nothing of the lake yet; all that is made on it is temporary, and its own."""
+    if lake.is_local:
+        return scratch().cursor()
     connection = duckdb.connect()
-    if not lake.is_local:
-        connection.register_filesystem(lake.fs)
-    connection.execute(empty_view(REJECTED))
+    connection.register_filesystem(lake.fs)
     return connection
 
 
@@ -209,7 +210,7 @@ def _as_it_was(table: Table, name: str, kind: str) -> str:
 
 def _rejected(draft: Draft) -> str:
     if draft.rejects is None:
-        return "(FROM rejected LIMIT 0)"
+        return f"({no_rows(REJECTED)})"
     return f"read_parquet({literals([draft.rejects])}, hive_partitioning = false)"
 
 
@@ -325,7 +326,7 @@ def _published(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft) 
     others = [key for key in lake.keys(draft.table) if key != draft.key]
     files = literals([*(lake.url(path) for path in lake.paths(draft.table, others)), draft.rows])
     connection.execute(
-        f"CREATE VIEW {identifier(draft.table.name)} AS "
+        f"CREATE TEMP VIEW {identifier(draft.table.name)} AS "
         f"SELECT persona_id, text FROM read_parquet({files}, hive_partitioning = false)"
     )
 
@@ -345,7 +346,7 @@ def _families(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft, s
     ]
     files = literals([*(lake.url(path) for path in lake.paths(table, alike)), draft.rows])
     connection.execute(
-        f"CREATE VIEW families AS SELECT document_id, split FROM read_parquet({files}, hive_partitioning = false)"
+        f"CREATE TEMP VIEW families AS SELECT document_id, split FROM read_parquet({files}, hive_partitioning = false)"
     )
 
 
@@ -383,5 +384,10 @@ def _run_own(gate: OwnGate, draft: Draft) -> GateOutcome:
 
 
 def _run(connection: duckdb.DuckDBPyConnection, name: str) -> GateOutcome:
-    failing = connection.sql(sql_text(f"checks/{name}")).pl()
-    return GateOutcome(name, failing.height, failing.head(HEAD).to_dicts())
+    connection.execute(sql_text(f"checks/{name}"))
+    columns = [column[0] for column in connection.description]
+    head = [dict(zip(columns, row, strict=True)) for row in connection.fetchmany(HEAD)]
+    failing = len(head)
+    while more := len(connection.fetchmany(_COUNTED)):
+        failing += more
+    return GateOutcome(name, failing, head)

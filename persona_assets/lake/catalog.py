@@ -26,7 +26,9 @@ _READING = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE",
 def view_names() -> frozenset[str]:
     """Every view that the SQL files create beside the tables' own, for the catalogue and for the checks."""
     files = ("views", "lineage_view", "fate_view", "samples_view", "check_views", "history_view", "records_view")
-    return frozenset(name for file in files for name in re.findall(r"CREATE OR REPLACE VIEW (\w+)", sql_text(file)))
+    return frozenset(
+        name for file in files for name in re.findall(r"CREATE OR REPLACE (?:TEMP )?VIEW (\w+)", sql_text(file))
+    )
 
 
 def glob_of(lake: Lake, table: Table) -> str:
@@ -119,14 +121,25 @@ def meant_by(table: Table, name: str) -> str:
 
 def empty_view(table: Table) -> str:
     """SQL of a table's view without rows."""
+    return fill_sql("empty_view", name=identifier(table.name), no_rows=no_rows(table))
+
+
+def no_rows(table: Table) -> str:
+    """A query that gives a table's columns and no row."""
     nulls = ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in duckdb_types(table).items())
-    return fill_sql("empty_view", name=identifier(table.name), typed_nulls=nulls)
+    return f"SELECT {nulls} WHERE false"
+
+
+@cache
+def scratch() -> duckdb.DuckDBPyConnection:
+    """A database without tables for this process, to take cursors of: to make one takes twenty times as long."""
+    return duckdb.connect()
 
 
 @cache  # asked for every table without partitions, on every connection
 def duckdb_types(table: Table) -> dict[str, str]:
     """Column name to DuckDB type."""
-    with duckdb.connect() as connection:
+    with scratch().cursor() as connection:
         connection.register("empty", pl.DataFrame(schema=table.polars).to_arrow())
         described = connection.execute("DESCRIBE empty").fetchall()
     return {row[0]: row[1] for row in described}
