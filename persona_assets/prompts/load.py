@@ -141,7 +141,7 @@ def read_as(path: Path, model: type[M], parts: Mapping[str, type[BaseModel]]) ->
         UsageError: it is no YAML, or not such a file; the message names file, line and key.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid YAML: {error}") from error
     try:

@@ -13,7 +13,6 @@ from typing import Any
 from persona_assets.contamination.benchmarks import Benchmarks, benchmarks_as, benchmarks_in
 from persona_assets.errors import Collected, Faults, UsageError, WrongKey, did_you_mean
 from persona_assets.ids import canonical_json, digest
-from persona_assets.lake import Table
 from persona_assets.lake.catalog import view_names
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, SUPPORT_TABLES
 from persona_assets.lake.sqlfiles import SQL
@@ -37,6 +36,7 @@ from persona_assets.tasks.trial import try_out
 from persona_assets.tasks.views import CHOSEN, SELECTED, selecting, views_in
 
 FILES = Path(__file__).parent / "files"
+_OURS = (FILES, JUDGE.parent)
 Dataset = TaskStep | DerivedStep | DataStep
 _KINDS = frozenset({"shard", "dump", "dumps", "parts"})  # of partitions, which a named set cannot be called
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,60}")
@@ -201,12 +201,15 @@ def _stepped(
     """Tasks and functions in an order in which each comes after what it reads, with their steps; data files first.
 
     Data files that stand in `instead` under the names of bundled ones take their place; those of a table that
-    `elsewhere` names are all files of that folder.
+    `elsewhere` names are all files of that folder. A bundled task is tried out where it, or what it reads, is not as
+    the package has it: as that is, a test has tried it.
     """
     tables = dict(ASSET_TABLES)
     steps: dict[str, Dataset] = {}
     for step in _data_steps(declared, files, instead, elsewhere or {}):
         steps[step.name], tables[step.name] = step, step.table
+    others = {name for name, step in steps.items() if isinstance(step, DataStep) and step.folder not in _OURS}
+    bundled = _as_bundled()
     data = _rows_of({name: step for name, step in steps.items() if isinstance(step, DataStep)})
     declared = {name: one.looking(data) if isinstance(one, Derived) else one for name, one in declared.items()}
     waiting, failed, faults = dict(declared), set[str](), Collected()
@@ -223,9 +226,13 @@ def _stepped(
             if failed & {*_reads(one)}:
                 failed.add(name)  # what is wrong with it may follow from what is wrong there
                 continue
+            if one != bundled.get(name) or others & {*_reads(one)}:
+                others.add(name)
             try:
                 if isinstance(one, Template):
-                    steps[name] = _checked(one, tables, files[name], checks, rules, benchmarks)
+                    steps[name] = made = TaskStep(one, dict(tables), files[name], checks, rules, benchmarks)
+                    if name in others:
+                        try_out(made)
                 else:
                     steps[name] = DerivedStep(one, dict(tables), data)
                 tables[name] = steps[name].table
@@ -264,7 +271,7 @@ def _data_steps(
         for reads in _data_read(one):
             if not reads.file:
                 continue
-            is_ours = files[name].parent in (FILES, JUDGE.parent)
+            is_ours = files[name].parent in _OURS
             is_replaced = instead is not None and is_ours and files_of(instead, reads.file)
             folder, pattern = elsewhere.get(reads.name, (None, ""))
             if folder:
@@ -308,20 +315,6 @@ def _reads(declared: Template | Derived) -> tuple[str, ...]:
     if not isinstance(declared, Template):
         return declared.reads
     return (declared.reads.name, *(up.from_.name for up in declared.with_.values()))
-
-
-def _checked(
-    task: Template,
-    tables: Mapping[str, Table],
-    file: Path,
-    checks: Mapping[str, OwnCheck] | None,
-    rules: Mapping[str, Rule] | None,
-    benchmarks: Benchmarks | None,
-) -> TaskStep:
-    """The step of a task whose prompts, columns and rules are all there."""
-    step = TaskStep(task, dict(tables), file, checks, rules, benchmarks)
-    try_out(step)
-    return step
 
 
 def _check_systems(step: TaskStep, settings: Settings) -> None:
@@ -506,6 +499,12 @@ def _bundled_files() -> tuple[dict[str, Template | Derived], dict[str, Path]]:
     found: list[tuple[Path, Template | Derived]] = [(path, _load(path)) for path in _task_paths(FILES)]
     found += [(path, one) for path in sorted(FILES.glob("*.py")) for one in _functions(path)]
     return {one.name: one for _, one in found}, {one.name: path for path, one in found}
+
+
+@cache
+def _as_bundled() -> dict[str, Template | Derived]:
+    """The tasks and functions of the package as they are asked where no setting says otherwise."""
+    return as_asked(_bundled_files()[0], {of: {} for of in ("modes", "shares", "attempts", "params", "systems")})
 
 
 def _task_paths(folder: Path) -> list[Path]:

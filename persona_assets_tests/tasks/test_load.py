@@ -4,7 +4,9 @@ import pytest
 
 from persona_assets.errors import UsageError
 from persona_assets.settings import Settings
-from persona_assets.tasks.load import load_tasks
+from persona_assets.tasks.load import datasets, load_tasks
+from persona_assets.tasks.step import TaskStep
+from persona_assets.tasks.trial import try_out
 
 TASK = """
 name: haiku
@@ -63,3 +65,23 @@ def test_two_files_with_one_name_are_both_named(tmp_path: Path) -> None:
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="PERSONA_TASKS"):
         load_tasks(Settings(tasks=str(tmp_path / "none")))
+
+
+def test_every_bundled_task_can_be_asked() -> None:
+    for step in datasets(Settings()).values():
+        if isinstance(step, TaskStep):
+            try_out(step)
+
+
+def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
+    settings = put(tmp_path, TASK)
+    assert load_tasks(settings)["haiku"] is load_tasks(settings)["haiku"]
+    put(tmp_path, TASK.replace("A short poem.", "A poem of three lines."))
+    assert load_tasks(settings)["haiku"].description == "A poem of three lines."
+
+
+def test_a_bundled_task_is_tried_on_the_data_that_takes_the_place_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "skills").mkdir()
+    (tmp_path / "skills" / "own.yaml").write_text("- {id: sewing}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"persona_skills\.yaml"):
+        datasets(Settings(tasks=str(tmp_path)))
