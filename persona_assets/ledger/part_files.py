@@ -3,6 +3,7 @@
 import io
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import IO
 
@@ -32,7 +33,11 @@ _UNLIKE = {
 }  # columns of which hardly two cells are alike
 _ALIKE = [name for name in CALLS.polars if name not in _UNLIKE]
 Rows = NDArray[np.int64]
-_SCHEMA = pl.DataFrame(schema=CALLS.polars).to_arrow(compat_level=_COMPAT).schema
+
+
+@cache  # made where it is asked for: what computes when it is imported starts threads, which no fork has
+def _schema() -> pa.Schema:
+    return pl.DataFrame(schema=CALLS.polars).to_arrow(compat_level=_COMPAT).schema
 
 
 def calls_frame(calls: Sequence[Call]) -> pl.DataFrame:
@@ -191,7 +196,7 @@ def rename_columns(fs: AbstractFileSystem, path: str, target: str, names: Mappin
         for group in range(part.metadata.num_row_groups):
             table = part.read_row_group(group)
             table = table.rename_columns([names.get(name, name) for name in table.column_names])
-            parquet.write_table(_with_later(table, CALLS.polars.names()).cast(_SCHEMA))
+            parquet.write_table(_with_later(table, CALLS.polars.names()).cast(_schema()))
         return int(part.metadata.num_rows)
 
 
@@ -199,8 +204,8 @@ def _with_later(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     """These columns of a table; those that were added later and that it lacks have their default."""
     for name in columns:
         if name not in table.column_names:
-            value = pa.scalar(CALLS.later[name], _SCHEMA.field(name).type)
-            table = table.append_column(_SCHEMA.field(name), pa.repeat(value, len(table)))
+            value = pa.scalar(CALLS.later[name], _schema().field(name).type)
+            table = table.append_column(_schema().field(name), pa.repeat(value, len(table)))
     return table.select(list(columns))
 
 
@@ -243,7 +248,7 @@ def _tables(fs: AbstractFileSystem, path: str, dropped: Rows) -> Iterator[pa.Tab
 def _writer(file: IO[bytes]) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         file,
-        _SCHEMA,
+        _schema(),
         compression="zstd",
         use_dictionary=_ALIKE,
         write_statistics=[*_ALIKE, "created_at"],

@@ -10,10 +10,9 @@ from typing import Any
 
 from dagster._grpc.server import DagsterApiServer
 
-# Not `persona_assets.plan`: importing it computes with polars, whose threads would not be in the forks.
 LIBRARIES = [
-    *("dagster", "dagster._grpc.server", "duckdb", "polars", "pyarrow.parquet"),
-    *("persona_assets.checks.gates", "persona_assets.engines.select"),
+    *("dagster", "dagster._grpc.server", "dagster._core.storage.sqlite_storage", "duckdb", "polars", "pyarrow.parquet"),
+    *("persona_assets.engines.select", "persona_assets.making"),
 ]
 
 
