@@ -13,6 +13,7 @@ from typing import Any
 from persona_assets.contamination.benchmarks import Benchmarks, benchmarks_as, benchmarks_in
 from persona_assets.errors import Collected, Faults, UsageError, WrongKey, did_you_mean
 from persona_assets.ids import canonical_json, digest
+from persona_assets.lake import Table
 from persona_assets.lake.catalog import view_names
 from persona_assets.lake.schemas import ASSET_TABLES, EXPANDED_PERSONAS, EXTRACTED_PERSONAS, SUPPORT_TABLES
 from persona_assets.lake.sqlfiles import SQL
