@@ -16,7 +16,8 @@ from persona_assets.evaluation.ifeval import constrained_items
 from persona_assets.evaluation.tables import BASE, CONSTRAINTS, LOSS, MATHS, PREFERENCE, TUNED
 from persona_assets.ids import digest
 from persona_assets.tasks.split import HELD_OUT, TRAIN
-from persona_assets.training.recipe import Evaluate, Recipe, Suite
+from persona_assets.training.job import BEFORE
+from persona_assets.training.recipe import CONVERSATION, Evaluate, Recipe, Suite
 from persona_assets.view import blocks as view
 
 ANSWER, SCORE, NOTHING = "answer", "score", "nothing"  # what is wanted of a model
@@ -43,6 +44,7 @@ COLUMNS: dict[str, Any] = {
     "system": pl.String,
     "seed": pl.Int64,
     "form": pl.String,
+    BEFORE: CONVERSATION,
     "prompt": pl.String,
     "request": pl.String,
     "continuation": pl.String,
@@ -57,7 +59,7 @@ COLUMNS: dict[str, Any] = {
     "model_id": pl.String,
 }
 NULLABLE = (
-    *("stratum", "problem_kind", "family", "language", "seed", "request", "continuation", "gold", "rote"),
+    *("stratum", "problem_kind", "family", "language", "seed", BEFORE, "request", "continuation", "gold", "rote"),
     *("group", "role", "left_out", "mix_id", "benchmark_id", "model_id"),
 )
 _NUMBER = r"\d+(?:[.,]\d+)?"
@@ -163,11 +165,12 @@ def _suite(suite: Suite, mix: pl.LazyFrame) -> pl.DataFrame:
     if suite.of and suite.size is not None:
         held = held.filter(pl.int_range(pl.len()).over("role", "stratum", order_by="place") < suite.size)
     about = ("sample_id", "taken_id", "stratum", "family", "language", "role")
-    rows = held.sort("place").select(*about, "prompt", "request", "response", "rejected").collect()
+    rows = held.sort("place").select(*about, BEFORE, "prompt", "request", "response", "rejected").collect()
     items = rows.select(
         "stratum",
         "family",
         "language",
+        BEFORE,
         "request",
         suite=pl.lit(suite.id),
         kind=pl.lit(suite.kind),

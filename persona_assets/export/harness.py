@@ -28,6 +28,7 @@ from persona_assets.export.listed import LINES
 from persona_assets.graph import Asset
 from persona_assets.ids import Json
 from persona_assets.lake import Lake
+from persona_assets.training.job import BEFORE
 from persona_assets.view import markdown
 from persona_assets.view.blocks import Block, Code, Line, Lines, Page, Section, Table, left, right
 
@@ -140,6 +141,10 @@ def export_tasks(lake: Lake, graph: Mapping[str, Asset], source: str, out: Path)
             if kind not in _BY_KIND:
                 left_out.append((recipe, suite, kind))
                 continue
+            items = items.filter(pl.col(BEFORE).list.len().fill_null(0) == 0)
+            if items.is_empty():
+                left_out.append((recipe, suite, "conversations"))
+                continue
             task, name = _BY_KIND[kind](items), f"{recipe}.{suite}"
             counts[f"{name}{LINES}"] = _write(folder, name, task)
             groups.append((recipe, f"{GROUP}.{name}"))
@@ -155,10 +160,10 @@ def export_tasks(lake: Lake, graph: Mapping[str, Asset], source: str, out: Path)
 
 
 def _suites(lake: Lake, graph: Mapping[str, Asset]) -> Iterator[tuple[str, str, str, pl.DataFrame]]:
-    """Recipe, suite, kind and items, as the base was asked them."""
+    """Recipe, suite, kind and items, as the base was asked them, but for those that nobody was asked."""
     table = graph[ITEMS].table
     for recipe in sorted(lake.keys(table)):
-        rows = lake.read(table, recipe).filter(pl.col("system") == BASE)
+        rows = lake.read(table, recipe).filter(pl.col("system") == BASE, pl.col("left_out").is_null())
         for (suite, kind), items in rows.group_by("suite", "kind", maintain_order=True):
             yield recipe, str(suite), str(kind), items
 
@@ -226,6 +231,7 @@ _DIFFERENCES: list[Line] = [
         Code("loss"),
         ": the log-probabilities are the same. The harness divides them by bytes, Persona Assets by tokens.",
     ),
+    "Items that go on from earlier messages are left out: the harness is given one message.",
     "A prompt that leaves no room for the answer is cut by the harness. Persona Assets counts it as unanswered.",
     "A chat template that ends in white space: the harness scores that as the beginning of the text.",
 ]

@@ -14,7 +14,7 @@ import orjson
 from jinja2 import meta, nodes
 
 from persona_assets.ids import Hasher, canonical_json, id_hasher
-from persona_assets.prompts.template import ENVIRONMENT, Message, Template
+from persona_assets.prompts.template import ENVIRONMENT, TALK, Message, Template
 
 FORMS = 8192  # kept at most; more than the values of `pick` that a task's template may compute with
 LONGEST = 4096  # bytes of the values that make a form; longer ones, such as a text that is cut, seldom come twice
@@ -146,7 +146,8 @@ def variables_of(template: Template) -> tuple[tuple[str, ...], tuple[str, ...]]:
             path = _path(node)
             if path:
                 printed.setdefault(path.partition(".")[0], set()).add(path)
-        more |= {node.name for node in tree.find_all(nodes.Name) if id(node) not in shown and id(node) not in inner}
+        printing = set() if message.role == TALK else {*shown, *inner}
+        more |= {node.name for node in tree.find_all(nodes.Name) if id(node) not in printing}
     used -= template.params.keys() | ENVIRONMENT.globals.keys()
     whole = {name for name, paths in printed.items() if name in paths and len(paths) > 1}  # as a whole and in parts
     holes = {path for name, paths in printed.items() if name in used - more - whole for path in paths}

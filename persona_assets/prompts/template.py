@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict, get_args
 import jinja2
 import jsonschema
 import jsonschema_rs
-from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -52,6 +52,8 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 MOST_DRAWN = 64  # rows that are drawn for one question
 _TAG = re.compile(r"</?([a-z_]+)>")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{1,60}")
+TALK = "talk"  # role of what stands for a list of messages
+_NAMED = re.compile(r"\{\{ ?[a-z][a-z0-9_]* ?\}\}")
 
 
 class Message(TypedDict):
@@ -62,10 +64,14 @@ class Message(TypedDict):
 
 
 class MessageTemplate(BaseModel):
-    """One chat message whose content is a Jinja template."""
+    """One chat message whose content is a Jinja template.
+
+    With the role `talk` it stands for several: `content` is the name of a list of messages, as `{{ before }}`, each of
+    which has its own role and content, or null where there is none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "talk"]
     content: str
 
     @field_validator("content")
@@ -76,6 +82,28 @@ class MessageTemplate(BaseModel):
         except TemplateError as error:
             raise ValueError(f"{error.message} (line {getattr(error, 'lineno', 1)} of it)") from error
         return content
+
+    @model_validator(mode="after")
+    def _is_named(self) -> "MessageTemplate":
+        if self.role == TALK and not _NAMED.fullmatch(self.content):
+            raise ValueError('a message of the role talk names a list of messages, as content: "{{ before }}"')
+        return self
+
+    def messages(self, values: Mapping[str, Any]) -> list[Message]:
+        """The messages that it stands for, with `values` filled in.
+
+        Raises:
+            TemplateError: it uses a value that is not there.
+        """
+        if self.role != TALK:
+            return [Message(role=self.role, content=_compiled(self.content).render(values))]
+        name = self.content.strip("{} ")
+        if name not in values:
+            raise UndefinedError(f"'{name}' is undefined")
+        told = values[name] or ()
+        if not all(isinstance(one, dict) and {"role", "content"} <= one.keys() for one in told):
+            raise UndefinedError(f"'{name}' is no list of messages")
+        return [Message(role=one["role"], content=one["content"]) for one in told]
 
 
 class Rule(BaseModel):
@@ -834,10 +862,7 @@ class Template(BaseModel):
         """
         values = {key: self.defused(value) for key, value in {**self.params, **variables}.items()}
         try:
-            return [
-                Message(role=message.role, content=_compiled(message.content).render(values))
-                for message in self.messages
-            ]
+            return [one for message in self.messages for one in message.messages(values)]
         except TemplateError as error:
             raise UsageError(f"template {self.name}: {error}") from error
 

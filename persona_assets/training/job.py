@@ -10,12 +10,14 @@ from persona_assets.engines.weights import folder_digest
 from persona_assets.ids import canonical_json, digest
 
 Kind = Literal["text", "sft", "dpo"]
-# What a file of rows holds beside `id`, of each kind; all of it is plain text.
+# What a file of rows holds beside `id`, of each kind; all of it is plain text. Of `sft` it may hold `BEFORE` too: the
+# messages of a conversation before its last question, a list of `role` and `content`.
 COLUMNS: dict[Kind, tuple[str, ...]] = {
     "text": ("response",),
     "sft": ("prompt", "response"),
     "dpo": ("prompt", "response", "rejected"),
 }
+BEFORE = "before"
 FORM = 2  # of what the child makes of a job; a higher one trains everything anew
 _READ_BYTES = 1 << 20
 

@@ -6,7 +6,7 @@ up. What was looked at and is not trained on has a reason in `left_out`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -21,7 +21,20 @@ from persona_assets.tasks.set_checks import set_check
 from persona_assets.tasks.split import HELD_OUT, TRAIN, split_of
 from persona_assets.tasks.values import Value, as_text
 from persona_assets.text.near import form
-from persona_assets.training.recipe import DUMP, HOLDS, Part, Recipe, Stage, Suite, Variant, named, pieces_of
+from persona_assets.training.job import BEFORE
+from persona_assets.training.recipe import (
+    CONVERSATION,
+    DUMP,
+    HOLDS,
+    MESSAGES,
+    Part,
+    Recipe,
+    Stage,
+    Suite,
+    Variant,
+    named,
+    pieces_of,
+)
 from persona_assets.view import blocks as view
 
 OWN, GENERAL, ASKED = "own", "general", "asked"
@@ -29,11 +42,11 @@ TAKEN = "taken_id"
 PAGES, NUMBERS = "unseen_pages", "unseen_numbers"  # strata of what is held out
 # Why a row is not trained on, although its page may be.
 UNSEEN, NO_TEXT, DUPLICATE, TOO_LONG = "held_out_numbers", "no_text", "duplicate", "too_long"
-IN_BENCHMARK, VARIED = "in_benchmark", "variant"
+IN_BENCHMARK, VARIED, OUT_OF_TURN = "in_benchmark", "variant", "out_of_turn"
 # Why a row of a suite is not asked.
 TRAINED_ON, UNCHECKED = "trained_on", "no_checker"
 MOST_OF_TEST = 0.2  # share of the rows that may be in a benchmark: a recipe with more trains on its own test
-COLUMNS = {
+COLUMNS: dict[str, Any] = {
     "stage": pl.String,
     "number": pl.Int64,
     "kind": pl.String,
@@ -46,6 +59,7 @@ COLUMNS = {
     "taken_shard": pl.String,
     "family": pl.String,
     "language": pl.String,
+    BEFORE: CONVERSATION,
     "prompt": pl.String,
     "response": pl.String,
     "rejected": pl.String,
@@ -55,11 +69,13 @@ COLUMNS = {
     "wanted": pl.Int64,
 }
 NULLABLE = tuple(name for name in COLUMNS if name not in ("stage", "number", "kind", "role", "side", "place", "wanted"))
-TEXTS = ("prompt", "response", "rejected")
+EARLIER = "_earlier"  # the text of all messages in `BEFORE`
+TEXTS = (EARLIER, "prompt", "response", "rejected")
 HELD = (*TEXTS, "request")
 CONSTRAINTS = "constraints"
 ANSWERED = ("maths", CONSTRAINTS)  # kinds of suites whose `response` no model reads: what an answer is held to
-MARGIN = 16  # tokens that a chat template may put around prompt and answer
+MARGIN = 16  # tokens that a chat template may put around a question and its answer
+_ROLES, _IN_TURN = {"system": "s", "user": "u", "assistant": "a"}, r"^s?(ua)+$"
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _MOST = 16**32  # digests that there are
 
@@ -100,15 +116,16 @@ def mixed(
     behind = enumerate(recipe.asked, 1 + len(recipe.stages))
     found = pl.concat([found, *(_left_out(reader.suite(number, suite)) for number, suite in behind)])
     trained = (pl.col("side") == TRAIN) & pl.col("left_out").is_null()
-    counter = tokens(found.filter(trained).select(pl.concat_list(TEXTS).explode())["prompt"].drop_nulls())
+    counter = tokens(found.filter(trained).select(texts=pl.concat_list(TEXTS).explode())["texts"].drop_nulls())
     lengths = {stage.id: min(filter(None, (stage.train.length, counter.limit)), default=0) for stage in recipe.stages}
     lengths |= {suite.id: counter.limit or 0 for suite in recipe.asked}
     read = found.with_columns(response=pl.when(~pl.col("kind").is_in(ANSWERED)).then("response"))
-    counted = [pl.Series(name, _counted(read[name], counter), dtype=pl.Int64) for name in TEXTS]
+    counted = {name: pl.Series(name, _counted(read[name], counter), dtype=pl.Int64) for name in TEXTS}
     most = pl.col("stage").replace_strict(lengths, return_dtype=pl.Int64)
-    longest = counted[0] + pl.DataFrame(counted[1:]).max_horizontal()
-    found = found.with_columns(tokens=counted[0] + counted[1], _longest=longest).with_columns(
-        left_out=pl.when(pl.col("left_out").is_null() & (most > 0) & (pl.col("_longest") + MARGIN > most))
+    asked, around = counted[EARLIER] + counted["prompt"], MARGIN + pl.col(BEFORE).list.len().fill_null(0) * MARGIN // 2
+    longest = asked + pl.DataFrame([counted["response"], counted["rejected"]]).max_horizontal()
+    found = found.with_columns(tokens=asked + counted["response"], _longest=longest).with_columns(
+        left_out=pl.when(pl.col("left_out").is_null() & (most > 0) & (pl.col("_longest") + around > most))
         .then(pl.lit(TOO_LONG))
         .otherwise("left_out")
     )
@@ -185,10 +202,11 @@ class _Reader:
             how="diagonal_relaxed",
         )
         found = rows.join(texts, on=[TAKEN, "_part"], how="left", maintain_order="left")
+        wanted = (BEFORE, "_fault", *(name for name in HELD if name != EARLIER))
         return found.with_columns(
             *(pl.lit(value, COLUMNS[name]).alias(name) for name, value in told.items()),
-            *(pl.lit(None, pl.String).alias(name) for name in HELD if name not in found.columns),
-        )
+            *(pl.lit(None, COLUMNS.get(name, pl.String)).alias(name) for name in wanted if name not in found.columns),
+        ).with_columns(_contents(pl.col(BEFORE)).list.join("\n").alias(EARLIER))
 
     def _there(self, stage: Stage | Suite, part: Part, variant: Variant | None = None) -> pl.DataFrame:
         """The rows of a part in the order in which they are drawn: ids, sides and strata, without texts."""
@@ -201,7 +219,7 @@ class _Reader:
             only = [~_fits(names[name], name, wanted, self.of) for name, wanted in variant.only.items()]
             lacks = pl.any_horizontal(lacks, *without, *only)
         texts = self._sources(part)
-        asked = texts["prompt"] if "prompt" in texts else texts["response"]
+        asked = _opening(texts.get(BEFORE), texts["prompt"]) if "prompt" in texts else texts["response"]
         page = pl.col("document_id") if "document_id" in names else pl.lit(None, pl.String)
         numbers = asked.str.extract_all(_NUMBER).list.join(",") if self.recipe.held_out.numbers else pl.lit("")
         found = (
@@ -298,6 +316,8 @@ class _Reader:
     @staticmethod
     def _sources(part: Part) -> dict[str, pl.Expr]:
         """The texts of a part, by the mix's columns; "" is one that is missing."""
+        if MESSAGES in part.columns:
+            return _talk(_text(part.columns[MESSAGES]))
         return {HOLDS[name]: _text(source).fill_null("") for name, source in part.columns.items()}
 
 
@@ -316,6 +336,43 @@ def _text(source: str) -> pl.Expr:
 
 def _column(above: str, name: str) -> pl.Expr:
     return pl.col(f"{above}.{name}" if above else name)
+
+
+def _field(messages: pl.Expr, name: str) -> pl.Expr:
+    return messages.list.eval(pl.element().struct.field(name))
+
+
+def _contents(messages: pl.Expr) -> pl.Expr:
+    return _field(messages, "content")
+
+
+def _talk(told: pl.Expr) -> dict[str, pl.Expr]:
+    """A conversation: its last question and answer, the messages before these, and why it is none to train on.
+
+    The system may say something first, then user and assistant speak in turn, and all say something. A message of the
+    system without a word is left out of it.
+    """
+    blank = pl.element().struct.field("content").str.strip_chars().fill_null("") == ""
+    by_system = (pl.element().struct.field("role") == "system").fill_null(value=False)
+    said = told.list.filter(~(by_system & blank)).fill_null([])
+    roles = _field(said, "role").list.eval(pl.element().replace_strict(_ROLES, default="?")).list.join("")
+    return {
+        BEFORE: said.list.head(pl.max_horizontal(said.list.len().cast(pl.Int64) - 2, 0)),
+        "prompt": _contents(said).list.get(-2, null_on_oob=True).fill_null(""),
+        "response": _contents(said).list.get(-1, null_on_oob=True).fill_null(""),
+        "_fault": pl.when(said.list.eval(blank).list.any() | (said.list.len() == 0))
+        .then(pl.lit(NO_TEXT))
+        .when(~roles.str.contains(_IN_TURN))
+        .then(pl.lit(OUT_OF_TURN)),
+    }
+
+
+def _opening(before: pl.Expr | None, prompt: pl.Expr) -> pl.Expr:
+    """What the user says first."""
+    if before is None:
+        return prompt
+    of_user = before.list.filter(pl.element().struct.field("role") == "user")
+    return pl.coalesce(_contents(of_user).list.first(), prompt)
 
 
 def _fits(dtype: pl.DataType, column: str, wanted: Value | tuple[Value, ...], of: Mapping[str, str]) -> pl.Expr:
@@ -367,7 +424,7 @@ def _left_out(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(
         left_out=pl.when(pl.col("left_out").is_null() & pl.col(TAKEN).is_not_null() & lacking)
         .then(pl.lit(NO_TEXT))
-        .otherwise("left_out")
+        .otherwise(pl.coalesce("left_out", "_fault"))
     )
     counts = [pl.col("left_out").is_null(), pl.col("side") == TRAIN, pl.col("role") == OWN]
     order = rows.with_row_index("_at").sort(*counts, "_at", descending=[True, True, True, False])
@@ -377,7 +434,7 @@ def _left_out(rows: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(DUPLICATE))
         .otherwise("left_out")
     )
-    return order.sort("_at").drop("_at").select(*_BEFORE)
+    return order.sort("_at").drop("_at").select(*_DRAWN)
 
 
 def _unlearnt(rows: pl.DataFrame) -> pl.DataFrame:
@@ -385,9 +442,9 @@ def _unlearnt(rows: pl.DataFrame) -> pl.DataFrame:
 
     What a variant leaves out counts as trained on, so that variants are asked alike.
     """
-    prompt = form(pl.coalesce("prompt", "response"))
+    prompt = form(pl.coalesce(_opening(pl.col(BEFORE), pl.col("prompt")), "response"))
     learnt = (pl.col("side") == TRAIN) & (pl.col("left_out").is_null() | (pl.col("left_out") == VARIED))
-    known = rows.filter(learnt).select(prompt.unique())["prompt"]
+    known = rows.filter(learnt).select(prompt=prompt.unique())["prompt"]
     faults = [
         kind == CONSTRAINTS and text is not None and bool(uncheckable(text, language or "en", request or ""))
         for kind, text, language, request in rows.select("kind", "response", "language", "request").iter_rows()
@@ -416,7 +473,7 @@ def _without(rows: pl.DataFrame, test: BenchmarkIndex) -> pl.DataFrame:
     return rows.with_columns(left_out=pl.when(used & is_hit).then(pl.lit(IN_BENCHMARK)).otherwise("left_out"))
 
 
-_BEFORE = (*(name for name in COLUMNS if name not in ("place", "tokens")), "_order")
+_DRAWN = (*(name for name in COLUMNS if name not in ("place", "tokens")), EARLIER, "_order")
 
 
 def _placed(rows: pl.DataFrame) -> pl.DataFrame:

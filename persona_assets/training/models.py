@@ -28,7 +28,7 @@ from persona_assets.training.base import base_of, base_revision
 from persona_assets.training.card import card
 from persona_assets.training.estimate import Extent, check, this_machine
 from persona_assets.training.faults import TrainingFailed
-from persona_assets.training.job import COLUMNS, Job, JobStage
+from persona_assets.training.job import BEFORE, COLUMNS, Job, JobStage
 from persona_assets.training.mix import TAKEN
 from persona_assets.training.page import curves
 from persona_assets.training.process import train
@@ -38,7 +38,7 @@ from persona_assets.view.html import render_page
 
 FORM = 1  # of what is trained of a recipe; a higher one trains everything anew
 ROWS = 8192  # rows whose texts are held at once
-TEMPLATE = 32  # tokens that a chat template adds to a row, about
+TEMPLATE = 32  # tokens that a chat template adds to a question and its answer, about
 DRAW_S = 10.0  # between two drawings of a training that is going on
 CURVE = 200  # points of a curve that is kept with a model
 POINT = pl.Struct(
@@ -208,7 +208,7 @@ class _Texts:
 
     def of(self, stage: Stage) -> pl.LazyFrame:
         """The rows of a stage in their order."""
-        names = COLUMNS[stage.kind]
+        names = (*COLUMNS[stage.kind], *([BEFORE] if stage.talks else []))
         return self.rows.filter(stage=stage.id).sort("place").select(pl.col("sample_id").alias("id"), *names)
 
     def digest(self) -> str:
@@ -223,11 +223,12 @@ class _Texts:
     def extent(self, stage: Stage) -> Extent:
         """How many rows and tokens a stage has; a pair's prompt is read with both answers."""
         times = 2 if stage.kind == "dpo" else 1
+        around = TEMPLATE + pl.col(BEFORE).list.len().fill_null(0) * TEMPLATE // 2
         counts = self.rows.filter(stage=stage.id).select(
-            pl.len().alias("rows"), pl.col("tokens").sum(), pl.col("tokens").max().alias("longest")
+            pl.len().alias("rows"), pl.col("tokens").sum(), longest=(pl.col("tokens") + around).max()
         )
         [found] = counts.collect().to_dicts()
-        return Extent(times * found["rows"], times * (found["tokens"] or 0), (found["longest"] or 0) + TEMPLATE)
+        return Extent(times * found["rows"], times * (found["tokens"] or 0), found["longest"] or TEMPLATE)
 
     def written(self, stage: Stage, folder: Path) -> Path:
         """A file of the rows of a stage."""

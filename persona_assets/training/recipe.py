@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from persona_assets.errors import Collected, UsageError, did_you_mean
@@ -54,17 +55,20 @@ HOLDS: Mapping[str, str] = {
     "constraints": "response",
     "request": "request",
 }
+MESSAGES = "messages"  # names a column of conversations; their last question and answer are `prompt` and `response`
+TALK = (MESSAGES,)
+CONVERSATION = pl.List(pl.Struct({"role": pl.String(), "content": pl.String()}))
 PAIRS = ("prompt", "chosen", "rejected")
 # What each kind of stage, or of suite with rows of its own, takes its texts from: one of these sets of names.
 STAGES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "text": (("text",),),
-    "sft": (("prompt", "response"),),
+    "sft": (("prompt", "response"), TALK),
     "dpo": (PAIRS,),
 }
 SUITES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "maths": (("prompt", "answer"),),
     "constraints": (("prompt", "constraints"), ("prompt", "constraints", "request")),
-    "loss": (("prompt", "response"), ("text",)),
+    "loss": (("prompt", "response"), TALK, ("text",)),
     "preference": (PAIRS,),
 }
 # The kinds of stages whose held-out rows a suite can measure by, and the kinds of suites that a benchmark file can be.
@@ -113,6 +117,11 @@ class Stage(_Strict):
     def layouts(self) -> tuple[tuple[str, ...], ...]:
         """The sets of names, one of which the `columns` of a part have."""
         return STAGES[self.kind]
+
+    @property
+    def talks(self) -> bool:
+        """Whether some of its rows are conversations."""
+        return any(MESSAGES in part.columns for part in self.parts)
 
     @model_validator(mode="after")
     def _check(self) -> "Stage":
@@ -467,8 +476,11 @@ def _wrong_of(
         yield ("columns",), f"{of.kind} takes its texts from {wanted}: name each"
         return
     for name, source in part.columns.items():
+        if name == MESSAGES and "{" in source:
+            yield ("columns", name), "is a column of messages, and no text that names columns"
+            continue
         for above, column in places_in(source):
-            if said := _no_text(above, column, table, tables):
+            if said := _no_text(above, column, table, tables, talk=name == MESSAGES):
                 yield ("columns", name), said
 
 
@@ -500,13 +512,31 @@ def _no_columns(sources: Iterable[str], table: Table, tables: Mapping[str, Table
             yield f"{there.name} has no column {name}; {did_you_mean(name, known)}"
 
 
-def _no_text(above: str, name: str, table: Table, tables: Mapping[str, Table]) -> str:
-    """Why a place holds no texts; "" where it does."""
+def _no_text(above: str, name: str, table: Table, tables: Mapping[str, Table], *, talk: bool = False) -> str:
+    """Why a place holds no texts, or conversations; "" where it does."""
     if above:
         links = [one for parent in table.parents if parent.direct for one in parent.tables]
         if above not in links:
             return f"{table.name} is not made from {above}; {did_you_mean(above, links)}"
         table = tables[above]
+    if talk:
+        return _no_talk(table, name)
     if str(table.polars.get(name)) != "String":
         return f"{table.name} has no column of texts {name}; {did_you_mean(name, table.polars)}"
     return ""
+
+
+def _no_talk(table: Table, name: str) -> str:
+    """Why a column holds no conversations; "" where it does."""
+    found = {one: fields for one, dtype in table.polars.items() if (fields := _fields(dtype))}
+    if name not in found:
+        return f"{table.name} has no column of messages {name}; {did_you_mean(name, found)}"
+    more = found[name] - {"role", "content"}
+    return f"messages of {table.name} have {', '.join(sorted(more))} too, which no stage trains on" if more else ""
+
+
+def _fields(dtype: pl.DataType) -> set[str]:
+    """What a message has, of a column of lists of messages; nothing of another one."""
+    inner = dtype.inner if isinstance(dtype, pl.List) else None
+    fields = set(inner.to_schema()) if isinstance(inner, pl.Struct) else set[str]()
+    return fields if {"role", "content"} <= fields else set[str]()

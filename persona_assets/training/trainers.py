@@ -80,9 +80,11 @@ def padded(rows: Rows, numbers: Sequence[int], pad: int) -> tuple[torch.Tensor, 
     longest = max(len(ids) for ids, _ in some)
     ids = np.full((len(some), longest), pad, np.int64)
     labels = np.full((len(some), longest), IGNORED, np.int64)
-    for place, (row, start) in enumerate(some):
+    for place, (number, (row, start)) in enumerate(zip(numbers, some, strict=True)):
         ids[place, : len(row)] = row
         labels[place, start : len(row)] = row[start:]
+        for first, end in rows.gaps_of(number):
+            labels[place, first:end] = IGNORED
     return torch.from_numpy(ids), torch.from_numpy(labels), sum(len(row) for row, _ in some)
 
 

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from accelerate import PartialState
@@ -31,7 +32,7 @@ from safetensors import SafetensorError
 
 from persona_assets.training import trainers
 from persona_assets.training.faults import TrainingFailed
-from persona_assets.training.job import COLUMNS, Base, Job, JobStage
+from persona_assets.training.job import BEFORE, COLUMNS, Base, Job, JobStage
 from persona_assets.training.log import LINES, Clock, Log, nan
 from persona_assets.training.optimizers import make_optimizer
 from persona_assets.training.scratch import make_model, make_tokenizer
@@ -113,10 +114,12 @@ class Worker:
     def texts(self) -> Iterator[str]:
         """All texts of all stages, in their order."""
         for stage in self.job.stages:
-            names = list(COLUMNS[stage.kind])
-            for batch in pq.ParquetFile(stage.rows).iter_batches(columns=names):
-                for column in batch.columns:
-                    yield from (text for text in column.to_pylist() if text)
+            file = pq.ParquetFile(stage.rows)
+            names = [name for name in (*COLUMNS[stage.kind], BEFORE) if name in file.schema_arrow.names]
+            for batch in file.iter_batches(columns=names):
+                for name, column in zip(names, batch.columns, strict=True):
+                    said = pc.struct_field(pc.list_flatten(column), "content") if name == BEFORE else column
+                    yield from (text for text in said.to_pylist() if text)
 
     # A stage
 

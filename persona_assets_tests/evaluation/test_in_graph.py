@@ -53,6 +53,18 @@ def sums(rows: pl.LazyFrame) -> pl.LazyFrame:
 )
 def requests(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select("prompt", "constraints", parent_ids=pl.concat_list("row_id"))
+
+
+@derived(
+    reads="requests",
+    columns={"messages": pl.List(pl.Struct({"role": pl.String, "content": pl.String}))},
+    description="A question about each request, and what follows.",
+)
+def talks(rows: pl.LazyFrame) -> pl.LazyFrame:
+    said = [("user", pl.lit("Rivers?")), ("assistant", pl.lit("Yes."))]
+    said += [("user", pl.col("prompt").str.head(8)), ("assistant", pl.lit("Lena."))]
+    messages = pl.concat_list(pl.struct(role=pl.lit(role), content=text) for role, text in said)
+    return rows.select(messages=messages, parent_ids=pl.concat_list("sample_id"))
 """
 RECIPE: dict[str, Any] = {
     "title": "Sums",
@@ -79,6 +91,11 @@ RECIPE: dict[str, Any] = {
                 "rows": [{"dataset": "requests", "columns": {"prompt": "prompt", "constraints": "constraints"}}],
                 "max_tokens": 8,
             },
+            {
+                "id": "talks",
+                "kind": "loss",
+                "rows": [{"dataset": "talks", "columns": {"messages": "messages"}}],
+            },
         ]
     },
 }
@@ -99,7 +116,7 @@ ROWS = [
     for one in range(2, 10)
     for other in range(2, 8)
 ]
-MADE = ("sum_files", "request_files", "benchmark_files", "sums", "requests", "recipes",
+MADE = ("sum_files", "request_files", "benchmark_files", "sums", "requests", "talks", "recipes",
         "training_mix", "fine_tuned_model", "evaluation_items",
         "evaluation_answers", "evaluation_scores", "evaluation_grades", "evaluation")  # fmt: skip
 
@@ -170,13 +187,13 @@ def rows(work: Work, asset: str) -> pl.DataFrame:
 
 def standings(work: Work) -> dict[str, State]:
     state = LakeState(work.lake, work.settings)
-    return {name: state.of(name, "own").state for name in MADE[5:]}
+    return {name: state.of(name, "own").state for name in MADE[6:]}
 
 
 def test_every_partition_is_done_and_passes_its_gates(whole: Work) -> None:
     state = LakeState(whole.lake, whole.settings)
     assert set(standings(whole).values()) == {State.DONE}
-    for name in MADE[5:]:
+    for name in MADE[6:]:
         table = state.assets[name].table
         outcomes = run_gates(whole.lake, draft(whole.lake, table, "own"), whole.settings, state.around(name))
         assert [gate.name for gate in outcomes if not gate.passed] == [], name
@@ -214,6 +231,25 @@ def test_rows_of_a_suite_are_asked_but_for_those_that_are_trained_on(whole: Work
     found = audit(whole.lake, whole.settings, grades["sample_id"][0])
     assert [one for one in found.verifications if one.status is not Status.OK] == []
     assert {"requests", "request_files"} <= {node.table for node in found.nodes()}
+
+
+def test_the_last_answer_of_a_conversation_is_scored_after_all_that_was_said_before(whole: Work) -> None:
+    asked = rows(whole, "evaluation_items").filter(suite="talks", system="base")
+    assert asked["before"].list.len().to_list() == [2] * len(REQUESTS)
+    assert set(asked["prompt"]) == {one["prompt"][:8] for one in REQUESTS}
+    [score] = (
+        rows(whole, "evaluation_scores").filter(pl.col("parent_ids").list.first() == asked["sample_id"][0]).to_dicts()
+    )
+    found = audit(whole.lake, whole.settings, score["sample_id"])
+    assert [one for one in found.verifications if one.status is not Status.OK] == []
+    [call] = [node.call for node in found.nodes() if node.id == score["sample_id"] and node.call]
+    assert [(one["role"], one["content"]) for one in call.messages] == [
+        ("user", "Rivers?"),
+        ("assistant", "Yes."),
+        ("user", asked["prompt"][0]),
+        ("assistant", "Lena."),
+    ]
+    assert rows(whole, "evaluation_grades").filter(suite="talks", system="base")["value"].null_count() == 0
 
 
 def test_an_item_that_no_program_can_check_is_asked_of_nobody_and_told(whole: Work) -> None:
@@ -378,7 +414,7 @@ def test_the_command_shows_figures_conclusions_and_plots(
     page = tmp_path / "own.html"
     show_evaluation(whole.settings, ["own"], as_json=True, html=page)
     told = json.loads(capsys.readouterr().out)
-    assert {row["suite"] for row in told["results"]} == {"sums", "loss", "file", "rules", "requests"}
+    assert {row["suite"] for row in told["results"]} == {"sums", "loss", "file", "rules", "requests", "talks"}
     assert told["facts"]["left out"] == "rules: 1 items, no_checker"
     assert any("better" in line for line in told["conclusions"])
     assert page.read_text(encoding="utf-8").count("<polyline") >= 3

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from persona_assets.evaluation.items import COLUMNS, NULLABLE, items_of
-from persona_assets.training.recipe import Recipe
+from persona_assets.training.recipe import CONVERSATION, Recipe
 
 MODELS = pl.DataFrame(
     {
@@ -32,13 +32,15 @@ def mix(recipe: str = "m") -> pl.DataFrame:
         "role": "own",
         "rejected": None,
         "request": None,
+        "before": None,
     }
     rows = [
         {**beside, "left_out": None, "place": at, "sample_id": f"smp_{recipe}{at}", "taken_id": f"smp_t{at}",
          "prompt": f"Number {at}?", "family": f"page{at // 2}", **one}
         for at, one in enumerate(told)
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(("left_out", "rejected", "request"), pl.String))
+    schema = dict.fromkeys(("left_out", "rejected", "request"), pl.String)
+    return pl.DataFrame(rows, schema_overrides={**schema, "before": CONVERSATION})
 
 
 def recipe(**suite: Any) -> Recipe:

@@ -93,7 +93,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
         recipes=("own",),
     )
     work = Work(folder, settings)
-    made(work, *(name for name in MADE if name != "benchmark_files"))
+    made(work, *(name for name in MADE if name in assets(settings) and name != "benchmark_files"))
     yield work
 
 

@@ -18,7 +18,7 @@ from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.found import find_base
 from persona_assets.training.job import Base, Job, Scratch, Train
 from persona_assets.training.process import train
-from persona_assets_tests.training.jobs import SIZES, job, rows_file, stage, trained_here
+from persona_assets_tests.training.jobs import ROWS, SIZES, job, rows_file, stage, trained_here
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,15 @@ def test_rows_that_are_too_long_are_counted(tmp_path: Path) -> None:
     pl.concat([rows, long]).write_parquet(given.rows)
     figures = trained_here(job([given]), tmp_path / "out")["stages"]["sft"]
     assert (figures["rows"], figures["too_long"], figures["steps"]) == (43, 3, 5)
+
+
+def test_a_model_from_scratch_has_pieces_of_all_that_is_said_in_conversations(tmp_path: Path) -> None:
+    given = stage(tmp_path, "sft")
+    said = [{"role": "user", "content": "Zanzibar " * 9}, {"role": "assistant", "content": "Here."}]
+    pl.read_parquet(given.rows).with_columns(before=pl.Series([said] * ROWS)).write_parquet(given.rows)
+    figures = trained_here(job([given]), tmp_path / "out")["stages"]["sft"]
+    assert (figures["rows"], figures["too_long"]) == (ROWS, 0)
+    assert "Zanzibar" in (tmp_path / "out" / "model" / "tokenizer.json").read_text(encoding="utf-8")
 
 
 def test_weights_that_are_no_numbers(copy: Path, tmp_path: Path) -> None:

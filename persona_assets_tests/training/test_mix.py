@@ -392,7 +392,7 @@ def part(**keys: Any) -> list[dict[str, Any]]:
         (
             changed(rows=part(columns={"prompt": "prompt"})),
             "stages.0.rows.0.columns",
-            "from prompt, response: name each",
+            "from prompt, response, or from messages: name each",
         ),
         (
             changed(rows=part(columns={"prompt": "prompt", "response": "chose"})),
@@ -711,7 +711,7 @@ COLUMNS = {"prompt": "prompt", "response": "chosen"}
         (
             [suite(columns={"prompt": "prompt"})],
             "evaluate.suites.0.rows.0.columns",
-            "from prompt, response, or from text",
+            "from prompt, response, or from messages, or from text",
         ),
         (
             [suite("constraints", columns={"prompt": "instruction", "constraints": "onne"})],
@@ -743,6 +743,118 @@ def test_the_bundled_recipe_is_measured_by_constraints() -> None:
     [suite] = told.asked
     assert suite.kind == "constraints"
     assert "instruction_constraints" in told.tables
+
+
+def test_the_bundled_recipe_trains_on_conversations() -> None:
+    path = FILES / "recipes" / "hub_instructions.yaml"
+    told = Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert [stage.id for stage in told.stages if stage.talks] == ["conversations"]
+
+
+# Conversations
+
+
+def said(*turns: tuple[str, str]) -> pl.Expr:
+    texts = [pl.format(text, "sample_id") if "{}" in text else pl.lit(text) for _, text in turns]
+    return pl.concat_list(
+        pl.struct(role=pl.lit(role), content=text) for (role, _), text in zip(turns, texts, strict=True)
+    )
+
+
+HELLO = [("user", "Hello, {}."), ("assistant", "Hello."), ("user", "Who is {}?"), ("assistant", "It is {}.")]
+
+
+def talks(*turns: tuple[str, str], where: str = "", **columns: Any) -> pl.DataFrame:
+    """The mix of a stage of conversations; those of rows whose id ends in `where` have these turns, others `HELLO`."""
+    messages = said(*HELLO)
+    if turns:
+        messages = pl.when(pl.col("sample_id").str.ends_with(where)).then(said(*turns)).otherwise(messages)
+    return mix(one(columns={"messages": "messages"}), rows_of(OWN, messages=messages, **columns))
+
+
+def test_the_last_question_and_answer_of_a_conversation_stand_apart_from_what_was_said_before() -> None:
+    found = talks(("system", "Be kind."), *HELLO)
+    row = trained(found).row(0, named=True)
+    name = row["taken_id"]
+    assert (row["prompt"], row["response"]) == (f"Who is {name}?", f"It is {name}.")
+    assert [(one["role"], one["content"]) for one in row["before"]] == [
+        ("system", "Be kind."),
+        ("user", f"Hello, {name}."),
+        ("assistant", "Hello."),
+    ]
+    texts = f"Be kind.\nHello, {name}.\nHello.Who is {name}?It is {name}."
+    assert row["tokens"] == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("turns", "reason"),
+    [
+        ([("system", " "), *HELLO], None),
+        ([*HELLO, ("user", "Thanks.")], "out_of_turn"),
+        (HELLO[1:], "out_of_turn"),
+        ([HELLO[0], *HELLO], "out_of_turn"),
+        ([*HELLO[:2], ("tool", "12"), HELLO[3]], "out_of_turn"),
+        ([HELLO[0], ("assistant", " "), *HELLO[2:]], NO_TEXT),
+        ([("system", "Be kind.")], NO_TEXT),
+    ],
+)
+def test_a_conversation_in_which_nobody_speaks_in_turn_is_left_out(
+    turns: list[tuple[str, str]], reason: str | None
+) -> None:
+    found = talks(*turns, where="_17").filter(taken_id="smp_17")
+    assert found["left_out"].to_list() == [reason]
+
+
+def test_conversations_that_differ_before_their_last_question_are_not_alike() -> None:
+    ends = [("user", "And then?"), ("assistant", "Nothing.")]
+    assert trained(talks(*HELLO[:2], *ends)).height == len(OWN)
+    assert talks(("user", "Hello."), ("assistant", "Hello."), *ends).filter(left_out=DUPLICATE).height > 0
+
+
+def test_what_a_conversation_opens_with_is_not_asked() -> None:
+    told = measured(suite(columns={"prompt": "instruction", "response": "one"}))
+    told["stages"] = one(columns={"messages": "messages"})["stages"]
+    pairs = UNSPLIT.with_columns(
+        instruction=pl.when(pl.col("sample_id") == "gen_3").then(pl.lit("hello,  smp_3.")).otherwise("instruction")
+    )
+    found = asked_of(told, pairs, rows_of(OWN, messages=said(*HELLO)))
+    assert found.filter(left_out=TRAINED_ON)["taken_id"].to_list() == ["gen_3"]
+
+
+def test_conversations_of_a_suite_are_asked_with_what_was_said_before() -> None:
+    found = asked_of(measured(suite(columns={"messages": "messages"})), UNSPLIT.with_columns(messages=said(*HELLO)))
+    extra = found.filter(stage="extra")
+    assert extra["before"].list.len().to_list() == [2] * len(PAIRS)
+    assert extra["left_out"].null_count() == len(PAIRS)
+
+
+def test_a_conversation_with_an_item_of_a_benchmark_anywhere_in_it_is_left_out() -> None:
+    held = [("user", ITEM), ("assistant", "I do not know."), *HELLO]
+    messages = pl.when(pl.col("sample_id") == "smp_17").then(said(*held)).otherwise(said(*HELLO))
+    frames = {"preference_poles": rows_of(OWN, messages=messages)}
+    tables = {name: table_of(name, rows) for name, rows in frames.items()}
+    told = Recipe.model_validate(one(columns={"messages": "messages"}))
+    found = mixed(told, {}, frames, tables, 0.1, lambda _: Letters(), bench(ITEM))
+    assert found.filter(left_out=IN_BENCHMARK)["taken_id"].to_list() == ["smp_17"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"messages": "message"}, "character_training has no column of messages message; did you mean messages?"),
+        ({"messages": "prompt"}, "character_training has no column of messages prompt"),
+        ({"messages": "{prompt}"}, "is a column of messages"),
+        ({"messages": "messages", "prompt": "prompt"}, "sft takes its texts from prompt, response, or from messages"),
+    ],
+)
+def test_a_column_without_conversations_is_told(tmp_path: Path, columns: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        datasets(settings_of(tmp_path, one(of="character_training", columns=columns)))
+
+
+def test_conversations_in_which_tools_are_called_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="messages of tool_dialogues have tool_call_id, tool_calls too"):
+        datasets(settings_of(tmp_path, one(of="tool_dialogues", columns={"messages": "messages"})))
 
 
 # Variants

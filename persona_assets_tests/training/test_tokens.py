@@ -3,19 +3,22 @@
 import subprocess
 import sys
 import time
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from persona_assets.engines.scores import continuation_tokens
 from persona_assets.prompts import Message
+from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import Scratch
 from persona_assets.training.scratch import make_tokenizer
 from persona_assets.training.tokens import Rows, read_rows, row_order
+from persona_assets.training.trainers import IGNORED, padded
 from persona_assets_tests.training.jobs import SIZES, rows_file, stage
 
 TEXTS = ["How much is 12 and 34?", "12 + 34 = 46#46", "Сколько будет 12 и 34?", "12加34等于几？"] * 5
@@ -86,6 +89,110 @@ def test_pairs_share_their_prompt(tokenizer: Any, tmp_path: Path) -> None:
     assert start == other
     assert chosen[:start].tolist() == rejected[:start].tolist()
     assert tokenizer.decode(rejected[start:]) == "12 + 34 = 9<|end|>"
+
+
+TALK: list[tuple[str, str]] = [
+    ("user", "How much is 12 and 34?"), ("assistant", "12 + 34 = 46#46"), ("user", "And 3?"), ("assistant", "49"),
+]  # fmt: skip
+
+
+def talk_of(*said: tuple[str, str], system: str = "") -> dict[str, list[Any]]:
+    """The columns of a row that holds a conversation."""
+    told = [("system", system)] * bool(system) + [*said]
+    *before, (_, prompt), (_, response) = told
+    return {
+        "before": [[{"role": role, "content": text} for role, text in before]],
+        "prompt": [prompt],
+        "response": [response],
+    }
+
+
+def counted(rows: Rows, number: int = 0) -> list[int]:
+    """The tokens of a row that count for the loss."""
+    _, labels, _ = padded(rows, [number], 0)
+    return [label for label in labels[0].tolist() if label != IGNORED]
+
+
+def test_every_answer_of_a_conversation_counts_and_nothing_else(tokenizer: Any, tmp_path: Path) -> None:
+    rows = read("sft", tokenizer, tmp_path, **talk_of(*TALK, system="It is the sum."))
+    assert tokenizer.decode(counted(rows)) == "12 + 34 = 46#46<|end|>49<|end|>"
+    whole = "".join(f"<|{role}|>{text}" + "<|end|>" * (role == "assistant") for role, text in TALK)
+    assert tokenizer.decode(rows.row(0)[0]) == f"<|system|>It is the sum.{whole}"
+
+
+def test_what_closes_an_answer_counts_and_what_opens_the_next_turn_does_not(tokenizer: Any, tmp_path: Path) -> None:
+    tokenizer = copy(tokenizer)
+    tokenizer.chat_template = (
+        "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + eos_token + '\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+    )
+    rows = read("sft", tokenizer, tmp_path, **talk_of(*TALK))
+    assert tokenizer.decode(counted(rows)) == "12 + 34 = 46#46<|end|>\n49<|end|>\n"
+
+
+def test_a_conversation_of_one_answer_is_a_prompt_and_an_answer(tokenizer: Any, tmp_path: Path) -> None:
+    told = {"prompt": TEXTS[:4], "response": TEXTS[1:5]}
+    one = read("sft", tokenizer, tmp_path, **told)
+    other = read("sft", tokenizer, tmp_path, before=[[], None, [], None], **told)
+    assert one.tokens.tolist() == other.tokens.tolist()
+    assert one.starts.tolist() == other.starts.tolist()
+    assert one.ends.tolist() == other.ends.tolist()
+    assert not len(other.gaps)
+
+
+WORDS = st.text(st.sampled_from("It is 12 + 3茶é\n?"), min_size=1, max_size=12)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4), min_size=1, max_size=5))
+def test_what_counts_is_what_the_assistant_said(tokenizer: Any, tmp_path: Path, given: list[list[Any]]) -> None:
+    """In whichever rows the conversations stand."""
+    told = [
+        talk_of(*((role, text) for turn in one for role, text in zip(("user", "assistant"), turn, strict=True)))
+        for one in given
+    ]
+    frame = {name: [one[name][0] for one in told] for name in ("before", "prompt", "response")}
+    rows = read("sft", tokenizer, tmp_path, context=4096, **frame)
+    for number, one in enumerate(given):
+        assert tokenizer.decode(counted(rows, number)) == "".join(f"{answer}<|end|>" for _, answer in one)
+
+
+def test_a_conversation_that_is_too_long_is_left_out_and_the_marks_of_others_stay(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    long = talk_of(*TALK[:2], ("user", "And? " * 50), TALK[3])
+    told = [long, talk_of(*TALK), long, talk_of(*TALK[:2]), talk_of(*TALK)]
+    rows = read("sft", tokenizer, tmp_path, **{name: [one[name][0] for one in told] for name in told[0]})
+    assert (rows.given, rows.too_long, len(rows.ends)) == (5, 2, 3)
+    texts = [tokenizer.decode(counted(rows, number)) for number in range(3)]
+    assert texts == ["12 + 34 = 46#46<|end|>49<|end|>", "12 + 34 = 46#46<|end|>", "12 + 34 = 46#46<|end|>49<|end|>"]
+
+
+LAST_ALONE = (
+    "{% for message in messages %}{% if message['role'] == 'user' or loop.last %}{{ message['content'] }};"
+    "{% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (LAST_ALONE, "stage sft: row 2: the base's chat template writes messages otherwise once others follow"),
+        (
+            "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + LAST_ALONE,
+            r"stage sft: row 1: the base's chat template refuses its messages \(no system\)",
+        ),
+    ],
+)
+def test_a_template_that_cannot_write_conversations_is_told_with_the_row(
+    tokenizer: Any, tmp_path: Path, template: str, said: str
+) -> None:
+    tokenizer = copy(tokenizer)
+    tokenizer.chat_template = template
+    told = [talk_of(*TALK[:2], system="Sum." if "no system" in said else ""), talk_of(*TALK)]
+    with pytest.raises(TrainingFailed, match=said) as error:
+        read("sft", tokenizer, tmp_path, **{name: [one[name][0] for one in told] for name in told[0]})
+    assert error.value.reason == "no_chat_template"
 
 
 def test_a_pair_is_left_out_whole(tokenizer: Any, tmp_path: Path) -> None:

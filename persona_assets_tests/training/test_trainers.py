@@ -1,6 +1,6 @@
 """Our losses are TRL's: the same numbers from the same weights and rows, and the same gradients."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from persona_assets.training import trainers
 from persona_assets.training.job import Train
 from persona_assets.training.optimizers import MuonWithAdamW, QuickMuon, make_optimizer
+from persona_assets.training.recipe import CONVERSATION
 from persona_assets.training.scratch import make_model, make_tokenizer
 from persona_assets.training.tokens import Rows, read_rows
 from persona_assets.training.trainers import add_labelled_head, padded
@@ -68,8 +69,8 @@ def ours(kind: str, tokenizer: Any, rows: Rows, folder: Path) -> list[tuple[floa
     return logged(trainer)
 
 
-def trls(kind: str, tokenizer: Any, data: Dataset, folder: Path) -> list[tuple[float, float]]:
-    config: Any = trainers.make_config(kind, output_dir=str(folder / "trl"), **SETTINGS)
+def trls(kind: str, tokenizer: Any, data: Dataset, folder: Path, **more: Any) -> list[tuple[float, float]]:
+    config: Any = trainers.make_config(kind, output_dir=str(folder / "trl"), **SETTINGS, **more)
     config.dataset_kwargs = None
     reference: dict[str, Any] = {}
     if kind == "dpo":
@@ -85,6 +86,43 @@ def test_supervised_training_is_trls(tokenizer: Any, tmp_path: Path) -> None:
     data = [{"prompt": user(row["prompt"]), "completion": assistant(row["response"])} for row in frame.to_dicts()]
     theirs = trls("sft", tokenizer, Dataset.from_list(data), tmp_path)
     assert len(theirs) == 5
+    assert np.allclose(ours("sft", tokenizer, rows, tmp_path), theirs, rtol=2e-4)
+
+
+# The template of models from scratch, with what TRL needs to know what an assistant says.
+MARKED = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}"
+    "{% else %}{{ message['content'] }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def test_training_on_conversations_is_trls(tokenizer: Any, tmp_path: Path) -> None:
+    given = stage(tmp_path, "sft")
+    frame = pl.read_parquet(given.rows)
+    turns = list(frame.select("prompt", "response").iter_rows())
+    before = [
+        [one for turn in turns[at : at + at % 3] for one in (*user(turn[0]), *assistant(turn[1]))]
+        for at in range(frame.height)
+    ]
+    frame.with_columns(before=pl.Series(before, dtype=CONVERSATION)).write_parquet(given.rows)
+    rows = read_rows(given, tokenizer, SIZES.length, frozenset([tokenizer.eos_token_id]), tmp_path / "tokens")
+    marked = copy(tokenizer)
+    marked.chat_template = MARKED
+    data = [
+        {"messages": [*some, *user(row["prompt"]), *assistant(row["response"])]}
+        for some, row in zip(before, frame.to_dicts(), strict=True)
+    ]
+    seen = marked.apply_chat_template(
+        [one["messages"] for one in data], return_dict=True, return_assistant_tokens_mask=True
+    )
+    assert rows.too_long == 0
+    for number in range(len(data)):
+        ids, labels, _ = padded(rows, [number], 0)
+        assert ids[0].tolist() == seen["input_ids"][number]
+        assert (labels[0] != trainers.IGNORED).int().tolist() == seen["assistant_masks"][number]
+    theirs = trls("sft", marked, Dataset.from_list(data), tmp_path, assistant_only_loss=True)
     assert np.allclose(ours("sft", tokenizer, rows, tmp_path), theirs, rtol=2e-4)
 
 
