@@ -22,8 +22,10 @@ ALPACA = [
 CHATS = [
     {"messages": [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Good morning to you."}]},
     {"conversations": [{"from": "human", "value": "Who?"}, {"from": "gpt", "value": "It is me, your neighbour."}]},
-    {"messages": [{"role": role, "content": "Go on."} for role in ("user", "assistant", "user", "assistant")]},
+    {"messages": [{"role": role, "content": f"Go on, {role}."} for role in ("user", "assistant", "user", "assistant")]},
     {"topic": "none of these"},
+    {"messages": [{"role": "user", "content": "Is anybody there?"}]},
+    {"messages": [{"role": "tool", "content": "4"}, {"role": "assistant", "content": "Four."}]},
 ]
 PAIRS = [{"instruction": f"Question {at}?", "output": [f"I like {at}.", f"Not {at}."]} for at in range(2)]
 LISTS = [{"prompt": "Which two?", "output": ["salt", "pepper"]}, {"prompt": "Which one?", "output": "Salt."}]
@@ -50,7 +52,7 @@ def rows(work: Work) -> pl.DataFrame:
 
 
 def test_the_usual_layouts_become_prompt_and_response(work: Work) -> None:
-    found = rows(work).filter(pl.col("source").is_in(["alpaca", "chats"]))
+    found = rows(work).filter(pl.col("source").is_in(["alpaca", "chats"]), pl.col("messages").is_null())
     assert set(found.select("prompt", "response", "language").rows()) == {
         ("Name a river.", "The Elbe.", "en"),
         ("Shorten this.\n\nIt is very, very cold.", "It is icy.", "en"),
@@ -59,6 +61,12 @@ def test_the_usual_layouts_become_prompt_and_response(work: Work) -> None:
         ("Hello?", "Good morning to you.", "en"),
         ("Who?", "It is me, your neighbour.", "en"),
     }
+
+
+def test_a_chat_of_several_turns_is_kept_whole(work: Work) -> None:
+    [found] = rows(work).filter(pl.col("messages").is_not_null()).select("prompt", "messages", "language").rows()
+    asked, said = ({"role": role, "content": f"Go on, {role}."} for role in ("user", "assistant"))
+    assert found == (None, [asked, said, asked, said], "en")
 
 
 def test_what_a_row_says_of_itself_is_kept(work: Work) -> None:
@@ -87,8 +95,7 @@ def test_what_cannot_be_used_is_set_aside_with_file_row_and_reason(work: Work) -
     assert {(reason, detail.split(":")[0]) for reason, detail in found} == {
         ("empty", "external/alpaca.jsonl, row 5"),
         ("repeated", "external/alpaca.jsonl, row 6"),
-        ("wrong_form", "external/chats.jsonl, row 3"),
-        ("wrong_form", "external/chats.jsonl, row 4"),
+        *(("wrong_form", f"external/chats.jsonl, row {at}") for at in (4, 5, 6)),
     }
 
 

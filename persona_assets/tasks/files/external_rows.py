@@ -14,8 +14,10 @@ RESPONSES = ("response", "output", "completion", "chosen", "answer", "solution")
 CHATS = ("messages", "conversations")
 ABOUT = ("language", "lang", "kind", "license", "licence")
 _TEXTS = (*PROMPTS, INPUT, *RESPONSES, "rejected", "text", *CHATS, *ABOUT)
-_ASKS, _SAYS = ("user", "human"), ("assistant", "gpt")
-_WRONG_FORM = "it has neither a `text`, nor `prompt` and `response`, nor `messages` of one question and its answer"
+_ROLES = {"system": "system", "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant"}
+_MESSAGES = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+_PAIR = ("_asked", "_said")
+_WRONG_FORM = "it has neither a `text`, nor `prompt` and `response`, nor `messages` with an answer of the assistant"
 
 
 @derived(
@@ -24,6 +26,7 @@ _WRONG_FORM = "it has neither a `text`, nor `prompt` and `response`, nor `messag
         "prompt": pl.String,
         "response": pl.String,
         "rejected": pl.String,
+        "messages": _MESSAGES,
         "text": pl.String,
         "language": pl.String,
         "source": pl.String,
@@ -31,7 +34,7 @@ _WRONG_FORM = "it has neither a `text`, nor `prompt` and `response`, nor `messag
         "license": pl.String,
     },
     description="Rows of training data that was made elsewhere, which recipes mix with their own.",
-    nullable=("prompt", "response", "rejected", "text", "kind", "license"),
+    nullable=("prompt", "response", "rejected", "messages", "text", "kind", "license"),
     modules=("text.language", "text.near", "text.tokens"),
 )
 def external_rows(files: pl.LazyFrame) -> pl.DataFrame:
@@ -41,11 +44,11 @@ def external_rows(files: pl.LazyFrame) -> pl.DataFrame:
     | --- | --- |
     | answers | `prompt`, `instruction` (with an `input` or none), `question`, `problem`; `response`, `output`, ... |
     | preferences | the same with `chosen` and `rejected`, or `output: [chosen, rejected]` in every row of the file |
-    | chats | `messages` (`role`, `content`) or `conversations` (`from`, `value`): a question and its answer |
+    | chats | `messages` (`role`, `content`) or `conversations` (`from`, `value`) |
     | texts | `text` |
 
-    `source` is the name of its file, `kind` and `license` are what the row says. Set aside: `wrong_form`, `empty`,
-    `repeated` (of one before it).
+    A chat of a question and its answer is `prompt` and `response`, any other one `messages`. `source` is the name of
+    its file, `kind` and `license` are what the row says. Set aside: `wrong_form`, `empty`, `repeated` (of one before it).
     """
     there = files.collect_schema().names()
     columns = [pl.col(name) if name in there else pl.lit(None, pl.String()).alias(name) for name in _TEXTS]
@@ -58,12 +61,13 @@ def external_rows(files: pl.LazyFrame) -> pl.DataFrame:
     )
     texts = ("prompt", "response", "rejected", "text")
     answered = pl.col("prompt").is_not_null() & pl.col("response").is_not_null()
-    whole = pl.concat_str(texts, separator="\n", ignore_nulls=True)
+    said = pl.col("messages").list.eval(pl.element().struct.field("content"))
+    whole = pl.concat_str(*texts, said.list.join("\n"), separator="\n", ignore_nulls=True)
     is_empty = [(pl.col(name).str.strip_chars() == "").fill_null(value=False) for name in texts]
     rows = rows.with_columns(_same=form(whole)).with_columns(
-        reason=pl.when(~answered & pl.col("text").is_null())
+        reason=pl.when(~answered & pl.all_horizontal(pl.col("text", "messages").is_null()))
         .then(pl.lit("wrong_form"))
-        .when(pl.any_horizontal(is_empty))
+        .when(pl.any_horizontal(*is_empty, (said.list.eval(pl.element().str.strip_chars() == "").list.any())))
         .then(pl.lit("empty"))
         .when(~pl.col("_same").is_first_distinct())
         .then(pl.lit("repeated")),
@@ -74,14 +78,14 @@ def external_rows(files: pl.LazyFrame) -> pl.DataFrame:
         "empty": pl.lit("one of its texts is empty"),
         "repeated": pl.format("it says what row {} says", pl.col("_first") + 1),
     }
-    said = pl.coalesce(pl.when(pl.col("reason") == name).then(text) for name, text in why.items())
+    detail = pl.coalesce(pl.when(pl.col("reason") == name).then(text) for name, text in why.items())
     told = told_language(rows.select(whole.fill_null("")).to_series().to_list())
     return rows.select(
-        *(*texts, "kind", "license", "reason"),
+        *(*texts, "messages", "kind", "license", "reason"),
         source="shard",
         parent_ids=pl.concat_list("row_id"),
         language=pl.coalesce("language", pl.Series(told, dtype=pl.String)),
-        detail=pl.format("{}, row {}: {}", "file", pl.col("place") + 1, said),
+        detail=pl.format("{}, row {}: {}", "file", pl.col("place") + 1, detail),
     )
 
 
@@ -92,26 +96,35 @@ def _asked() -> pl.Expr:
 
 
 def _with_chats(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows, chats of one question and its answer as these."""
-    found = [_exchange(chat) for chat in rows.select(pl.coalesce(CHATS)).to_series()]
-    asked = pl.Series([one[0] for one in found], dtype=pl.String)
-    said = pl.Series([one[1] for one in found], dtype=pl.String)
-    return rows.with_columns(prompt=pl.coalesce("prompt", asked), response=pl.coalesce("response", said))
+    """The rows with `messages` as a list, or null; those of one question and its answer as these."""
+    chats = [_messages(chat) for chat in rows.select(pl.coalesce(CHATS)).to_series()]
+    pairs = [_pair_of(chat) for chat in chats]
+    told = {name: pl.Series([pair and pair[at] for pair in pairs], dtype=pl.String) for at, name in enumerate(_PAIR)}
+    talks = [None if pair else chat for chat, pair in zip(chats, pairs, strict=True)]
+    return rows.with_columns(**told, messages=pl.Series(talks, dtype=_MESSAGES)).with_columns(
+        prompt=pl.coalesce("prompt", _PAIR[0]), response=pl.coalesce("response", _PAIR[1])
+    )
 
 
-def _exchange(chat: str | None) -> tuple[str | None, str | None]:
-    """Question and answer of a chat that has one of each and nothing else."""
+def _pair_of(chat: list[dict[str, str]] | None) -> list[str] | None:
+    """The texts of a chat of one question and its answer."""
+    is_pair = [one["role"] for one in chat or ()] == ["user", "assistant"]
+    return [one["content"] for one in chat or ()] if is_pair else None
+
+
+def _messages(chat: str | None) -> list[dict[str, str]] | None:
+    """The messages of a chat in which the assistant answers; null of anything else."""
     try:
         turns: Any = json.loads(chat or "null")
     except ValueError:
-        return None, None
-    if not (isinstance(turns, list) and len(turns) == 2 and all(isinstance(one, dict) for one in turns)):
-        return None, None
-    roles = [one.get("role", one.get("from")) for one in turns]
+        return None
+    if not (isinstance(turns, list) and all(isinstance(one, dict) for one in turns)):
+        return None
+    roles = [_ROLES.get(str(one.get("role", one.get("from")))) for one in turns]
     texts = [one.get("content", one.get("value")) for one in turns]
-    if roles[0] not in _ASKS or roles[1] not in _SAYS or not all(isinstance(one, str) for one in texts):
-        return None, None
-    return texts[0], texts[1]
+    if "assistant" not in roles or None in roles or not all(isinstance(text, str) for text in texts):
+        return None
+    return [{"role": str(role), "content": text} for role, text in zip(roles, texts, strict=True)]
 
 
 def _with_pairs(rows: pl.DataFrame) -> pl.DataFrame:
