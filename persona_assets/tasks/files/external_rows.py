@@ -48,7 +48,8 @@ def external_rows(files: pl.LazyFrame) -> pl.DataFrame:
     | texts | `text` |
 
     A chat of a question and its answer is `prompt` and `response`, any other one `messages`. `source` is the name of
-    its file, `kind` and `license` are what the row says. Set aside: `wrong_form`, `empty`, `repeated` (of one before it).
+    its file, `kind` and `license` are what the row says. Set aside: `wrong_form`, `empty`, `repeated` (what an earlier
+    row says).
     """
     there = files.collect_schema().names()
     columns = [pl.col(name) if name in there else pl.lit(None, pl.String()).alias(name) for name in _TEXTS]
