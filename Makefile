@@ -18,12 +18,13 @@ demo-llm: export PERSONA_LAKE := lake-llm
 demo-llm: export PERSONA_TASKS := persona_assets/demo/llm
 demo-llm: export PERSONA_SHARES := pole_answers=1,questionnaire_choices=1
 demo-llm: export PERSONA_HELD_OUT_SHARE := 0.25
-demo-llm: $(VENV)/.llm  ## a real language model learns from rows of opposite poles, and is measured: docs/recipes.md; ten minutes
+demo-llm: $(VENV)/.llm  ## a real language model learns from rows of opposite poles, and is measured: docs/recipes.md; five minutes
 	PERSONA_DATASETS=evaluation PERSONA_RECIPES=smollm2_lora,smollm2_dpo $(BIN)/persona-assets run
 	PERSONA_DATASETS=questionnaire_choice_scores PERSONA_SYSTEMS=questionnaire_choices=recipe:smollm2_lora-E+recipe:smollm2_lora-I \
 		$(BIN)/persona-assets run
 	$(BIN)/persona-assets evaluation smollm2_lora-E smollm2_lora-I --html lake-llm/evaluation.html
-	$(BIN)/persona-assets evaluation smollm2_dpo-E smollm2_dpo-I
+	$(BIN)/persona-assets evaluation smollm2_dpo-E
+	$(BIN)/persona-assets evaluation smollm2_dpo-I
 	$(BIN)/persona-assets questionnaire energy --html lake-llm/questionnaire.html
 
 test: $(READY)          ## the whole test suite
