@@ -1,11 +1,15 @@
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster import DagsterInstance
+from dagster._core.storage import event_log
+from dagster._core.storage.event_log.in_memory import InMemoryEventLogStorage
+from sqlalchemy import Connection
 
 PAGE = (
     "Retired beekeeper {n} keeps nineteen hives on a slope above the river. Each spring the colonies are checked for "
@@ -48,7 +52,20 @@ def definitions(workplace: Path) -> dg.Definitions:
     return defs
 
 
+class EventLog(InMemoryEventLogStorage):
+    """Dagster's event log in memory, on its one connection, where Dagster opens another for each event and look-up."""
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with self._db_lock, self._held_conn.begin():
+            yield self._held_conn
+
+    def has_table(self, table_name: str) -> bool:
+        return True
+
+
 @pytest.fixture
-def instance() -> DagsterInstance:
+def instance(monkeypatch: pytest.MonkeyPatch) -> DagsterInstance:
     """A Dagster instance in memory."""
+    monkeypatch.setattr(event_log, "InMemoryEventLogStorage", EventLog)
     return DagsterInstance.ephemeral()
