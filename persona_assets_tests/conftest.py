@@ -35,9 +35,10 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
 # Dagster's servers are one piece of work: one set of servers runs at a time, and the other worker would wait for it.
 SERVERS = ("defs/test_following", "defs/test_backfills", "ui/test_pages", "defs/test_sets", "defs/test_one_file")
 LONG = (
-    *("cli/test_asking", "defs/test_dedup", "defs/test_crash", "plan/test_plan", "lineage/test_chain"),
-    *("dedup/test_invariants", "dedup/test_deduper", "defs/test_graph", "defs/test_budget"),
-    *("steps/test_conversation", "test_migrate", "plan/test_tasks", "cli/test_app"),
+    *("defs/test_graph", "cli/test_asking", "cli/test_app", "test_shaped_rows", "plan/test_plan", "defs/test_dedup"),
+    *("dedup/test_invariants", "lineage/test_chain", "evaluation/test_in_graph", "training/test_process"),
+    *("lineage/test_audit", "defs/test_crash", "personas/test_rules", "test_state_reads", "defs/test_automation"),
+    *("cli/test_migrating", "plan/test_tasks", "steps/test_conversation", "dedup/test_deduper", "test_migrate"),
 )
 
 
