@@ -10,12 +10,13 @@ from persona_assets.cli.results import show_results
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.graph import Asset
 from persona_assets.lake import Lake
-from persona_assets.questionnaires.answers import of_forms, scored_items, who_answered
+from persona_assets.questionnaires.answers import of_choices, of_forms, scored_items, who_answered
 from persona_assets.questionnaires.page import Outcome, blocks, questionnaire_page
 from persona_assets.questionnaires.scores import differences
 from persona_assets.settings import Settings
 
-TYPES = "questionnaire_types"
+SYSTEM = "system"  # the column of answers that says who answered
+TYPES, CHOICES = "questionnaire_types", "questionnaire_choice_scores"
 
 
 def show_questionnaire(
@@ -31,7 +32,16 @@ def show_questionnaire(
         return outcome_of(lake, graph, name, systems)
 
     show_results(
-        settings, "questionnaire", TYPES, name, of_systems, blocks, questionnaire_page, as_json=as_json, html=html
+        settings,
+        "questionnaire",
+        TYPES,
+        name,
+        of_systems,
+        blocks,
+        questionnaire_page,
+        as_json=as_json,
+        html=html,
+        also=(CHOICES,),
     )
 
 
@@ -44,15 +54,25 @@ def outcome_of(lake: Lake, graph: dict[str, Asset], name: str, systems: Sequence
 
     def read(asset: str, keys: Sequence[str] | None = None) -> pl.DataFrame:
         table = graph[asset].table
-        return lake.scan(table, lake.keys(table) if keys is None else [name]).collect()
+        return lake.scan(table, [key for key in lake.keys(table) if keys is None or key in keys]).collect()
 
     def told(asset: str, keys: Sequence[str] | None = None) -> list[dict[str, Any]]:
         rows = read(asset, keys)
         return rows.filter(pl.col("system").is_in([*systems])).to_dicts() if systems else rows.to_dicts()
 
+    def answers(asset: str) -> pl.DataFrame:
+        """The answers with the systems that gave them, whichever ones the settings name now."""
+        rows, paths = read(asset, own), lake.paths(graph[asset].table, own)
+        if SYSTEM in rows.columns or rows.is_empty():
+            return rows
+        stored = pl.scan_parquet([lake.url(path) for path in paths], hive_partitioning=False, glob=False)
+        if SYSTEM not in stored.collect_schema():
+            return rows
+        return rows.join(stored.select("sample_id", SYSTEM).collect(), on="sample_id", maintain_order="left")
+
     own, items = [name], read("questionnaire_items", [name])
-    answers = read("questionnaire_answers", own)
-    given = of_forms(answers, items)
+    forms, choices = answers("questionnaire_answers"), answers("questionnaire_choices")
+    given = of_choices(choices, items) if forms.is_empty() else of_forms(forms, items)
     known = given["system"].unique().sort().to_list()
     for one in systems:
         if one not in known:
@@ -60,7 +80,8 @@ def outcome_of(lake: Lake, graph: dict[str, Asset], name: str, systems: Sequence
     shown = list(dict.fromkeys(systems)) or known
     compared = (shown[0], shown[1]) if len(shown) == 2 else None
     moved = differences(given, scored_items(items), *compared).to_dicts() if compared else []
-    models = who_answered(answers).filter(pl.col("system").is_in(shown))["model"].unique().sort()
+    who = who_answered(choices if forms.is_empty() else forms).filter(pl.col("system").is_in(shown))
+    models = who["model"].unique().sort()
     said = [row for row in told("mindset_agreement") if row["questionnaire"] == name]
     return Outcome(
         name,
@@ -68,7 +89,7 @@ def outcome_of(lake: Lake, graph: dict[str, Asset], name: str, systems: Sequence
         told("questionnaire_scores", own),
         told(TYPES, own),
         models.to_list(),
-        [row for row in told("questionnaire_choice_scores", own) if row["run"] is None],
+        [row for row in told(CHOICES, own) if row["run"] is None],
         told("situation_scores"),
         said,
         moved,

@@ -40,13 +40,14 @@ def show_results(
     *,
     as_json: bool,
     html: Path | None,
+    also: Sequence[str] = (),
     files: str = "",
     remedy: str = "",
 ) -> None:
     """Show what the file `name` came to, or without a name the files that there are.
 
-    `kind` is what such a file is, whose table is `files`, by default `<kind>_files`; `asset` has its results. `remedy`
-    says what gives a file results.
+    `kind` is what such a file is, whose table is `files`, by default `<kind>_files`; `asset` has its results, or
+    one of `also`. `remedy` says what gives a file results.
 
     Raises:
         UsageError: there is no such file, or it has no results yet.
@@ -54,7 +55,8 @@ def show_results(
     lake, graph = open_lake(settings.lake), assets(settings)
     source = graph[files or f"{kind}_files"].data
     assert source
-    made, known = set(lake.keys(graph[asset].table)), sorted(source.look().sources)
+    made = {key for one in (asset, *also) for key in lake.keys(graph[one].table)}
+    known = sorted(source.look().sources)
     if name is None:
         if as_json:
             typer.echo(to_json([{kind: one, "results": one in made} for one in known]))

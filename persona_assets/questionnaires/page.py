@@ -90,13 +90,14 @@ def questionnaire_page(outcome: Outcome) -> view.Page:
 
 def blocks(outcome: Outcome) -> list[view.Block]:
     """What there is to see, language by language."""
-    if not outcome.scores:
+    scores = [*outcome.scores, *outcome.choices]
+    if not scores:
         return [view.Lines(["Nobody has answered yet."])]
-    kinds = _kinds(outcome.scores)
+    kinds = _kinds(scores)
     models: list[view.Line] = [("Answered by ", view.Code(", ".join(outcome.models)))]
     models += [OFFLINE] if any(one.startswith("offline") for one in outcome.models) else []
     found: list[view.Block] = [view.Lines(models), view.Legend(list(kinds.values()))]
-    for language in sorted({row["language"] for row in outcome.scores}):
+    for language in sorted({row["language"] for row in scores}):
         found += _language(outcome, language, kinds)
     return [*found, view.Section("What this can't show", [view.Lines(LIMITS)])]
 
@@ -106,17 +107,16 @@ def _language(outcome: Outcome, language: str, kinds: Mapping[str, view.Kind]) -
         return [row for row in rows if row["language"] == language]
 
     whole = [row for row in of(outcome.scores) if row["run"] is None]
-    parts: list[view.Block] = []
-    if radar := _radar(whole, kinds):
-        parts.append(radar)
-    parts += _scores(whole, kinds)
-    found: list[view.Block] = [view.Section(("What they say of themselves, ", view.Code(language)), parts)]
+    found: list[view.Block] = []
+    if whole:
+        radar = _radar(whole, kinds)
+        parts = [*([radar] if radar else []), *_scores(whole, kinds)]
+        found.append(view.Section(("What they say of themselves, ", view.Code(language)), parts))
     if outcome.compared and (moved := of(outcome.differences)):
         first, second = (view.Code(name) for name in outcome.compared)
         found.append(view.Section((second, " less ", first, ", ", view.Code(language)), [_differences(moved)]))
-    found += [
-        view.Section(("How far that can be relied on, ", view.Code(language)), [_reliance(whole)]),
-    ]
+    if whole:
+        found.append(view.Section(("How far that can be relied on, ", view.Code(language)), [_reliance(whole)]))
     if types := of(outcome.types):
         parts = [_types(types, kinds), _grid([row for row in types if row["run"] is None], whole, kinds)]
         found.append(view.Section(("Types, ", view.Code(language)), parts))
