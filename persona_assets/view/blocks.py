@@ -275,7 +275,7 @@ class Chart:
     @property
     def lines(self) -> list[str]:
         """It in words; a line of many points in characters, between its first and its last value."""
-        return [f"{kind.name}: {self._told(points)}" for kind, points in self.rows if points]
+        return [f"{self.up}, {kind.name}: {self._told(points)}" for kind, points in self.rows if points]
 
     def _told(self, points: Sequence[Point]) -> str:
         if len(points) <= FEW:
