@@ -12,20 +12,23 @@ ENGINE_PEERS := clients curator data-designer distilabel
 demo: $(READY)          ## the bundled crawl through every asset, then one audited sample per task
 	$(BIN)/persona-assets demo
 
-# All that it takes is here: a lake of its own, every instruction of the seeds, a quarter of them held out.
+# All that it takes is here: a lake and an event log of its own, every instruction of the seeds, a quarter of them held out.
 demo-llm: export PERSONA_ENGINE := offline
-demo-llm: export PERSONA_LAKE := lake-llm
+demo-llm: export PERSONA_LAKE := demo-llm/lake
+demo-llm: export DAGSTER_HOME := $(CURDIR)/demo-llm/.dagster
 demo-llm: export PERSONA_TASKS := persona_assets/demo/llm
 demo-llm: export PERSONA_SHARES := pole_answers=1,questionnaire_choices=1
 demo-llm: export PERSONA_HELD_OUT_SHARE := 0.25
 demo-llm: $(VENV)/.llm  ## a real language model learns from rows of opposite poles, and is measured: docs/recipes.md; five minutes
+	mkdir -p demo-llm/.dagster
+	sed "s|: .dagster/|: demo-llm/.dagster/|" dagster.yaml > demo-llm/.dagster/dagster.yaml
 	PERSONA_DATASETS=evaluation PERSONA_RECIPES=smollm2_lora,smollm2_dpo $(BIN)/persona-assets run
 	PERSONA_DATASETS=questionnaire_choice_scores PERSONA_SYSTEMS=questionnaire_choices=recipe:smollm2_lora-E+recipe:smollm2_lora-I \
 		$(BIN)/persona-assets run
-	$(BIN)/persona-assets evaluation smollm2_lora-E smollm2_lora-I --html lake-llm/evaluation.html
+	$(BIN)/persona-assets evaluation smollm2_lora-E smollm2_lora-I --html demo-llm/evaluation.html
 	$(BIN)/persona-assets evaluation smollm2_dpo-E
 	$(BIN)/persona-assets evaluation smollm2_dpo-I
-	$(BIN)/persona-assets questionnaire energy --html lake-llm/questionnaire.html
+	$(BIN)/persona-assets questionnaire energy --html demo-llm/questionnaire.html
 
 test: $(READY)          ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -55,7 +58,7 @@ format: $(READY)        ## rewrite in the house style
 	$(BIN)/ruff format .
 
 clean:                  ## remove what the demo made; the environment stays
-	rm -rf lake lake-llm lake-export dumps .dagster
+	rm -rf lake demo-llm lake-export dumps .dagster
 
 # torch first and by name: another package's range would take a build with gigabytes of accelerator libraries.
 $(READY): pyproject.toml constraints.txt
