@@ -153,7 +153,7 @@ def test_the_same_prompt_in_two_partitions_is_paid_once(work: Work) -> None:
     work.having(dumps=str(work.folder / "dumps")).drop("e", "copy.jsonl", 0, 1)
     work.run(until="raw_documents")
     plan = work.plan()
-    made = work.run()
+    made = work.run(until="extracted_personas")
     extracted = asset(plan, "extracted_personas")
     assert extracted.total("questions").value == 6
     assert (extracted.total("new").value, extracted.sum("reused")) == (4, 2)
@@ -165,7 +165,7 @@ def test_after_a_run_that_was_stopped_only_the_rest_is_planned(work: Work) -> No
         work.having(max_calls_per_run=1).run()  # of the first shard's two
     extracted = asset(work.plan(), "extracted_personas")
     assert (extracted.total("new").value, extracted.sum("reused")) == (3, 1)
-    assert work.run()["extracted_personas"].calls_made == 3
+    assert work.run(until="extracted_personas")["extracted_personas"].calls_made == 3
 
 
 def test_other_settings_of_extraction_scale_what_it_gave_so_far(finished: Work) -> None:
@@ -202,7 +202,7 @@ def test_stored_answers_that_wait_for_their_repair_cost_a_call_each(work: Work) 
 @pytest.mark.parametrize("target", [1, 3, 7, 1000])
 def test_a_target_takes_as_many_questions_as_its_run(work: Work, target: int) -> None:
     work.run(until="deduped_personas")
-    aimed = work.having(targets={"math_problems": target})
+    aimed = work.having(targets={"math_problems": target}, datasets=("math_problems",))
     planned = asset(aimed.plan(), "math_problems")
     made = aimed.run()["math_problems"]
     assert planned.total("new").value == made.calls_made
@@ -210,8 +210,9 @@ def test_a_target_takes_as_many_questions_as_its_run(work: Work, target: int) ->
 
 
 def test_a_raised_target_asks_for_what_is_missing(work: Work) -> None:
-    work.having(targets={"math_problems": 3}).run()
-    raised = work.having(targets={"math_problems": 5})
+    alone = work.having(datasets=("math_problems",))
+    alone.having(targets={"math_problems": 3}).run()
+    raised = alone.having(targets={"math_problems": 5})
     planned = asset(raised.plan(), "math_problems")
     made = raised.run()["math_problems"]
     assert planned.total("new").value == made.calls_made == 2
