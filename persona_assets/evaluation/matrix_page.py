@@ -10,6 +10,8 @@ from persona_assets.evaluation.results import NATS
 from persona_assets.view import blocks as view
 
 _TONES: tuple[tuple[Any, str], ...] = (("blue", "█"), ("amber", "▓"), ("green", "▒"), ("red", "░"), ("grey", "·"))
+_ROWS = "rows"  # the size that goes with every other one
+_ALIKE = 1.1  # the ratio up to which two sizes are alike
 _RATIO = 8  # from which sizes are drawn by their ratio
 LIMITS = [
     "Intervals, at 95 %, are of the items, those of a page together, and of the seeds; the variance by seed is taken "
@@ -63,8 +65,8 @@ def blocks(comparison: Comparison) -> list[view.Block]:
         rows = [row for row in comparison.rows if (row["suite"], row["measure"]) == (suite, measure)]
         title = (view.Code(suite), f", {TITLES[measure]}")
         found.append(view.Section(title, [_table(rows, comparison.reference)]))
-        found += [view.Section((*title, f", by {axis}"), [_curve(rows, comparison.sizes, axis)])
-                  for axis in _axes(comparison.sizes)]  # fmt: skip
+        for axis, places in _axes(comparison).items():
+            found.append(view.Section((*title, f", by {axis}"), [_curve(rows, places, axis)]))
     return [*found, view.Section("What this can't show", [view.Lines(LIMITS)])]
 
 
@@ -89,7 +91,7 @@ def _table(rows: Sequence[Row], reference: str) -> view.Table:
                                             row["recipe"]))  # fmt: skip
     known = [abs(row[name]) for row in ordered for name in _MINUS if row[name] is not None]
     end = max(known, default=1.0) or 1.0
-    heads = [*view.whole("stratum", "language", "recipe"), *view.right("value", "95 %", "seeds", "of each")]
+    heads = [*view.whole("stratum", "language", "recipe"), *view.right("value", "95 %", "each seed")]
     heads += [*view.right(unit or "difference", "95 %"), *view.whole(f"{signed(-end)} to {signed(end)}")]
     drawn: list[list[view.Cell]] = []
     before: list[Any] = []
@@ -98,8 +100,7 @@ def _table(rows: Sequence[Row], reference: str) -> view.Table:
         cells: list[view.Cell] = ["", ""] if names == before else [(view.Code(one),) if one else "all" for one in names]
         before = names
         cells += [view.Code(row["recipe"]), figure(row["value"]), span(row["low"], row["high"], figure)]
-        cells += [f"{row['seeds']}", ", ".join(map(figure, row["seed_values"]))]
-        drawn.append([*cells, *_difference(row, end, signed)])
+        drawn.append([*cells, ", ".join(map(figure, row["seed_values"])), *_difference(row, end, signed)])
     return view.Table(heads, drawn)
 
 
@@ -114,23 +115,41 @@ def _difference(row: Row, end: float, figure: Callable[[float], str]) -> list[vi
     return [figure(value), span(low, high, figure), view.Interval(at, first, last)]
 
 
-def _axes(sizes: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """The sizes in which recipes differ, in their order."""
-    names = dict.fromkeys(name for size in sizes.values() for name in size)
-    return [name for name in names if len({size[name] for size in sizes.values() if name in size}) > 1]
+def _axes(comparison: Comparison) -> dict[str, dict[str, float]]:
+    """The sizes in which recipes differ, each with the recipes that make a curve of it, and their places.
+
+    Whatever differs, rows do; what is drawn over another size differs from the reference in none of the others.
+    """
+    sizes = comparison.sizes
+    of_reference = sizes.get(comparison.reference, {})
+    found: dict[str, dict[str, float]] = {}
+    for axis in dict.fromkeys(name for size in sizes.values() for name in size):
+        others = () if axis == _ROWS else [name for name in of_reference if name not in (axis, _ROWS)]
+        places = {
+            recipe: size[axis]
+            for recipe, size in sizes.items()
+            if axis in size and all(_alike(size.get(name, 0), of_reference[name]) for name in others)
+        }
+        if len(set(places.values())) > 1:
+            found[axis] = places
+    return found
 
 
-def _curve(rows: Sequence[Row], sizes: Mapping[str, Mapping[str, float]], axis: str) -> view.Chart:
+def _alike(one: float, other: float) -> bool:
+    return max(one, other) <= _ALIKE * min(one, other)
+
+
+def _curve(rows: Sequence[Row], places: Mapping[str, float], axis: str) -> view.Chart:
     """Values over a size, over all languages; a line for each stratum. Recipes of one size stand above each other."""
     lines = []
     strata = list(dict.fromkeys(row["stratum"] for row in rows if row["of_language"] is None))
     for place, stratum in enumerate(strata):
         own = [row for row in rows if row["of_language"] is None and row["stratum"] == stratum]
-        points = [view.Point(sizes[row["recipe"]][axis], row["value"], row["low"], row["high"]) for row in own
-                  if axis in sizes.get(row["recipe"], {})]  # fmt: skip
+        points = [view.Point(places[row["recipe"]], row["value"], row["low"], row["high"]) for row in own
+                  if row["recipe"] in places]  # fmt: skip
         points.sort(key=lambda point: (point.x, point.y))
         lines.append((view.Kind(stratum or "all", *_TONES[place % len(_TONES)]), points))
-    places = [point.x for _, points in lines for point in points]
-    ratio = bool(places) and min(places) > 0 and max(places) / min(places) >= _RATIO
+    drawn = [point.x for _, points in lines for point in points]
+    ratio = bool(drawn) and min(drawn) > 0 and max(drawn) / min(drawn) >= _RATIO
     measure = rows[0]["measure"]
     return view.Chart(axis, TITLES[measure], lines, log=ratio, zero=measure != NATS)

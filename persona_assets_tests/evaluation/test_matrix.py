@@ -12,11 +12,11 @@ from persona_assets.errors import UsageError
 from persona_assets.evaluation import statistics
 from persona_assets.evaluation.grades import grades
 from persona_assets.evaluation.matrix import MATRIX, NULLABLE, matrix
-from persona_assets.evaluation.matrix_page import Comparison, comparison_page, conclusions
+from persona_assets.evaluation.matrix_page import Comparison, blocks, comparison_page, conclusions
 from persona_assets.evaluation.measured import Measured
 from persona_assets.evaluation.seeds import pooled
 from persona_assets.view import html
-from persona_assets.view.blocks import words
+from persona_assets.view.blocks import Chart, Section, words
 from persona_assets_tests.evaluation.simulated import Values, answers, logistic
 
 FAMILIES = np.repeat(np.arange(50), 3)
@@ -120,6 +120,23 @@ def test_a_reference_that_is_not_there_is_named_with_those_that_are(three: dict[
 def test_the_order_of_grades_makes_no_difference(three: dict[str, pl.DataFrame]) -> None:
     mixed = {name: own.sample(fraction=1, shuffle=True, seed=4) for name, own in reversed(three.items())}
     assert matrix(mixed, "whole").equals(matrix(three, "whole"))
+
+
+def test_a_curve_joins_recipes_that_differ_in_its_size_alone(three: dict[str, pl.DataFrame]) -> None:
+    sizes = {
+        "whole": {"rows": 800, "personas": 100, "rows per persona": 8.0},
+        "without_hops": {"rows": 410, "personas": 50, "rows per persona": 8.2},
+        "without_pages": {"rows": 400, "personas": 100, "rows per persona": 4.0},
+    }
+    comparison = Comparison("sizes", "whole", matrix(three, "whole").to_dicts(), sizes)
+    drawn = {
+        chart.across: [point.x for point in chart.rows[0][1]]
+        for section in blocks(comparison)
+        if isinstance(section, Section)
+        for chart in section.blocks
+        if isinstance(chart, Chart)
+    }
+    assert drawn == {"rows": [400, 410, 800], "personas": [50, 100], "rows per persona": [4.0, 8.0]}
 
 
 def test_a_page_has_differences_and_a_curve_where_recipes_differ_in_size(three: dict[str, pl.DataFrame]) -> None:

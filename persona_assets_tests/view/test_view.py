@@ -207,7 +207,7 @@ def test_a_chart_has_its_lowest_value_below_and_places_from_left_to_right() -> N
     assert chart.point(100, 0)[1] == chart.SIZE[1] - chart.ROOM[3]
     assert [name for name, _ in chart.ticks_across] == ["100", "1,000", "10,000"]
     assert [name for name, _ in chart.ticks_up] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
-    assert shown(chart) == "one: 0.5 at 100, 1 at 1,000, 0.9 at 10,000\n"
+    assert shown(chart) == "right, one: 0.5 at 100, 1 at 1,000, 0.9 at 10,000\n"
 
 
 @pytest.mark.parametrize("points", [[], [Point(3, 0)], [Point(3, 2), Point(3, 2)]])
