@@ -12,15 +12,16 @@ ENGINE_PEERS := clients curator data-designer distilabel
 demo: $(READY)          ## the bundled crawl through every asset, then one audited sample per task
 	$(BIN)/persona-assets demo
 
-# All that it takes is here: a lake and an event log of its own, every instruction of the seeds, a quarter of them held out.
+# All that it takes is here: a lake and an event log of its own, no crawl, every instruction of the seeds, a quarter of them held out.
 demo-llm: export PERSONA_ENGINE := offline
 demo-llm: export PERSONA_LAKE := demo-llm/lake
 demo-llm: export DAGSTER_HOME := $(CURDIR)/demo-llm/.dagster
+demo-llm: export PERSONA_DUMPS := demo-llm/dumps
 demo-llm: export PERSONA_TASKS := persona_assets/demo/llm
 demo-llm: export PERSONA_SHARES := pole_answers=1,questionnaire_choices=1
 demo-llm: export PERSONA_HELD_OUT_SHARE := 0.25
 demo-llm: $(VENV)/.llm  ## a real language model learns from rows of opposite poles, and is measured: docs/recipes.md; five minutes
-	mkdir -p demo-llm/.dagster
+	mkdir -p demo-llm/.dagster demo-llm/dumps
 	sed "s|: .dagster/|: demo-llm/.dagster/|" dagster.yaml > demo-llm/.dagster/dagster.yaml
 	PERSONA_DATASETS=evaluation PERSONA_RECIPES=smollm2_lora,smollm2_dpo $(BIN)/persona-assets run
 	PERSONA_DATASETS=questionnaire_choice_scores PERSONA_SYSTEMS=questionnaire_choices=recipe:smollm2_lora-E+recipe:smollm2_lora-I \
