@@ -65,7 +65,8 @@ def tasks_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
         return {name: declared[name] for name in names}, {name: paths[name] for name in names}
 
     monkeypatch.setattr(load, "_bundled_files", cache(of_then))
-    monkeypatch.setattr(load, "_bundled", cache(load._bundled.__wrapped__))
+    for name in ("_bundled", "_as_bundled", "_own"):  # what was loaded before knows the others
+        monkeypatch.setattr(load, name, cache(getattr(load, name).__wrapped__))
 
 
 def under_first_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
