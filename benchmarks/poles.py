@@ -72,7 +72,7 @@ def recipes(rows: int) -> dict[str, Any]:
             "title": "One pole over the other",
             "base": BASE,
             "held_out": {"size": HELD_OUT},
-            "stages": [{**preference, "train": {**TRAIN, "rate": 1e-4}}],
+            "stages": [{**preference, "train": {**TRAIN, "rate": 5e-4}}],
             "evaluate": {"batch": 8, "suites": [{"id": "pairs", "kind": "preference", "of": "preference"}]},
         },
     }
