@@ -212,11 +212,11 @@ class LakeState:
     def is_of_no_dump(self, asset: str, key: str = "") -> bool:
         """Whether a partition hangs on data files alone, and on no crawl; without a key: whether all of an asset do."""
         declared = self.assets[asset]
+        kind = declared.table.partition
+        if kind not in self.sets:
+            return False
         reads = declared.reads_of(key) if key else declared.reads
-        return declared.table.partition in self.sets and all(
-            self.is_of_no_dump(read, key if self.assets[read].table.partition == declared.table.partition else "")
-            for read in reads
-        )
+        return all(self.is_of_no_dump(read, key if self.assets[read].table.partition == kind else "") for read in reads)
 
     @property
     def needs_no_crawl(self) -> bool:

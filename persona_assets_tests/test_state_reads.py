@@ -24,14 +24,14 @@ def records(state: LakeState, shards: int) -> int:
     return shards * (by_shard + 1) + 1 + of_sets
 
 
-@pytest.mark.parametrize("shards", [5, 10])
+@pytest.mark.parametrize("shards", [5, 10, 20])
 def test_the_records_read_are_as_many_as_there_are(tmp_path: Path, shards: int) -> None:
     state = built(tmp_path, a=shards)
     assert {one.state for one in state.all()} == {State.DONE}
     assert state.lake.records.read == records(state, shards)
 
 
-@pytest.mark.parametrize("shards", [5, 10])
+@pytest.mark.parametrize("shards", [5, 10, 20])
 def test_steps_of_one_process_read_no_record_twice(tmp_path: Path, shards: int) -> None:
     state = built(tmp_path, a=shards)
     for asset in state.assets.values():

@@ -1,6 +1,7 @@
 """Trainings in their child process: interrupted, gone on with, ended with whoever started them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from persona_assets.training.faults import TrainingFailed
 from persona_assets.training.job import Job, JobStage
-from persona_assets.training.process import train
+from persona_assets.training.process import set_up, train
 from persona_assets_tests.training.jobs import job, lines, same_weights, stage, trained_here
 
 PARENT = """
@@ -25,6 +26,11 @@ def told(done, total=None, note=""):
     print(note, flush=True)
 train(Job.model_validate_json(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]), told)
 """
+
+
+# A command in a namespace of the network that has nothing but a loopback.
+LOOPBACK = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+ALONE = bool(shutil.which("unshare") and shutil.which("ip")) and not subprocess.run([*LOOPBACK, "true"]).returncode
 
 
 class Killed(Exception):
@@ -130,6 +136,29 @@ def test_what_is_done_is_not_done_again(interrupted: Path, stages: list[JobStage
     stamp = (interrupted / "model" / "model.safetensors").stat().st_mtime_ns
     found = train(job(stages), interrupted, lambda *_: pytest.fail("a step was done"))
     assert (found.model / "model.safetensors").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.skipif(not ALONE, reason="torch listens everywhere, and no network of its own can be made here")
+def test_two_processes_share_batches_and_learn_the_same(
+    files: Path, stages: list[JobStage], straight: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As several GPUs do, here on the CPU, with no network but their own loopback."""
+    folder = files / "shared"
+    folder.mkdir()
+    set_up(job(stages), folder)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    launcher = ["-m", "torch.distributed.run", "--nnodes", "1", "--nproc_per_node", "2", "--master_addr", "127.0.0.1"]
+    command = [*LOOPBACK, sys.executable, *launcher, "-m", "persona_assets.training.worker", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as child:
+        try:
+            assert child.wait(300) == 0
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+    for mine, theirs in zip(lines(folder), lines(straight), strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
+        assert mine["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=0.02)
 
 
 def test_adapters_that_were_killed_end_in_the_same_weights(files: Path, interrupted: Path) -> None:
