@@ -33,6 +33,8 @@ def document(name: str, **values: Any) -> dict[str, Any]:
         "text": f"Text of {name}.",
         "characters": 10,
         "content_digest": name,
+        "kind": "page",
+        "lines_removed": 0,
         "shard": SHARD,
         "run_id": "run",
         "created_at": NOW,

@@ -173,6 +173,11 @@ def _document(
         "text": entry.text,
         "characters": len(entry.text),
         "content_digest": entry.content_digest,
+        "kind": found.kind,
+        "licence": found.licence,
+        "charset": found.charset,
+        "cut": found.cut,
+        "lines_removed": found.lines_removed,
     }
 
 

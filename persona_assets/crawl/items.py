@@ -8,6 +8,7 @@ from typing import Literal
 from persona_assets.files.bytestream import ByteStream
 
 Format = Literal["warc", "wet", "jsonl", "parquet"]  # ours; that of a package is the ending of its files
+Kind = Literal["page", "persona"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,10 @@ class CrawlFile:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record whose text could be read; `offset`, `record_offset` in `raw_documents`, tells a file's records apart."""
+    """A record whose text could be read; `offset`, `record_offset` in `raw_documents`, tells a file's records apart.
+
+    The other fields are columns of `raw_documents`.
+    """
 
     offset: int
     format: Format | str
@@ -28,6 +32,11 @@ class Found:
     url: str = ""
     record_id: str | None = None
     fetched_at: datetime | None = None
+    kind: Kind = "page"
+    licence: str | None = None
+    charset: str | None = None
+    cut: str | None = None
+    lines_removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
