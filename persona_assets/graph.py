@@ -19,6 +19,7 @@ from persona_assets.dedup.run import dedup_dump
 from persona_assets.engines.base import ModelIdentity, Sampling
 from persona_assets.engines.select import identity_of
 from persona_assets.errors import UsageError, did_you_mean
+from persona_assets.files import READING
 from persona_assets.ids import Json, digest
 from persona_assets.lake import Lake, Table
 from persona_assets.lake.schemas import (
@@ -366,22 +367,14 @@ _PERSONA_ASSETS = (
         description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; "
         "junk, unreadable records and exact copies are in the rejects with a reason.",
         modules=(
-            *(
-                "crawl.charset",
-                "crawl.columns",
-                "crawl.digest_index",
-                "crawl.digests",
-                "crawl.documents",
-                "crawl.formats",
-                "crawl.headers",
-                "crawl.ingest",
-            ),
-            *("crawl.digest_index", "ledger.index", "ledger.sorted_keys"),
+            *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
+            *("crawl.examine", "crawl.formats", "crawl.ingest", "crawl.worker", "crawl.workers"),
+            *("ledger.index", "ledger.sorted_keys", *READING),
             *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
-            *("crawl.tabular", "crawl.warc", "files.bytestream", "files.detect", "files.open", "ids", "text.language"),
-            "rules.registry",
+            *("crawl.tabular", "ids", "rules.registry", "text.language"),
         ),
         added=lambda: _added_rules("document") | _added_formats(),
+        version=2,
         kinds=frozenset({"parquet", "python"}),
     ),
     Asset(

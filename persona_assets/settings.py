@@ -403,6 +403,16 @@ class Settings(BaseSettings):
         json_schema_extra=shapes("raw_documents"),
     )
 
+    page_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="Seconds that reading one page may take; one that takes longer is rejected",
+        json_schema_extra=shapes("raw_documents"),
+    )
+    read_processes: int = Field(
+        0, ge=0, description="Processes that read crawl files; 0: one for each core", json_schema_extra=shapes()
+    )
+
     # Personas
     relations: Annotated[tuple[DocumentRelation, ...], NoDecode] = Field(
         ("read", "write"),

@@ -425,13 +425,15 @@ def contained(as_json: JsonFlag = False) -> None:
 
 @app.command()
 def inspect(
-    files: Annotated[list[Path], typer.Argument(help="Crawl files: WARC, WET, JSONL or Parquet, plain or compressed.")],
+    files: Annotated[list[Path], typer.Argument(help="Crawl files of any format that is read, plain or compressed.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Say what the readers make of a file: documents, and rejects by reason."""
     from persona_assets.cli.run import out
     from persona_assets.crawl.inspect import blocks, inspect_files
 
+    if folders := [str(file) for file in files if file.is_dir()]:
+        raise UsageError(f"a folder, not a file: {', '.join(folders)}; name the files in it, as {folders[0]}/*")
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise UsageError(f"no such file: {', '.join(missing)}")
@@ -563,8 +565,9 @@ def dedup(
         memory_limit_mb=memory_mb,
     )
     from persona_assets.cli.run import row_progress, show_outcome
-    from persona_assets.dedup.file import Job, dedup_file
+    from persona_assets.dedup.file import dedup_file
     from persona_assets.dedup.keys import Scheme
+    from persona_assets.dedup.outcome import Job
 
     job = Job(
         path=file,

@@ -39,7 +39,7 @@ from persona_assets.view.terminal import say, show
 
 if TYPE_CHECKING:
     from persona_assets.contamination.file import Outcome as Overlaps
-    from persona_assets.dedup.file import Outcome
+    from persona_assets.dedup.outcome import Outcome
     from persona_assets.defs.launch import Materialised, RunOutcome, Wanted
     from persona_assets.progress import Progress as Told
     from persona_assets.progress import Stages

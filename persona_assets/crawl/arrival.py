@@ -325,7 +325,8 @@ def _name_problem(name: str) -> str | None:
 
 
 def _settled(folder: Path, root: Path, before: float, now: float, warnings: list[str]) -> Iterator[Settled]:
-    """Files below a folder that have not changed since `before`."""
+    """Files below a folder that have not changed since `before`; what is empty is told."""
+    seen = False
     for directory, subfolders, names in os.walk(folder):
         subfolders[:] = sorted(name for name in subfolders if not _PARTIAL.fullmatch(name))
         for name in names:
@@ -336,8 +337,14 @@ def _settled(folder: Path, root: Path, before: float, now: float, warnings: list
             if not _is_unicode(relative):
                 warnings.append(f"{relative!r} in {folder.name} has a name that is not UTF-8: rename it")
                 continue
-            if file := _ready(path, relative, before, now):
+            seen = True
+            file = _ready(path, relative, before, now)
+            if file and not file.bytes:
+                warnings.append(f"{folder.name}/{relative} is empty, and is left out: get it once more, or remove it")
+            elif file:
                 yield file
+    if not seen and folder.stat().st_mtime <= before:
+        warnings.append(f"{folder.name} holds no crawl file: put the files of the dump there, or remove the folder")
 
 
 def _ready(path: Path, relative: str, before: float, now: float) -> Settled | None:
@@ -347,7 +354,7 @@ def _ready(path: Path, relative: str, before: float, now: float) -> Settled | No
         return None  # gone since the folder was listed, or a link to nothing
     # A clock that is ahead elsewhere gives times to come; when the file's entry changed is then the better witness.
     changed = status.st_mtime if status.st_mtime <= now else status.st_ctime
-    if not path.is_file() or status.st_size == 0 or changed > before:
+    if not path.is_file() or changed > before:
         return None
     return Settled(relative, status.st_size, status.st_mtime_ns)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from persona_assets.crawl.headers import parse_date
 from persona_assets.errors import UsageError
+from persona_assets.files.headers import parse_date
 
 Row = Mapping[str, Any]
 

@@ -1,19 +1,21 @@
 """Crawl files to documents and rejects, in batches of bounded size: every record is in exactly one of them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import polars as pl
 
-from persona_assets.crawl.items import CrawlFile, Found, Refused, Skipped
-from persona_assets.crawl.normalise import normalise
-from persona_assets.crawl.quality import judge, language
+from persona_assets.crawl.columns import ColumnReader
+from persona_assets.crawl.examine import Candidate, Examined, examine
+from persona_assets.crawl.items import CrawlFile, Page, Record, Refused, Row, Skipped
 from persona_assets.crawl.readers import reading
-from persona_assets.ids import digest, make_id
+from persona_assets.crawl.workers import Job, workers
+from persona_assets.ids import make_id
 from persona_assets.lake.schemas import RAW_DOCUMENTS, RUN_COLUMNS
 from persona_assets.settings import Settings
-from persona_assets.text.language import identify
 
 BATCH_ROWS = 512
 BATCH_CHARACTERS = 2_000_000  # what a batch holds of text, so that long documents do not add up
@@ -33,6 +35,8 @@ REJECT_SCHEMA = pl.Schema(
 )
 DUPLICATE = "duplicate_content"
 _DETAIL_CHARACTERS = 500
+JOB_RECORDS, JOB_BYTES = 32, 1 << 19  # of a job: records, and bytes of their pages
+JOBS_AT_HOME = 8  # jobs without a page that are done before processes are begun for the rest
 
 
 @dataclass(frozen=True)
@@ -41,18 +45,8 @@ class Batch:
 
     documents: pl.DataFrame
     rejects: pl.DataFrame
-    skipped: int
+    skipped: Counter[str]
     bytes_read: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A record that was read, its normalised text, and the quality rule it breaks, if any."""
-
-    found: Found
-    text: str
-    content_digest: str
-    verdict: tuple[str, str] | None
 
 
 @dataclass
@@ -77,9 +71,81 @@ def read_documents(files: Sequence[CrawlFile], dump: str, settings: Settings) ->
     Raises:
         UsageError: the column map of the settings is wrong.
     """
+    ColumnReader(settings.column_map)
     known = _Known()
+    held = _Held()
+    for job, examined in _examined(_jobs(files, settings), settings):
+        file, bytes_read, is_last = job.about
+        held.bytes_read += bytes_read
+        for one in examined:
+            held.add(one)
+            if held.is_full:
+                yield _batch(held, file, dump, known)
+                held = _Held()
+        if is_last and held:
+            yield _batch(held, file, dump, known)
+            held = _Held()
+
+
+@dataclass
+class _Held:
+    """What will be a batch."""
+
+    entries: list[Candidate | Refused] = field(default_factory=list)
+    characters: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    bytes_read: int = 0
+
+    def add(self, one: Examined) -> None:
+        if isinstance(one, Skipped):
+            self.skipped[one.kind] += 1
+            return
+        self.entries.append(one)
+        self.characters += len(one.found.text) if isinstance(one, Candidate) else 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.entries) >= BATCH_ROWS or self.characters >= BATCH_CHARACTERS
+
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.skipped or self.bytes_read)
+
+
+def _jobs(files: Sequence[CrawlFile], settings: Settings) -> Iterator[Job]:
+    """The records of all files, some at a time; `about` holds the file, its bytes passed, and whether it ends there."""
     for file in files:
-        yield from _read_file(file, dump, settings, known)
+        with reading(file, settings) as source:
+            records: list[Record] = []
+            size = passed = 0
+            for record in source.records:
+                records.append(record)
+                size += len(record.body) if isinstance(record, Page) else 0
+                if len(records) >= JOB_RECORDS or size >= JOB_BYTES:
+                    position = source.bytes_read
+                    yield Job(records, source.layout, (file, position - passed, False))
+                    records, size, passed = [], 0, position
+            yield Job(records, source.layout, (file, max(source.bytes_read - passed, 0), True))
+
+
+def _examined(jobs: Iterator[Job], settings: Settings) -> Iterator[tuple[Job, list[Examined]]]:
+    """What becomes of the records of each job, in order.
+
+    The first jobs without a page are done here, as it takes longer to begin a process.
+    """
+    at_home = 0
+    for job in jobs:
+        if at_home >= JOBS_AT_HOME or any(needs_process(record) for record in job.records):
+            yield from workers(settings.read_processes).examine(chain([job], jobs), settings)
+            return
+        at_home += bool(job.records)
+        yield job, examine(job.records, job.form, settings)
+
+
+def needs_process(record: Record) -> bool:
+    """Whether a record may keep a parser busy: a page, or a row that holds one."""
+    if isinstance(record, Row):
+        return any(isinstance(value, str) and "</" in value for value in record.values.values())
+    return isinstance(record, Page) and record.format not in ("wet", "text")
 
 
 def record_row_id(dump: str, file: str, offset: int | None, *marks: Any) -> str:  # noqa: ANN401 - any JSON values
@@ -87,77 +153,34 @@ def record_row_id(dump: str, file: str, offset: int | None, *marks: Any) -> str:
     return make_id("rec", dump, file, offset, *marks)
 
 
-def _read_file(file: CrawlFile, dump: str, settings: Settings, known: _Known) -> Iterator[Batch]:
-    pending: list[_Candidate | Refused] = []
-    characters = skipped = passed = 0
-    with reading(file, settings) as source:
-        for item in source.items:
-            if isinstance(item, Skipped):
-                skipped += 1
-                continue
-            entry = _candidate(item, settings) if isinstance(item, Found) else item
-            pending.append(entry)
-            characters += len(entry.text) if isinstance(entry, _Candidate) else 0
-            if len(pending) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
-                position = source.bytes_read
-                yield _batch(pending, file, dump, settings, known, skipped, position - passed)
-                pending, characters, skipped, passed = [], 0, 0, position
-        left = max(source.bytes_read - passed, 0)
-    if pending or skipped or left:
-        yield _batch(pending, file, dump, settings, known, skipped, left)
-
-
-def _candidate(found: Found, settings: Settings) -> _Candidate:
-    text = normalise(found.text)
-    return _Candidate(found, text, digest(text.encode("utf-8")), judge(text, settings))
-
-
-def _batch(
-    pending: Sequence[_Candidate | Refused],
-    file: CrawlFile,
-    dump: str,
-    settings: Settings,
-    known: _Known,
-    skipped: int,
-    bytes_read: int,
-) -> Batch:
-    passing = [entry for entry in pending if isinstance(entry, _Candidate) and not entry.verdict]
-    languages = iter(identify([entry.text for entry in passing]))
+def _batch(held: _Held, file: CrawlFile, dump: str, known: _Known) -> Batch:
     documents: list[dict[str, Any]] = []
     rejects: list[dict[str, Any]] = []
-    for entry in pending:
+    for entry in held.entries:
         if isinstance(entry, Refused):
             rejects.append(_unreadable(entry, file, dump))
             continue
         document_id = make_document_id(dump, entry.found.url, entry.content_digest)
-        code, confidence = ("", 0.0) if entry.verdict else next(languages)
-        verdict = entry.verdict or _language_verdict(code, settings) or _duplicate(entry, document_id, known)
+        verdict = entry.verdict or _duplicate(entry, document_id, known)
         if verdict:
             rejects.append(_reject(entry, document_id, verdict, file, dump, known))
         else:
             known.kept[bytes.fromhex(entry.content_digest)] = _packed(document_id)
-            documents.append(_document(entry, document_id, code, confidence, file, dump))
+            documents.append(_document(entry, document_id, file, dump))
     return Batch(
         pl.DataFrame(documents, schema=DOCUMENT_SCHEMA, orient="row"),
         pl.DataFrame(rejects, schema=REJECT_SCHEMA, orient="row"),
-        skipped,
-        bytes_read,
+        held.skipped,
+        held.bytes_read,
     )
 
 
-def _language_verdict(code: str, settings: Settings) -> tuple[str, str] | None:
-    detail = language(code, settings)
-    return ("language", detail) if detail else None
-
-
-def _duplicate(entry: _Candidate, document_id: str, known: _Known) -> tuple[str, str] | None:
+def _duplicate(entry: Candidate, document_id: str, known: _Known) -> tuple[str, str] | None:
     survivor = known.kept.get(bytes.fromhex(entry.content_digest))
     return (DUPLICATE, f"doc_{survivor.hex()}") if survivor else None
 
 
-def _document(
-    entry: _Candidate, document_id: str, code: str, confidence: float, file: CrawlFile, dump: str
-) -> dict[str, Any]:
+def _document(entry: Candidate, document_id: str, file: CrawlFile, dump: str) -> dict[str, Any]:
     found = entry.found
     return {
         "document_id": document_id,
@@ -168,10 +191,10 @@ def _document(
         "record_offset": found.offset,
         "record_id": found.record_id,
         "fetched_at": found.fetched_at,
-        "language": code,
-        "language_confidence": confidence,
-        "text": entry.text,
-        "characters": len(entry.text),
+        "language": entry.language,
+        "language_confidence": entry.confidence,
+        "text": found.text,
+        "characters": len(found.text),
         "content_digest": entry.content_digest,
         "kind": found.kind,
         "licence": found.licence,
@@ -182,7 +205,7 @@ def _document(
 
 
 def _reject(
-    entry: _Candidate, document_id: str, verdict: tuple[str, str], file: CrawlFile, dump: str, known: _Known
+    entry: Candidate, document_id: str, verdict: tuple[str, str], file: CrawlFile, dump: str, known: _Known
 ) -> dict[str, Any]:
     packed = _packed(document_id)
     taken = packed in known.rejected or packed == known.kept.get(bytes.fromhex(entry.content_digest))

@@ -14,16 +14,16 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from persona_assets.crawl.items import Found, Item, Refused, Skipped, break_between
+from persona_assets.crawl.items import Found, Item
 from persona_assets.errors import UsageError, did_you_mean
 from persona_assets.files.bytestream import ByteStream
+from persona_assets.files.formats import ending_of, own_endings
 from persona_assets.files.open import Opened
+from persona_assets.files.records import Refused, Skipped, break_between
 from persona_assets.ids import digest
 from persona_assets.plugins import installed, loaded, package_of
 from persona_assets.settings import Settings
 
-COMPRESSIONS = frozenset({"gz", "zst", "lz4"})
-OURS = frozenset({"warc", "wet", "json", "jsonl", "parquet"}) | COMPRESSIONS
 _ENDING = re.compile(r"[a-z0-9_-]+")
 
 
@@ -36,19 +36,13 @@ def formats() -> dict[str, EntryPoint]:
     """
     found = dict(installed("formats"))
     for ending, entry in found.items():
-        if ending in OURS:
+        if ending in own_endings():
             raise UsageError(f"{entry.group}: {package_of(entry)} claims {ending}, which is read here by its content")
         if not _ENDING.fullmatch(ending):
             raise UsageError(
                 f"{entry.group}: {package_of(entry)} claims {ending!r}; an ending is small letters and digits, as mbox"
             )
     return found
-
-
-def ending_of(name: str) -> str:
-    """The ending of a file's name that says its format, without the dot: that of `a.mbox.gz` is `mbox`."""
-    endings = [suffix[1:].lower() for suffix in Path(name).suffixes]
-    return next((ending for ending in reversed(endings) if ending not in COMPRESSIONS), "")
 
 
 def format_of(path: Path) -> EntryPoint | None:
@@ -87,21 +81,15 @@ def _items(read: Any, entry: EntryPoint, opened: Opened, settings: Settings) -> 
     if not opened.compression:
         opened.raw.seek(0)
     file = io.BufferedReader(_Decompressed(opened.stream)) if opened.compression else opened.raw
-    told = False
     try:
         for item in read(file, settings):
-            told = True
             if not isinstance(item, Found | Refused | Skipped):
                 raise TypeError(f"it gave {type(item).__name__}, not Found, Refused or Skipped")
             yield item
     except Exception as error:  # noqa: BLE001 - another package's code: what it raises costs the rest of a file, not the run
-        told = True
         said = f"the reader of .{entry.name} in {package_of(entry)} failed: {type(error).__name__}: {error}"
         yield Refused(None, "unreadable_file", said)
-    if broken := break_between(opened.stream):
-        yield from broken
-    elif not told:
-        yield Refused(None, "empty_file", "the file holds no record")
+    yield from break_between(opened.stream)
 
 
 class _Decompressed(io.RawIOBase):

@@ -36,7 +36,7 @@ class _Totals:
     inputs: int = 0
     kept: int = 0
     characters: int = 0
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     bytes_read: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
@@ -82,7 +82,7 @@ def _report(totals: _Totals, files: int, read_ahead: list[str], seconds: float) 
     extra = {
         "files": files,
         "bytes_read": totals.bytes_read,
-        "records_skipped": totals.skipped,
+        "records_skipped": dict(totals.skipped.most_common()),
         "characters": totals.characters,
         "languages": dict(totals.languages.most_common()),
         "digests_read_ahead": read_ahead,
@@ -94,7 +94,7 @@ def _counted(
     batches: Iterator[Batch], totals: _Totals, own: list[pl.DataFrame], progress: Callable[[int], None] | None
 ) -> Iterator[Batch]:
     for batch in batches:
-        totals.skipped += batch.skipped
+        totals.skipped.update(batch.skipped)
         totals.bytes_read += batch.bytes_read
         own.append(digest_rows(batch))
         if progress:

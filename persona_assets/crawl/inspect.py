@@ -29,7 +29,7 @@ class FileReport:
     compression: str
     documents: int = 0
     characters: int = 0
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class FileReport:
     @property
     def records(self) -> int:
         """Records of every fate."""
-        return self.documents + self.rejects.total() + self.skipped
+        return self.documents + self.rejects.total() + self.skipped.total()
 
 
 @dataclass
@@ -55,13 +55,17 @@ class InspectReport:
             "documents": sum(file.documents for file in self.files),
             "characters": sum(file.characters for file in self.files),
             "rejects": dict(sum((file.rejects for file in self.files), Counter[str]()).most_common()),
-            "skipped": sum(file.skipped for file in self.files),
+            "skipped": dict(sum((file.skipped for file in self.files), Counter[str]()).most_common()),
             "seconds": sum(file.seconds for file in self.files),
         }
 
 
 def _counts(file: FileReport) -> dict[str, dict[str, int]]:
-    return {"languages": dict(file.languages.most_common()), "rejects": dict(file.rejects.most_common())}
+    return {
+        "languages": dict(file.languages.most_common()),
+        "rejects": dict(file.rejects.most_common()),
+        "skipped": dict(file.skipped.most_common()),
+    }
 
 
 def inspect_files(paths: Sequence[Path], settings: Settings, progress: Progress | None = None) -> InspectReport:
@@ -94,7 +98,7 @@ def _inspect(path: Path, settings: Settings, progress: Progress | None) -> FileR
 def _add(report: FileReport, batch: Batch) -> None:
     report.documents += batch.documents.height
     report.characters += int(batch.documents["characters"].sum())
-    report.skipped += batch.skipped
+    report.skipped.update(batch.skipped)
     report.languages.update(batch.documents["language"].to_list())
     report.rejects.update(batch.rejects["reason"].to_list())
     for row in batch.rejects.iter_rows(named=True):
@@ -119,12 +123,13 @@ def blocks(report: InspectReport) -> list[view.Block]:
 
 
 def _section(report: FileReport) -> view.Section:
-    kind = f"{report.format}, {report.compression}" if report.compression else report.format
+    read_as = f"{report.format}, {report.compression}" if report.compression else report.format
     languages = ", ".join(f"{code} {count:,}" for code, count in report.languages.most_common(8))
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in report.skipped.most_common() if kind)
     counts = (
         f"{report.documents:,} documents, {report.characters:,} characters"
         f"{f' ({languages})' if languages else ''}; {report.rejects.total():,} rejects; "
-        f"{report.skipped:,} other records; {report.seconds:.1f} s"
+        f"{report.skipped.total():,} other records{f' ({kinds})' if kinds else ''}; {report.seconds:.1f} s"
     )
     found: list[view.Block] = [view.Lines([counts])]
     if report.samples:
@@ -146,4 +151,4 @@ def _section(report: FileReport) -> view.Section:
         ]
         heads = [*view.left("reason"), *view.right("records", "offset"), *view.left("detail")]
         found.append(view.Section("Rejects", [view.Table(heads, rejects)]))
-    return view.Section((view.Code(report.file), f"  {kind}"), found)
+    return view.Section((view.Code(report.file), f"  {read_as}"), found)

@@ -5,9 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from persona_assets.files.bytestream import ByteStream
+from persona_assets.files.records import Page, Refused, Row, Skipped
 
-Format = Literal["warc", "wet", "jsonl", "parquet"]  # ours; that of a package is the ending of its files
 Kind = Literal["page", "persona"]
 
 
@@ -27,7 +26,7 @@ class Found:
     """
 
     offset: int
-    format: Format | str
+    format: str
     text: str
     url: str = ""
     record_id: str | None = None
@@ -39,38 +38,7 @@ class Found:
     lines_removed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A record, or a stretch of the file, that could not be read; `offset` None: the file as a whole.
-
-    `fault_offset` is set where the stream broke: it tells the break from a record that starts at the same byte.
-    """
-
-    offset: int | None
-    reason: str
-    detail: str
-    fault_offset: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A record that holds no document by its kind (warcinfo, request, metadata)."""
-
-    offset: int
-
-
 Item = Found | Refused | Skipped
+Record = Item | Row | Page  # what is read of a file, before it is known what it holds
 
-
-def refusal(stream: ByteStream, start: int, reason: str, detail: str) -> Refused:
-    """A refusal of what began at `start` and ends here; where the stream broke within it, the break is the reason."""
-    fault = None if stream.ensure(1) else stream.take_fault()
-    if fault:
-        return Refused(start, fault.reason, fault.detail, fault.offset)
-    return Refused(start, reason, detail)
-
-
-def break_between(stream: ByteStream) -> list[Refused]:
-    """The refusal that tells a break which fell between two records; empty where the stretch just ended."""
-    fault = stream.take_fault()
-    return [Refused(fault.offset, fault.reason, fault.detail, fault.offset)] if fault else []
+__all__ = ["CrawlFile", "Found", "Item", "Kind", "Page", "Record", "Refused", "Row", "Skipped"]

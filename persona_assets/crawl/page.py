@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Protocol
 
 from persona_assets.crawl.charset import decode
-from persona_assets.crawl.headers import parse_headers
+from persona_assets.files.headers import parse_headers
 
 
 class _Reader(Protocol):

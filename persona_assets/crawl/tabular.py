@@ -1,248 +1,67 @@
-"""JSON lines, JSON documents (whatever their name) and Parquet files as documents."""
+"""Rows of tables as documents: JSON lines, JSON, CSV, TSV, Parquet."""
 
-import re
+from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, BinaryIO
-
-import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from persona_assets.crawl.columns import ColumnReader, column_names
-from persona_assets.crawl.items import Format, Found, Item, Refused, break_between, refusal
-from persona_assets.files.bytestream import ByteStream
+from persona_assets.crawl.items import Found, Refused, Row
+from persona_assets.files.records import Record
 
-PARQUET_ROWS = 256  # rows decoded at once
-# Rows without a text column at the head of a file after which the file as a whole is refused: enough to pass over a
-# header row, few enough not to read a foreign file to its end.
-MAX_ODD_ROWS = 20
-_NEWLINE = re.compile(rb"\n")
-_SPACE = re.compile(rb"(?:[ \t\r\n\f\v]|\xef\xbb\xbf)*")  # and a byte order mark
-_SEPARATORS = re.compile(rb"[ \t\r\n\f\v,]*")
-_TOKEN = re.compile(rb"[\"{}\[\]]")
-_STRING_END = re.compile(rb"(?<!\\)(?:\\\\)*\"")
-_ARRAY, _ARRAY_END = re.compile(rb"\["), re.compile(rb"\]")
-_NESTED = re.compile(rb"[{\[\"]")
-_VALUE_LINE = re.compile(rb"(?<=\n)[{\[]")
-_SCALAR_END = re.compile(rb"[,\]\n]")
-# Text that is not UTF-8, dates outside Python's range, unknown time zones.
-_BAD_VALUE = (ValueError, OverflowError, LookupError)
+MOST_LISTINGS = 1000  # different sets of columns that are told apart
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One record as read: its place and its value (any JSON value)."""
+def sift_rows(rows: Iterable[Record], columns: ColumnReader, names: list[str] | None = None) -> Iterator[Record]:
+    """The rows of a file that have a text column, as they stand; each other one is refused.
 
-    offset: int
-    value: Any
-
-
-def read_json_lines(stream: ByteStream, columns: ColumnReader, limit: int) -> Iterator[Item]:
-    """Documents of a JSON lines file; a broken line is refused with the byte it starts at."""
-    return rows_to_items(_lines(stream, limit), columns, "jsonl")
-
-
-def read_json_document(stream: ByteStream, columns: ColumnReader, limit: int) -> Iterator[Item]:
-    """Documents of a file that is one JSON array, or objects that run over several lines."""
-    return rows_to_items(_values(stream, limit), columns, "jsonl")
-
-
-def read_parquet(file: BinaryIO, columns: ColumnReader) -> Iterator[Item]:
-    """Documents of a Parquet file, a few rows in memory at once."""
-    try:
-        parquet = pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        yield Refused(None, "corrupt_stream", f"not readable as Parquet: {error}")
-        return
-    names = parquet.schema_arrow.names
-    wanted = columns.top_level(names)
-    if not wanted:
-        yield _no_text_column(names)
-        return
-    yield from rows_to_items(_parquet_rows(parquet, wanted), columns, "parquet", names)
-
-
-def rows_to_items(
-    rows: Iterable[Row | Refused], columns: ColumnReader, form: Format, names: list[str] | None = None
-) -> Iterator[Item]:
-    """Documents of rows; a file none of whose first rows has a text column is refused once, as a whole."""
-    source = iter(rows)
-    odd: list[
-        Row
-    ] = []  # rows without a text column, held until one with a text column shows that they are the odd ones
-    for row in source:
-        if isinstance(row, Refused):
+    A file none of whose rows has a text column is refused once, as a whole. So rows without one are held, by their
+    bytes and the names of their columns alone, until one with a text column shows that they are the odd ones.
+    """
+    odd, listings, listed = array("q"), array("l"), dict[str, int]()
+    seen = False
+    for row in rows:
+        if not isinstance(row, Row):
             yield row
-        elif not isinstance(row.value, dict):
-            yield Refused(row.offset, "bad_json", f"not an object but {type(row.value).__name__}")
-        elif columns.has_text(row.value):
-            yield from map(_odd, odd)
-            odd = []
-            yield _item(row, columns, form)
-            break
-        elif len(odd) == MAX_ODD_ROWS:
-            break
+        elif columns.has_text(row.values):
+            if not seen:
+                seen, told = True, list(listed)
+                yield from (_odd(offset, told[place]) for offset, place in zip(odd, listings, strict=True))
+            yield row
+        elif seen:
+            yield _odd(row.offset, listing(column_names(row.values)))
         else:
-            odd.append(row)
-    if odd:
-        yield _no_text_column(names or column_names(odd[0].value))
-        return
-    for row in source:
-        yield _later(row, columns, form)
+            odd.append(row.offset)
+            text = listing(column_names(row.values)) if len(listed) < MOST_LISTINGS else "others"
+            listings.append(listed.setdefault(text, len(listed)))
+    if odd and not seen:
+        yield no_text_column(names) if names else _no_text_column(next(iter(listed)), len(odd))
 
 
-def _later(row: Row | Refused, columns: ColumnReader, form: Format) -> Item:
-    if isinstance(row, Refused):
-        return row
-    if not isinstance(row.value, dict):
-        return Refused(row.offset, "bad_json", f"not an object but {type(row.value).__name__}")
-    return _item(row, columns, form) if columns.has_text(row.value) else _odd(row)
-
-
-def _item(row: Row, columns: ColumnReader, form: Format) -> Item:
-    fields = columns.read(row.value)
+def row_item(row: Row, columns: ColumnReader, form: str) -> Found | Refused:
+    """The document of a row that has a text column."""
+    fields = columns.read(row.values)
     if isinstance(fields, str):
         return Refused(row.offset, "no_text", fields)
     return Found(row.offset, form, fields.text, fields.url, fields.record_id, fields.fetched_at)
 
 
-def _odd(row: Row) -> Refused:
-    return Refused(row.offset, "no_text_column", f"columns: {_listing(column_names(row.value))}")
+def _odd(offset: int, names: str) -> Refused:
+    return Refused(offset, "no_text_column", f"columns: {names}")
 
 
-def _no_text_column(names: list[str]) -> Refused:
+def no_text_column(names: list[str]) -> Refused:
+    """The refusal of a file without a text column."""
+    return _no_text_column(listing(sorted(names)))
+
+
+def _no_text_column(names: str, rows: int = 0) -> Refused:
     remedy = "name the text column with PERSONA_COLUMNS, as text=body"
-    return Refused(None, "no_text_column", f"no text column among {_listing(sorted(names))}; {remedy}")
+    return Refused(
+        None, "no_text_column", f"no text column among {names}{f' in {rows:,} rows' if rows else ''}; {remedy}"
+    )
 
 
-def _listing(names: list[str]) -> str:
+def listing(names: list[str]) -> str:
+    """Names of columns for a message."""
     shown = ", ".join(name[:60] for name in islice(names, 30))
     return (shown or "none") + (f" and {len(names) - 30} more" if len(names) > 30 else "")
-
-
-# JSON lines
-
-
-def _lines(stream: ByteStream, limit: int) -> Iterator[Row | Refused]:
-    while True:
-        stream.skip_any(_SPACE)
-        if stream.ensure(1):
-            yield _line(stream, limit)
-            continue
-        yield from break_between(stream)
-        if not stream.resume():
-            return
-
-
-def _line(stream: ByteStream, limit: int) -> Row | Refused:
-    start = stream.offset
-    end = stream.search(_NEWLINE, 0, limit)
-    if not end and stream.ensure(limit + 1):
-        stream.skip_over(_NEWLINE, 1 << 20)
-        return refusal(stream, start, "too_large", f"a line of {stream.offset - start} bytes, the limit is {limit}")
-    line = stream.take(end[0] if end else len(stream))
-    return _parsed(stream, start, line, whole=end is not None)
-
-
-def _parsed(stream: ByteStream, start: int, data: bytes, *, whole: bool) -> Row | Refused:
-    if not whole and stream.broken:
-        return refusal(stream, start, "bad_json", "")
-    try:
-        return Row(start, orjson.loads(data))
-    except orjson.JSONDecodeError as error:
-        return Refused(start, "bad_json", f"{error}: {data[:80]!r}")
-
-
-# JSON documents
-
-
-def _values(stream: ByteStream, limit: int) -> Iterator[Row | Refused]:
-    """The elements of a top-level array, or top-level values one after the other."""
-    stream.skip_any(_SPACE)
-    if stream.startswith(_ARRAY):
-        stream.skip(1)
-    while True:
-        stream.skip_any(_SEPARATORS)
-        if not stream.ensure(1):
-            yield from break_between(stream)
-            if not stream.resume():
-                return
-        elif stream.startswith(_ARRAY_END):
-            stream.skip(1)
-        else:
-            yield _value(stream, limit)
-
-
-def _value(stream: ByteStream, limit: int) -> Row | Refused:
-    start = stream.offset
-    end = _value_end(stream, limit)
-    if end is not None:
-        return _parsed(stream, start, stream.take(end), whole=True)
-    if stream.ensure(limit + 1):
-        # Past all that was looked at, or a file of openings would be read anew from each of them.
-        stream.skip(limit)
-        stream.skip_over(_VALUE_LINE, 1 << 20)
-        return refusal(stream, start, "too_large", f"a JSON value of more than {limit} bytes")
-    size = stream.skip(len(stream))
-    return refusal(stream, start, "bad_json", f"a JSON value without end, {size} bytes to the end of the file")
-
-
-def _value_end(stream: ByteStream, limit: int) -> int | None:
-    """Where the JSON value at the front ends, or None where it does not within `limit`."""
-    if not stream.startswith(_NESTED):
-        span = stream.search(_SCALAR_END, 1, limit)
-        return span[0] if span else (len(stream) if not stream.ensure(limit + 1) else None)
-    at = depth = 0
-    while span := stream.search(_TOKEN, at, limit):
-        at = span[1]
-        token = stream[span[0] : at]
-        if token == b'"':
-            closing = stream.search(_STRING_END, at, limit)
-            if not closing:
-                return None
-            at = closing[1]
-        else:
-            depth += 1 if token in b"{[" else -1
-        if depth <= 0:
-            return at
-    return None
-
-
-# Parquet
-
-
-def _parquet_rows(parquet: pq.ParquetFile, wanted: list[str]) -> Iterator[Row | Refused]:
-    """Rows with their number in the file; a damaged row group is refused from the row where it breaks."""
-    first = 0
-    for group in range(parquet.num_row_groups):
-        rows = parquet.metadata.row_group(group).num_rows
-        done = 0
-        try:
-            for batch in parquet.iter_batches(PARQUET_ROWS, row_groups=[group], columns=wanted, use_threads=False):
-                yield from _batch_rows(batch, first + done)
-                done += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
-            yield Refused(first + done, "corrupt_stream", f"row group {group}, {rows - done} rows lost: {error}")
-        first += rows
-
-
-def _batch_rows(batch: pa.RecordBatch, first: int) -> Iterator[Row | Refused]:
-    try:
-        values = batch.to_pylist()
-    except _BAD_VALUE:
-        for number in range(batch.num_rows):
-            yield _single_row(batch, number, first)
-        return
-    for number, value in enumerate(values):
-        yield Row(first + number, value)
-
-
-def _single_row(batch: pa.RecordBatch, number: int, first: int) -> Row | Refused:
-    try:
-        return Row(first + number, batch.slice(number, 1).to_pylist()[0])
-    except UnicodeDecodeError as error:
-        return Refused(first + number, "undecodable", f"not UTF-8: {error.reason}")
-    except _BAD_VALUE as error:
-        return Refused(first + number, "bad_value", f"{type(error).__name__}: {error}")

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ import pyarrow as pa
 
 from persona_assets.dedup.against import Others
 from persona_assets.dedup.deduper import Decision, Deduper, part_rows
-from persona_assets.dedup.keys import Scheme
+from persona_assets.dedup.outcome import Job, Outcome
+from persona_assets.dedup.report import report_page
 from persona_assets.dedup.strands import Semantic, make_strands
 from persona_assets.dedup.survivors import METHODS
-from persona_assets.dedup.writing import ADDED, SURVIVOR_FILE, Writing
+from persona_assets.dedup.writing import Writing
 from persona_assets.files.places import beside, blaming, check_places
 from persona_assets.files.text_column import REASONS, Source, Texts, open_source
 from persona_assets.lake import Lake
@@ -43,70 +43,6 @@ VERDICTS = pa.schema(
         "semantic_compared": pa.bool_(),  # null where set aside, or where only words are compared
     }
 )
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to do with a file."""
-
-    path: Path
-    scheme: Scheme
-    column: str | None = None  # None: see `files.text_column`
-    semantic: float | None = None  # least cosine; None: texts are compared by their words only
-    encoder: str = ""
-    across: bool = False  # whether texts of several scripts are compared by their embeddings
-    max_unknown: float = 0.2
-    memory: int = 2048 << 20  # bytes
-    out: Path | None = None
-    report: Path | None = None
-    part: int | None = None  # rows decided at once, where not as many as the memory holds
-    against: tuple[Path, ...] = ()  # other files, whose rows stand
-    only_kept: bool = False  # whether rows that are not kept are left out of `out`
-
-    @property
-    def added(self) -> tuple[str, ...]:
-        """The columns that written rows gain."""
-        return (*ADDED, SURVIVOR_FILE) if self.against else ADDED
-
-
-@dataclass
-class Outcome:
-    """What came of a file: counts, and what the comparison took."""
-
-    file: str
-    column: str
-    settings: dict[str, Any]
-    rows: int = 0
-    kept: int = 0
-    removed: Counter[str] = field(default_factory=Counter)  # by method
-    set_aside: Counter[str] = field(default_factory=Counter)  # by reason
-    near_pairs: Counter[str] = field(default_factory=Counter)  # by stage
-    candidates: int = 0  # pairs compared by their words
-    skipped: int = 0  # pairs of groups of near-copies that nothing depended on, not compared
-    recall: dict[str, float] = field(default_factory=dict)  # by stage, estimated
-    not_compared: int | None = None  # kept rows in a script that no encoder knows; None where only words are compared
-    encoders: list[dict[str, Any]] = field(default_factory=list)  # by strand with texts, see `Semantic.used`
-    similarity: dict[str, list[float] | list[int]] = field(default_factory=dict)  # bins, removed rows by method and bin
-    parts: int = 0
-    seconds: float = 0.0
-    seconds_by_step: dict[str, float] = field(default_factory=dict)
-    peak_memory_mb: int = 0
-    against: dict[str, dict[str, int]] = field(default_factory=dict)  # by other file: its rows, and rows removed for it
-
-    @property
-    def estimated_recall(self) -> dict[str, float]:
-        """By stage, where near pairs may be missed: by MinHash, or an index of the embeddings that missed some."""
-        missing = {"lexical": "minhash_recall" in self.settings, "semantic": self.recall.get("semantic", 1.0) < 1}
-        return {stage: share for stage, share in sorted(self.recall.items()) if missing[stage]}
-
-    def as_dict(self) -> dict[str, Any]:
-        """The outcome as JSON values; every method and reason is there, if with 0."""
-        return {
-            **vars(self),
-            "removed": {method: self.removed[method] for method in METHODS},
-            "set_aside": {reason: self.set_aside[reason] for reason in REASONS},
-            "near_pairs": dict(self.near_pairs),
-        }
 
 
 def dedup_file(job: Job, progress: Stages | None = None) -> Outcome:
@@ -138,7 +74,6 @@ def dedup_file(job: Job, progress: Stages | None = None) -> Outcome:
         outcome.peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         with ExitStack() as stack:
             if job.report:
-                from persona_assets.dedup.report import report_page
                 from persona_assets.view import html, markdown
 
                 renderer = html if job.report.suffix == ".html" else markdown

@@ -3,21 +3,19 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from persona_assets.dedup.outcome import Outcome
 from persona_assets.dedup.strands import encoders_told
 from persona_assets.dedup.survivors import METHODS
 from persona_assets.text.tokens import token_lists
 from persona_assets.view import blocks as view
 from persona_assets.view.numbers import percent
 from persona_assets.view.safe import one_line
-
-if TYPE_CHECKING:
-    from persona_assets.dedup.file import Outcome
 
 GROUPS, GROUP_EXAMPLES, PAIRS = 10, 3, 20
 SHOWN = 300  # characters of a text
@@ -36,7 +34,7 @@ Told = Callable[[int], str]  # what a row is called
 
 
 def report_page(
-    outcome: "Outcome", texts_at: TextsAt, verdicts: pa.Table, told: Told = lambda row: f"row {row}"
+    outcome: Outcome, texts_at: TextsAt, verdicts: pa.Table, told: Told = lambda row: f"row {row}"
 ) -> view.Page:
     """The report of a file; `texts_at` gives the texts of rows, `told` what these are called."""
     removed = _removed(verdicts)
@@ -60,7 +58,7 @@ def report_page(
     )
 
 
-def summary(outcome: "Outcome") -> list[view.Block]:
+def summary(outcome: Outcome) -> list[view.Block]:
     """How many rows were kept, removed and set aside, and why."""
     kept = {"kept": outcome.kept, "removed": outcome.removed.total(), "set aside": outcome.set_aside.total()}
     figures = [(name, f"{count:,}", percent(count, outcome.rows)) for name, count in kept.items()]
@@ -240,7 +238,7 @@ def differing(text: str, other: str) -> view.Pieces:
     return [("".join(chunk for chunk, _ in run), marked) for marked, run in runs]
 
 
-def _histogram(outcome: "Outcome") -> list[view.Block]:
+def _histogram(outcome: Outcome) -> list[view.Block]:
     """The removed rows by similarity and method, from the first to the last bin that has rows.
 
     Equal word sets, all at 1, are left to the table of methods, or they would dwarf the rest.
@@ -264,7 +262,7 @@ def _histogram(outcome: "Outcome") -> list[view.Block]:
     return [view.Lines(["Rows with equal words are not drawn."]), view.Legend(kinds), view.Table(view.BARS, rows)]
 
 
-def facts(outcome: "Outcome") -> list[tuple[view.Line, view.Line]]:
+def facts(outcome: Outcome) -> list[tuple[view.Line, view.Line]]:
     """What the comparison took and how complete it is, in words."""
     found: list[tuple[view.Line, view.Line]] = [
         (f"pairs within the threshold, {stage}", f"{count:,}") for stage, count in sorted(outcome.near_pairs.items())

@@ -47,11 +47,12 @@ class Codec:
 
 @dataclass(frozen=True)
 class Opened:
-    """An open crawl file: its bytes, the name of its compression ("" where plain), and the file below."""
+    """An open file: its bytes, the name of its compression ("" where plain), the file below, and its own name."""
 
     stream: ByteStream
     compression: str
     raw: BinaryIO
+    name: str = ""
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def open_crawl_file(path: Path) -> Iterator[Opened]:
         raw.seek(0)
         codec = _codec(head, raw)
         pieces = _decompressed(raw, codec) if codec else _plain(raw)
-        yield Opened(ByteStream(pieces), codec.name if codec else "", raw)
+        yield Opened(ByteStream(pieces), codec.name if codec else "", raw, path.name)
 
 
 def _codec(head: bytes, raw: BinaryIO) -> Codec | None:

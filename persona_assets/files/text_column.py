@@ -1,13 +1,13 @@
-"""The text column of a Parquet or JSON lines file, in batches and in bounded memory, and the file's rows once more.
+"""The text column of a table in a file, in batches and in bounded memory, and the file's rows once more.
 
 A file is read twice: for its texts, which are compared, and (where rows are written) for all of its columns, which are
-joined with the verdicts by place. Blank lines of a JSON lines file are not rows.
+joined with the verdicts by place. Parquet is read column by column, other formats (`formats`) row by row.
 """
 
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,21 +19,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from persona_assets.errors import PersonaAssetsError, UsageError
-from persona_assets.files.bytestream import ByteStream
-from persona_assets.files.open import open_crawl_file
+from persona_assets.files.formats import Format
+from persona_assets.files.formats.parquet import open_parquet
+from persona_assets.files.records import Refused, Row
+from persona_assets.files.rows import open_table, table_records
 from persona_assets.text.token_hashes import Index
 
 REASONS = ("not_json", "not_text", "null", "empty")  # why a row is not compared
 NOT_JSON, NOT_TEXT, NULL, EMPTY = range(len(REASONS))
-RAW = "raw"  # the column that holds a line that is no JSON object
+RAW = "raw"  # the column that holds a row that could not be read
 DEFAULT_COLUMN = "text"
 
 BATCH_ROWS, LEAST_BATCH_ROWS = 32_768, 256
 BATCH_BYTES = 32 << 20  # of a Parquet batch, as far as the file's metadata tells the size of a row
-BLOCK_BYTES = 4 << 20  # of a JSON lines file read at once
-LINE_BYTES = 64 << 20  # of one line
-SAMPLE_LINES = 1000  # in which the columns of a JSON lines file are looked for
-MOST_FIELDS = 1000  # of a JSON lines file that is written as Parquet
+BLOCK_BYTES = 4 << 20  # of rows held at once
+SAMPLE_ROWS = 1000  # in which columns are looked for
+MOST_FIELDS = 1000  # of rows that are written as Parquet
 _SHOWN_COLUMNS = 30
 
 Texts = pl.DataFrame  # text (null where the row is not compared), reason (place in REASONS, null where it is)
@@ -73,22 +74,16 @@ def open_source(
     `added` are columns that the rows gain where they are written, to `out`.
 
     Raises:
-        UsageError: no such file, neither Parquet nor JSON lines, no such column, or rows that cannot go to `out`.
+        UsageError: no such file, no table in a known format, no such column, or rows that cannot go to `out`.
         PersonaAssetsError: a damaged file.
     """
-    if not path.is_file():
-        what = "is a folder: name one file in it" if path.is_dir() else "no such file"
-        raise UsageError(f"{path}: {what}")
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except PermissionError as error:
-        raise UsageError(f"{path}: no permission to read it") from error
-    if not magic:
+    if path.is_file() and not path.stat().st_size:
         raise UsageError(f"{path} is empty: there is nothing to compare")
-    if magic == b"PAR1":
+    with open_table(path) as (form, _):
+        pass
+    if form.name == ParquetSource.kind:
         return ParquetSource(path, column, out, added)
-    return JsonSource(path, column, scratch / "texts" if again else None, out, added)
+    return RowSource(path, form, column, scratch / "texts" if again else None, out, added)
 
 
 def _choose(path: Path, wanted: str | None, names: Sequence[str], textual: Sequence[str], where: str = "") -> str:
@@ -143,8 +138,9 @@ class ParquetSource:
         if twice:
             raise UsageError(f"{path} has two columns named {twice[0]!r}: rename one of them")
         textual = [field.name for field in self._schema if _is_text(field.type)]
-        self.column = _choose(path, column, names, textual)
-        if self.column not in textual:
+        bytes_too = [field.name for field in self._schema if _may_be_text(field.type)]
+        self.column = _choose(path, column, names, textual or bytes_too)
+        if self.column not in bytes_too:
             found = self._schema.field(self.column).type
             raise UsageError(
                 f"{path}: column {self.column!r} is of type {found}, not strings (columns of strings: "
@@ -208,7 +204,7 @@ class ParquetSource:
 
     def _open(self) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self.path, metadata=self.metadata, page_checksum_verification=True)
+            return open_parquet(self.path, self.metadata)
         except (pa.ArrowException, OSError) as error:
             raise PersonaAssetsError(self._damaged(error)) from error
 
@@ -242,7 +238,15 @@ class ParquetSource:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(test(kind) for test in tests)
+
+
+def _may_be_text(kind: pa.DataType) -> bool:
+    """Whether it is text, or bytes, which may be."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return _is_text(kind) or bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _has_json_form(kind: pa.DataType) -> bool:
@@ -270,6 +274,7 @@ def _strings(array: pa.Array) -> pl.Series:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     try:
+        array = array if _is_text(array.type) else array.cast(pa.large_string())
         array.validate(full=True)
     except pa.ArrowInvalid:
         array = pa.array([_decoded(value) for value in array.cast(pa.large_binary()).to_pylist()], pa.large_string())
@@ -300,19 +305,23 @@ _BLANK = pl.col("text").str.strip_chars().str.len_bytes() == 0
 _COMPARED = pl.when(pl.col("reason").is_null()).then("text").alias("text")
 
 
-# JSON lines
+# Rows of other formats
 
 
-class JsonSource:
-    """A file with one JSON object per line, plain or compressed (gz, zst, lz4)."""
-
-    kind = "jsonl"
+class RowSource:
+    """A file of rows in any other format: JSON lines, JSON, CSV, TSV, plain or compressed."""
 
     def __init__(
-        self, path: Path, column: str | None, spool: Path | None, out: Path | None = None, added: Sequence[str] = ()
+        self,
+        path: Path,
+        form: Format,
+        column: str | None,
+        spool: Path | None,
+        out: Path | None = None,
+        added: Sequence[str] = (),
     ) -> None:
-        """Look at the first lines; `spool` is a folder for texts that will be read again. See `open_source`."""
-        self.path = path
+        """Look at the first rows; `spool` is a folder for texts that will be read again. See `open_source`."""
+        self.path, self.form, self.kind = path, form, form.name
         self.spool = _Spool(spool) if spool else None
         self.guarded, self.added = out is not None, added
         self.kinds: dict[str, set[str]] | None = {} if out and out.suffix == ".parquet" else None
@@ -336,9 +345,9 @@ class JsonSource:
     def texts(self) -> Iterator[Texts]:
         """The texts, batch by batch; keeps them where they will be read again."""
         self.rows = 0
-        for lines in self._lines():
-            values, reasons = self._values(lines)
-            self.rows += len(lines)
+        for rows in self._batches():
+            values, reasons = self._values(rows)
+            self.rows += len(rows)
             batch = pl.DataFrame({"text": values, "reason": reasons}, {"text": pl.String, "reason": pl.UInt8})
             batch = batch.with_columns(reason=pl.when(_BLANK).then(pl.lit(EMPTY, pl.UInt8)).otherwise("reason"))
             batch = batch.select(_COMPARED, "reason")
@@ -360,49 +369,48 @@ class JsonSource:
         """The fields of all objects as columns, batch by batch."""
         assert self.kinds is not None
         schema = self.schema()
-        for lines in self._lines():
-            rows = [_object(line) for line in lines]
+        for rows in self._batches():
             columns = []
             for field in schema:
-                values = [None if row is None else row.get(field.name) for row in rows]
+                values = [row.values.get(field.name) if isinstance(row, Row) else None for row in rows]
                 if _type_of(self.kinds[field.name]) is None:
                     values = [None if value is None else _json_text(value) for value in values]
                 if field.name == RAW:
                     values = [
-                        _decodable(line) if row is None else value
-                        for value, row, line in zip(values, rows, lines, strict=True)
+                        _raw(row) if isinstance(row, Refused) else value
+                        for value, row in zip(values, rows, strict=True)
                     ]
                 columns.append(pa.array(values, field.type))
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def lines(self) -> Iterator[Sequence[bytes]]:
-        """The lines as they stand; one that is no JSON object as an object that holds it."""
-        for lines in self._lines():
-            yield [line if _object(line) is not None else _wrapped(line) for line in lines]
+        """The rows as JSON objects, JSON lines as they stand; one that could not be read as an object that holds it."""
+        for rows in self._batches():
+            yield [_line(row) for row in rows]
 
-    def _values(self, lines: Sequence[bytes]) -> tuple[list[str | None], list[int | None]]:
+    def _values(self, rows: Sequence[Row | Refused]) -> tuple[list[str | None], list[int | None]]:
         values: list[str | None] = []
         reasons: list[int | None] = []
-        for line in lines:
-            row = _object(line)
-            value = row.get(self.column) if row is not None else None
+        for row in rows:
+            value = row.values.get(self.column) if isinstance(row, Row) else None
             if isinstance(value, str):
                 values.append(value)
                 reasons.append(None)
             else:
                 values.append(None)
-                reasons.append(NOT_JSON if row is None else NULL if value is None else NOT_TEXT)
+                reasons.append(NOT_JSON if isinstance(row, Refused) else NULL if value is None else NOT_TEXT)
             if self.guarded:
                 self._look_at(row)
         return values, reasons
 
-    def _look_at(self, row: dict[str, Any] | None) -> None:
+    def _look_at(self, row: Row | Refused) -> None:
         """Learn the fields of a row that is to be written."""
-        if row is not None and not row.keys().isdisjoint(self.added):
-            _refuse_added(self.path, list(row), self.added)
+        values = row.values if isinstance(row, Row) else None
+        if values is not None and not values.keys().isdisjoint(self.added):
+            _refuse_added(self.path, list(values), self.added)
         if self.kinds is None:
             return
-        for name, value in row.items() if row is not None else ((RAW, ""),):
+        for name, value in values.items() if values is not None else ((RAW, ""),):
             kinds = self.kinds.setdefault(name, set())
             if value is not None:
                 kinds.add(_kind(value))
@@ -411,51 +419,43 @@ class JsonSource:
                 f"{self.path} has more than {MOST_FIELDS:,} different fields: end the name of --out in .jsonl"
             )
 
-    def _sample(self) -> tuple[list[dict[str, Any]], str]:
-        """The objects of the first lines, and words for that where these are not all lines."""
-        lines = list(islice(chain.from_iterable(self._lines()), SAMPLE_LINES))
-        sample = [row for row in map(_object, lines) if row is not None]
-        if not lines:
-            raise UsageError(f"{self.path} has no rows: all of its lines are blank")
-        if 2 * len(sample) < len(lines):
+    def _sample(self) -> tuple[list[Mapping[str, Any]], str]:
+        """The values of the first rows, and words for that where these are not all rows."""
+        rows = list(islice(chain.from_iterable(self._batches()), SAMPLE_ROWS))
+        sample = [row.values for row in rows if isinstance(row, Row)]
+        if not rows:
+            raise UsageError(f"{self.path} has no rows: it is blank")
+        if 2 * len(sample) < len(rows):
             raise UsageError(
-                f"{self.path} is neither Parquet nor JSON lines: of its first {len(lines)} lines {len(sample)} are "
-                f"JSON objects{_remedy(self.path, lines)}"
+                f"{self.path} is neither Parquet nor {self.kind}: of its first {len(rows)} rows {len(sample)} can be "
+                "read"
             )
-        return sample, f" in its first {SAMPLE_LINES:,} lines" if len(lines) == SAMPLE_LINES else ""
+        return sample, f" in its first {SAMPLE_ROWS:,} lines" if len(rows) == SAMPLE_ROWS else ""
 
     def _holds(self, column: str) -> bool:
-        return any(column in (_object(line) or ()) for lines in self._lines() for line in lines)
+        return any(isinstance(row, Row) and column in row.values for rows in self._batches() for row in rows)
 
-    def _lines(self) -> Iterator[list[bytes]]:
-        """The lines that are not blank, some at a time.
+    def _batches(self) -> Iterator[list[Row | Refused]]:
+        """The rows, some at a time.
 
         Raises:
-            UsageError: a line is too long to be one.
-            PersonaAssetsError: a compressed file is damaged.
+            UsageError: a row is too large to be one.
+            PersonaAssetsError: the file is damaged.
         """
-        size = self.path.stat().st_size
-        rest, seen = b"", 0
-        with open_crawl_file(self.path) as opened:
-            while block := _block(opened.stream):
-                if opened.stream.offset == len(block):
-                    block = block.removeprefix(b"\xef\xbb\xbf")
-                *lines, rest = (rest + block).split(b"\n")
-                seen += len(lines)
-                if len(rest) > LINE_BYTES:
-                    raise UsageError(
-                        f"{self.path}: line {seen + 1} is longer than {LINE_BYTES >> 20} MiB: is it JSON lines, one "
-                        "object per line?"
-                    )
-                self.share = min(opened.raw.tell() / size, 1.0)
-                yield _filled(lines)
-            fault = opened.stream.take_fault()
-            if fault:
-                raise PersonaAssetsError(
-                    f"{self.path} is damaged or cut off after line {seen}: {fault.detail}; get it once more"
-                )
+        size = max(self.path.stat().st_size, 1)
+        with open_table(self.path) as (form, opened):
+            held: list[Row | Refused] = []
+            first = 0
+            for row in table_records(self.path, form, opened):
+                held.append(row)
+                place = row.offset or 0
+                if place - first >= BLOCK_BYTES or len(held) >= BATCH_ROWS:
+                    self.share = min(opened.raw.tell() / size, 1.0)
+                    yield held
+                    held, first = [], place
         self.share = 1.0
-        yield _filled([rest])
+        if held:
+            yield held
 
 
 class _Spool:
@@ -483,45 +483,14 @@ class _Spool:
         return self.folder / f"{block}.arrow"
 
 
-def _remedy(path: Path, lines: Sequence[bytes]) -> str:
-    """What makes JSON lines or Parquet of a file that is neither, in brackets; nothing where that is not known."""
-    if lines[0].startswith(b"["):
-        return " (one JSON array becomes JSON lines with: jq -c '.[]' FILE)"
-    counts = [[line.count(sign) for sign in (b",", b";", b"\t")] for line in lines[:2]]
-    alike = len(counts) > 1 and any(one and one == other for one, other in zip(*counts, strict=True))
-    if alike or {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes}:
-        return (
-            " (a CSV file becomes Parquet with: "
-            "python -c \"import polars; polars.read_csv('FILE.csv').write_parquet('FILE.parquet')\")"
-        )
-    return ""
+def _line(row: Row | Refused) -> bytes:
+    if isinstance(row, Refused):
+        return orjson.dumps({RAW: _raw(row)})
+    return row.raw or _json_text(row.values).encode()
 
 
-def _block(stream: ByteStream) -> bytes:
-    stream.ensure(BLOCK_BYTES)
-    return stream.take(BLOCK_BYTES)
-
-
-def _filled(lines: list[bytes]) -> list[bytes]:
-    return [line.strip() for line in lines if line and not line.isspace()]
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        value = _lenient(line)
-    return value if isinstance(value, dict) else None
-
-
-def _lenient(line: bytes) -> object:
-    """The value of a line that holds NaN or Infinity, which Python writes as JSON; None where it is no JSON either."""
-    try:
-        value = json.loads(line.decode(), parse_int=orjson.loads)
-        orjson.dumps(value)  # refuses half a surrogate pair, which no column of strings can hold
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return value
+def _raw(row: Refused) -> str:
+    return (row.raw or row.detail.encode()).decode(errors="replace")
 
 
 def _json_text(value: object) -> str:
@@ -529,14 +498,6 @@ def _json_text(value: object) -> str:
         return orjson.dumps(value).decode()
     except TypeError:  # nested deeper than orjson writes
         return json.dumps(value, ensure_ascii=False)
-
-
-def _wrapped(line: bytes) -> bytes:
-    return orjson.dumps({RAW: _decodable(line)})
-
-
-def _decodable(line: bytes) -> str:
-    return line.decode(errors="replace")
 
 
 _KINDS = {str: "string", bool: "boolean", int: "integer", float: "float", list: "array", dict: "object"}
@@ -566,5 +527,5 @@ _TYPES = (
 )
 
 
-def _has_text(rows: Sequence[dict[str, Any]], name: str) -> bool:
+def _has_text(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
     return any(isinstance(row.get(name), str) for row in rows)

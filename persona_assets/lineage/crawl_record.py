@@ -6,13 +6,12 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.documents import make_document_id
+from persona_assets.crawl.examine import item_of
 from persona_assets.crawl.items import CrawlFile, Found, Item, Refused
 from persona_assets.crawl.normalise import normalise
 from persona_assets.crawl.readers import reading
-from persona_assets.crawl.warc import read_warc
-from persona_assets.files.detect import HEAD_BYTES, detect_layout
-from persona_assets.files.open import open_crawl_file
 from persona_assets.ids import digest
 from persona_assets.lake.schemas import REJECTED, SHARD_FILES
 from persona_assets.lake.store import dump_of
@@ -78,22 +77,14 @@ def _read_again(path: Path, stored: Stored, settings: Settings) -> Verification:
 def records_at(path: Path, offset: int, settings: Settings) -> list[Item]:
     """What a crawl file holds at an offset (a row number in Parquet): mostly one item, none, or a break and a record.
 
-    WARC and WET are read from the offset on, so that not every page before it is parsed; other files from the start.
-
     Raises:
         OSError: the file cannot be read.
     """
-    with open_crawl_file(path) as opened:
-        opened.stream.ensure(HEAD_BYTES)
-        if detect_layout(opened.stream[0:HEAD_BYTES]) in ("warc", "wet"):
-            # A broken compressed stream has several stretches; offsets go on over the breaks.
-            while opened.stream.offset < offset:
-                if not opened.stream.skip(offset - opened.stream.offset) and not opened.stream.resume():
-                    return []
-            items = read_warc(opened.stream, settings.max_document_bytes)
-            return list(takewhile(lambda item: item.offset == offset, items))
-    with reading(CrawlFile(path, path.name), settings) as source:
-        return [item for item in source.items if item.offset == offset]
+    columns = ColumnReader(settings.column_map)
+    with path.open("rb"), reading(CrawlFile(path, path.name), settings, offset) as source:
+        records = (record for record in source.records if record.offset is None or record.offset >= offset)
+        here = takewhile(lambda record: record.offset == offset, records)
+        return [item_of(record, source.layout, columns, settings) for record in here]
 
 
 def _same_document(found: Found, row: dict[str, Any]) -> Verification:

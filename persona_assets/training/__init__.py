@@ -1,9 +1,11 @@
 """Trains models: a job is plain data, a child process trains it, and what it left stands whole or is gone on with."""
 
+from persona_assets.files import READING
+
 # What shapes rows, within this package: what a recipe is read by, what reads benchmarks, what checks answers, and what
 # a mix is made by.
 RECIPE = ("engines.weights", "prompts.load", "tasks.values", "training.job", "training.recipe")
-BENCHMARKS = ("contamination.items", "files.bytestream", "files.detect", "files.open", "files.rows")
+BENCHMARKS = ("contamination.items", "files.rows", *READING)
 CHECKERS = (
     *("constraints.blocks", "constraints.check_format", "constraints.check_length", "constraints.check_words"),
     *("constraints.checked", "constraints.checkers", "constraints.constraint", "constraints.kinds"),

@@ -1,6 +1,7 @@
 """Crawl files made in tests, with warcio where the file is sound and by hand where it must not be."""
 
 import gzip
+from collections import Counter
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.documents import read_documents
-from persona_assets.crawl.items import CrawlFile
+from persona_assets.crawl.examine import item_of
+from persona_assets.crawl.items import CrawlFile, Item
+from persona_assets.crawl.readers import reading
 from persona_assets.settings import Settings
 
 EN = (
@@ -83,7 +87,7 @@ class Read:
         batches = list(read_documents(files, "d", settings))
         self.documents = pl.concat([batch.documents for batch in batches]) if batches else pl.DataFrame()
         self.rejects = pl.concat([batch.rejects for batch in batches]) if batches else pl.DataFrame()
-        self.skipped = sum(batch.skipped for batch in batches)
+        self.skipped = sum((batch.skipped for batch in batches), Counter[str]()).total()
         self.batches = batches
 
     @property
@@ -93,6 +97,13 @@ class Read:
     @property
     def reasons(self) -> list[str]:
         return self.rejects["reason"].to_list()
+
+
+def items_of(file: CrawlFile, settings: Settings) -> list[Item]:
+    """What every record of a file holds."""
+    columns = ColumnReader(settings.column_map)
+    with reading(file, settings) as source:
+        return [item_of(record, source.layout, columns, settings) for record in source.records]
 
 
 ReadBytes = Callable[..., Read]

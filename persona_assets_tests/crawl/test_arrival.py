@@ -74,12 +74,24 @@ def test_a_file_that_still_changes_waits(place: Place) -> None:
     assert place.files("cc.0000") == ["done.warc"]
 
 
-def test_partial_hidden_and_empty_files_are_left_alone(place: Place) -> None:
+def test_partial_and_hidden_files_are_left_alone(place: Place) -> None:
     place.put(
         "cc/a.warc.tmp", "cc/b.part", "cc/.hidden", "cc/_SUCCESS", "cc/.git/x", "cc/_temporary/y", "cc/c~", ".dump/x"
     )
-    place.put("cc/empty.warc", data=b"")
     assert place.plan() == Arrival()
+
+
+def test_an_empty_file_and_an_empty_folder_are_told(place: Place) -> None:
+    place.put("cc/empty.warc", data=b"")
+    place.put("cc/full.warc", "bare/a.warc")
+    (place.dumps / "bare" / "a.warc").unlink()
+    os.utime(place.dumps / "bare", (0, 0))
+    arrival = place.plan()
+    assert place.files("cc.0000") == ["full.warc"]
+    assert [warning.partition(":")[0] for warning in sorted(arrival.warnings)] == [
+        "bare holds no crawl file",
+        "cc/empty.warc is empty, and is left out",
+    ]
 
 
 def test_a_tick_adds_no_more_than_the_cap_and_the_next_goes_on(place: Place) -> None:

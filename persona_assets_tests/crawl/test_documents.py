@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from persona_assets.crawl.documents import BATCH_ROWS, DOCUMENT_SCHEMA, REJECT_SCHEMA
 from persona_assets.crawl.items import CrawlFile
-from persona_assets.crawl.readers import reading
 from persona_assets.ids import digest, make_id
 from persona_assets.settings import Settings
-from persona_assets_tests.crawl.conftest import EN, RU, ZH, Read, ReadBytes, WarcMaker, html
+from persona_assets_tests.crawl.conftest import EN, RU, ZH, Read, ReadBytes, WarcMaker, html, items_of
 
 
 def _lines(*rows: tuple[str, str]) -> bytes:
@@ -79,8 +78,7 @@ def _account(data: bytes, folder: Path, config: Settings) -> None:
     path = folder / "file"
     path.write_bytes(data)
     file = CrawlFile(path, "file")
-    with reading(file, config) as source:
-        fates = Counter(type(item).__name__ for item in source.items)
+    fates = Counter(type(item).__name__ for item in items_of(file, config))
     result = Read([file], config)
     assert result.skipped == fates["Skipped"]
     assert result.documents.height + result.rejects.height == fates["Found"] + fates["Refused"]

@@ -21,7 +21,7 @@ def _file(tmp_path: Path) -> Path:
 
 def test_a_report_counts_every_record_and_shows_examples(tmp_path: Path) -> None:
     report = inspect_files([_file(tmp_path)], Settings()).files[0]
-    assert (report.format, report.compression, report.documents, report.skipped) == ("wet", "gz", 6, 1)
+    assert (report.format, report.compression, report.documents, report.skipped) == ("wet", "gz", 6, {"warcinfo": 1})
     assert (report.languages, report.rejects, report.records) == ({"en": 6}, {"too_short": 6}, 13)
     assert len(report.examples["too_short"]) == EXAMPLES
     assert report.examples["too_short"][0]["offset"] > 0

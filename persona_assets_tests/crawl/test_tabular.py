@@ -189,13 +189,11 @@ def test_a_truncated_parquet_file_is_refused(read: ReadBytes) -> None:
     assert read(_parquet(pa.table({"text": [EN]}))[:-9]).reasons == ["corrupt_stream"]
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"<html></html>", b"[Adblock Plus 2.0]\n! x\n", b"PK\x03\x04zip", b"\x1f\x8b\x08\x00"]
-)
+@pytest.mark.parametrize("data", [b"", b"[Adblock Plus 2.0]\n! x\n", b"PK\x03\x04zip", b"\x1f\x8b\x08\x00"])
 def test_a_file_of_another_kind_is_one_reject(read: ReadBytes, data: bytes) -> None:
     result = read(data)
     assert len(result.reasons) == 1
-    assert result.reasons[0] in {"empty_file", "unknown_format", "truncated_stream"}
+    assert result.reasons[0] in {"empty", "unknown_format", "truncated_stream"}
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_assets.cli.app import run_cli
-from persona_assets.dedup.file import Job, Outcome, dedup_file
+from persona_assets.dedup.file import dedup_file
 from persona_assets.dedup.keys import Scheme
+from persona_assets.dedup.outcome import Job, Outcome
 from persona_assets.errors import UsageError
 from persona_assets.text.tokens import word_tokens
 

@@ -23,12 +23,15 @@ from hypothesis import strategies as st
 from persona_assets.cli.app import run_cli
 from persona_assets.cli.run import row_progress
 from persona_assets.dedup import file as module
-from persona_assets.dedup.file import Job, Outcome, dedup_file
+from persona_assets.dedup.file import dedup_file
 from persona_assets.dedup.keys import Scheme
+from persona_assets.dedup.outcome import Job, Outcome
 from persona_assets.dedup.writing import ADDED as ADDED_COLUMNS
 from persona_assets.dedup.writing import Writing
 from persona_assets.errors import PersonaAssetsError, UsageError
+from persona_assets.files import rows as rows_module
 from persona_assets.files import text_column as sources
+from persona_assets.files.formats import table
 from persona_assets.text.encoder import load_encoder
 from persona_assets.text.tokens import token_sets
 
@@ -198,7 +201,7 @@ def test_the_texts_of_rows_are_read_again_in_the_order_asked_for(
     assert sources.ParquetSource(many, None).texts_at(rows).to_list() == texts.gather(rows).to_list()
     monkeypatch.setattr(sources, "BLOCK_BYTES", 500)
     path = jsonl(tmp_path, *({"text": text} for text in texts), "junk")
-    lines = sources.JsonSource(path, None, tmp_path / "spool")
+    lines = sources.RowSource(path, table()["jsonl"], None, tmp_path / "spool")
     seen = 0
     for batch in lines.texts():
         seen += batch.height
@@ -283,10 +286,10 @@ def test_numbers_that_only_python_writes_as_json_do_not_cost_a_row(tmp_path: Pat
     lines = ['{"text": "a bee", "n": NaN}', '{"n": -Infinity, "text": "a bee"}', '{"text": "\\ud800", "n": NaN}']
     deep = '{"text": "a wasp", "n": 1, "d": ' + "[" * 500 + "]" * 500 + "}"
     outcome = dedup(jsonl(tmp_path, *lines, deep), out)
-    assert (outcome.kept, outcome.removed["exact"], outcome.set_aside) == (2, 1, {"not_json": 1})
+    assert (outcome.kept, outcome.removed["exact"], outcome.set_aside) == (3, 1, {})
     rows = written(tmp_path, out)
     assert [str(row.get("n")) for row in rows[:2]] == ["nan", "-inf"]
-    assert rows[2]["raw"] == lines[2]
+    assert rows[2]["text"] == ("\ufffd" if out == "out.parquet" else chr(0xD800))
 
 
 def test_bytes_that_are_no_utf8_are_no_text(tmp_path: Path) -> None:
@@ -296,6 +299,11 @@ def test_bytes_that_are_no_utf8_are_no_text(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "out.parquet")["reason"].to_pylist() == [None, "not_text"]
     with pytest.raises(PersonaAssetsError, match=r"end the name of --out in \.parquet"):
         dedup(path, "out.jsonl")
+
+
+def test_a_column_of_bytes_that_are_utf8_is_text(tmp_path: Path) -> None:
+    outcome = dedup(parquet(tmp_path, text=[BEE.encode(), NEAR.encode(), b"\xff\xfe", None]))
+    assert (outcome.kept, outcome.set_aside) == (1, {"not_text": 1, "null": 1})
 
 
 def test_rows_that_are_all_set_aside_leave_nothing_to_compare(tmp_path: Path) -> None:
@@ -329,7 +337,7 @@ def test_the_column_is_text_or_the_only_one_of_strings(
 
 
 def test_a_column_that_only_late_lines_have_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "SAMPLE_LINES", 2)
+    monkeypatch.setattr(sources, "SAMPLE_ROWS", 2)
     path = jsonl(tmp_path, {"a": "x"}, {"a": "y"}, {"b": "z"})
     assert dedup(path, None, column="b").set_aside == {"null": 2}
     with pytest.raises(UsageError, match=r"no column 'c' in its first 2 lines \(it has: 'a'\)"):
@@ -350,16 +358,16 @@ def refused(folder: Path, path: Path, said: str, out: str = "out.parquet", **job
     ("content", "said"),
     [
         (b"", "is empty"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0", "neither Parquet nor JSON lines"),
-        (b'[\n{"text": "a"},\n{"text": "a"}\n]\n', "neither Parquet nor JSON lines"),
-        (b'[{"text": "a"}]', "jq -c"),
-        (b"id,text\n1,a bee\n2,a wasp\n", r"neither Parquet nor JSON lines.*read_csv\('FILE.csv'\)"),
-        (b"\n  \n\r\n", "has no rows: all of its lines are blank"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "no table in a known format"),
+        (b"id,text\n1,a bee\n2,a wasp\n", "no table in a known format.*CSV and TSV by the ending of the name"),
+        (b"<html><body>a bee</body></html>", "it is html, which holds pages"),
+        (b'{"text": "a"}\n{broken\n{too\n', "of its first 3 rows 1 can be read"),
+        (b"\n  \n\r\n", "has no rows: it is blank"),
         (b'{"n": 1}\n', r"--column \(columns of strings: none\)"),
         (b'{"a": "x", "b": "y"}', r"--column \(columns of strings: 'a', 'b'\)"),
         (b'{"text": "x", "keep": 1}', "has a column 'keep' already"),
         (b'{"text": "x"}\n{"text": "y", "reason": 1}', "has a column 'reason' already"),
-        (gzip.compress(b'{"text": "x"}\n' * 9000)[:-30], "damaged or cut off after line"),
+        (gzip.compress(b'{"text": "x"}\n' * 9000)[:-30], "damaged or cut off after row"),
         (b"PAR1 and then nothing", "damaged or cut off"),
     ],
 )
@@ -412,9 +420,8 @@ def test_an_endless_line_and_endless_fields_are_refused(tmp_path: Path, monkeypa
     path = jsonl(tmp_path, {"text": BEE}, {"text": "x" * 5000}, {f"f{place}": 1 for place in range(20)})
     monkeypatch.setattr(sources, "MOST_FIELDS", 10)
     refused(tmp_path, path, r"more than 10 different fields: end the name of --out in \.jsonl")
-    monkeypatch.setattr(sources, "BLOCK_BYTES", 1000)
-    monkeypatch.setattr(sources, "LINE_BYTES", 2000)
-    refused(tmp_path, path, "line 2 is longer than")
+    monkeypatch.setattr(rows_module, "LINE_BYTES", 2000)
+    refused(tmp_path, path, "row 2 is longer than")
 
 
 def test_what_was_written_before_stays_where_a_run_fails(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,9 +438,22 @@ def test_what_was_written_before_stays_where_a_run_fails(many: Path, monkeypatch
     assert sorted(path.name for path in many.parent.iterdir()) == ["in.parquet", "out.parquet"]
 
 
-def test_a_csv_file_of_one_column_is_known_by_its_name(tmp_path: Path) -> None:
-    (tmp_path / "in.CSV").write_text("text\na bee\n")
-    refused(tmp_path, tmp_path / "in.CSV", "write_parquet")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("in.CSV", f'id,text\n1,{BEE}\n2,"{NEAR}"\n'),
+        ("in.tsv", f"id\ttext\n1\t{BEE}\n2\t{NEAR}\n"),
+        ("in", json.dumps([{"id": "1", "text": BEE}, {"id": "2", "text": NEAR}], indent=1)),
+    ],
+)
+@pytest.mark.parametrize("out", ["out.parquet", "out.jsonl"])
+def test_rows_of_every_format_are_compared_and_written(tmp_path: Path, name: str, content: str, out: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert dedup(tmp_path / name, out).removed["lexical"] == 1
+    assert [(row["id"], row["text"], row["survivor"]) for row in written(tmp_path, out)] == [
+        ("1", BEE, 0),
+        ("2", NEAR, 0),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_assets.dedup.file import Job, Outcome, dedup_file
+from persona_assets.dedup.file import dedup_file
 from persona_assets.dedup.keys import Scheme
+from persona_assets.dedup.outcome import Job, Outcome
 from persona_assets.dedup.report import LEAD, SHOWN, _shares, cut, differing
 from persona_assets.view.safe import one_line
 from persona_assets_tests.browser import CHROMIUM, browser

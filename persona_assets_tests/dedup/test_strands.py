@@ -5,8 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from persona_assets.dedup.file import Job, dedup_file
+from persona_assets.dedup.file import dedup_file
 from persona_assets.dedup.keys import Scheme
+from persona_assets.dedup.outcome import Job
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.dedup.strands import CALIBRATIONS, Calibration, encoders_told, make_strands
 from persona_assets.lake import Lake

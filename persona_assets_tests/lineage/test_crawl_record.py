@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from persona_assets.crawl.items import CrawlFile, Found
-from persona_assets.crawl.readers import reading
 from persona_assets.lineage.crawl_record import records_at
 from persona_assets.settings import Settings
+from persona_assets_tests.crawl.conftest import items_of
 from persona_assets_tests.lineage.small_lake import PAGES, wet_file
 
 ROWS = [{"url": url, "text": text} for url, text in PAGES.items()]
@@ -70,8 +70,7 @@ def test_every_document_of_a_file_is_found_again_at_its_offset(
 ) -> None:
     path, settings = tmp_path / "file", Settings()
     write(path)
-    with reading(CrawlFile(path, "file"), settings) as source:
-        documents = [item for item in source.items if isinstance(item, Found)]
+    documents = [item for item in items_of(CrawlFile(path, "file"), settings) if isinstance(item, Found)]
     assert len(documents) >= least
     for document in documents:
         assert document in records_at(path, document.offset, settings)

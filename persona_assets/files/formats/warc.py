@@ -5,13 +5,14 @@ the clipped body of a cut-off gz as if it were whole, and gives offsets in the c
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from persona_assets.crawl.headers import parse_date, parse_headers
-from persona_assets.crawl.items import Found, Item, Refused, Skipped, break_between, refusal
-from persona_assets.crawl.page import response_text, text_of
 from persona_assets.files.bytestream import ByteStream
+from persona_assets.files.formats import Format, Head, Sure
+from persona_assets.files.headers import parse_date, parse_headers
+from persona_assets.files.open import Opened
+from persona_assets.files.records import Body, Page, Records, Refused, Skipped, break_between, refusal
 
 START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n")
 _BOUNDARY = re.compile(rb"(?:\r?\n){1,2}(?=WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n)")
@@ -42,10 +43,28 @@ class WarcRecord:
         return self.headers.get("warc-type", "").lower()
 
 
-def read_warc(stream: ByteStream, limit: int) -> Iterator[Item]:
-    """Documents, refusals and skipped records of a WARC or WET file; `limit` bounds a record's block, in bytes."""
+_OPENING = re.compile(rb"\s*WARC/\d+\.\d+[ \t]*\r?\n")
+_KIND = re.compile(rb"^WARC-Type:[ \t]*(\w+)", re.I | re.M)
+
+
+def _is_warc(head: Head) -> Sure:
+    return Sure.SIGNATURE if _OPENING.match(head.data) and not _is_wet(head) else Sure.NO
+
+
+def _is_wet(head: Head) -> Sure:
+    """WET files are WARC files of conversions."""
+    kinds = {kind.lower() for kind in _KIND.findall(head.data)} if _OPENING.match(head.data) else set()
+    return Sure.SIGNATURE if b"conversion" in kinds and b"response" not in kinds else Sure.NO
+
+
+def read_warc(stream: ByteStream, limit: int) -> Records:
+    """Pages, refusals and skipped records of a WARC or WET file; `limit` bounds a record's block, in bytes."""
     for record in read_records(stream, limit):
-        yield record if isinstance(record, Refused) else _item(record, limit)
+        yield record if isinstance(record, Refused) else _record_of(record)
+
+
+def _read(opened: Opened, limit: int, columns: Sequence[str] | None = None) -> Records:
+    return read_warc(opened.stream, limit)
 
 
 def read_records(stream: ByteStream, limit: int) -> Iterator[WarcRecord | Refused]:
@@ -134,25 +153,28 @@ def _unfinished(
     return refusal(stream, start, "truncated_record", f"the file ends after {size} bytes of {length}")
 
 
-def _item(record: WarcRecord, limit: int) -> Item:
+_HOLDS: dict[str, Body] = {"response": "http", "resource": "file", "conversion": "text"}
+
+
+def _record_of(record: WarcRecord) -> Page | Skipped:
     headers = record.headers
     url = headers.get("warc-target-uri", "").strip("<> ")
     # dns: look-ups (Heritrix) and metadata: logs (Wget) are kept as records too, but are not pages.
     if record.kind not in _DOCUMENT_TYPES or record.block is None or url.startswith(("dns:", "metadata:")):
-        return Skipped(record.offset)
-    if record.kind == "conversion":
-        text: str | tuple[str, str] = record.block.decode("utf-8", "replace")
-    elif record.kind == "resource":
-        text = text_of(record.block, headers.get("content-type", ""), limit)
-    else:
-        text = response_text(record.block, limit)
-    if isinstance(text, tuple):
-        return Refused(record.offset, *text)
-    return Found(
+        return Skipped(record.offset, record.kind)
+    return Page(
         offset=record.offset,
+        body=record.block,
+        holds=_HOLDS[record.kind],
         format="wet" if record.kind == "conversion" else "warc",
-        text=text,
+        content_type=headers.get("content-type", ""),
         url=url,
         record_id=headers.get("warc-record-id") or None,
         fetched_at=parse_date(headers.get("warc-date", "")),
     )
+
+
+FORMATS = (
+    Format("warc", "pages", _is_warc, _read, ("warc",), resumes=True),
+    Format("wet", "pages", _is_wet, _read, ("wet",), resumes=True),
+)
