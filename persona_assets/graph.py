@@ -363,8 +363,8 @@ _PERSONA_ASSETS = (
         RAW_DOCUMENTS,
         _one(ingest_shard),
         group="corpus",
-        description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; "
-        "junk, unreadable records and exact copies are in the rejects with a reason.",
+        description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), and personas that "
+        "came as such, with the language; junk, unreadable records and exact copies are in the rejects with a reason.",
         modules=(
             *(
                 "crawl.charset",
@@ -373,14 +373,16 @@ _PERSONA_ASSETS = (
                 "crawl.digests",
                 "crawl.documents",
                 "crawl.formats",
+                "crawl.given",
                 "crawl.headers",
                 "crawl.ingest",
             ),
             *("crawl.digest_index", "ledger.index", "ledger.sorted_keys"),
             *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
             *("crawl.tabular", "crawl.warc", "files.bytestream", "files.detect", "files.open", "ids", "text.language"),
-            "rules.registry",
+            *("rules.registry", "text.short"),
         ),
+        version=2,
         added=lambda: _added_rules("document") | _added_formats(),
         kinds=frozenset({"parquet", "python"}),
     ),
@@ -388,7 +390,8 @@ _PERSONA_ASSETS = (
         EXTRACTED_PERSONAS,
         _one(extract_personas),
         group="personas",
-        description="Text-to-persona: who is likely to read, write, like or dislike each document.",
+        description="Text-to-persona: who is likely to read, write, like or dislike each page; a document that is a "
+        "persona already gives that one, without a call.",
         reads=("raw_documents",),
         step=ExtractStep(),
         modules=("personas.extract", "personas.form", "text.language", "text.sentences", *_ASKING),

@@ -6,14 +6,16 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.crawl.given import judge_persona
 from persona_assets.crawl.items import CrawlFile, Found, Refused, Skipped
-from persona_assets.crawl.normalise import normalise
+from persona_assets.crawl.normalise import text_of
 from persona_assets.crawl.quality import judge, language
 from persona_assets.crawl.readers import reading
 from persona_assets.ids import digest, make_id
 from persona_assets.lake.schemas import RAW_DOCUMENTS, RUN_COLUMNS
 from persona_assets.settings import Settings
 from persona_assets.text.language import identify
+from persona_assets.text.short import Told, identify_short
 
 BATCH_ROWS = 512
 BATCH_CHARACTERS = 2_000_000  # what a batch holds of text, so that long documents do not add up
@@ -108,8 +110,16 @@ def _read_file(file: CrawlFile, dump: str, settings: Settings, known: _Known) ->
 
 
 def _candidate(found: Found, settings: Settings) -> _Candidate:
-    text = normalise(found.text)
-    return _Candidate(found, text, digest(text.encode("utf-8")), judge(text, settings))
+    text = text_of(found)
+    verdict = judge_persona(text, settings) if found.kind == "persona" else judge(text, settings)
+    return _Candidate(found, text, digest(text.encode("utf-8")), verdict)
+
+
+def _languages(entries: Sequence[_Candidate]) -> Iterator[Told]:
+    """The language of each text; a persona is too short for what tells that of a page."""
+    pages = iter(identify([entry.text for entry in entries if entry.found.kind == "page"]))
+    personas = iter(identify_short([entry.text for entry in entries if entry.found.kind == "persona"]))
+    return (next(personas if entry.found.kind == "persona" else pages) for entry in entries)
 
 
 def _batch(
@@ -122,7 +132,7 @@ def _batch(
     bytes_read: int,
 ) -> Batch:
     passing = [entry for entry in pending if isinstance(entry, _Candidate) and not entry.verdict]
-    languages = iter(identify([entry.text for entry in passing]))
+    languages = _languages(passing)
     documents: list[dict[str, Any]] = []
     rejects: list[dict[str, Any]] = []
     for entry in pending:

@@ -28,6 +28,7 @@ class FileReport:
     format: str
     compression: str
     documents: int = 0
+    personas: int = 0  # of the documents
     characters: int = 0
     skipped: int = 0
     languages: Counter[str] = field(default_factory=Counter)
@@ -93,6 +94,7 @@ def _inspect(path: Path, settings: Settings, progress: Progress | None) -> FileR
 
 def _add(report: FileReport, batch: Batch) -> None:
     report.documents += batch.documents.height
+    report.personas += int((batch.documents["kind"] == "persona").sum())
     report.characters += int(batch.documents["characters"].sum())
     report.skipped += batch.skipped
     report.languages.update(batch.documents["language"].to_list())
@@ -122,7 +124,8 @@ def _section(report: FileReport) -> view.Section:
     kind = f"{report.format}, {report.compression}" if report.compression else report.format
     languages = ", ".join(f"{code} {count:,}" for code, count in report.languages.most_common(8))
     counts = (
-        f"{report.documents:,} documents, {report.characters:,} characters"
+        f"{report.documents:,} documents{f', {report.personas:,} of them personas' if report.personas else ''}"
+        f", {report.characters:,} characters"
         f"{f' ({languages})' if languages else ''}; {report.rejects.total():,} rejects; "
         f"{report.skipped:,} other records; {report.seconds:.1f} s"
     )

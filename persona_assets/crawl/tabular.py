@@ -105,7 +105,16 @@ def _item(row: Row, columns: ColumnReader, form: Format) -> Item:
     fields = columns.read(row.value)
     if isinstance(fields, str):
         return Refused(row.offset, "no_text", fields)
-    return Found(row.offset, form, fields.text, fields.url, fields.record_id, fields.fetched_at)
+    return Found(
+        row.offset,
+        form,
+        fields.text,
+        fields.url,
+        fields.record_id,
+        fields.fetched_at,
+        kind=fields.kind,
+        licence=fields.licence,
+    )
 
 
 def _odd(row: Row) -> Refused:
