@@ -364,14 +364,14 @@ _PERSONA_ASSETS = (
         RAW_DOCUMENTS,
         _one(ingest_shard),
         group="corpus",
-        description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; "
-        "junk, unreadable records and exact copies are in the rejects with a reason.",
+        description="Main text of every page of a shard's crawl files, and personas that "
+        "came as such, with the language; junk, unreadable records and exact copies are in the rejects with a reason.",
         modules=(
             *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
-            *("crawl.examine", "crawl.formats", "crawl.ingest", "crawl.worker", "crawl.workers"),
+            *("crawl.examine", "crawl.formats", "crawl.given", "crawl.ingest", "crawl.worker", "crawl.workers"),
             *("ledger.index", "ledger.sorted_keys", *READING),
             *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
-            *("crawl.tabular", "ids", "rules.registry", "text.language"),
+            *("crawl.tabular", "ids", "rules.registry", "text.language", "text.short"),
         ),
         added=lambda: _added_rules("document") | _added_formats(),
         version=2,
@@ -381,7 +381,8 @@ _PERSONA_ASSETS = (
         EXTRACTED_PERSONAS,
         _one(extract_personas),
         group="personas",
-        description="Text-to-persona: who is likely to read, write, like or dislike each document.",
+        description="Text-to-persona: who is likely to read, write, like or dislike each page; a document that is a "
+        "persona already gives that one, without a call.",
         reads=("raw_documents",),
         step=ExtractStep(),
         modules=("personas.extract", "personas.form", "text.language", "text.sentences", *_ASKING),
