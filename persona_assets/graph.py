@@ -364,7 +364,7 @@ _PERSONA_ASSETS = (
         _one(ingest_shard),
         group="corpus",
         description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; "
-        "junk, unreadable records and exact copies are in the rejects with a reason.",
+        "junk, unreadable records, copies and near-copies are in the rejects with a reason.",
         modules=(
             *(
                 "crawl.charset",
@@ -379,7 +379,8 @@ _PERSONA_ASSETS = (
             *("crawl.digest_index", "ledger.index", "ledger.sorted_keys"),
             *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
             *("crawl.tabular", "crawl.warc", "files.bytestream", "files.detect", "files.open", "ids", "text.language"),
-            "rules.registry",
+            *("crawl.near_pages", "text.minhash", "text.sets", "text.shingles", "text.sketches", "text.token_hashes"),
+            *("rules.registry", "text.tokens"),
         ),
         added=lambda: _added_rules("document") | _added_formats(),
         kinds=frozenset({"parquet", "python"}),
