@@ -89,6 +89,7 @@ _CHANGES = (
     ),
     Change("min_characters", 400),
     Change("max_document_bytes", 1000),
+    Change("near_pages", 0.1),
     Change("columns", "text=body"),
     Change("languages", ("zh", "ru")),
     Change("relations", ("read", "dislike")),
