@@ -364,14 +364,15 @@ _PERSONA_ASSETS = (
         RAW_DOCUMENTS,
         _one(ingest_shard),
         group="corpus",
-        description="Main text of every page of a shard's crawl files, and personas that "
-        "came as such, with the language; junk, unreadable records and exact copies are in the rejects with a reason.",
+        description="Main text of every page of a shard's crawl files, and personas that came as such, with the "
+        "language; junk, unreadable records, copies and near-copies are in the rejects with a reason.",
         modules=(
             *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
             *("crawl.examine", "crawl.formats", "crawl.given", "crawl.ingest", "crawl.worker", "crawl.workers"),
             *("ledger.index", "ledger.sorted_keys", *READING),
             *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
-            *("crawl.tabular", "ids", "rules.registry", "text.language", "text.short"),
+            *("crawl.tabular", "ids", "rules.registry", "text.language", "text.short", "text.tokens"),
+            *("crawl.near_pages", "text.minhash", "text.sets", "text.shingles", "text.sketches", "text.token_hashes"),
         ),
         added=lambda: _added_rules("document") | _added_formats(),
         version=2,
@@ -439,7 +440,7 @@ _PERSONA_ASSETS = (
         reads=("filtered_personas",),
         modules=(
             *("dedup.canonical_order", "dedup.compare", "dedup.deduper", "dedup.keys", "dedup.lexical"),
-            *("dedup.minhash", "dedup.run", "dedup.seals", "dedup.segments", "dedup.semantic", "dedup.sets"),
+            *("text.minhash", "dedup.run", "dedup.seals", "dedup.segments", "dedup.semantic", "text.sets"),
             *("dedup.stored", "dedup.strands", "dedup.survivors", "ids"),
             *("text.scripts", "text.token_hashes", "text.tokens"),
             *_ENCODING,
