@@ -438,7 +438,7 @@ _PERSONA_ASSETS = (
         reads=("filtered_personas",),
         modules=(
             *("dedup.canonical_order", "dedup.compare", "dedup.deduper", "dedup.keys", "dedup.lexical"),
-            *("dedup.minhash", "dedup.run", "dedup.seals", "dedup.segments", "dedup.semantic", "dedup.sets"),
+            *("text.minhash", "dedup.run", "dedup.seals", "dedup.segments", "dedup.semantic", "text.sets"),
             *("dedup.stored", "dedup.strands", "dedup.survivors", "ids"),
             *("text.scripts", "text.token_hashes", "text.tokens"),
             *_ENCODING,

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_assets.dedup.sets import TokenSets
+from persona_assets.text.sets import TokenSets
 from persona_assets.text.token_hashes import Hashes, Index, mix
 
 PERMUTATIONS = 128  # paper section 2.3
