@@ -365,13 +365,14 @@ _PERSONA_ASSETS = (
         _one(ingest_shard),
         group="corpus",
         description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; "
-        "junk, unreadable records and exact copies are in the rejects with a reason.",
+        "junk, unreadable records, copies and near-copies are in the rejects with a reason.",
         modules=(
             *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
             *("crawl.examine", "crawl.formats", "crawl.ingest", "crawl.worker", "crawl.workers"),
             *("ledger.index", "ledger.sorted_keys", *READING),
             *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
-            *("crawl.tabular", "ids", "rules.registry", "text.language"),
+            *("crawl.near_pages", "crawl.tabular", "ids", "rules.registry", "text.language", "text.minhash"),
+            *("text.sets", "text.shingles", "text.sketches", "text.token_hashes", "text.tokens"),
         ),
         added=lambda: _added_rules("document") | _added_formats(),
         version=2,

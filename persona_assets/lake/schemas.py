@@ -314,6 +314,10 @@ CONTENT_DIGESTS = Table(
     (
         _text("content_digest", "blake2b-128 of the text"),
         _text("document_id", "First document of the shard with that text"),
+        Column("keys", pl.List(pl.Int64()), "MinHash keys of its shingles; none: it is not compared", nullable=True),
+        Column("sketch", pl.List(pl.UInt32()), "Smallest hashes of its shingles, ascending", nullable=True),
+        _text("survivor_id", "Document that stands for it; null: it stands itself", nullable=True),
+        Column("similarity", pl.Float64(), "Of the two, null where the text is the same", nullable=True),
     ),
 )
 
