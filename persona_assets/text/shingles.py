@@ -22,7 +22,7 @@ def shingle_sets(texts: pl.Series) -> TokenSets:
 
     A text that is shorter than a shingle has one, of all its tokens; a text without tokens, or null, has none.
     """
-    parts = [_of_runs(*runs) for runs in marked_token_runs(texts)]
+    parts = [_of_runs(*runs) for runs in marked_token_runs(texts.fill_null(""))]
     return TokenSets.concat([TokenSets(ends_of(sizes), hashes) for sizes, hashes in parts])
 
 
