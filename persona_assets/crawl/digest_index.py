@@ -31,7 +31,7 @@ TRIES = 8  # how often a damaged table is made again before the disk is to blame
 PAGES_OF_KEY = (
     32  # standing pages of a key that are looked at; a template has more, and what tells its pages apart has not
 )
-GROUPS_HELD, FILES_HELD = 64, 128  # row groups and digest tables that are kept at hand
+GROUPS_HELD, FILES_HELD = 512, 128  # row groups and digest tables that are kept at hand
 _PAGE = ("document_id", "sketch")
 _FOUND = pl.Schema({"content_digest": pl.String(), "survivor_id": pl.String()})
 logger = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ from persona_assets.settings import Settings
 from persona_assets.steps.model import Context
 
 NEAR = "near_duplicate"  # reason; the detail is the id of the page that stands, and the similarity
-GROUP_ROWS = 512  # of a row group: what is read for one page
+GROUP_ROWS = 128  # of a row group: what is read for one page
 _PAGES = ("content_digest", "document_id", "keys", "sketch")
 Frames = tuple[pl.DataFrame, pl.DataFrame]
 
