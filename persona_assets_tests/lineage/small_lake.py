@@ -44,8 +44,8 @@ _BEES = (
     "first mild day and write the weight down. Clean the entrance boards and look for mites before the drones hatch."
 )
 _SHARED = (  # enough of its own not to be a near-duplicate
-    " Shared by a reader whose neighbours bring their jars back in autumn, ask for more wax than there is, and tell the "
-    "children that what hums behind the hedge is only the wind."
+    " Shared by a reader whose neighbours bring their jars back in autumn, ask for more wax than there is, and tell "
+    "the children that what hums behind the hedge is only the wind."
 )
 _LOCKS = (
     "The old canal locks are opened by hand on weekends. Volunteers grease the gears, check the gates for rot and show "
