@@ -3,10 +3,11 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from persona_assets.crawl.digests import Sieve
 from persona_assets.crawl.documents import Batch, read_documents
 from persona_assets.crawl.items import CrawlFile
 from persona_assets.crawl.readers import reading
@@ -70,7 +71,7 @@ def _counts(file: FileReport) -> dict[str, dict[str, int]]:
 
 
 def inspect_files(paths: Sequence[Path], settings: Settings, progress: Progress | None = None) -> InspectReport:
-    """Read every file by itself; memory does not grow with a file but for 200 bytes a document.
+    """Read every file by itself; memory does not grow with a file but for half a kilobyte a document.
 
     A file that is not there or cannot be read is a reject in its report.
 
@@ -87,11 +88,13 @@ def _inspect(path: Path, settings: Settings, progress: Progress | None) -> FileR
         report = FileReport(str(path), source.layout, source.compression)
     size = path.stat().st_size if path.is_file() else 0
     done = 0
-    for batch in read_documents([file], "inspect", settings):
-        _add(report, batch)
-        done += batch.bytes_read
-        if progress:
-            progress(path, done, size)
+    with Sieve("inspect", settings) as sieve:
+        for batch in read_documents([file], "inspect", settings):
+            documents, rejects, _ = sieve.sift(batch)
+            _add(report, replace(batch, documents=documents, rejects=rejects))
+            done += batch.bytes_read
+            if progress:
+                progress(path, done, size)
     report.seconds = time.monotonic() - started
     return report
 

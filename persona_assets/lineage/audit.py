@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.crawl.digests import NEAR
+from persona_assets.crawl.documents import DUPLICATE
 from persona_assets.lake import Lake, Parent
 from persona_assets.lake.schemas import (
     CALL_COLUMNS,
@@ -273,6 +275,7 @@ class _Auditor:
         node.text = f"{row['reason']}: {row['detail']}"
         if found.asset == RAW_DOCUMENTS.name:
             node.parents.append(self._crawled(found))
+            self._stood_for(node, row)
             return
         if found.asset in self.steps.data:
             node.parents.append(data_node(self.steps.data[found.asset], found))
@@ -285,6 +288,19 @@ class _Auditor:
             node.verifications.append(unverified("row_parses_again", "no answer of a model was involved"))
         else:
             self._generated(node, found, parent, self.calls.reject_parses)
+
+    def _stood_for(self, node: Node, row: dict[str, Any]) -> None:
+        """Add the document that stands for one that was set aside as its duplicate."""
+        if row["reason"] not in (DUPLICATE, NEAR):
+            return
+        survivor_id = str(row["detail"]).split(" ", 1)[0]
+        survivor = self.finder.document(survivor_id)
+        if survivor:
+            node.verifications.append(verdict("survivor_stands", True, "", survivor_id))
+            node.parents.append(self.node(survivor))
+        else:
+            why = "it is in no table: its shard has not been ingested, or has been written anew since"
+            node.verifications.append(unverified("survivor_stands", why, survivor_id))
 
 
 def _asked(found: Found) -> tuple[str, Sequence[str], Sequence[str]]:

@@ -6,13 +6,13 @@ from rich.console import Console
 from persona_assets.crawl.inspect import EXAMPLES, blocks, inspect_files
 from persona_assets.settings import Settings
 from persona_assets.view.terminal import show
-from persona_assets_tests.crawl.conftest import EN, WarcMaker
+from persona_assets_tests.crawl.conftest import EN, WarcMaker, english
 
 
 def _file(tmp_path: Path) -> Path:
     maker = WarcMaker(gz=True).other("warcinfo")
     for number in range(6):
-        maker.conversion(f"http://{number}.example/[bold]", EN.format(number))
+        maker.conversion(f"http://{number}.example/[bold]", english(number))
         maker.conversion(f"http://{number}.example/s", f"short {number}")
     path = tmp_path / "crawl.wet"
     path.write_bytes(maker.bytes)
@@ -25,7 +25,7 @@ def test_a_report_counts_every_record_and_shows_examples(tmp_path: Path) -> None
     assert (report.languages, report.rejects, report.records) == ({"en": 6}, {"too_short": 6}, 13)
     assert len(report.examples["too_short"]) == EXAMPLES
     assert report.examples["too_short"][0]["offset"] > 0
-    assert report.samples[0]["text"] == EN.format(0)[:80].strip()
+    assert report.samples[0]["text"] == english(0)[:80].strip()
 
 
 def test_the_report_is_json(tmp_path: Path) -> None:

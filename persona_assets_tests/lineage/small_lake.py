@@ -43,6 +43,10 @@ _BEES = (
     "until the willows bloom, and the keeper who opens the hive too early chills the brood. Weigh each hive on the "
     "first mild day and write the weight down. Clean the entrance boards and look for mites before the drones hatch."
 )
+_SHARED = (  # enough of its own not to be a near-duplicate
+    " Shared by a reader whose neighbours bring their jars back in autumn, ask for more wax than there is, and tell "
+    "the children that what hums behind the hedge is only the wind."
+)
 _LOCKS = (
     "The old canal locks are opened by hand on weekends. Volunteers grease the gears, check the gates for rot and show "
     "visitors how a boat climbs nine metres without an engine. Water levels are read from a painted board every hour. "
@@ -55,7 +59,7 @@ _BREAD = (
 )
 PAGES = {
     "https://bees.example/spring": _BEES,
-    "https://copy.example/bees": _BEES + " Shared by a reader.",
+    "https://copy.example/bees": _BEES + _SHARED,
     "https://locks.example/crew": HOSTILE + "\n" + _LOCKS,
     "https://bread.example/rye": _BREAD,
     "https://junk.example/": "Too short.",
