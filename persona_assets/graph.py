@@ -363,10 +363,11 @@ _PERSONA_ASSETS = (
         RAW_DOCUMENTS,
         _one(ingest_shard),
         group="corpus",
-        description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; "
-        "junk, unreadable records and exact copies are in the rejects with a reason.",
+        description="Main text of every page of a shard's crawl files (WARC, WET, ARC, JSONL, Parquet), with its "
+        "language; junk, unreadable records and exact copies are in the rejects with a reason.",
         modules=(
             *(
+                "crawl.arc",
                 "crawl.charset",
                 "crawl.columns",
                 "crawl.digest_index",
@@ -374,6 +375,8 @@ _PERSONA_ASSETS = (
                 "crawl.documents",
                 "crawl.formats",
                 "crawl.headers",
+                "crawl.html",
+                "crawl.http",
                 "crawl.ingest",
             ),
             *("crawl.digest_index", "ledger.index", "ledger.sorted_keys"),

@@ -23,7 +23,7 @@ from persona_assets.plugins import installed, loaded, package_of
 from persona_assets.settings import Settings
 
 COMPRESSIONS = frozenset({"gz", "zst", "lz4"})
-OURS = frozenset({"warc", "wet", "json", "jsonl", "parquet"}) | COMPRESSIONS
+OURS = frozenset({"warc", "wet", "arc", "json", "jsonl", "parquet"}) | COMPRESSIONS
 _ENDING = re.compile(r"[a-z0-9_-]+")
 
 

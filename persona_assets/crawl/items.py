@@ -7,7 +7,7 @@ from typing import Literal
 
 from persona_assets.files.bytestream import ByteStream
 
-Format = Literal["warc", "wet", "jsonl", "parquet"]  # ours; that of a package is the ending of its files
+Format = Literal["warc", "wet", "arc", "jsonl", "parquet"]  # ours; that of a package is the ending of its files
 Kind = Literal["page", "persona"]
 
 
@@ -54,9 +54,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record that holds no document by its kind (warcinfo, request, metadata)."""
+    """A record that holds no document by its kind (warcinfo, request, metadata, revisit, dns)."""
 
     offset: int
+    kind: str = ""
 
 
 Item = Found | Refused | Skipped

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from persona_assets.crawl.arc import read_arc
 from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.formats import format_of, known_endings, read_with
 from persona_assets.crawl.items import CrawlFile, Item, Refused, break_between
@@ -69,6 +70,8 @@ def _items(opened: Opened, layout: Layout, columns: ColumnReader, limit: int, na
     stream = opened.stream
     if layout in ("warc", "wet"):
         return read_warc(stream, limit)
+    if layout == "arc":
+        return read_arc(stream, limit)
     if layout == "jsonl":
         return read_json_lines(stream, columns, limit)
     if layout == "json":
@@ -87,5 +90,5 @@ def _foreign(opened: Opened, layout: Layout, name: str) -> list[Item]:
     if layout == "parquet":
         return [Refused(None, "unknown_format", f"Parquet within {opened.compression}: decompress it first")]
     head = opened.stream[0:24]
-    known = "neither WARC, WET, JSON lines, JSON nor Parquet"
+    known = "neither WARC, WET, ARC, JSON lines, JSON nor Parquet"
     return [Refused(None, "unknown_format", f"{known}; begins {head!r}{known_endings(name)}")]

@@ -6,11 +6,12 @@ the clipped body of a cut-off gz as if it were whole, and gives offsets in the c
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from persona_assets.crawl.headers import parse_date, parse_headers
+from persona_assets.crawl.http import Refusal
 from persona_assets.crawl.items import Found, Item, Refused, Skipped, break_between, refusal
-from persona_assets.crawl.page import response_text, text_of
+from persona_assets.crawl.page import PageText, is_html_type, response_text, text_of, text_or_html
 from persona_assets.files.bytestream import ByteStream
 
 START = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n")
@@ -41,11 +42,67 @@ class WarcRecord:
         """WARC-Type in lower case."""
         return self.headers.get("warc-type", "").lower()
 
+    @property
+    def segment(self) -> int | None:
+        """WARC-Segment-Number; None where the record is whole."""
+        value = self.headers.get("warc-segment-number", "")
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
 
 def read_warc(stream: ByteStream, limit: int) -> Iterator[Item]:
-    """Documents, refusals and skipped records of a WARC or WET file; `limit` bounds a record's block, in bytes."""
+    """Documents, refusals and skipped records of a WARC or WET file; `limit` bounds a record's block, in bytes.
+
+    A record in segments is one document where its segments follow each other, and is marked as cut where they do not.
+    """
+    begun: _Segments | None = None
     for record in read_records(stream, limit):
-        yield record if isinstance(record, Refused) else _item(record, limit)
+        if begun and isinstance(record, WarcRecord) and begun.take(record, limit):
+            continue
+        if begun:
+            yield from begun.items(limit)
+            begun = None
+        if isinstance(record, WarcRecord) and record.segment == 1 and record.kind in _DOCUMENT_TYPES:
+            begun = _Segments(record)
+        else:
+            yield record if isinstance(record, Refused) else _item(record, limit)
+    if begun:
+        yield from begun.items(limit)
+
+
+class _Segments:
+    """A record whose block goes on in continuation records, as far as these follow it."""
+
+    def __init__(self, first: WarcRecord) -> None:
+        self._first = first
+        self._blocks = [first.block or b""]
+        self._offsets: list[int] = []  # of the continuations
+        self._whole = False
+
+    def take(self, record: WarcRecord, limit: int) -> bool:
+        """Add the next segment; False where this record is none, or there is no room for it."""
+        fits = sum(map(len, self._blocks)) + len(record.block or b"") <= limit
+        origin = self._first.headers.get("warc-record-id")
+        if (
+            self._whole
+            or not fits
+            or record.kind != "continuation"
+            or record.block is None
+            or record.headers.get("warc-segment-origin-id") != origin
+            or record.segment != len(self._blocks) + 1
+        ):
+            return False
+        self._blocks.append(record.block)
+        self._offsets.append(record.offset)
+        self._whole = "warc-segment-total-length" in record.headers  # only the last has it
+        return True
+
+    def items(self, limit: int) -> Iterator[Item]:
+        """The document, or why there is none, and its continuations."""
+        item = _item(replace(self._first, block=b"".join(self._blocks)), limit)
+        if isinstance(item, Found) and not self._whole and item.cut != "warc_truncated":
+            item = replace(item, cut="missing_continuation")
+        yield item
+        yield from (Skipped(offset, "continuation") for offset in self._offsets)
 
 
 def read_records(stream: ByteStream, limit: int) -> Iterator[WarcRecord | Refused]:
@@ -138,21 +195,42 @@ def _item(record: WarcRecord, limit: int) -> Item:
     headers = record.headers
     url = headers.get("warc-target-uri", "").strip("<> ")
     # dns: look-ups (Heritrix) and metadata: logs (Wget) are kept as records too, but are not pages.
-    if record.kind not in _DOCUMENT_TYPES or record.block is None or url.startswith(("dns:", "metadata:")):
-        return Skipped(record.offset)
-    if record.kind == "conversion":
-        text: str | tuple[str, str] = record.block.decode("utf-8", "replace")
-    elif record.kind == "resource":
-        text = text_of(record.block, headers.get("content-type", ""), limit)
-    else:
-        text = response_text(record.block, limit)
-    if isinstance(text, tuple):
-        return Refused(record.offset, *text)
+    scheme = url.partition(":")[0].lower()
+    if scheme in ("dns", "metadata"):
+        return Skipped(record.offset, scheme)
+    if record.kind == "continuation":
+        return Refused(
+            record.offset, "lone_continuation", "a part of a record whose earlier parts do not stand before it"
+        )
+    if record.kind not in _DOCUMENT_TYPES or record.block is None:
+        return Skipped(record.offset, record.kind)
+    read = _text(record, record.block, limit)
+    if isinstance(read, tuple):
+        return Refused(record.offset, *read)
     return Found(
         offset=record.offset,
         format="wet" if record.kind == "conversion" else "warc",
-        text=text,
+        text=read.text,
         url=url,
         record_id=headers.get("warc-record-id") or None,
         fetched_at=parse_date(headers.get("warc-date", "")),
+        charset=read.charset,
+        cut="warc_truncated" if headers.get("warc-truncated") else read.cut,
     )
+
+
+def _text(record: WarcRecord, block: bytes, limit: int) -> PageText | Refusal:
+    content_type = record.headers.get("content-type", "")
+    if record.kind == "conversion":
+        return _conversion_text(block, content_type, limit)
+    if record.kind == "resource":
+        return text_of(block, content_type, limit)
+    return response_text(block, limit)
+
+
+def _conversion_text(block: bytes, content_type: str, limit: int) -> PageText | Refusal:
+    """The text of a conversion record, which is in UTF-8; some hold HTML all the same."""
+    if is_html_type(content_type):
+        return text_of(block, content_type, limit)
+    text = text_or_html(block.decode("utf-8", "replace"))
+    return PageText(text) if isinstance(text, str) else text

@@ -5,11 +5,15 @@ from typing import Literal
 
 import orjson
 
-Layout = Literal["warc", "wet", "jsonl", "json", "parquet", "unknown", "empty"]
+Layout = Literal["warc", "wet", "arc", "jsonl", "json", "parquet", "unknown", "empty"]
 
 HEAD_BYTES = 1 << 16
 _WARC = re.compile(rb"\s*WARC/\d+\.\d+[ \t]*\r?\n")
 _KIND = re.compile(rb"^WARC-Type:[ \t]*(\w+)", re.I | re.M)
+_ARC = re.compile(  # a record's line: URL, address, date, what else, length
+    rb"\s*(?:filedesc|dns|https?|ftp):[^\r\n]{0,7000}?[ \t](?:[0-9a-fA-F.:]{2,45}|-)[ \t]+"
+    rb"\d{14}[ \t][^\r\n]{0,1000}?\d+[ \t]*\r?\n"
+)
 _LINES = 20  # lines looked at: a broken first line or two does not make a JSON lines file something else
 _ARRAY = re.compile(rb"\[\s*(?:\{|\]\s*\Z)")  # of objects; many text files begin with other words in brackets
 _BOM = b"\xef\xbb\xbf"
@@ -24,6 +28,8 @@ def detect_layout(head: bytes) -> Layout:
     if _WARC.match(head):
         kinds = {kind.lower() for kind in _KIND.findall(head)}
         return "wet" if b"conversion" in kinds and b"response" not in kinds else "warc"
+    if _ARC.match(head):
+        return "arc"
     return _json_layout(head.removeprefix(_BOM).lstrip(), whole=len(head) < HEAD_BYTES)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.crawl.arc import read_arc
 from persona_assets.crawl.documents import make_document_id
 from persona_assets.crawl.items import CrawlFile, Found, Item, Refused
 from persona_assets.crawl.normalise import normalise
@@ -78,19 +79,21 @@ def _read_again(path: Path, stored: Stored, settings: Settings) -> Verification:
 def records_at(path: Path, offset: int, settings: Settings) -> list[Item]:
     """What a crawl file holds at an offset (a row number in Parquet): mostly one item, none, or a break and a record.
 
-    WARC and WET are read from the offset on, so that not every page before it is parsed; other files from the start.
+    WARC, WET and ARC are read from the offset on, so that not every page before it is parsed; others from the start.
 
     Raises:
         OSError: the file cannot be read.
     """
     with open_crawl_file(path) as opened:
         opened.stream.ensure(HEAD_BYTES)
-        if detect_layout(opened.stream[0:HEAD_BYTES]) in ("warc", "wet"):
+        layout = detect_layout(opened.stream[0:HEAD_BYTES])
+        if layout in ("warc", "wet", "arc"):
             # A broken compressed stream has several stretches; offsets go on over the breaks.
             while opened.stream.offset < offset:
                 if not opened.stream.skip(offset - opened.stream.offset) and not opened.stream.resume():
                     return []
-            items = read_warc(opened.stream, settings.max_document_bytes)
+            read = read_arc if layout == "arc" else read_warc
+            items = read(opened.stream, settings.max_document_bytes)
             return list(takewhile(lambda item: item.offset == offset, items))
     with reading(CrawlFile(path, path.name), settings) as source:
         return [item for item in source.items if item.offset == offset]
