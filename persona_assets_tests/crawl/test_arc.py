@@ -2,6 +2,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -89,7 +90,7 @@ def test_an_arc_file_is_told_by_its_content(read: ReadBytes) -> None:
 def test_offsets_in_members_are_those_of_the_unpacked_stream(read: ReadBytes) -> None:
     data = _file()
     bounds = [*_offsets(data), len(data)]
-    packed = b"".join(gzip.compress(data[start:end]) for start, end in zip(bounds, bounds[1:], strict=False))
+    packed = b"".join(gzip.compress(data[start:end]) for start, end in pairwise(bounds))
     assert read(packed).documents["record_offset"].to_list() == _offsets(data)[2:]
 
 
