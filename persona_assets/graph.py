@@ -364,25 +364,15 @@ _PERSONA_ASSETS = (
         RAW_DOCUMENTS,
         _one(ingest_shard),
         group="corpus",
-<<<<<<< HEAD
         description="Main text of every page of a shard's crawl files, and personas that came as such, with the "
         "language; junk, unreadable records, copies and near-copies are in the rejects with a reason.",
-=======
-        description="Main text of every page of a shard's crawl files (WARC, WET, JSONL, Parquet), with its language; "
-        "junk, unreadable records, copies and near-copies are in the rejects with a reason.",
->>>>>>> i17-near
         modules=(
             *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
-            *("crawl.examine", "crawl.formats", "crawl.given", "crawl.ingest", "crawl.worker", "crawl.workers"),
-            *("ledger.index", "ledger.sorted_keys", *READING),
-            *("crawl.items", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers", "crawl.shards"),
-<<<<<<< HEAD
-            *("crawl.tabular", "ids", "rules.registry", "text.language", "text.short", "text.tokens"),
-            *("crawl.near_pages", "text.minhash", "text.sets", "text.shingles", "text.sketches", "text.token_hashes"),
-=======
-            *("crawl.near_pages", "crawl.tabular", "ids", "rules.registry", "text.language", "text.minhash"),
-            *("text.sets", "text.shingles", "text.sketches", "text.token_hashes", "text.tokens"),
->>>>>>> i17-near
+            *("crawl.examine", "crawl.formats", "crawl.given", "crawl.html", "crawl.http", "crawl.ingest"),
+            *("crawl.items", "crawl.near_pages", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers"),
+            *("crawl.shards", "crawl.tabular", "crawl.worker", "crawl.workers", *READING),
+            *("ids", "ledger.index", "ledger.sorted_keys", "rules.registry", "text.language", "text.short"),
+            *("text.minhash", "text.sets", "text.shingles", "text.sketches", "text.token_hashes", "text.tokens"),
         ),
         added=lambda: _added_rules("document") | _added_formats(),
         version=2,

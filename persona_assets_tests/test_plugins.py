@@ -101,7 +101,12 @@ LETTER = (
     "We fed them syrup twice and counted mites on the boards. Come in May, when the first honey is spun, and bring "
     "your boots, as the meadow still stands under water up to the second fence.\n.\n"
 )
-LETTERS = "# of two\n" + LETTER.format("ann") + "nobody wrote this\n" + LETTER.format("bob").replace("eleven", "nine")
+SECOND = (
+    "From bob\nThe ferry runs again, but only on market days, since the pilot has gone to his sister in the hills.\n"
+    "I have mended the two long nets and sold the old engine to a farmer. Your boots I will bring, and a jar of the "
+    "smoked eel, which keeps for weeks if nobody opens it before I have left.\n.\n"
+)
+LETTERS = "# of two\n" + LETTER.format("ann") + "nobody wrote this\n" + SECOND
 
 
 @pytest.fixture

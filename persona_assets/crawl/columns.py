@@ -93,6 +93,11 @@ class ColumnReader:
     def read(self, row: Row) -> Fields | str:
         """Our fields of a row that `has_text`, or what is wrong with its text."""
         kind, value = self._content(row)
+        if isinstance(value, bytes):
+            try:
+                value = value.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                return f"the {_FIELD[kind]} is bytes that are no UTF-8: {error.reason} at byte {error.start}"
         if not isinstance(value, str):
             return f"the {_FIELD[kind]} is {'null' if value is None else type(value).__name__}"
         record_id = self._first(row, "record_id")

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.given import judge_persona
+from persona_assets.crawl.http import Refusal
 from persona_assets.crawl.items import Found, Item, Page, Record, Refused, Row, Skipped
 from persona_assets.crawl.normalise import text_of
-from persona_assets.crawl.page import response_text
+from persona_assets.crawl.page import PageText, is_html_type, response_text, text_or_html
 from persona_assets.crawl.page import text_of as body_text
 from persona_assets.crawl.quality import judge, language
 from persona_assets.crawl.tabular import row_item
@@ -34,23 +35,43 @@ Examined = Candidate | Refused | Skipped
 def item_of(record: Record, form: str, columns: ColumnReader, settings: Settings) -> Item:
     """What a record holds."""
     if isinstance(record, Row):
-        return row_item(record, columns, form)
+        item = row_item(record, columns, form)
+        return _out_of_html(item) if isinstance(item, Found) and item.kind == "page" else item
     if isinstance(record, Page):
         return _page_item(record, settings)
     return record
 
 
+def _out_of_html(found: Found) -> Found | Refused:
+    """The main text of a row whose text is HTML."""
+    text = text_or_html(found.text)
+    return replace(found, text=text) if isinstance(text, str) else Refused(found.offset, *text)
+
+
 def _page_item(page: Page, settings: Settings) -> Item:
-    limit = settings.max_document_bytes
-    if page.holds == "text":
-        text: str | tuple[str, str] = page.body.decode("utf-8", "replace")
-    elif page.holds == "file":
-        text = body_text(page.body, page.content_type, limit)
-    else:
-        text = response_text(page.body, limit)
-    if isinstance(text, tuple):
-        return Refused(page.offset, *text)
-    return Found(page.offset, page.format, text, page.url, page.record_id, page.fetched_at, cut=page.cut)
+    read = _read(page, settings.max_document_bytes)
+    if isinstance(read, tuple):
+        return Refused(page.offset, *read)
+    return Found(
+        page.offset,
+        page.format,
+        read.text,
+        page.url,
+        page.record_id,
+        page.fetched_at,
+        charset=read.charset,
+        cut=page.cut or read.cut,
+    )
+
+
+def _read(page: Page, limit: int) -> PageText | Refusal:
+    if page.holds == "http":
+        return response_text(page.body, limit)
+    if page.holds == "file" or is_html_type(page.content_type):
+        return body_text(page.body, page.content_type, limit)
+    # Text that was converted is in UTF-8; some records hold HTML all the same.
+    text = text_or_html(page.body.decode("utf-8", "replace"))
+    return PageText(text) if isinstance(text, str) else text
 
 
 def examine(records: Sequence[Record], form: str, settings: Settings) -> list[Examined]:

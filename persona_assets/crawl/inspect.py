@@ -3,11 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from persona_assets.crawl.digests import Sieve
+import polars as pl
+
+from persona_assets.crawl.digests import NEAR, Sieve
 from persona_assets.crawl.documents import Batch, read_documents
 from persona_assets.crawl.items import CrawlFile
 from persona_assets.crawl.readers import reading
@@ -30,6 +32,7 @@ class FileReport:
     compression: str
     documents: int = 0
     personas: int = 0  # of the documents
+    near_duplicates: int = 0  # of the documents: those that one before it stands for in a dump of this file alone
     characters: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
@@ -90,8 +93,11 @@ def _inspect(path: Path, settings: Settings, progress: Progress | None) -> FileR
     done = 0
     with Sieve("inspect", settings) as sieve:
         for batch in read_documents([file], "inspect", settings):
-            documents, rejects, _ = sieve.sift(batch)
-            _add(report, replace(batch, documents=documents, rejects=rejects))
+            _add(report, batch)
+            _, rejects, _ = sieve.sift(batch)
+            near = rejects.filter(pl.col("reason") == NEAR, pl.col("row_id").is_in(batch.documents["document_id"]))
+            report.near_duplicates += near.height
+            _add_examples(report, near)
             done += batch.bytes_read
             if progress:
                 progress(path, done, size)
@@ -106,10 +112,7 @@ def _add(report: FileReport, batch: Batch) -> None:
     report.skipped.update(batch.skipped)
     report.languages.update(batch.documents["language"].to_list())
     report.rejects.update(batch.rejects["reason"].to_list())
-    for row in batch.rejects.iter_rows(named=True):
-        examples = report.examples.setdefault(row["reason"], [])
-        if len(examples) < EXAMPLES:
-            examples.append({"file": row["file"], "offset": row["record_offset"], "detail": row["detail"]})
+    _add_examples(report, batch.rejects)
     for row in batch.documents.head(SAMPLES - len(report.samples)).iter_rows(named=True):
         report.samples.append(
             {
@@ -120,6 +123,13 @@ def _add(report: FileReport, batch: Batch) -> None:
                 "text": " ".join(row["text"][: 4 * _SAMPLE_CHARACTERS].split())[:_SAMPLE_CHARACTERS],
             }
         )
+
+
+def _add_examples(report: FileReport, rejects: pl.DataFrame) -> None:
+    for row in rejects.iter_rows(named=True):
+        examples = report.examples.setdefault(row["reason"], [])
+        if len(examples) < EXAMPLES:
+            examples.append({"file": row["file"], "offset": row["record_offset"], "detail": row["detail"]})
 
 
 def blocks(report: InspectReport) -> list[view.Block]:
@@ -133,6 +143,7 @@ def _section(report: FileReport) -> view.Section:
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in report.skipped.most_common() if kind)
     counts = (
         f"{report.documents:,} documents{f', {report.personas:,} of them personas' if report.personas else ''}"
+        f"{f', {report.near_duplicates:,} of them near-duplicates' if report.near_duplicates else ''}"
         f", {report.characters:,} characters"
         f"{f' ({languages})' if languages else ''}; {report.rejects.total():,} rejects; "
         f"{report.skipped.total():,} other records{f' ({kinds})' if kinds else ''}; {report.seconds:.1f} s"
@@ -145,16 +156,23 @@ def _section(report: FileReport) -> view.Section:
         ]
         heads = [*view.left("language"), *view.right("characters"), *view.left("url", "begins")]
         found.append(view.Section("Documents", [view.Table(heads, documents)]))
-    if report.rejects:
+    counted = report.rejects.most_common()
+    if report.near_duplicates:
+        counted.append((NEAR, report.near_duplicates))
+    if counted:
         rejects = [
             (
                 *((reason, f"{count:,}") if number == 0 else ("", "")),
                 "" if example["offset"] is None else f"{example['offset']:,}",
                 view.Code(example["detail"]),
             )
-            for reason, count in report.rejects.most_common()
+            for reason, count in counted
             for number, example in enumerate(report.examples[reason])
         ]
         heads = [*view.left("reason"), *view.right("records", "offset"), *view.left("detail")]
-        found.append(view.Section("Rejects", [view.Table(heads, rejects)]))
+        found.append(
+            view.Section(
+                "Rejects and near-duplicates" if report.near_duplicates else "Rejects", [view.Table(heads, rejects)]
+            )
+        )
     return view.Section((view.Code(report.file), f"  {read_as}"), found)

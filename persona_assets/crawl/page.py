@@ -1,143 +1,111 @@
 """The text of a fetched page: out of an HTTP response, through its encodings, to the main text of its HTML."""
 
-import re
-import zlib
-from collections.abc import Callable
-from io import BytesIO
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from persona_assets.crawl.charset import decode
-from persona_assets.files.headers import parse_headers
+from persona_assets.crawl.html import has_tags, is_html, parse, starts_html
+from persona_assets.crawl.http import Refusal, read_response
+from persona_assets.files.foreign import foreign
 
-
-class _Reader(Protocol):
-    def read(self, size: int = ..., /) -> bytes: ...
-
-
-Refusal = tuple[str, str]  # reason code and detail
-
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
-_STATUS = re.compile(r"HTTP/\d(?:\.\d)?\s+(\d{3})\b")
-_HTML_HINT = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.I)
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
 _TEXT_TYPES = frozenset({"text/plain", "text/markdown", "text/x-markdown"})
 # An element tree takes ten to twenty times the page's size, and extraction grows faster than linearly.
 MAX_HTML_BYTES = 4_000_000
 _FAST_HTML_BYTES = 1_000_000  # above it the slow second opinion (readability, justext) is left out
-_SIGNATURES = (
-    (b"\x89PNG", "a PNG image"),
-    (b"GIF8", "a GIF image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"%PDF-", "a PDF file"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "gzip data"),
-    (b"RIFF", "RIFF media"),
-    (b"OggS", "Ogg media"),
-    (b"ID3", "MP3 audio"),
-    (b"\x00\x00\x01\x00", "an icon"),
-    (b"\x7fELF", "a program"),
-    (b"wOF", "a web font"),
-    (b"Rar!", "a RAR archive"),
-    (b"\xd0\xcf\x11\xe0", "an Office file"),
-)
+_CONTROLS = bytes(sorted({*range(32)} - {*b"\t\n\v\f\r\x1b"}))  # what no text holds; escape switches ISO 2022 sets
+_MAX_CONTROL_SHARE = 0.05
 
 
-def response_text(block: bytes, limit: int) -> str | Refusal:
-    """Text of an HTTP response (status line, headers, body), or why there is none."""
-    end = _HEADER_END.search(block, 0, 1 << 17)
-    head = block[: end.start()] if end else block[: 1 << 17]
-    body = block[end.end() :] if end else b""
-    status = _STATUS.match(head[:64].decode("latin-1"))
-    if not status:
-        return "bad_http_header", f"no HTTP status line: {head[:40]!r}"
-    if status[1] != "200":
-        return "http_status", f"HTTP status {status[1]}"
-    headers = parse_headers(head)
-    body = _decoded(body, headers.get("transfer-encoding", ""), headers.get("content-encoding", ""), limit)
-    if len(body) > limit:
-        return "too_large", f"the body expands to more than {limit} bytes"
-    return text_of(body, headers.get("content-type", ""), limit)
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The text of a page; `charset` and `cut` are columns of `raw_documents`."""
+
+    text: str
+    charset: str | None = None
+    cut: str | None = None
 
 
-def text_of(body: bytes, content_type: str, limit: int) -> str | Refusal:
-    """Text of a body of this media type: main text of HTML, plain text as it is, nothing else."""
+def response_text(block: bytes, limit: int) -> PageText | Refusal:
+    """Text of an HTTP response (status line, headers, body), or why there is none.
+
+    What has no status line but begins as HTML is the answer of a server of HTTP 0.9, which sent the page alone.
+    """
+    response = read_response(block, limit)
+    if isinstance(response, tuple):
+        bare = response[0] == "bad_http_header" and starts_html(block)
+        return text_of(block, "", limit) if bare else response
+    text = text_of(response.body, response.headers.get("content-type", ""), limit)
+    return replace(text, cut="body") if response.cut and isinstance(text, PageText) else text
+
+
+def text_of(body: bytes, content_type: str, limit: int) -> PageText | Refusal:
+    """Text of a body of this media type: main text of HTML, plain text as it is, nothing else.
+
+    What is declared counts for less than what is there: HTML is extracted under any type, and text without a tag
+    stays as it is under that of HTML.
+    """
     if what := _binary(body):
         return "not_text", f"the payload is {what}, declared {content_type or 'nothing'!r}"
-    media = content_type.partition(";")[0].strip().lower()
-    looks_html = _HTML_HINT.search(body, 0, 2048) is not None
-    if media in _HTML_TYPES or (looks_html and (not media or media in _TEXT_TYPES)):
-        if len(body) > min(MAX_HTML_BYTES, limit):
-            return "too_large", f"HTML of {len(body)} bytes, the limit is {min(MAX_HTML_BYTES, limit)}"
-        return main_text(decode(body, content_type), fast=len(body) > _FAST_HTML_BYTES)
-    if media in _TEXT_TYPES or not media:
-        return decode(body, content_type)
-    return "not_text", f"media type {media[:80]!r}"
+    media = _media(content_type)
+    declared = media in _HTML_TYPES or starts_html(body)
+    if not declared and media and media not in _TEXT_TYPES:
+        return "not_text", f"media type {media[:80]!r}"
+    if declared and len(body) > min(MAX_HTML_BYTES, limit):
+        return "too_large", f"HTML of {len(body)} bytes, the limit is {min(MAX_HTML_BYTES, limit)}"
+    read = _letters(body, content_type)
+    if has_tags(read.text) if declared else is_html(read.text):
+        text = main_text(read.text)
+        return replace(read, text=text.text, cut=text.cut) if isinstance(text, PageText) else text
+    return read
 
 
-def main_text(html: str, *, fast: bool = False) -> str | Refusal:
-    """Main text of an HTML page, with tables, without comments, navigation and boilerplate."""
+def is_html_type(content_type: str) -> bool:
+    """Whether a media type is one of HTML."""
+    return _media(content_type) in _HTML_TYPES
+
+
+def text_or_html(text: str) -> str | Refusal:
+    """A text as it is, or its main text where it is HTML and not a text that has a tag or talks of some."""
+    if not is_html(text):
+        return text
+    found = main_text(text)
+    return found.text if isinstance(found, PageText) else found
+
+
+def main_text(html: str) -> PageText | Refusal:
+    """Main text of an HTML page, with tables, without comments, navigation and boilerplate.
+
+    A page that is nested too deep for the parser is read without its deepest tags, and marked as cut.
+    """
     import trafilatura
-    from lxml.etree import LxmlError  # type: ignore[import-untyped]
+    from lxml.etree import LxmlError
 
+    if len(html) > MAX_HTML_BYTES:
+        return "too_large", f"HTML of {len(html)} characters, the limit is {MAX_HTML_BYTES}"
     try:
-        text = trafilatura.extract(html, fast=fast, include_comments=False, include_tables=True)
+        tree, deep = parse(html)
+        fast = len(html) > _FAST_HTML_BYTES
+        text = trafilatura.extract(tree, fast=fast, include_comments=False, include_tables=True)
     except (LxmlError, ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError) as error:
         return "no_main_text", f"the extractor failed: {type(error).__name__}: {error}"
     if not text or not text.strip():
         return "no_main_text", f"no main text in {len(html)} characters of HTML"
-    return str(text)
+    return PageText(str(text), cut="nesting" if deep else None)
+
+
+def _letters(body: bytes, content_type: str) -> PageText:
+    return PageText(decode(body, content_type))
+
+
+def _media(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _binary(body: bytes) -> str | None:
+    if what := foreign(body[:1024]):
+        return what
     head = body[:1024].lstrip()
-    for signature, what in _SIGNATURES:
-        if head.startswith(signature):
-            return what
-    if not head.startswith((b"\xff\xfe", b"\xfe\xff")) and head.count(0) * 20 > len(head):
-        return "binary data (zero bytes)"
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    if not head.startswith((b"\xff\xfe", b"\xfe\xff")) and controls > _MAX_CONTROL_SHARE * len(head):
+        return "binary data (control characters)"
     return None
-
-
-# Content encodings
-
-
-def _decoded(body: bytes, transfer: str, content: str, limit: int) -> bytes:
-    """The body without its transfer and content encodings.
-
-    Many archives keep the headers but store the body decoded already (ClueWeb, Common Crawl before 2018), so a body
-    that does not read under its declared encoding is taken as it is.
-    """
-    from fastwarc.stream_io import BrotliReader, ChunkedReader, ZstdReader
-
-    if "chunked" in transfer.lower():
-        body = _read(ChunkedReader, body, limit)
-    for encoding in reversed([part.strip() for part in content.lower().split(",")]):
-        if encoding in ("gzip", "x-gzip", "deflate"):
-            body = _inflated(body, limit)
-        elif encoding == "br":
-            body = _read(BrotliReader, body, limit)
-        elif encoding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
-            body = _read(ZstdReader, body, limit)
-    return body
-
-
-def _read(reader_of: Callable[[BytesIO], _Reader], body: bytes, limit: int) -> bytes:
-    reader = reader_of(BytesIO(body))
-    out = bytearray()
-    try:
-        while len(out) <= limit and (piece := reader.read(1 << 16)):
-            out += piece
-    except OSError:
-        return bytes(out) or body
-    return bytes(out)
-
-
-def _inflated(body: bytes, limit: int) -> bytes:
-    for bits in (zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS):
-        try:
-            data = zlib.decompressobj(bits).decompress(body, limit + 1)
-        except zlib.error:
-            continue
-        if data:
-            return data
-    return body

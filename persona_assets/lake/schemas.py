@@ -133,11 +133,14 @@ RAW_DOCUMENTS = Table(
         _text("url", "Address of the page; empty where the source names none"),
         _text("dump", "Crawl release"),
         _text("file", "Crawl file, relative to the dump folder"),
-        _text("format", "warc, wet, jsonl or parquet; of an installed package the ending that it reads"),
+        _text(
+            "format",
+            "What the file is: warc, wet, arc, jsonl, csv, parquet, ...; of an installed package the ending it reads",
+        ),
         Column(
             "record_offset",
             pl.Int64(),
-            "Where the record starts: byte offset in the decompressed stream (warc, wet, jsonl), row number (parquet)",
+            "Where the record starts: byte in the decompressed stream; row number (parquet)",
         ),
         _text("record_id", "WARC-Record-ID, or the source's own id", nullable=True),
         Column("fetched_at", UTC, "When the page was fetched", nullable=True),
@@ -149,7 +152,12 @@ RAW_DOCUMENTS = Table(
         Column("kind", pl.String(), "page, or persona: a row whose text is a persona already", default="page"),
         _text("licence", "Licence that the source names, as it stands there", nullable=True),
         _text("charset", "Character set that the bytes were read in; null where the source is text", nullable=True),
-        _text("cut", "Why the page is not whole, as warc_truncated; null where it is", nullable=True),
+        _text(
+            "cut",
+            "Why the page is not whole, null where it is: warc_truncated (the crawler stopped), missing_continuation "
+            "(later parts of the record), body (its end is missing), nesting (read without the deepest elements)",
+            nullable=True,
+        ),
         Column("lines_removed", pl.Int32(), "Lines of menus, links and notices that the filter took out", default=0),
         *RUN_COLUMNS,
     ),

@@ -8,7 +8,9 @@ import lz4.frame
 import pytest
 import zstandard
 
-from persona_assets.crawl.items import CrawlFile
+from persona_assets.crawl.items import CrawlFile, Skipped
+from persona_assets.files.bytestream import ByteStream
+from persona_assets.files.formats.warc import read_warc
 from persona_assets.settings import Settings
 from persona_assets_tests.crawl.conftest import EN, RU, ZH, Read, ReadBytes, WarcMaker, gz_members, html
 
@@ -213,3 +215,74 @@ def test_the_clipped_file_of_resiliparse_is_told() -> None:
 def test_every_record_of_the_public_files_is_accounted_for(name: str, records: int, skipped: int) -> None:
     result = _shared(name)
     assert (result.documents.height + result.rejects.height, result.skipped) == (records, skipped)
+
+
+def _warc(kind: str, block: bytes, **fields: str) -> bytes:
+    """A record written by hand; what WARC writers do not write can stand in it."""
+    given = {"WARC-Type": kind, "WARC-Target-URI": URLS[0], "WARC-Date": "2024-05-18T01:58:10Z"}
+    given |= {name.replace("_", "-"): value for name, value in fields.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {**given, "Content-Length": str(len(block))}.items())
+    return b"WARC/1.0\r\n" + lines.encode() + b"\r\n" + block + b"\r\n\r\n"
+
+
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + html(EN)
+
+
+def _segment(number: int, block: bytes, total: int | None = None) -> bytes:
+    more = {} if total is None else {"WARC_Segment_Total_Length": str(total)}
+    if number > 1:
+        more |= {"WARC_Segment_Origin_ID": "<urn:a>"}
+    kind = "response" if number == 1 else "continuation"
+    return _warc(kind, block, WARC_Record_ID=f"<urn:{'abcd'[number - 1]}>", WARC_Segment_Number=str(number), **more)
+
+
+THIRDS = (RESPONSE[:150], RESPONSE[150:300], RESPONSE[300:])
+
+
+def test_segments_that_follow_each_other_are_one_document(read: ReadBytes) -> None:
+    data = _segment(1, THIRDS[0]) + _segment(2, THIRDS[1]) + _segment(3, THIRDS[2], len(RESPONSE))
+    result = read(data + _warc("response", RESPONSE.replace(b"jars", b"pots"), WARC_Target_URI=URLS[1]))
+    assert (result.urls, result.documents["cut"].to_list(), result.skipped) == (URLS[:2], [None, None], 2)
+    assert EN in result.documents["text"][0]
+
+
+def test_a_document_whose_last_segment_is_missing_is_marked(read: ReadBytes) -> None:
+    half = len(RESPONSE) - 60
+    result = read(_segment(1, RESPONSE[:150]) + _segment(2, RESPONSE[150:half]) + _warc("metadata", b"a: b"))
+    assert (result.documents["cut"].to_list(), result.skipped) == (["missing_continuation"], 2)
+
+
+def test_a_segment_without_those_before_it_is_refused(read: ReadBytes) -> None:
+    result = read(_segment(2, THIRDS[1]) + _segment(1, RESPONSE) + _segment(3, THIRDS[2]))
+    assert result.reasons == ["lone_continuation", "lone_continuation"]
+    assert result.documents["cut"].to_list() == ["missing_continuation"]
+
+
+def test_a_record_that_the_crawler_cut_is_kept_and_marked(read: ReadBytes) -> None:
+    result = read(_warc("response", RESPONSE, WARC_Truncated="length"))
+    assert result.documents["cut"].to_list() == ["warc_truncated"]
+
+
+def test_a_cut_body_is_kept_and_marked(read: ReadBytes) -> None:
+    result = read(WarcMaker().response(URLS[0], gzip.compress(html(EN))[:-12], Content_Encoding="gzip").bytes)
+    assert result.documents["cut"].to_list() == ["body"]
+
+
+@pytest.mark.parametrize("media", ["text/html", "text/plain"])
+def test_html_in_a_conversion_record_is_extracted(read: ReadBytes, media: str) -> None:
+    result = read(_warc("conversion", html(EN), Content_Type=media))
+    assert EN in result.documents["text"][0]
+    assert "<" not in result.documents["text"][0]
+
+
+def test_skipped_records_have_their_kind() -> None:
+    data = WarcMaker().other("warcinfo").other("request").other("metadata").bytes
+    data += _warc("revisit", b"") + _warc("response", b"20240518\n", WARC_Target_URI="dns:a.example")
+    items = list(read_warc(ByteStream(iter([data])), 1000))
+    assert [item.kind for item in items if isinstance(item, Skipped)] == [
+        "warcinfo",
+        "request",
+        "metadata",
+        "revisit",
+        "dns",
+    ]

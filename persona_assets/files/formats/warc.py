@@ -6,7 +6,7 @@ the clipped body of a cut-off gz as if it were whole, and gives offsets in the c
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from persona_assets.files.bytestream import ByteStream
 from persona_assets.files.formats import Format, Head, Sure
@@ -42,6 +42,12 @@ class WarcRecord:
         """WARC-Type in lower case."""
         return self.headers.get("warc-type", "").lower()
 
+    @property
+    def segment(self) -> int | None:
+        """WARC-Segment-Number; None where the record is whole."""
+        value = self.headers.get("warc-segment-number", "")
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
 
 _OPENING = re.compile(rb"\s*WARC/\d+\.\d+[ \t]*\r?\n")
 _KIND = re.compile(rb"^WARC-Type:[ \t]*(\w+)", re.I | re.M)
@@ -58,9 +64,59 @@ def _is_wet(head: Head) -> Sure:
 
 
 def read_warc(stream: ByteStream, limit: int) -> Records:
-    """Pages, refusals and skipped records of a WARC or WET file; `limit` bounds a record's block, in bytes."""
+    """Pages, refusals and skipped records of a WARC or WET file; `limit` bounds a record's block, in bytes.
+
+    A record in segments is one page where its segments follow each other, and is marked as cut where they do not.
+    """
+    begun: _Segments | None = None
     for record in read_records(stream, limit):
-        yield record if isinstance(record, Refused) else _record_of(record)
+        if begun and isinstance(record, WarcRecord) and begun.take(record, limit):
+            continue
+        if begun:
+            yield from begun.records()
+            begun = None
+        if isinstance(record, WarcRecord) and record.segment == 1 and record.kind in _DOCUMENT_TYPES:
+            begun = _Segments(record)
+        else:
+            yield record if isinstance(record, Refused) else _record_of(record)
+    if begun:
+        yield from begun.records()
+
+
+class _Segments:
+    """A record whose block goes on in continuation records, as far as these follow it."""
+
+    def __init__(self, first: WarcRecord) -> None:
+        self._first = first
+        self._blocks = [first.block or b""]
+        self._offsets: list[int] = []  # of the continuations
+        self._whole = False
+
+    def take(self, record: WarcRecord, limit: int) -> bool:
+        """Add the next segment; False where this record is none, or there is no room for it."""
+        fits = sum(map(len, self._blocks)) + len(record.block or b"") <= limit
+        origin = self._first.headers.get("warc-record-id")
+        if (
+            self._whole
+            or not fits
+            or record.kind != "continuation"
+            or record.block is None
+            or record.headers.get("warc-segment-origin-id") != origin
+            or record.segment != len(self._blocks) + 1
+        ):
+            return False
+        self._blocks.append(record.block)
+        self._offsets.append(record.offset)
+        self._whole = "warc-segment-total-length" in record.headers  # only the last has it
+        return True
+
+    def records(self) -> Records:
+        """The page, and its continuations."""
+        record = _record_of(replace(self._first, block=b"".join(self._blocks)))
+        if isinstance(record, Page) and not self._whole and not record.cut:
+            record = replace(record, cut="missing_continuation")
+        yield record
+        yield from (Skipped(offset, "continuation") for offset in self._offsets)
 
 
 def _read(opened: Opened, limit: int, columns: Sequence[str] | None = None) -> Records:
@@ -156,11 +212,18 @@ def _unfinished(
 _HOLDS: dict[str, Body] = {"response": "http", "resource": "file", "conversion": "text"}
 
 
-def _record_of(record: WarcRecord) -> Page | Skipped:
+def _record_of(record: WarcRecord) -> Page | Refused | Skipped:
     headers = record.headers
     url = headers.get("warc-target-uri", "").strip("<> ")
     # dns: look-ups (Heritrix) and metadata: logs (Wget) are kept as records too, but are not pages.
-    if record.kind not in _DOCUMENT_TYPES or record.block is None or url.startswith(("dns:", "metadata:")):
+    scheme = url.partition(":")[0].lower()
+    if scheme in ("dns", "metadata"):
+        return Skipped(record.offset, scheme)
+    if record.kind == "continuation":
+        return Refused(
+            record.offset, "lone_continuation", "a part of a record whose earlier parts do not stand before it"
+        )
+    if record.kind not in _DOCUMENT_TYPES or record.block is None:
         return Skipped(record.offset, record.kind)
     return Page(
         offset=record.offset,
@@ -171,6 +234,7 @@ def _record_of(record: WarcRecord) -> Page | Skipped:
         url=url,
         record_id=headers.get("warc-record-id") or None,
         fetched_at=parse_date(headers.get("warc-date", "")),
+        cut="warc_truncated" if headers.get("warc-truncated") else None,
     )
 
 
