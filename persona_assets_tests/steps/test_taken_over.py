@@ -28,7 +28,7 @@ ANSWER = '{"personas": [{"relation": "read", "persona": "A beekeeper who reads"}
 
 
 def work_in(folder: Path) -> Work:
-    work = Work(folder, Settings(lake=str(folder / "lake"), dumps=str(folder / "dumps"), settle_s=0))
+    work = Work(folder, Settings(lake=str(folder / "lake"), dumps=str(folder / "dumps"), settle_s=0, near_pages=0))
     pages = [f"Page {number}. {PAGES[number % len(PAGES)]}" for number in range(DOCUMENTS)]
     path = folder / "dumps" / "d" / "a.jsonl"
     path.parent.mkdir(parents=True)
