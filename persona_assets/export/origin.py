@@ -34,13 +34,13 @@ class Origin:
     """A dataset's own origin and that of all that it was made from; each asset after those that it reads."""
 
     pages: Counter[str] = field(default_factory=Counter)  # kept pages by dump
-    given: Counter[str] = field(default_factory=Counter)  # kept personas that came as such, by dump
-    licences: dict[str, set[str]] = field(default_factory=dict)  # those that the source names, by dump
     files: Counter[tuple[str, str]] = field(default_factory=Counter)  # rows of data files by table and partition
     asked: Counter[Asked] = field(default_factory=Counter)  # rows of the asset
     kept: dict[str, int] = field(default_factory=dict)  # rows by asset
     aside: dict[str, Counter[str]] = field(default_factory=dict)  # by asset and reason
     benchmarks: dict[str, set[str]] = field(default_factory=dict)  # names of those that an asset's rows were held to
+    given: Counter[str] = field(default_factory=Counter)  # kept personas that came as such, by dump
+    licences: dict[str, set[str]] = field(default_factory=dict)  # those that the source names, by dump
 
     @property
     def models(self) -> set[str]:
