@@ -346,6 +346,7 @@ class _Migrator:
             return []
         gates = format1.gates_of(self.lake, old.asset, old.key, commit.run_id) if commit else []
         wanted = gate_names(table) if old.asset in self.state.assets else [gate.name for gate in gates] or ["any"]
+        gates += [GateOutcome(name, 0, []) for name in wanted if commit and name in format1.LATER_GATES]
         missing = [name for name in dict.fromkeys(wanted) if name not in {gate.name for gate in gates}]
         if commit and missing:
             reasons.append("gates without a result: " + ", ".join(missing))

@@ -407,7 +407,7 @@ class Settings(BaseSettings):
     )
     columns: str | None = Field(
         None,
-        description="Column map for other JSONL/Parquet, as text=body,url=link",
+        description="Column map for other JSONL/Parquet, as text=body,url=link, or persona=KEY where rows are personas",
         json_schema_extra=shapes("raw_documents"),
     )
 

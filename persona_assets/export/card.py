@@ -17,6 +17,7 @@ from persona_assets.view.blocks import Block, Cell, Code, Lines, Section, Table,
 from persona_assets.view.numbers import percent
 
 ABOUT = "Synthetic data: models wrote these rows, from personas found in web text."
+OF_GIVEN = "Synthetic data: models wrote these rows, from personas that somebody else published."
 OF_FILES = "Synthetic data: models wrote these rows, from what stands in data files."
 _OFFLINE = "offline"  # the model of the engine that phrases answers by templates
 _SIZES = (
@@ -59,7 +60,8 @@ def card(rows: Rows, written: Written, found: Origin) -> str:
     """The text of the card."""
     header = yaml.safe_dump(_header(rows, written), sort_keys=False, allow_unicode=True)
     body = Section(
-        (Code(rows.job.source),), [Lines([ABOUT if found.pages else OF_FILES]), *_sections(rows, written, found)]
+        (Code(rows.job.source),),
+        [Lines([ABOUT if found.pages else OF_GIVEN if found.given else OF_FILES]), *_sections(rows, written, found)],
     )
     return f"---\n{header}---\n\n{markdown.render(body, level=1)}\n"
 
@@ -91,9 +93,11 @@ def _sections(rows: Rows, written: Written, found: Origin) -> list[Block]:
 
 
 _ASKED = "Prompts and models of this dataset and of all that it was made from. Rows are those of the asset in the lake."
+_READ_FROM = "Pages that personas were read from, by crawl release."
+_READ_OR_GIVEN = "Pages that personas were read from, and personas that came as such, by release."
 _OF_PAGES = (
     "Texts may repeat what the web says, with its errors and views; personas are as the pages are, not as people.",
-    "The licence of a page is that of its owner. Nothing that was crawled says it; what is known, a person told.",
+    "The licence of a page is that of its owner. Few sources say it; what else is known, a person told.",
 )
 _DIVERSITY = "As persona-assets quality measured the whole dataset; its documentation says what the figures are."
 _TRACE = (
@@ -136,14 +140,16 @@ def _asked(found: Origin) -> Block:
 
 def _sources(rows: Rows, found: Origin) -> list[Block]:
     """Crawl releases and data files, as far as there are such."""
-    told, blocks = rows.job.sources, list[Block]()
-    if found.pages or not found.files:
-        cells: list[list[Cell]] = [
-            [(Code(dump),), f"{pages:,}", (Code(told[dump]),) if dump in told else UNKNOWN]
-            for dump, pages in sorted(found.pages.items())
+    blocks = list[Block]()
+    dumps = sorted({*found.pages, *found.given})
+    if dumps or not found.files:
+        kinds = {"pages": found.pages, **({"personas": found.given} if found.given else {})}
+        cells = [
+            [(Code(dump),), *(f"{counts[dump]:,}" for counts in kinds.values()), _licence(dump, rows, found)]
+            for dump in dumps
         ]
-        heads = [*left("release"), *right("pages"), *left("licence")]
-        blocks += [Lines(["Pages that personas were read from, by crawl release."]), Table(heads, cells)]
+        heads = [*left("release"), *right(*kinds), *left("licence")]
+        blocks += [Lines([_READ_FROM if not found.given else _READ_OR_GIVEN]), Table(heads, cells)]
     if found.files:
         files = [_row(names, count) for names, count in sorted(found.files.items()) if count]
         blocks += [
@@ -151,6 +157,12 @@ def _sources(rows: Rows, found: Origin) -> list[Block]:
             Table([*left("table", "partition"), *right("rows")], files),
         ]
     return blocks
+
+
+def _licence(dump: str, rows: Rows, found: Origin) -> Cell:
+    """The licence of a release: what a person told, else what the source names, else unknown."""
+    told = rows.job.sources.get(dump) or ", ".join(sorted(found.licences.get(dump, ())))
+    return (Code(told),) if told else UNKNOWN
 
 
 def _left_out(rows: Rows, written: Written, found: Origin) -> list[str | tuple[str | Code, ...]]:

@@ -45,28 +45,29 @@ class Funnel:
 
     @cached_property
     def questions_per_document(self) -> Amount:
-        """Parts of a document that are asked about, by the lengths of the documents so far."""
+        """Parts of a page that are asked about, by the lengths of the pages so far."""
         most, tokens = self.settings.windows, self.settings.document_tokens
         if most == 1:
             return Amount(1)
         width = pl.col("language").replace_strict(_BYTES, default=1.0, return_dtype=pl.Float64)
         parts = (pl.col("characters") * width / (tokens * BYTES_PER_TOKEN)).ceil().clip(1, most)
-        mean = self.lake.scan(RAW_DOCUMENTS).select(parts.mean()).collect(engine="streaming").item()
+        pages = self.lake.scan(RAW_DOCUMENTS).filter(pl.col("kind") == "page")
+        mean = pages.select(parts.mean()).collect(engine="streaming").item()
         return Amount(1, Basis.ASSUMED) if mean is None else Amount(float(mean), Basis.FUNNEL)
 
     @cached_property
     def personas_per_document(self) -> Amount:
-        """Extracted personas per document: of those asked for as many as so far."""
+        """Extracted personas per page: of those asked for as many as so far."""
         answered = self.lake.rejects(EXTRACTED_PERSONAS).filter(~pl.col("reason").str.starts_with("engine_"))
         ids = [
-            self.lake.scan(EXTRACTED_PERSONAS).select("document_id"),
+            self._asked_for.select("document_id"),
             answered.select(document_id=pl.coalesce("parent_id", "row_id")),
         ]
         documents = pl.concat(ids).select(pl.col("document_id").n_unique()).collect(engine="streaming").item()
         asked = self._asked_so_far()
         if not documents or not asked:
             return Amount(self.asked_per_document, Basis.ASSUMED)
-        so_far = sum(self.rows(EXTRACTED_PERSONAS).values()) / documents
+        so_far = self._asked_for.select(pl.len()).collect(engine="streaming").item() / documents
         return Amount(so_far * self.asked_per_document / asked, Basis.FUNNEL)
 
     @cached_property
@@ -132,9 +133,14 @@ class Funnel:
     def _rows(self) -> dict[str, dict[str, int]]:
         return {}
 
+    @property
+    def _asked_for(self) -> pl.LazyFrame:
+        """The extracted personas that a model gave."""
+        return self.lake.scan(EXTRACTED_PERSONAS).filter(pl.col("call_id").is_not_null())
+
     def _asked_so_far(self) -> float | None:
         """Personas asked for per document by the calls that the extracted personas came from."""
-        cited = self.lake.scan(EXTRACTED_PERSONAS).select("call_id").unique()
+        cited = self._asked_for.select("call_id").unique()
         found = self.ledger.query(
             lambda calls: (
                 calls.filter(pl.col("asset") == EXTRACTED_PERSONAS.name)

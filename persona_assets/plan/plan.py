@@ -79,7 +79,7 @@ class _Planner:
         self.needs = Needs(context, self.state)
         self.walks = Walks(context, self.needs.walks.steps, self.funnel, self.needs.walks.derived)
         self.held: list[PartitionPlan] = []  # stale, and kept as they are
-        self.rate = DocumentRate(self.lake, list(sources))
+        self.rate = DocumentRate(self.lake, list(sources), context.settings)
         self.unknown: list[str] = []
         whole = not (scope.dumps or scope.shards)
         self.shards = [
@@ -188,7 +188,7 @@ class _Planner:
                 if expected is None:
                     self.unknown.append(flow.shard)
                     return
-                plan.rows = expected
+                plan.rows, flow.given = expected.pages + expected.given, expected.given
         elif asset.step:
             if plan.done:
                 self.walks.stands(plan)

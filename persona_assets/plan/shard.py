@@ -25,7 +25,7 @@ from persona_assets.personas.expand import (
     seed_frontier,
     spend,
 )
-from persona_assets.personas.extract import ExtractStep, extraction_asks
+from persona_assets.personas.extract import ExtractStep, extraction_asks, given_outcomes
 from persona_assets.plan.figures import Amount, Basis, PartitionPlan
 from persona_assets.plan.funnel import Funnel
 from persona_assets.plan.look_up import Walk
@@ -44,10 +44,14 @@ _PERSONAS = DEDUPED_PERSONAS.name
 
 @dataclass
 class Flow:
-    """What a shard has at each asset, by name, and the seeds of its expansion where they were walked."""
+    """What a shard has at each asset, by name, and the seeds of its expansion where they were walked.
+
+    `given` are the documents that are personas already, of those that are not read yet.
+    """
 
     shard: str
     plans: dict[str, PartitionPlan] = field(default_factory=dict)
+    given: Amount = field(default_factory=Amount)
     seeds: pl.DataFrame | None = None
 
     def rows(self, table: Table) -> Amount:
@@ -100,19 +104,21 @@ class Walks:
     # Personas
 
     def _extract(self, flow: Flow, plan: PartitionPlan) -> None:
-        """Questions about a shard's documents."""
+        """Questions about a shard's pages; who came as a persona is one already."""
         walk, shard = self.of(plan.asset), flow.shard
         open_questions, known = 0, Children()
         if self.lake.exists(RAW_DOCUMENTS, shard):
+            for outcome in given_outcomes(self.lake, shard):
+                known.add(outcome)
             for outcome in walk.outcomes(extraction_asks(self.context, shard), plan):
                 known.add(outcome)
                 open_questions += outcome.call is None
-        beyond = flow.beyond(RAW_DOCUMENTS)
+        beyond = flow.beyond(RAW_DOCUMENTS).minus(flow.given.value)
         parts = self.funnel.questions_per_document
         _project(plan, beyond * parts)
         flow.seeds = known.frame()
         unknown = Amount(open_questions / parts.value, parts.basis) + beyond
-        plan.rows = Amount(flow.seeds.height) + unknown * self.funnel.personas_per_document
+        plan.rows = Amount(flow.seeds.height) + unknown * self.funnel.personas_per_document + flow.given
 
     def _expand(self, flow: Flow, plan: PartitionPlan) -> None:
         """Questions about personas, hop by hop: those whose parents are known, and how many more there will be."""
