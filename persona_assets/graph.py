@@ -381,6 +381,7 @@ _PERSONA_ASSETS = (
             *("crawl.tabular", "crawl.warc", "files.bytestream", "files.detect", "files.open", "ids", "text.language"),
             "rules.registry",
         ),
+        version=2,
         added=lambda: _added_rules("document") | _added_formats(),
         kinds=frozenset({"parquet", "python"}),
     ),

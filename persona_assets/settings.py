@@ -397,6 +397,11 @@ class Settings(BaseSettings):
         description="Records larger than this are rejected",
         json_schema_extra=shapes("raw_documents"),
     )
+    min_language_confidence: Share = Field(
+        0.5,
+        description="Confidence in its language below which a document is rejected",
+        json_schema_extra=shapes("raw_documents"),
+    )
     columns: str | None = Field(
         None,
         description="Column map for other JSONL/Parquet, as text=body,url=link",

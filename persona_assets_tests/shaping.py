@@ -91,6 +91,7 @@ _CHANGES = (
     Change("max_document_bytes", 1000),
     Change("columns", "text=body"),
     Change("languages", ("zh", "ru")),
+    Change("min_language_confidence", 1.0),
     Change("relations", ("read", "dislike")),
     Change("granularity", "coarse"),
     Change("personas_per_relation", 2),

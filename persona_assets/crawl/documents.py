@@ -131,7 +131,9 @@ def _batch(
             continue
         document_id = make_document_id(dump, entry.found.url, entry.content_digest)
         code, confidence = ("", 0.0) if entry.verdict else next(languages)
-        verdict = entry.verdict or _language_verdict(code, settings) or _duplicate(entry, document_id, known)
+        verdict = (
+            entry.verdict or _language_verdict(code, confidence, settings) or _duplicate(entry, document_id, known)
+        )
         if verdict:
             rejects.append(_reject(entry, document_id, verdict, file, dump, known))
         else:
@@ -145,8 +147,8 @@ def _batch(
     )
 
 
-def _language_verdict(code: str, settings: Settings) -> tuple[str, str] | None:
-    detail = language(code, settings)
+def _language_verdict(code: str, confidence: float, settings: Settings) -> tuple[str, str] | None:
+    detail = language(code, confidence, settings)
     return ("language", detail) if detail else None
 
 

@@ -144,6 +144,14 @@ def judge(text: str, settings: Settings) -> tuple[str, str] | None:
     return None
 
 
-def language(code: str, settings: Settings) -> str | None:
-    """The document's language is not among those asked for; `code` as `text.language.identify` gives it."""
-    return None if code in settings.languages else f"{code}, asked for are {', '.join(settings.languages)}"
+def language(code: str, confidence: float, settings: Settings) -> str | None:
+    """The document's language is not among those asked for, or is a guess; both as `text.language.identify` gives them.
+
+    A language that the model does not know is taken for one that it knows, with little confidence.
+    """
+    asked = ", ".join(settings.languages)
+    if code not in settings.languages:
+        return f"{code} with confidence {confidence:.2f}, asked for are {asked}"
+    if confidence < settings.min_language_confidence:
+        return f"{code} with confidence {confidence:.2f}, {settings.min_language_confidence} is asked for"
+    return None

@@ -87,8 +87,14 @@ def test_one_sentence_is_enough(text: str) -> None:
 
 
 def test_a_language_that_was_not_asked_for_is_told() -> None:
-    assert quality.language("en", SETTINGS) is None
-    assert quality.language("de", SETTINGS) == "de, asked for are en, zh, ru"
+    assert quality.language("en", 0.9, SETTINGS) is None
+    assert quality.language("de", 0.9, SETTINGS) == "de with confidence 0.90, asked for are en, zh, ru"
+
+
+@pytest.mark.parametrize(("floor", "kept"), [(0.5, False), (0.4, True)])
+def test_a_language_that_is_a_guess_is_told(floor: float, kept: bool) -> None:
+    told = quality.language("ru", 0.42, Settings(min_language_confidence=floor))
+    assert told == (None if kept else "ru with confidence 0.42, 0.5 is asked for")
 
 
 def test_the_verdict_names_the_rule_and_what_it_saw() -> None:
