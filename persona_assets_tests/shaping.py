@@ -92,6 +92,7 @@ _CHANGES = (
     Change("columns", "text=body"),
     Change("languages", ("zh", "ru")),
     Change("min_language_confidence", 1.0),
+    Change("quality", {"notice.share": 0.0}),
     Change("relations", ("read", "dislike")),
     Change("granularity", "coarse"),
     Change("personas_per_relation", 2),

@@ -8,7 +8,7 @@ import polars as pl
 
 from persona_assets.crawl.items import CrawlFile, Found, Refused, Skipped
 from persona_assets.crawl.normalise import normalise
-from persona_assets.crawl.quality import judge, language
+from persona_assets.crawl.quality import check, judge, language
 from persona_assets.crawl.readers import reading
 from persona_assets.ids import digest, make_id
 from persona_assets.lake.schemas import RAW_DOCUMENTS, RUN_COLUMNS
@@ -75,8 +75,9 @@ def read_documents(files: Sequence[CrawlFile], dump: str, settings: Settings) ->
     one whose document id is taken, under an id of its place.
 
     Raises:
-        UsageError: the column map of the settings is wrong.
+        UsageError: the column map of the settings is wrong, or they name a rule that there is not.
     """
+    check(settings)
     known = _Known()
     for file in files:
         yield from _read_file(file, dump, settings, known)
