@@ -67,14 +67,13 @@ def menu(
 ) -> str | None:
     """Nothing but short lines, or parts between bars, as of a menu; a poem has more words that join others."""
     seen = look(text)
-    if seen.has_sentences(sentences) or _passes_unpunctuated(seen):
-        return None
-    share = seen.function_share
-    if share >= (joining_cjk if seen.is_cjk else joining):
-        return None
     parts = len(set(seen.lines)) + sum(map(seen.text.count, _BARS))
     length = len(seen.words) / max(parts, 1) / (2 if seen.is_cjk else 1)
-    return f"lines of {length:.1f} words" if length < words else None
+    if length >= words or seen.function_share >= (joining_cjk if seen.is_cjk else joining):
+        return None
+    if seen.has_sentences(sentences) or _passes_unpunctuated(seen):
+        return None
+    return f"lines of {length:.1f} words"
 
 
 def _passes_unpunctuated(seen: Look) -> bool:
