@@ -86,7 +86,8 @@ def test_a_refrain_is_no_repetition() -> None:
 
 @pytest.mark.parametrize("text", [EN, RU, ZH], ids=["en", "ru", "zh"])
 def test_one_paragraph_over_and_over_is_repeated_phrases(text: str) -> None:
-    assert repetition.repeated_phrases(" ".join([text] * 9), SETTINGS)
+    assert repetition.repeated_phrases(" ".join([text] * 20), SETTINGS)
+    assert repetition.repeated_phrases(" ".join([text] * 3), SETTINGS) is None
 
 
 def test_a_name_over_and_over_is_stuffing_whatever_stands_between() -> None:

@@ -12,6 +12,7 @@ from persona_assets.settings import Settings
 
 _MIN_LINES = 4  # repeated ones: a refrain is not boilerplate
 _MIN_WORDS = 20
+_CJK_FACTOR = 1.5  # characters for each word
 _MIN_CLAUSE = 4  # characters
 _LOOKED_AT = 10  # of the names that come most often
 _SUSPICIOUS = 0.75  # share of distinct pairs of words above which no phrase can come again and again
@@ -38,7 +39,9 @@ def repeated_phrases(
     text: str,
     settings: Settings,
     *,
-    share: Annotated[float, "share of the words in phrases that were there before; each line counts once"] = 0.5,
+    share: Annotated[float, "share of the words in phrases that were there before; each line counts once"] = 0.9,
+    share_of_little: Annotated[float, "the same where little is left without these phrases"] = 0.5,
+    little: Annotated[int, "words, or half as many again in Chinese, that are little"] = 35,
     words: Annotated[int, "words of such a phrase; of Chinese, a clause is one"] = 5,
 ) -> str | None:
     """Much of the text is one phrase after another that was there before, within lines too."""
@@ -46,7 +49,10 @@ def repeated_phrases(
     if len(seen.words) < _MIN_WORDS:
         return None
     part = _repeated_clauses(seen.clauses) if seen.is_cjk else _repeated_words(seen.words, int(words))
-    return f"{part:.0%} of the words stand in phrases that were there before" if part > share else None
+    left = (1 - part) * len(seen.words) / (_CJK_FACTOR if seen.is_cjk else 1)
+    if part <= (share_of_little if left < little else share):
+        return None
+    return f"{part:.0%} of the words stand in phrases that were there before"
 
 
 def _repeated_clauses(clauses: Sequence[str]) -> float:
