@@ -14,6 +14,7 @@ from pathlib import Path
 from persona_assets.checks.gates import sql_gates
 from persona_assets.crawl.formats import sources
 from persona_assets.crawl.ingest import ingest_shard
+from persona_assets.crawl.quality import check as check_quality
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
 from persona_assets.engines.base import ModelIdentity, Sampling
@@ -245,8 +246,10 @@ def assets(settings: Settings) -> dict[str, Asset]:
     """Every asset by name, each after those that it reads.
 
     Raises:
-        UsageError: the folder PERSONA_TASKS is missing, or one of its files is not a usable task.
+        UsageError: the folder PERSONA_TASKS is missing, or one of its files is not a usable task, or PERSONA_QUALITY
+            names a rule or a threshold that there is not.
     """
+    check_quality(settings)
     return {asset.name: asset for asset in (*_PERSONA_ASSETS, *map(_dataset, datasets(settings).values()))}
 
 
@@ -369,7 +372,10 @@ _PERSONA_ASSETS = (
         modules=(
             *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
             *("crawl.examine", "crawl.formats", "crawl.given", "crawl.html", "crawl.http", "crawl.ingest"),
-            *("crawl.items", "crawl.near_pages", "crawl.normalise", "crawl.page", "crawl.quality", "crawl.readers"),
+            *("crawl.items", "crawl.near_pages", "crawl.normalise", "crawl.page", "crawl.readers"),
+            *("crawl.quality", "crawl.quality.damage", "crawl.quality.function_words", "crawl.quality.look"),
+            *("crawl.quality.machine", "crawl.quality.notices", "crawl.quality.phrases", "crawl.quality.prose"),
+            *("crawl.quality.repetition", "crawl.quality.verdict", "crawl.quality.vocabulary"),
             *("crawl.shards", "crawl.tabular", "crawl.worker", "crawl.workers", *READING),
             *("ids", "ledger.index", "ledger.sorted_keys", "rules.registry", "text.language", "text.short"),
             *("text.minhash", "text.sets", "text.shingles", "text.sketches", "text.token_hashes", "text.tokens"),

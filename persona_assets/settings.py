@@ -405,6 +405,17 @@ class Settings(BaseSettings):
         "the later one is rejected; 0: pages are not compared",
         json_schema_extra=shapes("raw_documents"),
     )
+    min_language_confidence: Share = Field(
+        0.5,
+        description="Confidence in its language below which a document is rejected",
+        json_schema_extra=shapes("raw_documents"),
+    )
+    quality: Annotated[dict[str, float | Literal["on", "off"]], NoDecode] = Field(
+        {},
+        description="Rules of documents with other thresholds, or off, as stuffed.share=0.3,menu=off; those that "
+        "there are stand below",
+        json_schema_extra=shapes("raw_documents"),
+    )
     columns: str | None = Field(
         None,
         description="Column map for other JSONL/Parquet, as text=body,url=link, or persona=KEY where rows are personas",
@@ -672,6 +683,7 @@ class Settings(BaseSettings):
             "params",
             "judged",
             "compared",
+            "quality",
         ),
         mode="before",
     )
@@ -710,6 +722,12 @@ class Settings(BaseSettings):
             if not (_HEADER_NAME.fullmatch(name) and text.isascii() and text.isprintable()):
                 raise ValueError("no HTTP header may hold such characters")
         return value
+
+    @field_validator("quality")
+    @classmethod
+    def _in_order(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Sorted, so that the order in which they are given makes nothing stale."""
+        return dict(sorted(value.items()))
 
     @field_validator("params")
     @classmethod

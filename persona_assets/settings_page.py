@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from persona_assets.graph import Asset, assets
+from persona_assets.rules.registry import Rule, rules
 from persona_assets.settings import PREFIX, WORDS, Settings, load_settings, shapes_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -28,10 +29,36 @@ All others can be changed at any time.
 """
 
 
+_RULES = """
+## PERSONA_QUALITY
+
+Rules of documents in the order in which they judge, with their thresholds. `PERSONA_QUALITY=menu=off,stuffed.share=0.3`
+turns one off and sets another's threshold. What they are for is in [crawl.md](crawl.md).
+
+| rule | refuses | threshold | default | what it is |
+| --- | --- | --- | --- | --- |
+"""
+
+
 def settings_page() -> str:
     """The page, in Markdown."""
-    declared = assets(load_settings(tasks=None, models=None, targets={}))
-    return _HEAD + "".join(_row(name, field, declared) for name, field in Settings.model_fields.items())
+    declared = assets(load_settings(tasks=None, models=None, targets={}, quality={}))
+    head = _HEAD + "".join(_row(name, field, declared) for name, field in Settings.model_fields.items())
+    return head + _RULES + "".join(_rule_rows(one) for one in rules("document").values() if one.is_ours)
+
+
+def _rule_rows(rule: Rule) -> str:
+    """A line for each threshold, or one for a rule that has none of its own."""
+    rows = [(f"`{name}`", f"`{default}`", told) for name, (default, told) in rule.thresholds.items()]
+    return "".join(
+        _line((f"`{rule.name}`", rule.description.rstrip(".")) if number == 0 else ("", ""), cells)
+        for number, cells in enumerate(rows or [("", "", "")])
+    )
+
+
+def _line(*parts: Collection[str]) -> str:
+    cells = [cell.replace("|", chr(92) + "|") for part in parts for cell in part]
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _row(name: str, field: FieldInfo, declared: Mapping[str, Asset]) -> str:
@@ -47,7 +74,7 @@ def _row(name: str, field: FieldInfo, declared: Mapping[str, Asset]) -> str:
         _names(sorted(shapes_of(name), key=[*declared, *WORDS].index)),
         _names(gated),
     )
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+    return _line(cells)
 
 
 def _description(field: FieldInfo) -> str:

@@ -93,6 +93,8 @@ _CHANGES = (
     Change("near_pages", 0.1),
     Change("columns", "text=body"),
     Change("languages", ("zh", "ru")),
+    Change("min_language_confidence", 1.0),
+    Change("quality", {"notice.share": 0.0}),
     Change("relations", ("read", "dislike")),
     Change("granularity", "coarse"),
     Change("personas_per_relation", 2),

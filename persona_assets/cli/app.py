@@ -426,6 +426,10 @@ def contained(as_json: JsonFlag = False) -> None:
 @app.command()
 def inspect(
     files: Annotated[list[Path], typer.Argument(help="Crawl files of any format that is read, plain or compressed.")],
+    compare: Annotated[
+        str | None,
+        typer.Option(help="Published filters to compare our verdicts with, as gopher,c4,fineweb; without the rest."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what the readers make of a file: documents, and rejects by reason."""
@@ -437,6 +441,16 @@ def inspect(
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise UsageError(f"no such file: {', '.join(missing)}")
+    if compare is not None:
+        from persona_assets.crawl import compare as comparing
+
+        names = [name.strip() for name in compare.split(",") if name.strip()]
+        compared = comparing.compare_files(files, names, load_settings())
+        if as_json:
+            typer.echo(to_json([one.as_dict() for one in compared]))
+        else:
+            show(out, *comparing.blocks(compared))
+        return
     report = inspect_files(files, load_settings())
     if as_json:
         typer.echo(to_json(report.as_dict()))

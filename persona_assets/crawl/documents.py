@@ -11,6 +11,7 @@ import polars as pl
 from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.examine import Candidate, Examined, examine
 from persona_assets.crawl.items import CrawlFile, Page, Record, Refused, Row, Skipped
+from persona_assets.crawl.quality import check
 from persona_assets.crawl.readers import reading
 from persona_assets.crawl.workers import Job, workers
 from persona_assets.ids import make_id
@@ -69,9 +70,10 @@ def read_documents(files: Sequence[CrawlFile], dump: str, settings: Settings) ->
     one whose document id is taken, under an id of its place.
 
     Raises:
-        UsageError: the column map of the settings is wrong.
+        UsageError: the column map of the settings is wrong, or they name a rule that there is not.
     """
     ColumnReader(settings.column_map)
+    check(settings)
     known = _Known()
     held = _Held()
     for job, examined in _examined(_jobs(files, settings), settings):

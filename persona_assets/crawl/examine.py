@@ -97,5 +97,5 @@ def _candidate(found: Found, settings: Settings) -> Candidate:
         return Candidate(found, content, verdict)
     # A persona is too short for what tells the language of a page.
     [(code, confidence)] = identify_short([text]) if is_persona else identify([text])
-    detail = language(code, settings)
+    detail = language(code, 1.0 if is_persona else confidence, settings)
     return Candidate(found, content, ("language", detail) if detail else None, code, confidence)

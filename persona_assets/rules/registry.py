@@ -6,7 +6,7 @@ A rule is a function declared by `@rule`. What it looks at depends on what it is
 | --- | --- | --- |
 | `sample` | a `Sample`, and the arguments that a task file gives | what it saw, or None where the sample may stay |
 | `persona` | a frame with `text` and `language` | a series of what it saw, null where a persona may stay |
-| `document` | the text of a document, and the settings | what it saw, or None where the document may stay |
+| `document` | the text of a document, the settings, and thresholds | what it saw, or None where the document may stay |
 
 Its name is the reason of the rejects. Another package adds rules by an entry point of the group `persona_assets.rules`
 that names a module. Rules of samples are there for task files to name; those of personas and documents judge every one,
@@ -16,11 +16,11 @@ and are in the recipe of what they judge. A user adds rules of samples by a Pyth
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from persona_assets.errors import UsageError
 from persona_assets.ids import digest
@@ -36,7 +36,10 @@ _MODULES: Mapping[Kind, tuple[str, ...]] = {
         )
     ),
     "persona": ("persona_assets.personas.rules",),
-    "document": ("persona_assets.crawl.quality",),
+    # What is broken before what is short, and form before what is said: the first is the reason.
+    "document": tuple(
+        f"persona_assets.crawl.quality.{name}" for name in ("damage", "repetition", "machine", "prose", "notices")
+    ),
 }
 
 
@@ -58,6 +61,19 @@ class Rule:
     def description(self) -> str:
         """The first line of its docstring."""
         return (inspect.getdoc(self.see) or "").partition("\n")[0]
+
+    @cached_property
+    def thresholds(self) -> Mapping[str, tuple[float, str]]:
+        """Of a rule of documents, by name: the default of each threshold, and what it is.
+
+        They are the arguments that only have names, as `share: Annotated[float, "share of the text"] = 0.5`.
+        """
+        hints = get_type_hints(self.see, include_extras=True)
+        return {
+            name: (argument.default, " ".join(map(str, getattr(hints[name], "__metadata__", ()))))
+            for name, argument in inspect.signature(self.see).parameters.items()
+            if argument.kind is argument.KEYWORD_ONLY
+        }
 
     @property
     def file(self) -> Path:

@@ -8,8 +8,14 @@ from typing import Any
 # Head, middle and tail of a text: enough for fastText, and a foreign navigation bar at the top does not decide alone.
 SAMPLE_CHARACTERS = 1500
 UNDETERMINED = "und"  # ISO 639-2's code, for text without letters
+MAX_FOREIGN_CYRILLIC = 0.01  # of Cyrillic letters: a name or two in another language's spelling
 
 _LETTER = re.compile(r"[^\W\d_]")
+_HAN, _KANA = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]"), re.compile(r"[\u3040-\u30ff]")
+_CYRILLIC = re.compile(r"[\u0400-\u052f\u1c80-\u1c8f\ua640-\ua69f]")
+_NOT_RUSSIAN = re.compile(
+    r"[\u0400\u0402-\u040f\u0450\u0452-\u052f\u1c80-\u1c8f\ua640-\ua69f]|[а-яА-Я][\u0300-\u036f\u02bc]"
+)
 _CHINESE = frozenset({"zh", "yue", "wuu", "nan", "hak", "gan", "cdo", "hsn", "lzh", "cmn"})
 
 LANGUAGE_NAMES: dict[str, str] = {
@@ -51,7 +57,8 @@ def identify(texts: Sequence[str]) -> list[tuple[str, float]]:
     """Language and confidence (0 to 1) of each text, in order.
 
     Codes are ISO 639-1 in lower case, `zh` for every kind of Chinese; ISO 639-3 where a language has no two-letter
-    code; `und` with confidence 0 for text without a letter.
+    code; `und` with confidence 0 for text without a letter, or whose letters are not those of the language found: the
+    model knows 176 languages and takes each of the others for one of them.
     """
     detector = _detector()
     return [_identify(detector, text) for text in texts]
@@ -72,7 +79,21 @@ def _identify(detector: Any, text: str) -> tuple[str, float]:  # noqa: ANN401
     if not best:
         return UNDETERMINED, 0.0
     code = str(best[0]["lang"]).lower()
-    return ("zh" if code in _CHINESE else code), float(best[0]["score"])
+    code = "zh" if code in _CHINESE else code
+    return (code, float(best[0]["score"])) if _has_letters_of(code, sample) else (UNDETERMINED, 0.0)
+
+
+def _has_letters_of(code: str, sample: str) -> bool:
+    """Whether a text has Chinese characters, if it is to be Chinese, or only Russian Cyrillic, if Russian.
+
+    Of the declarations of human rights this sets apart Komi, Ossetian, Nenets and others that are written with letters
+    which Russian lacks, and Yi and Tagalog in scripts of their own.
+    """
+    if code == "zh":
+        return _HAN.search(sample) is not None
+    if code == "ru":
+        return len(_NOT_RUSSIAN.findall(sample)) <= MAX_FOREIGN_CYRILLIC * len(_CYRILLIC.findall(sample))
+    return True
 
 
 def _sample(text: str) -> str:
@@ -85,8 +106,6 @@ def _sample(text: str) -> str:
     return " ".join(text.split()).encode("utf-8", "ignore").decode("utf-8")
 
 
-_HAN, _KANA = re.compile(r"[\u3400-\u9fff]"), re.compile(r"[\u3040-\u30ff]")
-_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _SURE = 0.6  # confidence below which a short text in Latin letters is taken for English
 
 

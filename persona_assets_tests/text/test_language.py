@@ -39,3 +39,19 @@ def test_an_answer_does_not_depend_on_its_neighbours() -> None:
 def test_names_are_english_and_codes_lower_case() -> None:
     assert (LANGUAGE_NAMES["en"], LANGUAGE_NAMES["zh"], LANGUAGE_NAMES["ru"]) == ("English", "Chinese", "Russian")
     assert all(re.fullmatch("[a-z]{2,3}", code) for code in LANGUAGE_NAMES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Адӕймагӕн йӕ сӕрмӕ ис бартӕ ӕмӕ сӕрибар, ӕмӕ сӕ ничи хъуамӕ байса. Хӕхтӕ бӕрзонд сты, дӕттӕ тагъд цӕуынц.",
+        "Иле нгацекы тэнзʼ ӈэвта ӈод нгарка пирсавна соямариханта. Нгэрмʼ ямʼ тер нгани хибяри тамна ябдоласеты сава.",
+    ],
+    ids=["Ossetian", "Nenets"],
+)
+def test_letters_that_russian_lacks_make_a_text_no_russian(text: str) -> None:
+    assert identify([text * 3]) == [("und", 0.0)]
+
+
+def test_a_name_in_its_own_spelling_leaves_a_text_russian() -> None:
+    assert identify([RU * 2 + " Об этом писала газета «Україна молода»."])[0][0] == "ru"

@@ -1,0 +1,72 @@
+"""Whether a text is one, whole and long enough: size, binary files, wrong character sets, length."""
+
+import re
+from typing import Annotated
+
+from persona_assets.crawl.quality.look import CJK, CJK_WEIGHT
+from persona_assets.rules.registry import rule
+from persona_assets.settings import Settings
+
+_BAD = re.compile(r"[\ufffd\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff]")
+_BINARY = re.compile(
+    r"[\ufffd\x89‰]PNG\n|GIF8[79]a|%PDF-\d|PK\x03\x04|\x7fELF|[\s\S]{2,8}(?:JFIF|Exif)[\x01-\x08\ufffd]|wOF[F2]"
+)
+# UTF-8 read as Windows-1252 or Latin-1: a lead byte's letter and as many continuation bytes' signs as it calls for.
+_TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+_LATIN_MOJIBAKE = re.compile(f"[\xc2-\xdf]{_TAIL}|[\xe0-\xef]{_TAIL}{{2}}|[\xf0-\xf4]{_TAIL}{{3}}")
+# UTF-8 read as Windows-1251: every Cyrillic letter becomes capital Er or Es and another sign.
+_CYRILLIC_MOJIBAKE = re.compile(
+    r"[РС][\u0400-\u040f\u0450-\u045f\u0490\u0491°±²³µ¶·№»¼-¿‚„…†‡€‰‹‘’“”•–—™›\xa0\xa4\xa6\xa7\xa9\xab-\xae]"
+)
+
+
+@rule("document")
+def too_large(text: str, settings: Settings) -> str | None:
+    """More characters than a record may have bytes."""
+    limit = settings.max_document_bytes
+    return f"{len(text)} characters, the limit is {limit}" if len(text) > limit else None
+
+
+@rule("document")
+def not_text(text: str, settings: Settings) -> str | None:
+    """An image or another binary file that was decoded as text."""
+    found = _BINARY.match(text.lstrip()[:64])
+    return f"begins like a binary file: {found[0][:8]!r}" if found else None
+
+
+@rule("document")
+def undecodable(
+    text: str,
+    settings: Settings,
+    *,
+    bad: Annotated[float, "share of replacement and control characters"] = 0.01,
+    garbled: Annotated[float, "share of characters in pairs as UTF-8 gives in another charset"] = 0.05,
+) -> str | None:
+    """Replacement characters, controls, or text decoded under the wrong charset."""
+    size = max(len(text), 1)
+    wrong = len(_BAD.findall(text))
+    if wrong > bad * size:
+        return f"{wrong} of {size} characters are replacement or control characters"
+    if text.isascii():
+        return None
+    latin = len(_LATIN_MOJIBAKE.findall(text))
+    cyrillic = len(_CYRILLIC_MOJIBAKE.findall(text))
+    paired = 2 * max(latin, cyrillic)
+    if paired >= 20 and paired > garbled * size:
+        return f"{paired} of {size} characters look like UTF-8 read as another charset"
+    return None
+
+
+@rule("document")
+def too_short(text: str, settings: Settings) -> str | None:
+    """Fewer characters than asked for, white space left out and Chinese, Japanese and Korean ones counted threefold."""
+    limit = settings.min_characters
+    if len(text) > 2 * limit and text.count(" ") + text.count("\n") < len(text) - limit:
+        return None  # surely long enough, without counting exactly
+    size = weighted_length(text)
+    return f"{size} characters (CJK count {CJK_WEIGHT}), {limit} are asked for" if size < limit else None
+
+
+def weighted_length(text: str) -> int:
+    """Characters without white space, a CJK one counting as `CJK_WEIGHT`."""
+    return len("".join(text.split())) + (CJK_WEIGHT - 1) * (0 if text.isascii() else len(CJK.findall(text)))
