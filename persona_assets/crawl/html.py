@@ -8,7 +8,6 @@ from typing import Any
 
 MAX_DEPTH = 250  # of elements; deeper lists and tables are an accident, whose text extraction repeats at every level
 _MAX_COUNTED = MAX_DEPTH // 4  # of those that are counted in such a page: cells and the like stand between them
-_MAX_ATTRIBUTES = 1000  # of an element; the parser's time grows with their square
 
 # What the parser or lxml cannot take: control characters, also as references, and `<html/>`, which ends the page.
 _CONTROLS = bytes(sorted({*range(32)} - {*b"\t\n\r"}))
@@ -16,8 +15,11 @@ _CONTROL_REFERENCE = re.compile(
     rb"&#(?:0*(?:[1-8]|1[124-9]|2\d|3[01])|x0*(?:[1-8bcef]|1[0-9a-f]|fff[ef]))(?:;|(?![0-9a-f]))", re.I
 )
 _CLOSED_ROOT = re.compile(rb"(<html\b[^<>]{0,4096}?)/\s{0,64}>", re.I)
-_LONG_TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]{0,32})[\s/][^<>]{8192,}(?:>|\Z)")
-_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+# An element with more attributes than any page means: the parser's time grows with the square of their number.
+_MANY_ATTRIBUTES = re.compile(
+    r"<([a-zA-Z][a-zA-Z0-9]{0,32})"
+    r"(?:[\s/]++[^\s\"'<>=/]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"'<>]++))?+){1000,}+"
+)
 
 _NAMES = (
     "html|head|body|title|p|div|span|a|b|i|u|s|em|strong|small|big|font|center|br|hr|h[1-6]|ul|ol|li|dl|dt|dd|"
@@ -121,12 +123,13 @@ def _broken_into_lines(text: str) -> bool:
 def parse(html: str) -> tuple[Any, bool]:
     """The tree of a page (an `lxml` element), and whether it was nested too deep and lost its deepest tags.
 
-    Attributes of an element that has over a thousand are left out.
+    An element of a thousand attributes or more loses them.
 
     Raises:
         lxml.etree.LxmlError: nothing is left to parse.
     """
-    tree = _tree(_LONG_TAG.sub(_with_fewer_attributes, html))
+    html = _MANY_ATTRIBUTES.sub(r"<\1", html)
+    tree = _tree(html)
     if not _is_deep()(tree):
         return tree, False
     return _tree(_flattened(html)), True
@@ -162,10 +165,6 @@ def _is_deep() -> Any:  # noqa: ANN401
     from lxml.etree import XPath
 
     return XPath("boolean(" + "/*" * MAX_DEPTH + ")")
-
-
-def _with_fewer_attributes(tag: re.Match[str]) -> str:
-    return f"<{tag[1]}>" if len(_QUOTED.sub("", tag[0]).split()) > _MAX_ATTRIBUTES else tag[0]
 
 
 def _flattened(html: str) -> str:
