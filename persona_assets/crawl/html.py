@@ -33,6 +33,7 @@ _LINE_ENDS = re.compile(r"<br>(?:\s*<br>)+")
 _VOID = frozenset(
     {"br", "hr", "img", "input", "meta", "link", "wbr", "col", "source", "area", "base", "embed", "track"}
 )
+_WITHOUT_TEXT = ("svg", "style", "link", "meta")  # extraction looks at each many times, and takes nothing from it
 _OPEN_ENDED = frozenset({"p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option"})
 _INLINE = frozenset(
     {"a", "b", "i", "u", "s", "em", "strong", "small", "big", "font", "span", "q", "code", "sub", "sup"}
@@ -136,11 +137,14 @@ def parse(html: str) -> tuple[Any, bool]:
 
 
 def _tree(html: str) -> Any:  # noqa: ANN401 - lxml has no types
+    from lxml.etree import strip_elements
     from lxml.html import document_fromstring
 
     data = html.encode("utf-8", "replace").translate(None, _CONTROLS)
     data = _CLOSED_ROOT.sub(rb"\1>", _CONTROL_REFERENCE.sub(b" ", data), count=1)
-    return document_fromstring(data, parser=_parser())
+    tree = document_fromstring(data, parser=_parser())
+    strip_elements(tree, *_WITHOUT_TEXT, with_tail=False)
+    return tree
 
 
 @cache
