@@ -108,10 +108,9 @@ def _is_word(text: str, tag: re.Match[str]) -> bool:
 
 def _broken_into_lines(text: str) -> bool:
     """Whether tags break the text into lines all over, as in comments and old mails."""
+    closed = {name for name in ("p", "li") if f"</{name}>" in text.lower()}
     breaks = [
-        tag.start()
-        for tag in _BREAK.finditer(text)
-        if not _is_word(text, tag) and (tag[1] or f"</{tag[2].lower()}" not in text)
+        tag.start() for tag in _BREAK.finditer(text) if not _is_word(text, tag) and (tag[2] or "").lower() not in closed
     ]
     if len(breaks) < MIN_BREAKS:
         return False
