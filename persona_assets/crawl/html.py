@@ -8,7 +8,6 @@ from typing import Any
 
 MAX_DEPTH = 250  # of elements; deeper lists and tables are an accident, whose text extraction repeats at every level
 _MAX_COUNTED = MAX_DEPTH // 4  # of those that are counted in such a page: cells and the like stand between them
-_MAX_ATTRIBUTES = 1000  # of an element; the parser's time grows with their square
 
 # What the parser or lxml cannot take: control characters, also as references, and `<html/>`, which ends the page.
 _CONTROLS = bytes(sorted({*range(32)} - {*b"\t\n\r"}))
@@ -16,8 +15,11 @@ _CONTROL_REFERENCE = re.compile(
     rb"&#(?:0*(?:[1-8]|1[124-9]|2\d|3[01])|x0*(?:[1-8bcef]|1[0-9a-f]|fff[ef]))(?:;|(?![0-9a-f]))", re.I
 )
 _CLOSED_ROOT = re.compile(rb"(<html\b[^<>]{0,4096}?)/\s{0,64}>", re.I)
-_LONG_TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]{0,32})[\s/][^<>]{8192,}(?:>|\Z)")
-_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+# An element with more attributes than any page means: the parser's time grows with the square of their number.
+_MANY_ATTRIBUTES = re.compile(
+    r"<([a-zA-Z][a-zA-Z0-9]{0,32})"
+    r"(?:[\s/]++[^\s\"'<>=/]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"'<>]++))?+){1000,}+"
+)
 
 _NAMES = (
     "html|head|body|title|p|div|span|a|b|i|u|s|em|strong|small|big|font|center|br|hr|h[1-6]|ul|ol|li|dl|dt|dd|"
@@ -31,6 +33,7 @@ _LINE_ENDS = re.compile(r"<br>(?:\s*<br>)+")
 _VOID = frozenset(
     {"br", "hr", "img", "input", "meta", "link", "wbr", "col", "source", "area", "base", "embed", "track"}
 )
+_WITHOUT_TEXT = ("svg", "style", "link", "meta")  # extraction looks at each many times, and takes nothing from it
 _OPEN_ENDED = frozenset({"p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option"})
 _INLINE = frozenset(
     {"a", "b", "i", "u", "s", "em", "strong", "small", "big", "font", "span", "q", "code", "sub", "sup"}
@@ -105,10 +108,9 @@ def _is_word(text: str, tag: re.Match[str]) -> bool:
 
 def _broken_into_lines(text: str) -> bool:
     """Whether tags break the text into lines all over, as in comments and old mails."""
+    closed = {name for name in ("p", "li") if f"</{name}>" in text.lower()}
     breaks = [
-        tag.start()
-        for tag in _BREAK.finditer(text)
-        if not _is_word(text, tag) and (tag[1] or f"</{tag[2].lower()}" not in text)
+        tag.start() for tag in _BREAK.finditer(text) if not _is_word(text, tag) and (tag[2] or "").lower() not in closed
     ]
     if len(breaks) < MIN_BREAKS:
         return False
@@ -121,23 +123,27 @@ def _broken_into_lines(text: str) -> bool:
 def parse(html: str) -> tuple[Any, bool]:
     """The tree of a page (an `lxml` element), and whether it was nested too deep and lost its deepest tags.
 
-    Attributes of an element that has over a thousand are left out.
+    An element of a thousand attributes or more loses them.
 
     Raises:
         lxml.etree.LxmlError: nothing is left to parse.
     """
-    tree = _tree(_LONG_TAG.sub(_with_fewer_attributes, html))
+    html = _MANY_ATTRIBUTES.sub(r"<\1", html)
+    tree = _tree(html)
     if not _is_deep()(tree):
         return tree, False
     return _tree(_flattened(html)), True
 
 
 def _tree(html: str) -> Any:  # noqa: ANN401 - lxml has no types
+    from lxml.etree import strip_elements
     from lxml.html import document_fromstring
 
     data = html.encode("utf-8", "replace").translate(None, _CONTROLS)
     data = _CLOSED_ROOT.sub(rb"\1>", _CONTROL_REFERENCE.sub(b" ", data), count=1)
-    return document_fromstring(data, parser=_parser())
+    tree = document_fromstring(data, parser=_parser())
+    strip_elements(tree, *_WITHOUT_TEXT, with_tail=False)
+    return tree
 
 
 @cache
@@ -162,10 +168,6 @@ def _is_deep() -> Any:  # noqa: ANN401
     from lxml.etree import XPath
 
     return XPath("boolean(" + "/*" * MAX_DEPTH + ")")
-
-
-def _with_fewer_attributes(tag: re.Match[str]) -> str:
-    return f"<{tag[1]}>" if len(_QUOTED.sub("", tag[0]).split()) > _MAX_ATTRIBUTES else tag[0]
 
 
 def _flattened(html: str) -> str:

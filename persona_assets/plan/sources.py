@@ -9,8 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from persona_assets.crawl.arrival import look
-from persona_assets.crawl.items import CrawlFile, Found, Kind
+from persona_assets.crawl.columns import ColumnReader
+from persona_assets.crawl.items import CrawlFile, Found, Kind, Row
 from persona_assets.crawl.readers import reading
+from persona_assets.crawl.tabular import row_item
 from persona_assets.dedup.seals import sealed_shards
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import RAW_DOCUMENTS, SHARD_FILES
@@ -111,8 +113,9 @@ class DocumentRate:
         if key not in self._peeked:
             path = Path(self.settings.dumps) / source.folder / file
             with reading(CrawlFile(path, file), self.settings) as opened:
-                found = (one.kind for one in islice(opened.items, PEEK) if isinstance(one, Found))
-                self._peeked[key] = next(found, "page")
+                columns = ColumnReader(self.settings.column_map)
+                rows = (row_item(one, columns, "") for one in islice(opened.records, PEEK) if isinstance(one, Row))
+                self._peeked[key] = next((one.kind for one in rows if isinstance(one, Found)), "page")
         return self._peeked[key]
 
 

@@ -3,6 +3,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from persona_assets.crawl.examine import item_of
 from persona_assets.crawl.items import Found, Item, Refused, Skipped
 from persona_assets.files.bytestream import ByteStream
 from persona_assets.files.formats.arc import read_arc
+from persona_assets.lineage.crawl_record import records_at
 from persona_assets.settings import Settings
 from persona_assets_tests.crawl.conftest import EN, ReadBytes, html
 
@@ -96,6 +98,13 @@ def test_offsets_in_members_are_those_of_the_unpacked_stream(read: ReadBytes) ->
     bounds = [*_offsets(data), len(data)]
     packed = b"".join(gzip.compress(data[start:end]) for start, end in pairwise(bounds))
     assert read(packed).documents["record_offset"].to_list() == _offsets(data)[2:]
+
+
+def test_a_record_is_found_again_by_its_offset(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(_file(broken=1, change=40))
+    offset = _offsets(_file())[4]
+    assert [item.url for item in records_at(path, offset, Settings()) if isinstance(item, Found)] == [URLS[2]]
 
 
 def test_a_file_without_its_first_record_is_read(read: ReadBytes) -> None:
