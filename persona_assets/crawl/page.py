@@ -6,7 +6,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Protocol
 
-from persona_assets.crawl.charset import decode
+from persona_assets.crawl.charset import decode, utf16_of
 from persona_assets.files.headers import parse_headers
 
 
@@ -64,13 +64,15 @@ def text_of(body: bytes, content_type: str, limit: int) -> str | Refusal:
     if what := _binary(body):
         return "not_text", f"the payload is {what}, declared {content_type or 'nothing'!r}"
     media = content_type.partition(";")[0].strip().lower()
-    looks_html = _HTML_HINT.search(body, 0, 2048) is not None
+    looks_html = _HTML_HINT.search(body[:4096].replace(b"\0", b"")) is not None
     if media in _HTML_TYPES or (looks_html and (not media or media in _TEXT_TYPES)):
         if len(body) > min(MAX_HTML_BYTES, limit):
             return "too_large", f"HTML of {len(body)} bytes, the limit is {min(MAX_HTML_BYTES, limit)}"
-        return main_text(decode(body, content_type), fast=len(body) > _FAST_HTML_BYTES)
+        page = decode(body, content_type)
+        return page if isinstance(page, tuple) else main_text(page.text, fast=len(body) > _FAST_HTML_BYTES)
     if media in _TEXT_TYPES or not media:
-        return decode(body, content_type)
+        page = decode(body, content_type)
+        return page if isinstance(page, tuple) else page.text
     return "not_text", f"media type {media[:80]!r}"
 
 
@@ -93,7 +95,7 @@ def _binary(body: bytes) -> str | None:
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return what
-    if not head.startswith((b"\xff\xfe", b"\xfe\xff")) and head.count(0) * 20 > len(head):
+    if not head.startswith((b"\xff\xfe", b"\xfe\xff")) and not utf16_of(head) and head.count(0) * 20 > len(head):
         return "binary data (zero bytes)"
     return None
 

@@ -6,6 +6,7 @@ so that short and unspaced languages pass.
 
 import re
 
+from persona_assets.crawl.mojibake import garbled
 from persona_assets.rules.registry import rule, rules
 from persona_assets.settings import Settings
 
@@ -16,7 +17,6 @@ MAX_REPEATED_SHARE = 0.3  # MassiveText: duplicate lines above 0.3 of a document
 MIN_REPEATED_LINES = 4  # a refrain is not boilerplate
 SENTENCE_WORDS = 4
 SENTENCE_CJK = 8
-_MOJIBAKE_SHARE = 0.05
 
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
@@ -24,13 +24,6 @@ _COMBINING = re.compile(r"[\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\
 _BAD = re.compile(r"[\ufffd\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff]")
 _BINARY = re.compile(
     r"[\ufffd\x89‰]PNG\n|GIF8[79]a|%PDF-\d|PK\x03\x04|\x7fELF|[\s\S]{2,8}(?:JFIF|Exif)[\x01-\x08\ufffd]|wOF[F2]"
-)
-# UTF-8 read as Windows-1252 or Latin-1: a lead byte's letter and as many continuation bytes' signs as it calls for.
-_TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
-_LATIN_MOJIBAKE = re.compile(f"[\xc2-\xdf]{_TAIL}|[\xe0-\xef]{_TAIL}{{2}}|[\xf0-\xf4]{_TAIL}{{3}}")
-# UTF-8 read as Windows-1251: every Cyrillic letter becomes capital Er or Es and another sign.
-_CYRILLIC_MOJIBAKE = re.compile(
-    r"[РС][\u0400-\u040f\u0450-\u045f\u0490\u0491°±²³µ¶·№»¼-¿‚„…†‡€‰‹‘’“”•–—™›\xa0\xa4\xa6\xa7\xa9\xab-\xae]"
 )
 # Scripts that close no sentence with a mark of their own.
 _UNPUNCTUATED = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff]{12}")
@@ -59,14 +52,7 @@ def undecodable(text: str, settings: Settings) -> str | None:
     bad = len(_BAD.findall(text))
     if bad > MAX_BAD_SHARE * size:
         return f"{bad} of {size} characters are replacement or control characters"
-    if text.isascii():
-        return None
-    latin = len(_LATIN_MOJIBAKE.findall(text))
-    cyrillic = len(_CYRILLIC_MOJIBAKE.findall(text))
-    garbled = 2 * max(latin, cyrillic)
-    if garbled >= 20 and garbled > _MOJIBAKE_SHARE * size:
-        return f"{garbled} of {size} characters look like UTF-8 read as another charset"
-    return None
+    return garbled(text)
 
 
 @rule("document")
