@@ -14,9 +14,10 @@ MIN_UTF8_SHARE = 0.8  # of what is beyond ASCII: as much is whole in what is rea
 MIN_DECLARED_SHARE = 0.5  # where it is declared
 MIN_SAMPLE = 6  # bytes beyond ASCII from which on the detector outdoes a declaration of its own sets
 MARGIN = 0.01  # share of strange characters by which a reading has to be better than one that comes before it
+MIN_HZ = 20  # characters beyond ASCII in HZ that is not declared: its escapes stand in programs too
 _SAMPLE = 16_384  # bytes for the detector
 _META_BYTES = 4096  # browsers look for <meta charset> in the first 1,024 bytes; some pages open with long comments
-_UTF16_SHARE = 0.25  # of the bytes at even or at odd places that are zero
+_UTF16_SHARE = 0.08  # of the bytes at even or at odd places that are zero
 _META = re.compile(
     rb"<meta[^>]{0,512}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]{2,40})"
     rb"|<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.\-]{2,40})",
@@ -31,14 +32,19 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16le"),
     (codecs.BOM_UTF16_BE, "utf-16be"),
 )
-_LATIN = frozenset(
-    {"windows-1250", "windows-1252", "windows-1254", "windows-1257", "windows-1258", "iso-8859-2", "iso-8859-4"}
+# Sets that the detector knows, those together between which a declaration is the better witness.
+_KIN = (
+    frozenset(
+        {"windows-1250", "windows-1252", "windows-1254", "windows-1257", "windows-1258", "iso-8859-2", "iso-8859-4"}
+    ),
+    frozenset({"koi8-r", "koi8-u"}),
+    frozenset({"gbk", "gb18030"}),
+    frozenset({"windows-1253", "iso-8859-7"}),
+    frozenset({"windows-1255", "iso-8859-8", "iso-8859-8-i"}),
+    *(frozenset({name}) for name in ("windows-1251", "iso-8859-5", "ibm866", "windows-1256", "iso-8859-6")),
+    *(frozenset({name}) for name in ("windows-874", "big5", "euc-kr", "euc-jp", "shift_jis")),
+    *(frozenset({name}) for name in ("utf-8", "utf-16le", "utf-16be")),
 )
-_DETECTED = _LATIN | {
-    *("windows-1251", "windows-1253", "windows-1255", "windows-1256", "windows-874", "koi8-r", "koi8-u", "ibm866"),
-    *("iso-8859-5", "iso-8859-6", "iso-8859-7", "iso-8859-8", "iso-8859-8-i"),
-    *("gbk", "gb18030", "big5", "euc-kr", "euc-jp", "shift_jis", "utf-8", "utf-16le", "utf-16be"),
-}
 # What the detector does not know, and takes for a set that it does.
 _TAKEN_FOR = {
     "windows-1251": ("x-mac-cyrillic",),
@@ -80,13 +86,16 @@ def decode(body: bytes, content_type: str = "") -> Decoded | tuple[str, str]:
 
 
 def utf16_of(body: bytes) -> str | None:
-    """UTF-16 without a byte order mark: "utf-16le" or "utf-16be", or None where bytes are not zero every other time."""
+    """UTF-16 without a byte order mark, "utf-16le" or "utf-16be", where bytes at every other place are zero, or None.
+
+    Letters of other scripts have no zeros, but the spaces and tags between them do.
+    """
     head = body[:2048]
-    half = max(len(head) // 2, 1)
-    low, high = head[1::2].count(0) / half, head[0::2].count(0) / half
-    if max(low, high) < _UTF16_SHARE or min(low, high) > max(low, high) / 8:
+    low, high = head[1::2].count(0), head[0::2].count(0)
+    if max(low, high) < _UTF16_SHARE * len(head) / 2 or min(low, high) > max(low, high) / 8 or not head:
         return None
-    return "utf-16le" if low > high else "utf-16be"
+    name = "utf-16le" if low > high else "utf-16be"
+    return None if look(read(head, name)).garbled else name
 
 
 def _from_header(content_type: str) -> str | None:
@@ -109,7 +118,8 @@ def _seven_bits(body: bytes, declared: str | None) -> Decoded:
         return Decoded(read(body, "iso-2022-jp"), "iso-2022-jp")
     if b"~{" in body and b"~}" in body:
         text = read(body, "hz-gb-2312")
-        if declared == "hz-gb-2312" or ("\ufffd" not in text and not text.isascii()):
+        beyond = len(text) - len(text.encode("ascii", "ignore"))
+        if declared == "hz-gb-2312" or (beyond >= MIN_HZ and "\ufffd" not in text):
             return Decoded(text, "hz-gb-2312")
     return Decoded(body.decode("ascii"), "utf-8")
 
@@ -141,13 +151,13 @@ def _best(body: bytes, declared: list[str]) -> Decoded | tuple[str, str]:
 
 
 def _outdone(declared: str, guess: str, sample: bytes) -> bool:
-    """Whether the detector is likelier right: it knows the declared set, saw enough, and says another script.
+    """Whether the detector is likelier right: it saw enough, and says a set that is no kin of the declared one.
 
-    Among the sets of Latin script it is believed where the declared one is what servers say of anything.
+    Among kin it is believed where the declared set is what servers say of anything.
     """
-    if declared not in _DETECTED or len(sample.translate(None, _ASCII)) < MIN_SAMPLE:
+    if len(sample.translate(None, _ASCII)) < MIN_SAMPLE:
         return False
-    return declared == "windows-1252" or not {declared, guess} <= _LATIN
+    return declared == "windows-1252" or any(declared in kin and guess not in kin for kin in _KIN)
 
 
 def _sample(body: bytes) -> bytes:

@@ -15,6 +15,8 @@ MIN_STRANGE = 8  # characters: fewer are slips
 MIN_OF_TEXT = 0.005  # of all characters: less is a slip in a text that is sound otherwise
 MIN_UTF8 = 0.75  # of what is beyond ASCII in a text written back: as much is whole if it was UTF-8
 MIN_WRITTEN = 30  # characters of words, from which on the detector is asked
+MIN_WRITTEN_BACK = 0.85  # of these, in a set that it may have been read in
+MIN_SCRIPT = 0.3  # of these, in a script whose sets are tried
 _HEAD = 100_000  # characters of a text, and of its words with characters beyond ASCII
 _LOOKED_AT = 4_000
 _WRITTEN = 400
@@ -152,21 +154,23 @@ def misread(text: str) -> tuple[str, str] | None:
     if len(words) < MIN_WRITTEN:
         return None
     for name in _READERS:
-        if utf8_share(written(words[:_WRITTEN_FIRST], name)) > MIN_UTF8:
+        if (body := _written_back(words[:_WRITTEN_FIRST], name)) and utf8_share(body) > MIN_UTF8:
             return name, "utf-8"
     for script, names in _SCRIPTS:
-        if len(script.findall(words)) * 2 < len(words):
+        if len(script.findall(words)) < MIN_SCRIPT * len(words):
             continue
         for name in names:
-            body = written(words, name)
-            back = read(body, name)
-            if len(back) < 0.9 * len(words):
-                continue
-            found = detected(body, utf8=True)
-            other = read(body, found)
-            if not _alike(back, other) and not look(other).garbled:
-                return name, found
+            if body := _written_back(words, name):
+                found = detected(body, utf8=True)
+                other = read(body, found)
+                if not _alike(read(body, name), other) and not look(other).garbled:
+                    return name, found
     return None
+
+
+def _written_back(words: str, name: str) -> bytes | None:
+    body = written(words, name)
+    return body if len(read(body, name)) > MIN_WRITTEN_BACK * len(words) else None
 
 
 def _alike(one: str, other: str) -> bool:

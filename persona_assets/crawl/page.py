@@ -95,7 +95,7 @@ def _binary(body: bytes) -> str | None:
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return what
-    if not head.startswith((b"\xff\xfe", b"\xfe\xff")) and not utf16_of(head) and head.count(0) * 20 > len(head):
+    if not head.startswith((b"\xff\xfe", b"\xfe\xff")) and not utf16_of(body) and head.count(0) * 20 > len(head):
         return "binary data (zero bytes)"
     return None
 
