@@ -397,6 +397,14 @@ class Settings(BaseSettings):
         description="Records larger than this are rejected",
         json_schema_extra=shapes("raw_documents"),
     )
+    near_pages: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Share of their shingles (runs of five words) that two pages of a dump have in common from which "
+        "the later one is rejected; 0: pages are not compared",
+        json_schema_extra=shapes("raw_documents"),
+    )
     columns: str | None = Field(
         None,
         description="Column map for other JSONL/Parquet, as text=body,url=link",

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from persona_assets.checks.gates import Around, gates_of
-from persona_assets.crawl.shards import index_of
+from persona_assets.crawl.shards import chained, index_of
 from persona_assets.dedup.seals import Seal, made_from, seals
 from persona_assets.engines.base import PASSING_REJECTS
 from persona_assets.errors import PersonaAssetsError, UsageError, did_you_mean
@@ -433,7 +433,7 @@ class LakeState:
                 dump = dump_of(one)
                 self._before[one] = so_far.get(dump, "")
                 if one not in self.skipped:
-                    so_far[dump] = digest(f"{so_far.get(dump, '')} {self._manifests[one].rows.content}".encode())
+                    so_far[dump] = chained(so_far.get(dump, ""), self._manifests[one].rows.content)
         manifest = self._manifests.get(shard)
         return {
             f"{SHARD_FILES.name}/{shard}": manifest.rows.content if manifest else "",

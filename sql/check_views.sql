@@ -7,3 +7,4 @@ CREATE OR REPLACE TEMP VIEW given(row_id) AS $given;
 CREATE OR REPLACE TEMP VIEW kept(row_id) AS $kept;
 CREATE OR REPLACE TEMP VIEW verdicts(persona_id, dump, kept, survivor_id) AS $verdicts;
 CREATE OR REPLACE TEMP VIEW called(row_id, template, call_id) AS $called;
+CREATE OR REPLACE TEMP VIEW given_documents(document_id, text) AS $given_documents;

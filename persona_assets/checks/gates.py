@@ -18,6 +18,7 @@ from persona_assets.lake.schemas import (
     FAMILIES,
     FILTERED_PERSONAS,
     PERSONA_SURVIVORS,
+    RAW_DOCUMENTS,
     REJECTED,
     OwnGate,
     Parent,
@@ -33,6 +34,7 @@ _COUNTED = 10_000  # failing rows held at a time, to be counted
 LOOKS = 4  # tries to read files that other runs may replace meanwhile
 P = ParamSpec("P")
 AGAINST_UPSTREAM = ("parents_exist", "accounted", "verdicts_followed")
+GIVEN_AS_READ = "given_as_read"
 DRIFT_CHECKS = ("volume_drift", "length_drift")
 
 
@@ -57,6 +59,8 @@ def sql_gates(table: Table) -> list[str]:
         names.append("accounted")
     if table.generated:
         names.append("calls_exist")
+        if "call_id" not in table.required:
+            names.append(GIVEN_AS_READ)
     if "call_ids" in columns:
         names.append("turns_exist")
     if table.asks:
@@ -191,6 +195,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft, ar
             called=_called(table),
             kept=_kept(table),
             verdicts=_verdicts(lake, draft),
+            given_documents=_given_documents(lake, draft),
         )
     )
     return there
@@ -319,6 +324,16 @@ def _given(lake: Lake, draft: Draft, around: Around) -> str:
         return "FROM questions" if table.accounts_for and around.questions else "SELECT NULL::VARCHAR WHERE false"
     rows = _rows_of(_parent_paths(lake, draft, parent, around), parent.key)
     return f"SELECT {identifier(parent.key)} FROM {rows}"
+
+
+def _given_documents(lake: Lake, draft: Draft) -> str:
+    """The documents of the shard that came as personas; files of earlier versions have none."""
+    paths = lake.paths(RAW_DOCUMENTS, [draft.key]) if GIVEN_AS_READ in sql_gates(draft.table) else []
+    if not paths:
+        return "SELECT NULL::VARCHAR, NULL::VARCHAR WHERE false"
+    read = f"read_parquet({literals([lake.url(path) for path in paths])}, hive_partitioning = false)"
+    rows = f"(FROM {read} UNION ALL BY NAME SELECT NULL::VARCHAR AS kind WHERE false)"
+    return f"SELECT document_id, text FROM {rows} WHERE kind = 'persona'"
 
 
 def _published(connection: duckdb.DuckDBPyConnection, lake: Lake, draft: Draft) -> None:

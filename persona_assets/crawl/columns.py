@@ -1,4 +1,4 @@
-"""Which field of a JSONL or Parquet row is the text, the address, the date, the id."""
+"""Which field of a JSONL or Parquet row is the text, the address, the date, the id; or the persona that it holds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from persona_assets.crawl.items import Kind
 from persona_assets.errors import UsageError
 from persona_assets.files.headers import parse_date
 
@@ -17,6 +18,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
     # text: RedPajama 1, Dolma, FineWeb, C4, data-juicer, MNBVC samples; raw_content: RedPajama 2, CCNet
     "text": ("text", "raw_content", "content", "raw_text", "body"),
     "url": ("url", "meta.url", "metadata.url", "source_url", "meta.source_url", "metadata.source_url", "warc_url"),
+    # persona: Persona Hub, FinePersonas; input persona: the samples that come with Persona Hub
+    "persona": ("persona", "input persona", "input_persona"),
     # date: FineWeb; timestamp: C4; date_download: CCNet, RedPajama 2; created: Dolma
     "fetched_at": (
         "fetched_at",
@@ -31,8 +34,10 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "meta.date",
         "created",
     ),
-    "record_id": ("id", "doc_id", "record_id", "warc_record_id", "meta.id", "metadata.id", "digest"),
+    "record_id": ("id", "doc_id", "record_id", "warc_record_id", "meta.id", "metadata.id", "digest", "uuid"),
+    "licence": ("license", "licence", "meta.license", "meta.licence", "metadata.license", "metadata.licence"),
 }
+_FIELD: dict[Kind, str] = {"page": "text", "persona": "persona"}  # by what a row may be, what its text is called here
 _MNBVC_PARAGRAPHS, _MNBVC_CONTENT = "段落", "内容"  # MNBVC: one file a row, its paragraphs in a list
 _MNBVC_QUESTION, _MNBVC_ANSWER = "问", "答"  # MNBVC question and answer
 TOP_LEVEL = {path.partition(".")[0] for paths in KNOWN.values() for path in paths} | {
@@ -44,16 +49,22 @@ TOP_LEVEL = {path.partition(".")[0] for paths in KNOWN.values() for path in path
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What a row holds for us."""
+    """What a row holds for us; of a persona the text is the persona, which has no address."""
 
     text: str
     url: str
     record_id: str | None
     fetched_at: datetime | None
+    kind: Kind = "page"
+    licence: str | None = None
 
 
 class ColumnReader:
-    """Reads our fields out of rows, by the known names or by a map from ours to theirs (dotted paths)."""
+    """Reads our fields out of rows, by the known names or by a map from ours to theirs (dotted paths).
+
+    A row that has both a text and a persona is a page, as pages may mention one; where the map names the persona, it
+    is a persona.
+    """
 
     def __init__(self, column_map: Mapping[str, str]) -> None:
         """Take `settings.column_map`.
@@ -65,6 +76,7 @@ class ColumnReader:
             raise UsageError(f"PERSONA_COLUMNS maps {', '.join(unknown)}; known are {', '.join(KNOWN)}")
         self.paths = {ours: (column_map[ours],) if ours in column_map else known for ours, known in KNOWN.items()}
         self.mapped_text = "text" in column_map
+        self.kinds: tuple[Kind, ...] = ("persona", "page") if "persona" in column_map else ("page", "persona")
 
     def top_level(self, names: Sequence[str]) -> list[str]:
         """Those of a table's columns that are worth reading."""
@@ -73,20 +85,18 @@ class ColumnReader:
         return [name for name in names if name in wanted or (name in TOP_LEVEL and not self.mapped_text)]
 
     def has_text(self, row: Row) -> bool:
-        """Whether the row has a text field, whatever is in it."""
-        if any(_has(row, path) for path in self.paths["text"]):
+        """Whether the row has a field for a text or a persona, whatever is in it."""
+        if any(self._has_field(row, ours) for ours in _FIELD.values()):
             return True
         return not self.mapped_text and (_MNBVC_PARAGRAPHS in row or (_MNBVC_QUESTION in row and _MNBVC_ANSWER in row))
 
     def read(self, row: Row) -> Fields | str:
         """Our fields of a row that `has_text`, or what is wrong with its text."""
-        value = self._first(row, "text")
-        if value is None and not self.mapped_text:
-            value = _mnbvc_text(row)
+        kind, value = self._content(row)
         if not isinstance(value, str):
-            return f"the text is {'null' if value is None else type(value).__name__}"
+            return f"the {_FIELD[kind]} is {'null' if value is None else type(value).__name__}"
         record_id = self._first(row, "record_id")
-        url = self._first(row, "url")
+        url = self._first(row, "url") if kind == "page" else ""
         if not isinstance(url, str):
             # Dolma's Common Crawl part keeps the address as the id.
             url = record_id if isinstance(record_id, str) and record_id.startswith(("http://", "https://")) else ""
@@ -95,7 +105,24 @@ class ColumnReader:
             url=url.strip(),
             record_id=None if record_id is None or isinstance(record_id, Mapping | list) else str(record_id),
             fetched_at=_date(self._first(row, "fetched_at")),
+            kind=kind,
+            licence=_licence(self._first(row, "licence")),
         )
+
+    def _content(self, row: Row) -> tuple[Kind, Any]:
+        """What the row is, and its text: the first that is not null; where all are, what it has a field for."""
+        for kind in self.kinds:
+            value = self._first(row, "persona") if kind == "persona" else self._page(row)
+            if value is not None:
+                return kind, value
+        return next((kind for kind in self.kinds if self._has_field(row, _FIELD[kind])), "page"), None
+
+    def _has_field(self, row: Row, ours: str) -> bool:
+        return any(_has(row, path) for path in self.paths[ours])
+
+    def _page(self, row: Row) -> Any:  # noqa: ANN401 - any JSON value
+        value = self._first(row, "text")
+        return _mnbvc_text(row) if value is None and not self.mapped_text else value
 
     def _first(self, row: Row, ours: str) -> Any:  # noqa: ANN401 - any JSON value
         return next((value for path in self.paths[ours] if (value := _get(row, path)) is not None), None)
@@ -143,6 +170,12 @@ def _mnbvc_text(row: Row) -> str | None:
     if isinstance(question, str) and isinstance(answer, str):
         return f"{question}\n{answer}"
     return None
+
+
+def _licence(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """A licence as it stands there; of several their list."""
+    names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return ", ".join(name for one in names if isinstance(one, str) and (name := one.strip())) or None
 
 
 def _date(value: Any) -> datetime | None:  # noqa: ANN401 - any JSON value

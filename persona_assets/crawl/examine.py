@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from persona_assets.crawl.columns import ColumnReader
+from persona_assets.crawl.given import judge_persona
 from persona_assets.crawl.items import Found, Item, Page, Record, Refused, Row, Skipped
-from persona_assets.crawl.normalise import normalise
-from persona_assets.crawl.page import response_text, text_of
+from persona_assets.crawl.normalise import text_of
+from persona_assets.crawl.page import response_text
+from persona_assets.crawl.page import text_of as body_text
 from persona_assets.crawl.quality import judge, language
 from persona_assets.crawl.tabular import row_item
 from persona_assets.ids import digest
 from persona_assets.settings import Settings
 from persona_assets.text.language import identify
+from persona_assets.text.short import identify_short
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def _page_item(page: Page, settings: Settings) -> Item:
     if page.holds == "text":
         text: str | tuple[str, str] = page.body.decode("utf-8", "replace")
     elif page.holds == "file":
-        text = text_of(page.body, page.content_type, limit)
+        text = body_text(page.body, page.content_type, limit)
     else:
         text = response_text(page.body, limit)
     if isinstance(text, tuple):
@@ -65,11 +68,13 @@ def examine(records: Sequence[Record], form: str, settings: Settings) -> list[Ex
 
 
 def _candidate(found: Found, settings: Settings) -> Candidate:
-    text = normalise(found.text)
+    text, is_persona = text_of(found), found.kind == "persona"
     found = replace(found, text=text)
-    content, verdict = digest(text.encode("utf-8")), judge(text, settings)
+    content = digest(text.encode("utf-8"))
+    verdict = judge_persona(text, settings) if is_persona else judge(text, settings)
     if verdict:
         return Candidate(found, content, verdict)
-    [(code, confidence)] = identify([text])
+    # A persona is too short for what tells the language of a page.
+    [(code, confidence)] = identify_short([text]) if is_persona else identify([text])
     detail = language(code, settings)
     return Candidate(found, content, ("language", detail) if detail else None, code, confidence)

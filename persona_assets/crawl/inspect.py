@@ -28,6 +28,7 @@ class FileReport:
     format: str
     compression: str
     documents: int = 0
+    personas: int = 0  # of the documents
     characters: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
@@ -97,6 +98,7 @@ def _inspect(path: Path, settings: Settings, progress: Progress | None) -> FileR
 
 def _add(report: FileReport, batch: Batch) -> None:
     report.documents += batch.documents.height
+    report.personas += int((batch.documents["kind"] == "persona").sum())
     report.characters += int(batch.documents["characters"].sum())
     report.skipped.update(batch.skipped)
     report.languages.update(batch.documents["language"].to_list())
@@ -127,7 +129,8 @@ def _section(report: FileReport) -> view.Section:
     languages = ", ".join(f"{code} {count:,}" for code, count in report.languages.most_common(8))
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in report.skipped.most_common() if kind)
     counts = (
-        f"{report.documents:,} documents, {report.characters:,} characters"
+        f"{report.documents:,} documents{f', {report.personas:,} of them personas' if report.personas else ''}"
+        f", {report.characters:,} characters"
         f"{f' ({languages})' if languages else ''}; {report.rejects.total():,} rejects; "
         f"{report.skipped.total():,} other records{f' ({kinds})' if kinds else ''}; {report.seconds:.1f} s"
     )

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from persona_assets.crawl.items import Found
+
 _LINE_ENDS = ("\r\n", "\r", "\u2028", "\u2029", "\x85")
 _NEVER_TEXT = ("\x00", "\ufeff")
 _BLANKS = " \t\xa0\u3000"
@@ -22,3 +24,9 @@ def normalise(text: str) -> str:
         text = text.replace(sign, "\n")
     text = "\n".join([line.rstrip(_BLANKS) for line in text.split("\n")])
     return _BLANK_LINES.sub("\n\n", text).strip("\n")
+
+
+def text_of(found: Found) -> str:
+    """The text of a record in this form; that of a persona on one line, with single spaces, as all personas are."""
+    text = normalise(found.text)
+    return " ".join(text.split()) if found.kind == "persona" else text

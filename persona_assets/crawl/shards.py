@@ -12,6 +12,7 @@ import polars as pl
 
 from persona_assets.crawl.items import CrawlFile
 from persona_assets.errors import PersonaAssetsError
+from persona_assets.ids import digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import SHARD_FILES
 from persona_assets.lake.skipped import skipped_shards
@@ -79,6 +80,11 @@ def earlier_shards(lake: Lake, shard: str) -> list[str]:
     same = listed[1].get(dump_of(shard), [])
     left_out = skipped_shards(lake)
     return [one for one in same[: bisect_left(same, index, key=index_of)] if one not in left_out]
+
+
+def chained(before: str, content: str) -> str:
+    """Digest of the manifests of a dump's shards so far: of `before`, that of all lower ones, and of one more."""
+    return digest(f"{before} {content}".encode())
 
 
 def _state(lake: Lake) -> str:

@@ -42,7 +42,16 @@ def row_item(row: Row, columns: ColumnReader, form: str) -> Found | Refused:
     fields = columns.read(row.values)
     if isinstance(fields, str):
         return Refused(row.offset, "no_text", fields)
-    return Found(row.offset, form, fields.text, fields.url, fields.record_id, fields.fetched_at)
+    return Found(
+        row.offset,
+        form,
+        fields.text,
+        fields.url,
+        fields.record_id,
+        fields.fetched_at,
+        kind=fields.kind,
+        licence=fields.licence,
+    )
 
 
 def _odd(offset: int, names: str) -> Refused:

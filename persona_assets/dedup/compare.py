@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from persona_assets.dedup.lexical import Found
 from persona_assets.dedup.segments import Segment, TextsOf
 from persona_assets.dedup.semantic import EXACT_PRODUCTS, Scripts, Standing, Vectors, make_store, near_earlier
-from persona_assets.dedup.sets import Pairs
 from persona_assets.dedup.strands import Semantic, Strand
 from persona_assets.dedup.survivors import METHODS, Graph, Hits, greedy
 from persona_assets.lake.vectors import Half
+from persona_assets.text.sets import Pairs
 from persona_assets.text.token_hashes import Index
 
 

@@ -19,10 +19,10 @@ from persona_assets.dedup.compare import Clock, Comparison
 from persona_assets.dedup.keys import MOST_SETS, Scheme, rows_of
 from persona_assets.dedup.lexical import lexical_pairs
 from persona_assets.dedup.segments import Keyed, Segment
-from persona_assets.dedup.sets import Pairs, first_equal, token_sets
 from persona_assets.dedup.strands import Semantic
 from persona_assets.dedup.survivors import METHODS, Graph, Hits, explain
 from persona_assets.text.scripts import scripts_of
+from persona_assets.text.sets import Pairs, first_equal, token_sets
 from persona_assets.text.token_hashes import Index
 
 # Memory of one part per row, measured on texts of 19 words: tokens, keys and what comparing them takes; with the

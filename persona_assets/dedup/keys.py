@@ -11,7 +11,7 @@ that it can meet, which is one or two for a short text.
 *Prefix* (exact, below 0.8, where parts would shrink to nothing): with the tokens of all sets in one order, x and y
 share one of the first |x| - ceil(t * |x|) + 1 tokens of x. The order is that of the hashes, common words last, the
 same in any corpus.
-*MinHash* (`minhash.py`): bands of a signature, with the recall that the settings ask for.
+*MinHash* (`text/minhash.py`): bands of a signature, with the recall that the settings ask for.
 """
 
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from persona_assets.dedup.minhash import band_keys, expected_recall
-from persona_assets.dedup.sets import TokenSets, spans, token_sets
+from persona_assets.text.minhash import band_keys, expected_recall
+from persona_assets.text.sets import TokenSets, spans, token_sets
 from persona_assets.text.token_hashes import Hashes, Index, in_threads, joined, mix
 
 Strategy = Literal["exact", "minhash", "paper"]

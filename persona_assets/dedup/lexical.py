@@ -21,8 +21,8 @@ from persona_assets.dedup.keys import (
     most_differences,
     rows_of,
 )
-from persona_assets.dedup.minhash import estimates
-from persona_assets.dedup.sets import Pairs, TokenSets, ends_of, spans
+from persona_assets.text.minhash import estimates
+from persona_assets.text.sets import Pairs, TokenSets, ends_of, spans
 from persona_assets.text.token_hashes import Hashes, Index, in_threads, mix
 
 CANDIDATES = 1 << 18  # candidate pairs looked at at once, by each thread

@@ -30,11 +30,11 @@ from persona_assets.dedup.keys import (
 )
 from persona_assets.dedup.lexical import jaccard, lexical_pairs
 from persona_assets.dedup.semantic import IndexStore, Scripts, unit
-from persona_assets.dedup.sets import TokenSets, spans
 from persona_assets.dedup.survivors import Hits
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.lake.vectors import Half, VectorCache
 from persona_assets.lake.verified import file_digest, is_sound
+from persona_assets.text.sets import TokenSets, spans
 from persona_assets.text.token_hashes import Hashes, Index
 
 TextsOf = Callable[[pl.DataFrame], pl.Series]  # texts of personas (persona_id, shard, dump), in their order

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_assets.dedup.sets import Pairs
 from persona_assets.dedup.survivors import Graph, Hits, greedy
 from persona_assets.lake.vectors import Half
+from persona_assets.text.sets import Pairs
 from persona_assets.text.token_hashes import Index
 
 Vectors = NDArray[np.float32]

@@ -19,13 +19,13 @@ from persona_assets.dedup.canonical_order import IDENTITY, canonical_parts
 from persona_assets.dedup.keys import Scheme
 from persona_assets.dedup.seals import Seal
 from persona_assets.dedup.segments import FILES, Keyed, Segment
-from persona_assets.dedup.sets import token_sets
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import canonical_json, digest
 from persona_assets.lake import Lake
 from persona_assets.lake.schemas import PERSONA_SURVIVORS
 from persona_assets.lake.verified import file_digest, is_sound
 from persona_assets.text.scripts import scripts_of
+from persona_assets.text.sets import token_sets
 
 FORMAT = 2  # of the files, and of what a token and a key are; a change makes every segment anew
 COMPLETE = "complete.json"

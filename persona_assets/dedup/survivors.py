@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_assets.dedup.sets import Pairs
+from persona_assets.text.sets import Pairs
 from persona_assets.text.token_hashes import Index
 
 UNDECIDED, KEPT, REMOVED = 0, 1, 2

@@ -186,7 +186,9 @@ def _call_of(table: Table, origin: Parent) -> str:
     """The call that gave a row, and those of all its turns."""
     if not table.generated or origin.column == table.key:
         return "NULL AS call_id, NULL::VARCHAR[] AS call_ids"
-    return f"call_id, {'call_ids' if 'call_ids' in table.polars else '[call_id]'} AS call_ids"
+    if "call_ids" in table.polars:
+        return "call_id, call_ids"
+    return "call_id, CASE WHEN call_id IS NOT NULL THEN [call_id] END AS call_ids"  # a given persona has none
 
 
 def _ids(assets: Sequence[Table]) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 
 UTC = pl.Datetime("us", "UTC")
 NO_ARGUMENTS = "{}"
+GIVEN = "given"  # relation and granularity of a persona that came as such
 
 
 @dataclass(frozen=True)
@@ -159,29 +160,40 @@ PERSONA_COLUMNS = (
     _text("persona_id", "Digest of root document, parent, relation and text"),
     _text("document_id", "Root document"),
     _text("parent_persona_id", "Persona this one was reached from; null at hop 0", nullable=True),
-    _text("relation", "read, write, like, dislike at hop 0; a taxonomy relation after"),
-    Column("hop", pl.Int8(), "0 for a persona read from text, 1-6 for one reached through relations"),
+    _text("relation", "read, write, like, dislike at hop 0, or given; a taxonomy relation after"),
+    Column("hop", pl.Int8(), "0 for a persona read from text or given, 1-6 for one reached through relations"),
     _text("text", "The persona, about one sentence"),
     _text("language", "ISO 639-1 code of the root document, in which the persona is written"),
-    _text("granularity", "coarse or fine"),
+    _text("granularity", "coarse or fine; given: of a persona that came as such, and those reached from it"),
     *CALL_COLUMNS,
     *RUN_COLUMNS,
 )
+# Of tables that hold given personas, which no model was asked for.
+_OR_GIVEN = tuple(replace(column, nullable=True) if column in CALL_COLUMNS else column for column in PERSONA_COLUMNS)
 _DOCUMENT = Parent("document_id", ("raw_documents",), "document_id")
 _BORN = ("extracted_personas", "expanded_personas")
 _PERSONA = Parent("parent_persona_id", _BORN, "persona_id")
 
 
-def _personas(name: str, accounts_for: str | None, *parents: Parent, gates: tuple[str, ...] = ()) -> Table:
-    return Table(name, "persona_id", PERSONA_COLUMNS, parents, accounts_for=accounts_for, gates=gates)
+def _personas(
+    name: str,
+    accounts_for: str | None,
+    *parents: Parent,
+    columns: tuple[Column, ...] = _OR_GIVEN,
+    gates: tuple[str, ...] = (),
+) -> Table:
+    return Table(name, "persona_id", columns, parents, accounts_for=accounts_for, gates=gates)
 
 
 _WINDOW = Column(
     "window", pl.Int32(), "Part of the document that it was asked of, from 0; SQL wants it in double quotes", default=0
 )
-_EXTRACTED = _personas("extracted_personas", "document_id", replace(_DOCUMENT, direct=True))
-EXTRACTED_PERSONAS = replace(_EXTRACTED, columns=(*PERSONA_COLUMNS, _WINDOW))
-EXPANDED_PERSONAS = _personas("expanded_personas", None, _DOCUMENT, replace(_PERSONA, direct=True))
+EXTRACTED_PERSONAS = _personas(
+    "extracted_personas", "document_id", replace(_DOCUMENT, direct=True), columns=(*_OR_GIVEN, _WINDOW)
+)
+EXPANDED_PERSONAS = _personas(
+    "expanded_personas", None, _DOCUMENT, replace(_PERSONA, direct=True), columns=PERSONA_COLUMNS
+)
 FILTERED_PERSONAS = _personas(
     "filtered_personas",
     "persona_id",
@@ -314,6 +326,10 @@ CONTENT_DIGESTS = Table(
     (
         _text("content_digest", "blake2b-128 of the text"),
         _text("document_id", "First document of the shard with that text"),
+        Column("keys", pl.List(pl.Int64()), "MinHash keys of its shingles; none: it is not compared", nullable=True),
+        Column("sketch", pl.List(pl.UInt32()), "Smallest hashes of its shingles, ascending", nullable=True),
+        _text("survivor_id", "Document that stands for it; null: it stands itself", nullable=True),
+        Column("similarity", pl.Float64(), "Of the two, null where the text is the same", nullable=True),
     ),
 )
 

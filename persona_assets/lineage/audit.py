@@ -139,7 +139,10 @@ class _Auditor:
             return
         parent = self._parent_of_persona(node, row, found.partition)
         node.verifications.append(verify.persona_id_recomputes(row))
-        self._generated(node, found, parent, self.calls.row_parses)
+        if row["call_id"] is None:
+            node.verifications.append(verify.as_given(found, parent))
+        else:
+            self._generated(node, found, parent, self.calls.row_parses)
         self._passed_on(node, found)
 
     def _parent_of_persona(self, node: Node, row: dict[str, Any], shard: str) -> Found | None:

@@ -10,7 +10,7 @@ from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.documents import make_document_id
 from persona_assets.crawl.examine import item_of
 from persona_assets.crawl.items import CrawlFile, Found, Item, Refused
-from persona_assets.crawl.normalise import normalise
+from persona_assets.crawl.normalise import text_of
 from persona_assets.crawl.readers import reading
 from persona_assets.ids import digest
 from persona_assets.lake.schemas import REJECTED, SHARD_FILES
@@ -89,10 +89,12 @@ def records_at(path: Path, offset: int, settings: Settings) -> list[Item]:
 
 def _same_document(found: Found, row: dict[str, Any]) -> Verification:
     now = {
-        "content_digest": digest(normalise(found.text).encode("utf-8")),
+        "content_digest": digest(text_of(found).encode("utf-8")),
         "url": found.url,
         "record_id": found.record_id,
         "fetched_at": found.fetched_at,
+        "kind": found.kind,
+        **({} if row["licence"] is None else {"licence": found.licence}),  # null also where it was not read once
     }
     different = [f"{name} {row[name]!r}, the record has {value!r}" for name, value in now.items() if row[name] != value]
     return verdict(NAME, not different, "the document has " + "; ".join(different))
@@ -107,5 +109,5 @@ def _same_reject(items: list[Item], stored: Stored) -> Verification:
         return failed(NAME, f"the crawl file holds no document there, nor anything refused as {row['reason']}")
     if not row["row_id"].startswith("doc_"):
         return unverified(NAME, "the record is there; its rejection names its place, not its content")
-    now = make_document_id(dump, found.url, digest(normalise(found.text).encode("utf-8")))
+    now = make_document_id(dump, found.url, digest(text_of(found).encode("utf-8")))
     return verdict(NAME, now == row["row_id"], f"the record is now the document {now}")

@@ -66,7 +66,7 @@ def _place(node: Node) -> str:
     if node.relation:
         parts.append(f"{node.relation}, hop {row['hop']}")
     if "url" in row:
-        parts.append(row["url"])
+        parts.append(row["url"] or ("a given persona" if row.get("kind") == "persona" else "no address"))
     if "run_id" in row:
         parts.append(f"run {row['run_id']}, {row['created_at']:%Y-%m-%d %H:%M:%S}")
     return "; ".join(parts)

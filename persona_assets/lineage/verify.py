@@ -8,12 +8,12 @@ import polars as pl
 from persona_assets.crawl.documents import make_document_id
 from persona_assets.ids import digest
 from persona_assets.lake import Lake, Table
-from persona_assets.lake.schemas import DEDUPED_PERSONAS, PERSONA_SURVIVORS
+from persona_assets.lake.schemas import CALL_COLUMNS, DEDUPED_PERSONAS, PERSONA_SURVIVORS
 from persona_assets.lake.store import dump_of
 from persona_assets.lake.verified import file_digest
 from persona_assets.lineage.find import Finder, Found
 from persona_assets.lineage.model import Verification, failed, unverified, verdict
-from persona_assets.personas.extract import persona_id
+from persona_assets.personas.extract import given_row, persona_id
 
 SHOWN = 80  # characters of a differing value that a detail shows
 
@@ -78,6 +78,17 @@ def copy_agrees(born: Found, copy: Found) -> Verification:
     content = {name: value for name, value in born.row.items() if name not in born.table.volatile}
     different = differences(copy.row, content, copy.table)
     return verdict("copy_agrees", not different, different, f"{copy.table.name}/{copy.partition}")
+
+
+def as_given(persona: Found, document: Found | None) -> Verification:
+    """`as_given`: a persona that no model was asked for is what its document is, which came as a persona."""
+    if document is None:
+        return unverified("as_given", "its document is gone")
+    if document.row.get("kind") != "persona":
+        return failed("as_given", "it names no call, and its document did not come as a persona")
+    expected = given_row(document.row) | dict.fromkeys(column.name for column in CALL_COLUMNS)
+    different = differences(persona.row, expected, persona.table)
+    return verdict("as_given", not different, different)
 
 
 def document_id_recomputes(row: Mapping[str, Any]) -> Verification:

@@ -1,13 +1,18 @@
-"""Text-to-persona: who would read, write, like or dislike a document (Persona Hub, section 2.1)."""
+"""Text-to-persona: who would read, write, like or dislike a document (Persona Hub, section 2.1).
+
+A document that is a persona already gives that one, and nobody is asked about it.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
+import polars as pl
+
 from persona_assets.ids import Json, digest, make_id
-from persona_assets.lake import Table
-from persona_assets.lake.schemas import EXTRACTED_PERSONAS, RAW_DOCUMENTS
+from persona_assets.lake import Lake, Table
+from persona_assets.lake.schemas import EXTRACTED_PERSONAS, GIVEN, RAW_DOCUMENTS
 from persona_assets.personas.form import form_of
 from persona_assets.prompts import Template, load_template
 from persona_assets.prompts.template import PROMPTS
@@ -131,14 +136,50 @@ def _row(ask: Ask, relation: str, text: str) -> dict[str, Any]:
     }
 
 
+def given_row(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The persona that a document of the kind `persona` is, without its run columns and the null ones of a call."""
+    document_id, text = document["document_id"], normalise(document["text"])
+    return {
+        "persona_id": persona_id(document_id, None, GIVEN, text),
+        "window": 0,
+        "document_id": document_id,
+        "parent_persona_id": None,
+        "relation": GIVEN,
+        "hop": 0,
+        "text": text,
+        "language": document["language"],
+        "granularity": GIVEN,
+    }
+
+
+def given_outcomes(lake: Lake, shard: str) -> Iterator[Outcome]:
+    """One persona, without a call, for each document of a shard that is one; they are streamed."""
+    for row in _documents(lake, shard, given=True):
+        yield Outcome(_ask(row, {}), None, Parsed(rows=[given_row(row)]))
+
+
 def extraction_asks(context: Context, shard: str) -> Iterator[Ask]:
-    """The questions about the documents of a shard, in the order of the partition; the documents are streamed."""
-    columns = ["document_id", "language", "text"]
-    for batch in context.lake.batches(RAW_DOCUMENTS, shard):
-        for row in batch.select(columns).iter_rows(named=True):
-            for fill in _fills(row, context.settings):
-                question = question_of(row["document_id"], fill)
-                yield Ask(row, fill, 0, ((RAW_DOCUMENTS.name, row["document_id"]),), question)
+    """The questions about the pages of a shard, in the order of the partition; they are streamed."""
+    for row in _documents(context.lake, shard, given=False):
+        for fill in _fills(row, context.settings):
+            yield _ask(row, fill, question_of(row["document_id"], fill))
+
+
+def _documents(lake: Lake, shard: str, *, given: bool) -> Iterator[dict[str, Any]]:
+    """The documents of a shard that are personas already, or those that are pages."""
+    wanted = (pl.col("kind") == "persona") if given else (pl.col("kind") != "persona")
+    for batch in lake.batches(RAW_DOCUMENTS, shard, columns=["document_id", "language", "text", "kind"]):
+        yield from batch.filter(wanted).drop("kind").iter_rows(named=True)
+
+
+def _ask(row: dict[str, Any], fill: Mapping[str, Json], question: str = "") -> Ask:
+    return Ask(row, fill, 0, ((RAW_DOCUMENTS.name, row["document_id"]),), question)
+
+
+def given_count(lake: Lake, shard: str) -> int:
+    """How many documents of a shard are personas already."""
+    kinds = lake.scan(RAW_DOCUMENTS, [shard]).select((pl.col("kind") == "persona").sum())
+    return int(kinds.collect(engine="streaming").item())
 
 
 def _fills(row: dict[str, Any], settings: Settings) -> Iterator[dict[str, Json]]:
@@ -178,16 +219,21 @@ def _fill(row: dict[str, Any], shown: str, settings: Settings) -> dict[str, Json
 def extract_personas(context: Context, shard: str) -> Report:
     """Write a shard's `extracted_personas` and what was set aside.
 
-    `inputs` are questions, and documents that were asked about in parts of which none gave a persona.
+    `inputs` are questions, documents that are personas already, and documents that were asked about in parts of which
+    none gave a persona. `extra` holds `given`, the personas that came as such.
 
     Raises:
         PersonaAssetsError: the shard's documents are not there.
         EngineUnavailable: no answer can be had; what was answered is kept.
     """
-    expected = context.lake.row_count(RAW_DOCUMENTS, shard)
+    documents = context.lake.row_count(RAW_DOCUMENTS, shard)
+    given = given_count(context.lake, shard)
     runner = StepRunner(ExtractStep(), context, shard)
-    asked = runner.run(lambda: extraction_asks(context, shard), expected if context.settings.windows == 1 else None)
-    return write_outcomes(runner, with_documents(asked))
+    expected = documents - given if context.settings.windows == 1 else None
+    asked = runner.run(lambda: extraction_asks(context, shard), expected)
+    if given:
+        runner.report.extra["given"] = given
+    return write_outcomes(runner, chain(given_outcomes(context.lake, shard) if given else (), with_documents(asked)))
 
 
 def with_documents(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:

@@ -15,24 +15,29 @@ _GIVEN = frozenset((*(column.name for column in (*CALL_COLUMNS, *RUN_COLUMNS)), 
 def outcome_frames(
     step: Step, outcomes: Sequence[Outcome], shard: str, run_id: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows (of the step's table) and rejects (of `REJECTED`) with their call and run columns."""
+    """Rows (of the step's table) and rejects (of `REJECTED`) with their call and run columns.
+
+    Rows of an outcome that no call was made for have null call columns.
+    """
     run = {
         "shard": pl.lit(shard),
         "run_id": pl.lit(run_id),
         "created_at": pl.lit(datetime.now(UTC), pl.Datetime("us", "UTC")),
     }
-    by_row = [(outcome, row) for outcome in outcomes if outcome.call for row in outcome.parsed.rows]
-    answered = [(outcome.call, row) for outcome, row in by_row if outcome.call]
+    answered = [(outcome, row) for outcome in outcomes for row in outcome.parsed.rows]
+    calls = [outcome.call for outcome, _ in answered]
     content = {name: dtype for name, dtype in step.table.polars.items() if name not in _GIVEN}
     rows = pl.DataFrame(
         [pl.Series(name, [row[name] for _, row in answered], dtype) for name, dtype in content.items()]
         + [
-            pl.Series("call_id", [call.call_id for call, _ in answered], pl.String()),
-            pl.Series("model", [call.model for call, _ in answered], pl.String()),
+            pl.Series("call_id", [call.call_id if call else None for call in calls], pl.String()),
+            pl.Series("model", [call.model if call else None for call in calls], pl.String()),
         ]
-        + ([_call_ids([outcome for outcome, _ in by_row])] if "call_ids" in step.table.polars else [])
+        + ([_call_ids([outcome for outcome, _ in answered])] if "call_ids" in step.table.polars else [])
     ).with_columns(
-        template=pl.lit(step.template.name), template_version=pl.lit(step.template.version, pl.Int32()), **run
+        template=_if_called(step.template.name, pl.String()),
+        template_version=_if_called(step.template.version, pl.Int32()),
+        **run,
     )
     found = [(outcome, reject) for outcome in outcomes for reject in _rejects(outcome)]
     cells: dict[str, list[str | None]] = {
@@ -46,6 +51,11 @@ def outcome_frames(
         asset=pl.lit(step.table.name), file=pl.lit(None, pl.String()), record_offset=pl.lit(None, pl.Int64()), **run
     )
     return rows.select(step.table.polars.names()), rejects.select(REJECTED.polars.names())
+
+
+def _if_called(value: str | int, dtype: pl.DataType) -> pl.Expr:
+    """A value of rows that came out of a call, null of others."""
+    return pl.when(pl.col("call_id").is_not_null()).then(pl.lit(value, dtype))
 
 
 def _call_ids(outcomes: Sequence[Outcome]) -> pl.Series:

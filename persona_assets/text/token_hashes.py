@@ -37,6 +37,13 @@ _SIGN_BYTES = (0xE2, 0x80)
 _SIGN_ENDS = np.zeros(256, bool)
 _SIGN_ENDS[0x90:0xA8] = True
 _SIGN_ENDS[0x97] = False
+# Where blocks of the scripts without spaces begin and end: Thai to Myanmar, Khmer, Han and kana.
+_UNSPACED = np.array(
+    [
+        *(0x0E00, 0x10A0, 0x1780, 0x1800, 0x2E80, 0x3130, 0x31F0, 0x3200, 0x3400, 0xA000),
+        *(0xA9E0, 0xAA00, 0xAA60, 0xAA80, 0xF900, 0xFB00, 0x1B000, 0x1B170, 0x20000, 0x33480),
+    ]
+)
 _FIRST_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(9)], np.uint64)
 
 
@@ -85,6 +92,13 @@ def hashed_token_runs(texts: pl.Series) -> tuple[Index, Hashes]:
     return np.cumsum(sizes), joined([chunk[1] for chunk in chunks])
 
 
+def marked_token_runs(texts: pl.Series) -> Iterator[tuple[Index, Hashes, NDArray[np.bool_]]]:
+    """The same, some texts at a time, and which tokens are single letters of a script without spaces."""
+    for some in _slices(texts):
+        sizes, hashes, letters = _marked_run(some)
+        yield np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]), hashes, letters
+
+
 def joined(parts: Sequence[Hashes]) -> Hashes:
     """The parts one after the other, copied on all cores."""
     ends = np.cumsum([0, *(len(part) for part in parts)])
@@ -111,13 +125,41 @@ def _slices(texts: pl.Series) -> Iterator[pl.Series]:
 
 def _run(texts: pl.Series) -> tuple[Index, Hashes]:
     """Words per text, and their hashes in order, of at most CHUNK_ROWS texts."""
+    sizes, hashes, other, lists = _cut(texts)
+    if lists is not None:
+        hashes = _merged(sizes, hashes, other, _hash_array(lists))
+    return sizes, hashes
+
+
+def _marked_run(texts: pl.Series) -> tuple[Index, Hashes, NDArray[np.bool_]]:
+    sizes, hashes, other, tokens = _cut(texts)
+    if tokens is None:
+        return sizes, hashes, np.zeros(len(hashes), bool)
+    marks = _merged(sizes, np.zeros(len(hashes), np.uint64), other, _are_letters(tokens).astype(np.uint64))
+    return sizes, _merged(sizes, hashes, other, _hash_array(tokens)), marks != 0
+
+
+def _cut(texts: pl.Series) -> tuple[Index, Hashes, Index, pa.LargeStringArray | None]:
+    """Words per text; hashes of those of ASCII texts; the other texts, and their tokens, where there are any."""
     data, offsets = _bytes(texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
     other = _beyond_ascii(data, offsets)
     sizes, hashes = _ascii_tokens(data, offsets, other)
-    if len(other):
-        sizes[other], added = _other_tokens(texts.gather(other))
-        hashes = _merged(sizes, hashes, other, added)
-    return sizes, hashes
+    if not len(other):
+        return sizes, hashes, other, None
+    lists = token_lists(texts.gather(other)).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    sizes[other] = np.diff(lists.offsets.to_numpy())
+    return sizes, hashes, other, lists.flatten()
+
+
+def _are_letters(tokens: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Whether tokens are letters of a script without spaces, as their first characters say."""
+    data, offsets = _bytes(tokens)
+    first, second, third, fourth = (np.append(data, np.zeros(4, np.uint8))[offsets[:-1] + at] for at in range(4))
+    low = (second & 63).astype(np.int64) << 6 | third & 63
+    point = np.where(first >= 0xF0, (first.astype(np.int64) & 7) << 18 | low << 6 | fourth & 63, 0)
+    point = np.where((first >= 0xE0) & (first < 0xF0), (first.astype(np.int64) & 15) << 12 | low, point)
+    within: NDArray[np.bool_] = np.searchsorted(_UNSPACED, point, "right") % 2 == 1
+    return within
 
 
 def _chunk(texts: pl.Series) -> tuple[Index, Hashes]:
@@ -130,7 +172,7 @@ def _chunk(texts: pl.Series) -> tuple[Index, Hashes]:
         wordless = wordless[filled]
         sizes[wordless] = 1
         hashes = _merged(sizes, hashes, wordless, mix(_hash_strings(whole.filter(pl.Series(filled))) ^ WORDLESS))
-    return _unique_sorted(sizes, hashes)
+    return unique_sorted(sizes, hashes)
 
 
 def _beyond_ascii(data: NDArray[np.uint8], offsets: Index) -> Index:
@@ -157,7 +199,7 @@ def _merged(sizes: Index, hashes: Hashes, rows: Index, added: Hashes) -> Hashes:
     return merged
 
 
-def _unique_sorted(sizes: Index, hashes: Hashes) -> tuple[Index, Hashes]:
+def unique_sorted(sizes: Index, hashes: Hashes) -> tuple[Index, Hashes]:
     """Each text's hashes ascending and without repeats; texts of about one length are the rows of one matrix."""
     starts = np.cumsum(sizes) - sizes
     widths = np.left_shift(1, np.frexp(np.maximum(sizes, LEAST_WIDTH) - 0.5)[1])  # next power of two
@@ -201,12 +243,6 @@ def _ascii_tokens(data: NDArray[np.uint8], offsets: Index, other: Index) -> tupl
     start = np.flatnonzero(starts)
     hashes = _hash_spans(lower, start, np.flatnonzero(ends) + 1 - start)
     return np.diff(np.searchsorted(start, offsets)), hashes
-
-
-def _other_tokens(texts: pl.Series) -> tuple[Index, Hashes]:
-    """Tokens per text, and their hashes, repeats included."""
-    lists = token_lists(texts).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    return np.diff(lists.offsets.to_numpy()), _hash_array(lists.flatten())
 
 
 def _hash_strings(strings: pl.Series) -> Hashes:

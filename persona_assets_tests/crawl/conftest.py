@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from random import Random
 
 import polars as pl
 import pytest
@@ -32,6 +33,12 @@ ZH = (
     "老磨坊立在河边，离桥一里多路。自从春天发过大水，水轮就再也没有转动。磨坊主的女儿如今在院子里养蜂，每逢集市，"
     "她便把{0}罐蜂蜜背上山坡，用小推车卖掉，再赶在晚钟敲响之前走回家去。邻居家的孩子常常跟在她身后，帮她推车。"
 )
+
+
+def english(number: int) -> str:
+    """An English page that is near no other: its words in another order."""
+    words = EN.format(number).split()
+    return " ".join(Random(number).sample(words, len(words)))
 
 
 def html(text: str, charset: str = "utf-8") -> bytes:

@@ -1,4 +1,5 @@
 import logging
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ from hypothesis import strategies as st
 
 from persona_assets.crawl import digest_index
 from persona_assets.crawl.digest_index import DigestIndex, _aligned
-from persona_assets.crawl.digests import survivors, write_digests
 from persona_assets.crawl.shards import earlier_shards
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.ids import digest, make_id
 from persona_assets.lake import Lake
-from persona_assets.lake.schemas import SHARD_FILES
+from persona_assets.lake.schemas import CONTENT_DIGESTS, SHARD_FILES
+from persona_assets.lake.store import as_declared
 from persona_assets.ledger import sorted_keys
 from persona_assets_tests.dedup.lakes import register
 
@@ -33,13 +34,19 @@ def _put(lake: Lake, shard: int, numbers: list[int]) -> str:
     rows = {"content_digest": [_text(n) for n in numbers], "document_id": [_document(shard, n) for n in numbers]}
     if not lake.exists(SHARD_FILES, key):
         register(lake, key)
-    write_digests(lake, key, [pl.DataFrame(rows, schema=dict.fromkeys(rows, pl.String()))], "run")
+    _write(lake, key, rows)
     return key
 
 
+def _write(lake: Lake, key: str, rows: dict[str, list[str]]) -> None:
+    table = as_declared(pl.DataFrame(rows, schema=dict.fromkeys(rows, pl.String())), CONTENT_DIGESTS)
+    lake.write(CONTENT_DIGESTS, key, table, "run")
+
+
 def _found(lake: Lake, earlier: list[str], numbers: list[int]) -> dict[str, str]:
-    asked = pl.DataFrame({"content_digest": [_text(n) for n in numbers]}, schema={"content_digest": pl.String()})
-    return dict(survivors(lake, earlier, asked).iter_rows())
+    asked = pl.Series([_text(n) for n in numbers], dtype=pl.String)
+    with closing(DigestIndex(lake, "d", earlier)) as index:
+        return dict(index.survivors(asked).iter_rows())
 
 
 def _expected(shards: dict[int, list[int]], below: int, numbers: list[int]) -> dict[str, str]:
@@ -79,8 +86,8 @@ def test_texts_that_share_half_a_digest_are_kept_apart(lake: Lake) -> None:
         rows = {"content_digest": held, "document_id": [make_id("doc", shard, text) for text in held]}
         keys.append(f"d.{shard:04d}")
         register(lake, keys[-1])
-        write_digests(lake, keys[-1], [pl.DataFrame(rows)], "run")
-    found = dict(survivors(lake, keys, pl.DataFrame({"content_digest": digests})).iter_rows())
+        _write(lake, keys[-1], rows)
+    found = dict(DigestIndex(lake, "d", keys).survivors(pl.Series(digests)).iter_rows())
     assert found == {text: make_id("doc", int(text == digests[5]), text) for text in digests}
 
 

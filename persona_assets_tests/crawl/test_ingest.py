@@ -12,7 +12,7 @@ from persona_assets.lake import Lake
 from persona_assets.lake.schemas import CONTENT_DIGESTS, RAW_DOCUMENTS, REJECTED
 from persona_assets.lake.skipped import skip_shard
 from persona_assets.settings import Settings
-from persona_assets_tests.crawl.conftest import EN, RU
+from persona_assets_tests.crawl.conftest import RU, english
 from persona_assets_tests.rows import context
 
 DUMP = "cc"
@@ -20,7 +20,7 @@ SHARDS = ["cc.0000", "cc.0001", "cc.0002"]
 
 
 def _row(number: int, url: str) -> dict[str, str]:
-    return {"text": EN.format(number), "url": url}
+    return {"text": english(number), "url": url}
 
 
 # One file a shard; texts 1 and 2 stand in several, text 1 also twice at one address and across shards at one address.

@@ -10,7 +10,7 @@ from persona_assets.dedup import keys as keys_module
 from persona_assets.dedup import lexical as module
 from persona_assets.dedup.keys import Scheme, blocking_keys, most_differences
 from persona_assets.dedup.lexical import Found, jaccard, lexical_pairs, parity_sketches
-from persona_assets.dedup.sets import Pairs, TokenSets, first_equal, token_sets
+from persona_assets.text.sets import Pairs, TokenSets, first_equal, token_sets
 
 WORDS = [f"w{number}" for number in range(24)] + ["教", "师", "повар", "ก็", "the", "who"]
 TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=26).map(" ".join), max_size=24)
@@ -127,7 +127,7 @@ def test_small_slices_give_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> No
     whole = table(found(sets, scheme).pairs)
     for name, value in {"CANDIDATES": 50, "PAIR_TOKENS": 60, "PAIRS": 7}.items():
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr("persona_assets.dedup.sets.SLICE_TOKENS", 40)
+    monkeypatch.setattr("persona_assets.text.sets.SLICE_TOKENS", 40)
     assert len(whole) > 20
     assert table(found(sets, scheme).pairs) == whole
 

@@ -16,8 +16,8 @@ from persona_assets.dedup.semantic import (
     near_earlier,
     survivors_of_vectors,
 )
-from persona_assets.dedup.sets import Pairs
 from persona_assets.dedup.survivors import Graph, Hits, greedy
+from persona_assets.text.sets import Pairs
 
 STORES = [ExactStore, IndexStore]
 

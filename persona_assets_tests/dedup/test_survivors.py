@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.dedup.sets import Pairs
 from persona_assets.dedup.survivors import METHODS, Graph, Hits, explain, greedy
+from persona_assets.text.sets import Pairs
 
 
 @st.composite

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_assets.dedup.keys import Scheme, keys_of, rows_of
-from persona_assets.dedup.minhash import band_keys, bands, estimates, expected_recall, found_share, signatures
-from persona_assets.dedup.sets import TokenSets, token_sets
+from persona_assets.text.minhash import band_keys, bands, estimates, expected_recall, found_share, signatures
+from persona_assets.text.sets import TokenSets, token_sets
 
 TEXTS = st.lists(
     st.lists(st.sampled_from([f"w{n}" for n in range(30)]), max_size=20).map(" ".join), min_size=1, max_size=8

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_assets.dedup.sets import TokenSets
+from persona_assets.text.sets import TokenSets
 from persona_assets.text.token_hashes import Hashes, Index, mix
 
 PERMUTATIONS = 128  # paper section 2.3
@@ -26,13 +26,16 @@ def _permutations() -> tuple[Values, Values]:
     return multipliers, addends
 
 
-def signatures(sets: TokenSets) -> Signatures:
-    """Minimum of each permutation over each set's tokens, shape (n, 128); all ones for a set without tokens."""
+def signatures(sets: TokenSets, permutations: int = PERMUTATIONS) -> Signatures:
+    """Minimum of each of the first permutations over each set's tokens, shape (n, permutations).
+
+    All ones for a set without tokens.
+    """
     values = _stirred((sets.tokens >> np.uint64(32)).astype(np.uint32))
-    made = np.full((PERMUTATIONS, len(sets)), np.iinfo(np.uint32).max, np.uint32)
+    made = np.full((permutations, len(sets)), np.iinfo(np.uint32).max, np.uint32)
     filled = np.flatnonzero(sets.sizes)
     if len(filled):
-        for row, multiplier, addend in zip(made, *_permutations(), strict=True):
+        for row, multiplier, addend in zip(made, *_permutations(), strict=False):
             row[filled] = np.minimum.reduceat(values * multiplier + addend, sets.offsets[filled])
     return made.T
 
@@ -53,6 +56,13 @@ def bands(threshold: float, recall: float) -> tuple[int, int]:
     return PERMUTATIONS, 1
 
 
+def fewest_bands(threshold: float, recall: float) -> tuple[int, int]:
+    """The same rows per band, and no more bands than the recall takes."""
+    most, rows = bands(threshold, recall)
+    enough = (count for count in range(1, most) if found_share(np.array(threshold), count, rows) >= recall)
+    return next(enough, most), rows
+
+
 def found_share(similarity: NDArray[np.float64], count: int, rows: int) -> NDArray[np.float64]:
     """Probability that sets of these similarities share a band."""
     share: NDArray[np.float64] = 1 - (1 - similarity**rows) ** count
@@ -63,12 +73,16 @@ def band_keys(sets: TokenSets, threshold: float, recall: float) -> tuple[Hashes,
     """One key per band and set with tokens, and the set that each belongs to."""
     count, rows = bands(threshold, recall)
     filled = np.flatnonzero(sets.sizes)
-    signed = signatures(sets)[filled, : count * rows].astype(np.uint64).reshape(len(filled), count, rows)
-    keys = np.zeros((len(filled), count), np.uint64)
+    return keys_of_bands(sets, count, rows)[filled].ravel(), np.repeat(filled, count)
+
+
+def keys_of_bands(sets: TokenSets, count: int, rows: int) -> Hashes:
+    """A key for each set and band, shape (n, count); those of sets without tokens say nothing."""
+    signed = signatures(sets, count * rows).astype(np.uint64).reshape(len(sets), count, rows)
+    keys = np.zeros((len(sets), count), np.uint64)
     for row in range(rows):
         keys = mix(keys ^ signed[:, :, row], row)
-    keys = mix(keys ^ np.arange(count, dtype=np.uint64), rows)
-    return keys.ravel(), np.repeat(filled, count)
+    return mix(keys ^ np.arange(count, dtype=np.uint64), rows)
 
 
 def estimates(sets: TokenSets, left: Index, right: Index) -> NDArray[np.float64]:
