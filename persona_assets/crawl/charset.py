@@ -12,7 +12,7 @@ from persona_assets.crawl.mojibake import look
 
 MIN_UTF8_SHARE = 0.8  # of what is beyond ASCII: as much is whole in what is read as UTF-8
 MIN_DECLARED_SHARE = 0.5  # where it is declared
-MIN_SAMPLE = 6  # bytes beyond ASCII from which on the detector outdoes a declaration of its own sets
+MIN_SAMPLE = 6  # bytes beyond ASCII from which on the detector outdoes a declaration
 MARGIN = 0.01  # share of strange characters by which a reading has to be better than one that comes before it
 MIN_HZ = 20  # characters beyond ASCII in HZ that is not declared: its escapes stand in programs too
 _SAMPLE = 16_384  # bytes for the detector
@@ -82,7 +82,7 @@ def decode(body: bytes, content_type: str = "") -> Decoded | tuple[str, str]:
     declared = _in_order(header, page)
     if (text := _as_utf8(body, "utf-8" in declared)) is not None:
         return Decoded(text, "utf-8")
-    return _best(body, declared)
+    return _best(body, [name for name in declared if name != "utf-8"])
 
 
 def utf16_of(body: bytes) -> str | None:
@@ -140,7 +140,8 @@ def _best(body: bytes, declared: list[str]) -> Decoded | tuple[str, str]:
     sample = _sample(body)
     guess = detected(sample)
     order = [*declared, guess] if declared and not _outdone(declared[0], guess, sample) else [guess, *declared]
-    order = list(dict.fromkeys([*order, *_TAKEN_FOR.get(guess, ())]))
+    few = len(sample.translate(None, _ASCII)) < MIN_SAMPLE
+    order = list(dict.fromkeys([*order, *(("windows-1252",) if few else _TAKEN_FOR.get(guess, ()))]))
     looks = {name: look(read(sample, name)) for name in order}
     least = min(one.share for one in looks.values())
     name = next(name for name in order if looks[name].share <= least + MARGIN)

@@ -55,8 +55,10 @@ _WAYS = (
     # A capital after a small letter, both Cyrillic, or the capital accented.
     (("[а-яѐ-џ]", "[А-ЯЀ-ЅЇ-Џ]"), "[а-яѐ-џ][А-ЯЀ-ЅЇ-Џ]+"),
     ((f"[{_LOWER}]", f"[{_UPPER}]"), f"[{_LOWER}][{_UPPER}]"),
-    # Runs of accented letters and signs, which words of other scripts give.
-    (("[\xa1-\xff\u0100-\u0192]",), "[\xa1-\xff\u0100-\u0192\u02c6-\u02dd‚„†‡‰‹›€™]{4,}"),
+    # Runs of accented letters and signs, which words of other scripts give; the Polish word for yellow is sound.
+    (("[\xa1-\xff\u0100-\u0192]",), "(?!żół[ćty])[\xa1-\xff\u0100-\u0192\u02c6-\u02dd‚„†‡‰‹›€™]{4,}"),
+    # A capital before a figure, where another set has a currency's sign.
+    (("[ŁÀ-Ü]", "[0-9]"), "(?<![^\\s(])[ŁÀ-Ü](?=[0-9])"),
     # Signs within a word.
     ((f"[{_SIGNS}]",), f"(?<=[{_LETTER}])[{_SIGNS}]+(?=[{_LETTER}])|(?<=[а-я])€"),
     # Half-width Japanese next to Chinese, which Shift_JIS has of other sets.

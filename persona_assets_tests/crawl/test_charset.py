@@ -61,6 +61,7 @@ def test_sound_text_is_not_garbled(language: str) -> None:
         "Tāpēc ka šī ir ļoti īsa rinda — “jā”, viņš teica… un aizgāja.",
         "┌────┬────┐\n│ имя │ год │\n├────┼────┤\n│ Анна │ 1990 │\n└────┴────┘ " * 3,
         "Der Ärztetag in Ölbronn: »Übung macht den Meister« – 50 % mehr für Öl, Äpfel & Überraschungen.",
+        "Zażółć gęślą jaźń, a żółty żółw śpi.",
         "NASA ja jäääär ja õuuõhk ning öö, pääöljy, hääyöaie.",
     ],
 )
@@ -169,6 +170,15 @@ def test_declarations_within_the_page_are_found(declaration: str) -> None:
     found = decode(f"{declaration}<p>Тут".encode("cp1251"))  # too few letters for the detector to be believed
     assert isinstance(found, Decoded)
     assert (found.charset, "Тут" in found.text) == ("windows-1251", True)
+
+
+@pytest.mark.parametrize("content_type", ["", "text/html; charset=utf-8", "text/html; charset=windows-1252"])
+@pytest.mark.parametrize(
+    "said", ["It costs £5 – or €6.", "Le café est bon.", "Málaga", "100 °C", "© 2020 Müller", "“quoted” text’s"]
+)
+def test_a_few_western_signs_in_a_page_are_read_as_such(said: str, content_type: str) -> None:
+    page = f"<p>The ship left on Monday and nobody has seen it since. {said}</p>"
+    assert told(page.encode("cp1252"), content_type) == page
 
 
 def test_a_byte_order_mark_is_believed_and_left_out() -> None:
