@@ -8,14 +8,14 @@ import re
 from dataclasses import dataclass
 
 from persona_assets.crawl.labels import detected, named, read, utf8_share
-from persona_assets.crawl.mojibake import look
+from persona_assets.crawl.mojibake import Look, look
 
 MIN_UTF8_SHARE = 0.8  # of what is beyond ASCII: as much is whole in what is read as UTF-8
 MIN_DECLARED_SHARE = 0.5  # where it is declared
 MIN_SAMPLE = 6  # bytes beyond ASCII from which on the detector outdoes a declaration
 MARGIN = 0.01  # share of strange characters by which a reading has to be better than one that comes before it
 MIN_HZ = 20  # characters beyond ASCII in HZ that is not declared: its escapes stand in programs too
-_SAMPLE = 16_384  # bytes for the detector
+_SAMPLE = 3_072  # bytes for the detector
 _META_BYTES = 4096  # browsers look for <meta charset> in the first 1,024 bytes; some pages open with long comments
 _UTF16_SHARE = 0.08  # of the bytes at even or at odd places that are zero
 _META = re.compile(
@@ -132,8 +132,12 @@ def _in_order(header: str | None, page: str | None) -> list[str]:
 
 def _as_utf8(body: bytes, declared: bool) -> str | None:
     """The text where it is UTF-8, whole, cut within its last character, or with few broken sequences."""
-    text = codecs.getincrementaldecoder("utf-8")("replace").decode(body)
-    return text if utf8_share(body, text) >= (MIN_DECLARED_SHARE if declared else MIN_UTF8_SHARE) else None
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        if utf8_share(_sample(body)) < (MIN_DECLARED_SHARE if declared else MIN_UTF8_SHARE):
+            return None
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(body)
 
 
 def _best(body: bytes, declared: list[str]) -> Decoded | tuple[str, str]:
@@ -142,9 +146,13 @@ def _best(body: bytes, declared: list[str]) -> Decoded | tuple[str, str]:
     order = [*declared, guess] if declared and not _outdone(declared[0], guess, sample) else [guess, *declared]
     few = len(sample.translate(None, _ASCII)) < MIN_SAMPLE
     order = list(dict.fromkeys([*order, *(("windows-1252",) if few else _TAKEN_FOR.get(guess, ()))]))
-    looks = {name: look(read(sample, name)) for name in order}
+    looks = dict[str, Look]()
+    for name in order:
+        looks[name] = look(read(sample, name))
+        if looks[name].share <= MARGIN:
+            break  # nothing that comes after it can be better by the margin
     least = min(one.share for one in looks.values())
-    name = next(name for name in order if looks[name].share <= least + MARGIN)
+    name = next(name for name, one in looks.items() if one.share <= least + MARGIN)
     if looks[name].garbled:
         share = f"{looks[name].share:.0%} of what is beyond ASCII stands as no writing does"
         return "undecodable", f"read as {name}, {share}{f'; declared {declared[0]}' if declared else ''}"

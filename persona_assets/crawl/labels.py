@@ -25,6 +25,9 @@ _ESCAPED = ("hz-gb-2312", "iso-2022-kr")  # browsers refuse these for what scrip
 # Sets of Python's that the standard leaves out and pages still name.
 _MORE = re.compile(r"cp\d{3,4}|mac-\w+|utf-32(?:-[bl]e)?|hp-roman8|johab|koi8-t|kz1048|ptcp154|iso2022_\w+")
 
+_ASCII = bytes(range(128))
+_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+
 
 @cache
 def named(label: str) -> str | None:
@@ -63,14 +66,11 @@ def detected(sample: bytes, *, utf8: bool = False) -> str:
     return named(detector.guess(tld=None, allow_utf8=utf8)) or "windows-1252"
 
 
-def utf8_share(body: bytes, text: str | None = None) -> float:
-    """Share of whole characters among what is beyond ASCII in bytes read as UTF-8, 0 to 1; 0 where nothing is.
+def utf8_share(body: bytes) -> float:
+    """Share of whole characters in what is beyond ASCII, were the bytes UTF-8, 0 to 1; 0 where nothing is beyond it.
 
-    `text`: what they were read as, where it is known; U+FFFD in the bytes themselves is a whole character.
+    A byte that belongs to no whole one counts as one.
     """
-    text = body.decode("utf-8", "replace") if text is None else text
-    broken = text.count("\ufffd")
-    if broken:
-        broken -= body.count(b"\xef\xbf\xbd")
-    beyond = len(text) - len(text.encode("ascii", "ignore"))
-    return 1 - broken / beyond if beyond else 0.0
+    rest, whole = _UTF8.subn(b"", body)
+    broken = len(rest.translate(None, _ASCII))
+    return whole / (whole + broken) if whole else 0.0
