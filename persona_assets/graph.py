@@ -372,7 +372,8 @@ _PERSONA_ASSETS = (
         modules=(
             *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
             *("crawl.examine", "crawl.formats", "crawl.given", "crawl.html", "crawl.http", "crawl.ingest"),
-            *("crawl.items", "crawl.near_pages", "crawl.normalise", "crawl.page", "crawl.readers"),
+            *("crawl.items", "crawl.labels", "crawl.mojibake", "crawl.near_pages", "crawl.normalise"),
+            *("crawl.page", "crawl.readers"),
             *("crawl.quality", "crawl.quality.damage", "crawl.quality.function_words", "crawl.quality.look"),
             *("crawl.quality.machine", "crawl.quality.notices", "crawl.quality.phrases", "crawl.quality.prose"),
             *("crawl.quality.repetition", "crawl.quality.verdict", "crawl.quality.vocabulary"),

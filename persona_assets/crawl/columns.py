@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from persona_assets.crawl.charset import decode
 from persona_assets.crawl.items import Kind
 from persona_assets.errors import UsageError
 from persona_assets.files.headers import parse_date
@@ -94,10 +95,10 @@ class ColumnReader:
         """Our fields of a row that `has_text`, or what is wrong with its text."""
         kind, value = self._content(row)
         if isinstance(value, bytes):
-            try:
-                value = value.decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                return f"the {_FIELD[kind]} is bytes that are no UTF-8: {error.reason} at byte {error.start}"
+            decoded = decode(value)
+            if isinstance(decoded, tuple):
+                return f"the {_FIELD[kind]} is bytes that are no text: {decoded[1]}"
+            value = decoded.text
         if not isinstance(value, str):
             return f"the {_FIELD[kind]} is {'null' if value is None else type(value).__name__}"
         record_id = self._first(row, "record_id")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from persona_assets.crawl.charset import decode
+from persona_assets.crawl.charset import decode, utf16_of
 from persona_assets.crawl.html import has_tags, is_html, parse, starts_html
 from persona_assets.crawl.http import Refusal, read_response
 from persona_assets.files.foreign import foreign
@@ -52,7 +52,10 @@ def text_of(body: bytes, content_type: str, limit: int) -> PageText | Refusal:
         return "not_text", f"media type {media[:80]!r}"
     if declared and len(body) > min(MAX_HTML_BYTES, limit):
         return "too_large", f"HTML of {len(body)} bytes, the limit is {min(MAX_HTML_BYTES, limit)}"
-    read = _letters(body, content_type)
+    decoded = decode(body, content_type)
+    if isinstance(decoded, tuple):
+        return decoded
+    read = PageText(decoded.text, decoded.charset)
     if has_tags(read.text) if declared else is_html(read.text):
         text = main_text(read.text)
         return replace(read, text=text.text, cut=text.cut) if isinstance(text, PageText) else text
@@ -93,15 +96,13 @@ def main_text(html: str) -> PageText | Refusal:
     return PageText(str(text), cut="nesting" if deep else None)
 
 
-def _letters(body: bytes, content_type: str) -> PageText:
-    return PageText(decode(body, content_type))
-
-
 def _media(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
 def _binary(body: bytes) -> str | None:
+    if utf16_of(body):
+        return None
     if what := foreign(body[:1024]):
         return what
     head = body[:1024].lstrip()

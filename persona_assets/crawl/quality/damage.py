@@ -3,6 +3,7 @@
 import re
 from typing import Annotated
 
+from persona_assets.crawl.mojibake import garbled
 from persona_assets.crawl.quality.look import CJK, CJK_WEIGHT
 from persona_assets.rules.registry import rule
 from persona_assets.settings import Settings
@@ -10,13 +11,6 @@ from persona_assets.settings import Settings
 _BAD = re.compile(r"[\ufffd\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff]")
 _BINARY = re.compile(
     r"[\ufffd\x89‰]PNG\n|GIF8[79]a|%PDF-\d|PK\x03\x04|\x7fELF|[\s\S]{2,8}(?:JFIF|Exif)[\x01-\x08\ufffd]|wOF[F2]"
-)
-# UTF-8 read as Windows-1252 or Latin-1: a lead byte's letter and as many continuation bytes' signs as it calls for.
-_TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
-_LATIN_MOJIBAKE = re.compile(f"[\xc2-\xdf]{_TAIL}|[\xe0-\xef]{_TAIL}{{2}}|[\xf0-\xf4]{_TAIL}{{3}}")
-# UTF-8 read as Windows-1251: every Cyrillic letter becomes capital Er or Es and another sign.
-_CYRILLIC_MOJIBAKE = re.compile(
-    r"[РС][\u0400-\u040f\u0450-\u045f\u0490\u0491°±²³µ¶·№»¼-¿‚„…†‡€‰‹‘’“”•–—™›\xa0\xa4\xa6\xa7\xa9\xab-\xae]"
 )
 
 
@@ -40,21 +34,13 @@ def undecodable(
     settings: Settings,
     *,
     bad: Annotated[float, "share of replacement and control characters"] = 0.01,
-    garbled: Annotated[float, "share of characters in pairs as UTF-8 gives in another charset"] = 0.05,
 ) -> str | None:
     """Replacement characters, controls, or text decoded under the wrong charset."""
     size = max(len(text), 1)
     wrong = len(_BAD.findall(text))
     if wrong > bad * size:
         return f"{wrong} of {size} characters are replacement or control characters"
-    if text.isascii():
-        return None
-    latin = len(_LATIN_MOJIBAKE.findall(text))
-    cyrillic = len(_CYRILLIC_MOJIBAKE.findall(text))
-    paired = 2 * max(latin, cyrillic)
-    if paired >= 20 and paired > garbled * size:
-        return f"{paired} of {size} characters look like UTF-8 read as another charset"
-    return None
+    return garbled(text)
 
 
 @rule("document")
