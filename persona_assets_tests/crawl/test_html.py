@@ -63,13 +63,13 @@ def test_any_tags_are_told(parts: list[str]) -> None:
     ["text/html", "application/xhtml+xml", "application/xml", "text/xml", "application/octet-stream", "text/plain", ""],
 )
 def test_a_page_is_extracted_whatever_its_type(media: str) -> None:
-    assert text_of(PAGES["xhtml"].encode(), media, LIMIT) == PageText(f"{TEXT}\n{OTHER.strip()}")
+    assert text_of(PAGES["xhtml"].encode(), media, LIMIT) == PageText(f"{TEXT}\n{OTHER.strip()}", "utf-8")
 
 
 @pytest.mark.parametrize("media", ["text/html", "text/plain", ""])
 def test_a_text_without_tags_stays_as_it_is_under_any_type(media: str) -> None:
     text = f"{TEXT}\n\n  {OTHER}\nif a < b"
-    assert text_of(text.encode(), media, LIMIT) == PageText(text)
+    assert text_of(text.encode(), media, LIMIT) == PageText(text, "utf-8")
 
 
 @pytest.mark.parametrize("media", ["application/xml", "application/rss+xml", "application/json", "image/svg+xml"])
