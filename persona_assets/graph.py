@@ -14,6 +14,7 @@ from pathlib import Path
 from persona_assets.checks.gates import sql_gates
 from persona_assets.crawl.formats import sources
 from persona_assets.crawl.ingest import ingest_shard
+from persona_assets.crawl.lines import phrases_digest
 from persona_assets.crawl.quality import check as check_quality
 from persona_assets.dedup.publish import publish_shard
 from persona_assets.dedup.run import dedup_dump
@@ -372,7 +373,7 @@ _PERSONA_ASSETS = (
         modules=(
             *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
             *("crawl.examine", "crawl.formats", "crawl.given", "crawl.html", "crawl.http", "crawl.ingest"),
-            *("crawl.items", "crawl.labels", "crawl.mojibake", "crawl.near_pages", "crawl.normalise"),
+            *("crawl.items", "crawl.labels", "crawl.lines", "crawl.mojibake", "crawl.near_pages", "crawl.normalise"),
             *("crawl.page", "crawl.readers"),
             *("crawl.quality", "crawl.quality.damage", "crawl.quality.function_words", "crawl.quality.look"),
             *("crawl.quality.machine", "crawl.quality.notices", "crawl.quality.phrases", "crawl.quality.prose"),
@@ -381,6 +382,7 @@ _PERSONA_ASSETS = (
             *("ids", "ledger.index", "ledger.sorted_keys", "rules.registry", "text.language", "text.short"),
             *("text.minhash", "text.sets", "text.shingles", "text.sketches", "text.token_hashes", "text.tokens"),
         ),
+        packaged={"boilerplate": phrases_digest},
         added=lambda: _added_rules("document") | _added_formats(),
         version=2,
         kinds=frozenset({"parquet", "python"}),

@@ -397,6 +397,11 @@ class Settings(BaseSettings):
         description="Records larger than this are rejected",
         json_schema_extra=shapes("raw_documents"),
     )
+    wet_lines: bool = Field(
+        True,
+        description="Whether the lines of a WET record that are menus, links and notices are taken out",
+        json_schema_extra=shapes("raw_documents"),
+    )
     near_pages: float = Field(
         0.8,
         ge=0,

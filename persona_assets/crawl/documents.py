@@ -46,7 +46,8 @@ class Batch:
 
     documents: pl.DataFrame
     rejects: pl.DataFrame
-    skipped: Counter[str]
+    skipped: Counter[str]  # records by kind
+    lines_removed: Counter[str]  # of the text of all records, by reason
     bytes_read: int
 
 
@@ -96,6 +97,7 @@ class _Held:
     entries: list[Candidate | Refused] = field(default_factory=list)
     characters: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    lines_removed: Counter[str] = field(default_factory=Counter)
     bytes_read: int = 0
 
     def add(self, one: Examined) -> None:
@@ -103,7 +105,9 @@ class _Held:
             self.skipped[one.kind] += 1
             return
         self.entries.append(one)
-        self.characters += len(one.found.text) if isinstance(one, Candidate) else 0
+        if isinstance(one, Candidate):
+            self.characters += len(one.found.text)
+            self.lines_removed.update(one.found.lines_removed)
 
     @property
     def is_full(self) -> bool:
@@ -173,6 +177,7 @@ def _batch(held: _Held, file: CrawlFile, dump: str, known: _Known) -> Batch:
         pl.DataFrame(documents, schema=DOCUMENT_SCHEMA, orient="row"),
         pl.DataFrame(rejects, schema=REJECT_SCHEMA, orient="row"),
         held.skipped,
+        held.lines_removed,
         held.bytes_read,
     )
 
@@ -202,7 +207,7 @@ def _document(entry: Candidate, document_id: str, file: CrawlFile, dump: str) ->
         "licence": found.licence,
         "charset": found.charset,
         "cut": found.cut,
-        "lines_removed": found.lines_removed,
+        "lines_removed": sum(found.lines_removed.values()),
     }
 
 

@@ -7,6 +7,7 @@ from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.given import judge_persona
 from persona_assets.crawl.http import Refusal
 from persona_assets.crawl.items import Found, Item, Page, Record, Refused, Row, Skipped
+from persona_assets.crawl.lines import filter_lines
 from persona_assets.crawl.normalise import text_of
 from persona_assets.crawl.page import PageText, is_html_type, response_text, text_or_html
 from persona_assets.crawl.page import text_of as body_text
@@ -48,8 +49,14 @@ def _out_of_html(found: Found) -> Found | Refused:
     return replace(found, text=text) if isinstance(text, str) else Refused(found.offset, *text)
 
 
-def _page_item(page: Page, settings: Settings) -> Item:
-    read = _read(page, settings.max_document_bytes)
+def _page_item(page: Page, settings: Settings) -> Found | Refused:
+    limit, removed = settings.max_document_bytes, dict[str, int]()
+    if page.holds == "http":
+        read = response_text(page.body, limit)
+    elif page.holds == "file" or is_html_type(page.content_type):
+        read = body_text(page.body, page.content_type, limit)
+    else:
+        read, removed = _converted(page.body, lines=settings.wet_lines)
     if isinstance(read, tuple):
         return Refused(page.offset, *read)
     return Found(
@@ -61,17 +68,20 @@ def _page_item(page: Page, settings: Settings) -> Item:
         page.fetched_at,
         charset=read.charset,
         cut=page.cut or read.cut,
+        lines_removed=removed,
     )
 
 
-def _read(page: Page, limit: int) -> PageText | Refusal:
-    if page.holds == "http":
-        return response_text(page.body, limit)
-    if page.holds == "file" or is_html_type(page.content_type):
-        return body_text(page.body, page.content_type, limit)
-    # Text that was converted is in UTF-8; some records hold HTML all the same.
-    text = text_or_html(page.body.decode("utf-8", "replace"))
-    return PageText(text) if isinstance(text, str) else text
+def _converted(body: bytes, *, lines: bool) -> tuple[PageText | Refusal, dict[str, int]]:
+    """The text that a page was converted to, in UTF-8, and what was taken out of it; some hold HTML all the same."""
+    whole = body.decode("utf-8", "replace")
+    text = text_or_html(whole)
+    if not isinstance(text, str):
+        return text, {}
+    if text != whole or not lines:
+        return PageText(text), {}
+    filtered = filter_lines(text)
+    return PageText(filtered.text), filtered.removed
 
 
 def examine(records: Sequence[Record], form: str, settings: Settings) -> list[Examined]:

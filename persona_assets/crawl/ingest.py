@@ -28,6 +28,7 @@ class _Totals:
     kept: int = 0
     characters: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    lines_removed: Counter[str] = field(default_factory=Counter)
     bytes_read: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
@@ -74,6 +75,7 @@ def _report(totals: _Totals, files: int, read_ahead: list[str], seconds: float) 
         "files": files,
         "bytes_read": totals.bytes_read,
         "records_skipped": dict(totals.skipped.most_common()),
+        "lines_removed": dict(totals.lines_removed.most_common()),
         "characters": totals.characters,
         "languages": dict(totals.languages.most_common()),
         "digests_read_ahead": read_ahead,
@@ -84,6 +86,7 @@ def _report(totals: _Totals, files: int, read_ahead: list[str], seconds: float) 
 def _counted(batches: Iterator[Batch], totals: _Totals, progress: Callable[[int], None] | None) -> Iterator[Batch]:
     for batch in batches:
         totals.skipped.update(batch.skipped)
+        totals.lines_removed.update(batch.lines_removed)
         totals.bytes_read += batch.bytes_read
         if progress:
             progress(batch.bytes_read)

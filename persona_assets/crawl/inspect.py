@@ -35,6 +35,7 @@ class FileReport:
     near_duplicates: int = 0  # of the documents: those that one before it stands for in a dump of this file alone
     characters: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    lines_removed: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -70,6 +71,7 @@ def _counts(file: FileReport) -> dict[str, dict[str, int]]:
         "languages": dict(file.languages.most_common()),
         "rejects": dict(file.rejects.most_common()),
         "skipped": dict(file.skipped.most_common()),
+        "lines_removed": dict(file.lines_removed.most_common()),
     }
 
 
@@ -110,6 +112,7 @@ def _add(report: FileReport, batch: Batch) -> None:
     report.personas += int((batch.documents["kind"] == "persona").sum())
     report.characters += int(batch.documents["characters"].sum())
     report.skipped.update(batch.skipped)
+    report.lines_removed.update(batch.lines_removed)
     report.languages.update(batch.documents["language"].to_list())
     report.rejects.update(batch.rejects["reason"].to_list())
     _add_examples(report, batch.rejects)
@@ -148,7 +151,10 @@ def _section(report: FileReport) -> view.Section:
         f"{f' ({languages})' if languages else ''}; {report.rejects.total():,} rejects; "
         f"{report.skipped.total():,} other records{f' ({kinds})' if kinds else ''}; {report.seconds:.1f} s"
     )
-    found: list[view.Block] = [view.Lines([counts])]
+    removed = ", ".join(f"{reason} {count:,}" for reason, count in report.lines_removed.most_common())
+    found: list[view.Block] = [
+        view.Lines([counts, f"{report.lines_removed.total():,} lines removed ({removed})"] if removed else [counts])
+    ]
     if report.samples:
         documents = [
             (one["language"], f"{one['characters']:,}", view.Code(one["url"][:60]), view.Code(one["text"]))

@@ -1,6 +1,7 @@
 """What a reader makes of a crawl file: each record is found, refused or skipped, never lost."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -35,7 +36,7 @@ class Found:
     licence: str | None = None
     charset: str | None = None
     cut: str | None = None
-    lines_removed: int = 0
+    lines_removed: Mapping[str, int] = field(default_factory=dict)  # by reason; the column holds their sum
 
 
 Item = Found | Refused | Skipped

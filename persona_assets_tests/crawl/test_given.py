@@ -89,7 +89,11 @@ def test_a_licence_is_kept_as_it_stands(
         ({"name": "Ann"}, "no_text", "the persona is dict"),
         (" \n ", "empty", "only white space"),
         ("A nurse \ufffd\ufffd who", "undecodable", "2 of 14 characters are replacement or control characters"),
-        ("Un enfermero de noche que cría abejas en una isla pequeña", "language", "es with confidence 1.00, asked for are en, zh, ru"),
+        (
+            "Un enfermero de noche que cría abejas en una isla pequeña",
+            "language",
+            "es with confidence 1.00, asked for are en, zh, ru",
+        ),
     ],
 )
 def test_what_is_no_persona_is_a_reject_that_says_why(
