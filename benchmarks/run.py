@@ -57,6 +57,7 @@ def main() -> None:
     run("engines")
     run("export")
     run("quality")
+    run("crawl")
     run("dedup", *sys.argv[1:])
 
 
