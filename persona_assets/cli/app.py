@@ -147,7 +147,8 @@ def run(
         os.environ["PERSONA_STALE"] = "calls"  # the steps read the settings of the environment
     settings = _settings(lake=lake, dumps=dumps)
     if "PERSONA_DUMPS" in os.environ and not Path(settings.dumps).is_dir():
-        raise UsageError(f"{settings.dumps}: no such folder of dumps; give one with --dumps or PERSONA_DUMPS")
+        what = "a file, not a folder of dumps" if Path(settings.dumps).is_file() else "no such folder of dumps"
+        raise UsageError(f"{settings.dumps}: {what}; give one with --dumps or PERSONA_DUMPS")
     if max_tokens and not again:
         raise UsageError("--max-tokens is for --again; the limit of all answers is PERSONA_MAX_TOKENS")
     if asset:  # what is named is made, whatever else is

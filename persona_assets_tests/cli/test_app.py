@@ -29,6 +29,8 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
         (("audit", "per_123"), "is not an id"),
         (("inspect", "missing.wet"), "no such file: missing.wet"),
         (("run", "--dumps", "nowhere"), "no such folder of dumps"),
+        (("run", "--dumps", __file__), "a file, not a folder of dumps"),
+        (("inspect", "."), "a folder, not a file: .; name the files in it"),
         (("frobnicate",), "No such command"),
     ],
 )
@@ -66,7 +68,11 @@ def test_sql_prints_nothing_but_json_with_json(tmp_path: Path) -> None:
 
 
 def test_inspect_counts_documents_and_rejects_as_json(tmp_path: Path) -> None:
-    text = "The ferry leaves at nine. It carries bicycles, goats and the post. " * 6
+    text = (
+        "The ferry leaves at nine. It carries bicycles, goats and the post, and on Fridays a man who tunes pianos in the "
+        "three villages across the water. When the wind is from the north he stays at the inn, tells the children what "
+        "a hammer does to a string, and is paid in eggs. "
+    )
     lines = [{"text": text, "url": "https://ferry.example/"}, {"text": "short"}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "not json\n")
     [file] = json.loads(run(tmp_path, "inspect", "a.jsonl", "--json").stdout)["files"]
