@@ -117,6 +117,12 @@ def test_what_stays_are_lines_of_the_text_in_order_and_all_others_are_counted(te
     assert sum(filtered.removed.values()) == len(lines(text)) - len(lines(filtered.text))
 
 
+@given(st.lists(ANY_LINE, max_size=30).map("\n".join))
+def test_filtering_twice_gives_what_once_gives(text: str) -> None:
+    once = filter_lines(text).text
+    assert filter_lines(once).text == once
+
+
 @pytest.mark.parametrize("text", ["a " * 500_000, "Home\n" * 100_000, "| " * 300_000, "«" * 300_000, "1 " * 300_000])
 def test_hostile_text_is_filtered_at_once(text: str) -> None:
     assert filter_lines(text).text in text
