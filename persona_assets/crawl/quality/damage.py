@@ -3,10 +3,10 @@
 import re
 from typing import Annotated
 
-from persona_assets.crawl.mojibake import garbled
 from persona_assets.crawl.quality.look import CJK, CJK_WEIGHT
 from persona_assets.rules.registry import rule
 from persona_assets.settings import Settings
+from persona_assets.text.mojibake import garbled
 
 _BAD = re.compile(r"[\ufffd\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff]")
 _BINARY = re.compile(

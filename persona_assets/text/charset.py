@@ -7,8 +7,8 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from persona_assets.crawl.labels import detected, named, read, utf8_share
-from persona_assets.crawl.mojibake import Look, look
+from persona_assets.text.charset_labels import detected, named, read, utf8_share
+from persona_assets.text.mojibake import Look, look
 
 MIN_UTF8_SHARE = 0.8  # of what is beyond ASCII: as much is whole in what is read as UTF-8
 MIN_DECLARED_SHARE = 0.5  # where it is declared
@@ -67,18 +67,18 @@ class Decoded:
 def decode(body: bytes, content_type: str = "") -> Decoded | tuple[str, str]:
     """Text of a page's bytes and its character set, or ("undecodable", what was tried).
 
-    Order: byte order mark; escapes of seven-bit sets; zeros as UTF-16 has them; UTF-8, unless much of what is beyond
+    Order: byte order mark; zeros as UTF-16 has them; escapes of seven-bit sets; UTF-8, unless much of what is beyond
     ASCII is broken in it; what HTTP header and page declare and what the detector says, whichever reads best.
     Single bad bytes become U+FFFD. Any bytes will do.
     """
     for mark, name in _BOMS:
         if body.startswith(mark):
             return Decoded(read(body[len(mark) :], name), name)
+    if wide := utf16_of(body):  # of English all bytes are ASCII
+        return Decoded(read(body, wide), wide)
     header, page = _from_header(content_type), _from_page(body)
     if body.isascii():
         return _seven_bits(body, header or page)
-    if wide := utf16_of(body):
-        return Decoded(read(body, wide), wide)
     declared = _in_order(header, page)
     if (text := _as_utf8(body, "utf-8" in declared)) is not None:
         return Decoded(text, "utf-8")
