@@ -18,6 +18,7 @@ MIN_HZ = 20  # characters beyond ASCII in HZ that is not declared: its escapes s
 _SAMPLE = 3_072  # bytes for the detector
 _META_BYTES = 4096  # browsers look for <meta charset> in the first 1,024 bytes; some pages open with long comments
 _UTF16_SHARE = 0.08  # of the bytes at even or at odd places that are zero
+_UTF16_ZEROS = 4  # of them at least: one may end a text
 _META = re.compile(
     rb"<meta[^>]{0,512}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]{2,40})"
     rb"|<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.\-]{2,40})",
@@ -92,7 +93,8 @@ def utf16_of(body: bytes) -> str | None:
     """
     head = body[:2048]
     low, high = head[1::2].count(0), head[0::2].count(0)
-    if max(low, high) < _UTF16_SHARE * len(head) / 2 or min(low, high) > max(low, high) / 8 or not head:
+    least = max(_UTF16_ZEROS, _UTF16_SHARE * len(head) / 2)
+    if max(low, high) < least or min(low, high) > max(low, high) / 8:
         return None
     name = "utf-16le" if low > high else "utf-16be"
     return None if look(read(head, name)).garbled else name

@@ -233,3 +233,7 @@ def test_english_in_wide_characters_is_no_ascii(charset: str) -> None:
     assert decode("The old miller walked down to the river.".encode(charset)) == Decoded(
         "The old miller walked down to the river.", charset.replace("-le", "le").replace("-be", "be")
     )
+
+
+def test_a_zero_that_ends_a_short_text_makes_no_wide_characters_of_it() -> None:
+    assert decode(b"The mill.\0") == Decoded("The mill.\0", "utf-8")

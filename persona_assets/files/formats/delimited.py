@@ -12,7 +12,7 @@ from persona_assets.files.formats import Format, Head, Sure
 from persona_assets.files.lines import BLOCK_BYTES, lines
 from persona_assets.files.open import Opened
 from persona_assets.files.records import Records, Refused, Row
-from persona_assets.text.charset import decode, utf16_of
+from persona_assets.text.charset import decode
 from persona_assets.text.charset_labels import read, written
 
 _DELIMITERS = (
@@ -27,9 +27,7 @@ _SAID = (
 
 
 def _recognise(ending: str, head: Head) -> Sure:
-    if head.ending != ending or not head.data.strip():
-        return Sure.NO
-    return Sure.NO if foreign(head.data) and not utf16_of(head.data) else Sure.NAME
+    return Sure.NAME if head.ending == ending and head.data.strip() and not foreign(head.data) else Sure.NO
 
 
 class _Lines:
