@@ -68,6 +68,8 @@ def table_records(path: Path, form: Format, opened: Opened) -> Iterator[records.
     number = 0
     for found in form.read(opened, LINE_BYTES, None):
         if isinstance(found, records.Refused):
+            if found.reason == "unknown_format":
+                raise UsageError(f"{path}: {found.detail}")
             if found.reason in records.DAMAGED or found.offset is None:
                 raise PersonaAssetsError(
                     f"{path} is damaged or cut off after row {number}: {found.detail}; get it once more"

@@ -79,9 +79,11 @@ def open_source(
     """
     if path.is_file() and not path.stat().st_size:
         raise UsageError(f"{path} is empty: there is nothing to compare")
-    with open_table(path) as (form, _):
-        pass
+    with open_table(path) as (form, opened):
+        compression = opened.compression
     if form.name == ParquetSource.kind:
+        if compression:
+            raise UsageError(f"{path}: Parquet within {compression}: decompress it first")
         return ParquetSource(path, column, out, added)
     return RowSource(path, form, column, scratch / "texts" if again else None, out, added)
 
@@ -424,11 +426,12 @@ class RowSource:
         rows = list(islice(chain.from_iterable(self._batches()), SAMPLE_ROWS))
         sample = [row.values for row in rows if isinstance(row, Row)]
         if not rows:
-            raise UsageError(f"{self.path} has no rows: it is blank")
+            raise UsageError(f"{self.path} has no rows: it is blank, or has names of columns alone")
         if 2 * len(sample) < len(rows):
+            problem = next(row.detail for row in rows if isinstance(row, Refused))
             raise UsageError(
-                f"{self.path} is neither Parquet nor {self.kind}: of its first {len(rows)} rows {len(sample)} can be "
-                "read"
+                f"{self.path} is read as {self.kind}: of its first {len(rows)} rows {len(sample)} can be read; "
+                f"{problem}"
             )
         return sample, f" in its first {SAMPLE_ROWS:,} lines" if len(rows) == SAMPLE_ROWS else ""
 
