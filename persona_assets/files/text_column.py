@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.files.formats import Format
-from persona_assets.files.formats.parquet import open_parquet
+from persona_assets.files.formats.parquet import DAMAGE, open_parquet
 from persona_assets.files.records import Refused, Row
 from persona_assets.files.rows import open_table, table_records
 from persona_assets.text.token_hashes import Index
@@ -207,7 +207,7 @@ class ParquetSource:
     def _open(self) -> pq.ParquetFile:
         try:
             return open_parquet(self.path, self.metadata)
-        except (pa.ArrowException, OSError) as error:
+        except DAMAGE as error:
             raise PersonaAssetsError(self._damaged(error)) from error
 
     def _batches(self, columns: list[str] | None, groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
@@ -216,7 +216,7 @@ class ParquetSource:
             try:
                 for group in range(file.num_row_groups) if groups is None else groups:  # iterating over all keeps all
                     yield from file.iter_batches(batch_size=rows, columns=columns, row_groups=[group])
-            except (pa.ArrowException, OSError) as error:
+            except DAMAGE as error:
                 raise PersonaAssetsError(self._damaged(error)) from error
 
     def _batch_rows(self, columns: list[str] | None) -> int:

@@ -347,6 +347,14 @@ def test_a_column_that_only_late_lines_have_is_found(tmp_path: Path, monkeypatch
 # Wrong use and damage
 
 
+def test_damage_in_a_name_of_a_column_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "odd.parquet"
+    pl.DataFrame({"text": ["a"], "titel": ["b"]}).write_parquet(path)
+    path.write_bytes(path.read_bytes().replace(b"titel", b"t\xfftel"))
+    with pytest.raises(PersonaAssetsError, match=r"odd\.parquet.* damaged"):
+        dedup(path, None, column="text")
+
+
 def refused(folder: Path, path: Path, said: str, out: str = "out.parquet", **job: Any) -> None:
     before = sorted(folder.iterdir())
     with pytest.raises(PersonaAssetsError, match=said):

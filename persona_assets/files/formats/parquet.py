@@ -12,6 +12,7 @@ from persona_assets.files.open import Opened
 from persona_assets.files.records import Records, Refused, Row
 
 BATCH_ROWS = 256  # rows decoded at once
+DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # what a damaged file raises; the last of names of columns
 # Text that is not UTF-8; dates outside Python's range or of unknown time zones, which become the numbers that they are.
 _BAD_VALUE = (ValueError, OverflowError, LookupError)
 
@@ -41,7 +42,7 @@ def read(opened: Opened, limit: int, columns: Sequence[str] | None = None) -> Re
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):
                 yield from _rows(batch, first + done)
                 done += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except DAMAGE as error:
             yield Refused(first + done, "corrupt_stream", f"row group {group}, {rows - done} rows lost: {error}")
         first += rows
 
@@ -62,7 +63,7 @@ def _open(opened: Opened) -> pq.ParquetFile | Refused:
     opened.raw.seek(0)
     try:
         return open_parquet(opened.raw)
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGE as error:
         return Refused(None, "corrupt_stream", f"not readable as Parquet: {error}")
 
 
