@@ -19,8 +19,8 @@ from typing import Any
 
 import yaml
 
-from persona_assets.crawl.charset import decode
-from persona_assets.crawl.mojibake import garbled
+from persona_assets.text.charset import decode
+from persona_assets.text.mojibake import garbled
 
 CASES = Path(__file__).with_suffix(".yaml")
 MARK = "\ufffd"

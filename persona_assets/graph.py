@@ -371,9 +371,9 @@ _PERSONA_ASSETS = (
         description="Main text of every page of a shard's crawl files, and personas that came as such, with the "
         "language; junk, unreadable records, copies and near-copies are in the rejects with a reason.",
         modules=(
-            *("crawl.charset", "crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
+            *("crawl.columns", "crawl.digest_index", "crawl.digests", "crawl.documents"),
             *("crawl.examine", "crawl.formats", "crawl.given", "crawl.html", "crawl.http", "crawl.ingest"),
-            *("crawl.items", "crawl.labels", "crawl.lines", "crawl.mojibake", "crawl.near_pages", "crawl.normalise"),
+            *("crawl.items", "crawl.lines", "crawl.near_pages", "crawl.normalise"),
             *("crawl.page", "crawl.readers"),
             *("crawl.quality", "crawl.quality.damage", "crawl.quality.function_words", "crawl.quality.look"),
             *("crawl.quality.machine", "crawl.quality.notices", "crawl.quality.phrases", "crawl.quality.prose"),

@@ -20,6 +20,7 @@ from persona_assets.rules.sample import Sample
 from persona_assets.settings import Settings
 from persona_assets.tasks.table import row_schema
 from persona_assets.tasks.validity import Check, verdict
+from persona_assets.text.charset import decode
 from persona_assets.text.language import told_language
 
 EXAMPLES = 3  # rows shown per reason
@@ -142,11 +143,15 @@ class DocumentJudge:
 
 
 def _first_text(row: Mapping[str, Any], columns: Sequence[str]) -> str:
-    return next((str(_plain(row[name])) for name in columns if row.get(name) is not None), "")
+    found = next((_plain(row[name]) for name in columns if row.get(name) is not None), "")
+    return found if isinstance(found, str) else ""
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a file
-    """A number as a text, as models write either."""
+    """A number as a text, as models write either, and bytes in the letters that they are."""
+    if isinstance(value, bytes):
+        decoded = decode(value)
+        return "" if isinstance(decoded, tuple) else decoded.text
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 

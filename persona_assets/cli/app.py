@@ -50,6 +50,7 @@ DEMO = {
     "recipes": "tiny",  # which learns from eight problems a persona
     "attempts": "math_problems=8",
 }
+TABLE = "JSON lines, JSON, CSV or TSV (plain, gz, zst or lz4), or Parquet."
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 LakeOption = Annotated[
     str | None, typer.Option("--lake", help="Folder or URL of the lake (default: PERSONA_LAKE, lake).")
@@ -506,7 +507,7 @@ def rules(
 
 @app.command()
 def dedup(
-    file: Annotated[Path, typer.Argument(help="Parquet or JSON lines (plain, gz, zst or lz4).")],
+    file: Annotated[Path, typer.Argument(help=TABLE)],
     column: Annotated[
         str | None, typer.Option(help="Column of texts (default: text, or the only column of strings).")
     ] = None,
@@ -608,7 +609,7 @@ def dedup(
 
 @app.command()
 def decontaminate(
-    file: Annotated[Path, typer.Argument(help="Parquet or JSON lines (plain, gz, zst or lz4).")],
+    file: Annotated[Path, typer.Argument(help=TABLE)],
     against: Annotated[
         list[Path], typer.Option(help="Benchmark file, or a folder of such files; may stand several times.")
     ],

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from persona_assets.crawl.charset import decode
 from persona_assets.crawl.items import Kind
 from persona_assets.errors import UsageError
 from persona_assets.files.headers import parse_date
+from persona_assets.text.charset import decode
 
 Row = Mapping[str, Any]
 

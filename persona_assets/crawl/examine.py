@@ -12,6 +12,7 @@ from persona_assets.crawl.normalise import text_of
 from persona_assets.crawl.page import PageText, is_html_type, response_text, text_or_html
 from persona_assets.crawl.page import text_of as body_text
 from persona_assets.crawl.quality import judge, language
+from persona_assets.crawl.quality.damage import is_binary
 from persona_assets.crawl.tabular import row_item
 from persona_assets.ids import digest
 from persona_assets.settings import Settings
@@ -78,7 +79,7 @@ def _converted(body: bytes, *, lines: bool) -> tuple[PageText | Refusal, dict[st
     text = text_or_html(whole)
     if not isinstance(text, str):
         return text, {}
-    if text != whole or not lines:
+    if text != whole or not lines or is_binary(text):
         return PageText(text), {}
     filtered = filter_lines(text)
     return PageText(filtered.text), filtered.removed

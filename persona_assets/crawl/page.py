@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from persona_assets.crawl.charset import decode, utf16_of
 from persona_assets.crawl.html import has_tags, is_html, parse, starts_html
 from persona_assets.crawl.http import Refusal, read_response
 from persona_assets.files.foreign import foreign
+from persona_assets.text.charset import decode, utf16_of
 
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
 _TEXT_TYPES = frozenset({"text/plain", "text/markdown", "text/x-markdown"})

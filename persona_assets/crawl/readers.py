@@ -8,7 +8,7 @@ from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.formats import format_of, known_endings, read_with
 from persona_assets.crawl.items import CrawlFile, Record
 from persona_assets.crawl.tabular import no_text_column, sift_rows
-from persona_assets.files.foreign import ARCHIVES, PACKED, foreign
+from persona_assets.files.foreign import unread
 from persona_assets.files.formats import Format, known_formats
 from persona_assets.files.formats import format_of as own_format_of
 from persona_assets.files.open import Opened, open_crawl_file
@@ -117,13 +117,4 @@ def _foreign(opened: Opened, name: str) -> Refused:
             if broken
             else Refused(None, EMPTY, "the file holds no bytes" if not head else "the file holds no text")
         )
-    what = foreign(head)
-    remedy = (
-        "unpack it first"
-        if what in ARCHIVES
-        else "decompress it first, or pack it as gz or zst"
-        if what in PACKED
-        else ""
-    )
-    said = f"{what}{f': {remedy}' if remedy else ''}; read are" if what else f"begins {head[:24]!r}; read are"
-    return Refused(None, "unknown_format", f"{said} {known_formats()}{known_endings(name)}")
+    return Refused(None, "unknown_format", f"{unread(head)}; read are {known_formats()}{known_endings(name)}")

@@ -1,4 +1,4 @@
-"""Near-duplicates of a text column of any Parquet or JSON lines file: `persona-assets dedup FILE`.
+"""Near-duplicates of a text column of any table in a file: `persona-assets dedup FILE`.
 
 The canonical order is that of the rows: of near-duplicates the first row of the file is kept. Rows of other files that
 it is compared with come before all of them (`against`). The file is decided part by part (`Deduper`); the verdicts,

@@ -96,7 +96,9 @@ def _dictionary(head: bytes, raw: BinaryIO) -> zstandard.ZstdCompressionDict | N
         if data.startswith(b"\x28\xb5\x2f\xfd"):
             with zstandard.ZstdDecompressor().stream_reader(data) as reader:
                 data = reader.read(_MAX_DICTIONARY)
-        return zstandard.ZstdCompressionDict(data)
+        found = zstandard.ZstdCompressionDict(data)
+        zstandard.ZstdDecompressor(dict_data=found)  # looks at it, which making it does not
+        return found
     except zstandard.ZstdError:
         return None  # every frame then fails and says so
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.files import records
+from persona_assets.files.foreign import unread
 from persona_assets.files.formats import HEAD_BYTES, Format, format_of, row_formats, table
 from persona_assets.files.open import Opened, open_crawl_file
 
@@ -49,9 +50,9 @@ def open_table(path: Path) -> Iterator[tuple[Format, Opened]]:
         if form is None and not opened.stream[0:HEAD_BYTES].strip():
             form = table()[EMPTY_IS]
         if form is None or form.holds != "rows":
-            held = f"it is {form.name}, which holds pages; " if form else ""
+            held = f"it is {form.name}, which holds pages" if form else unread(opened.stream[0 : 1 << 12])
             raise UsageError(
-                f"{path}: no table in a known format: {held}known are {row_formats()} (CSV and TSV by the ending of "
+                f"{path}: no table in a known format: {held}; known are {row_formats()} (CSV and TSV by the ending of "
                 "the name)"
             )
         yield form, opened
@@ -67,6 +68,8 @@ def table_records(path: Path, form: Format, opened: Opened) -> Iterator[records.
     number = 0
     for found in form.read(opened, LINE_BYTES, None):
         if isinstance(found, records.Refused):
+            if found.reason == "unknown_format":
+                raise UsageError(f"{path}: {found.detail}")
             if found.reason in records.DAMAGED or found.offset is None:
                 raise PersonaAssetsError(
                     f"{path} is damaged or cut off after row {number}: {found.detail}; get it once more"

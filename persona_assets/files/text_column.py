@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from persona_assets.errors import PersonaAssetsError, UsageError
 from persona_assets.files.formats import Format
-from persona_assets.files.formats.parquet import open_parquet
+from persona_assets.files.formats.parquet import DAMAGE, open_parquet
 from persona_assets.files.records import Refused, Row
 from persona_assets.files.rows import open_table, table_records
 from persona_assets.text.token_hashes import Index
@@ -79,9 +79,11 @@ def open_source(
     """
     if path.is_file() and not path.stat().st_size:
         raise UsageError(f"{path} is empty: there is nothing to compare")
-    with open_table(path) as (form, _):
-        pass
+    with open_table(path) as (form, opened):
+        compression = opened.compression
     if form.name == ParquetSource.kind:
+        if compression:
+            raise UsageError(f"{path}: Parquet within {compression}: decompress it first")
         return ParquetSource(path, column, out, added)
     return RowSource(path, form, column, scratch / "texts" if again else None, out, added)
 
@@ -205,7 +207,7 @@ class ParquetSource:
     def _open(self) -> pq.ParquetFile:
         try:
             return open_parquet(self.path, self.metadata)
-        except (pa.ArrowException, OSError) as error:
+        except DAMAGE as error:
             raise PersonaAssetsError(self._damaged(error)) from error
 
     def _batches(self, columns: list[str] | None, groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
@@ -214,7 +216,7 @@ class ParquetSource:
             try:
                 for group in range(file.num_row_groups) if groups is None else groups:  # iterating over all keeps all
                     yield from file.iter_batches(batch_size=rows, columns=columns, row_groups=[group])
-            except (pa.ArrowException, OSError) as error:
+            except DAMAGE as error:
                 raise PersonaAssetsError(self._damaged(error)) from error
 
     def _batch_rows(self, columns: list[str] | None) -> int:
@@ -424,11 +426,12 @@ class RowSource:
         rows = list(islice(chain.from_iterable(self._batches()), SAMPLE_ROWS))
         sample = [row.values for row in rows if isinstance(row, Row)]
         if not rows:
-            raise UsageError(f"{self.path} has no rows: it is blank")
+            raise UsageError(f"{self.path} has no rows: it is blank, or has names of columns alone")
         if 2 * len(sample) < len(rows):
+            problem = next(row.detail for row in rows if isinstance(row, Refused))
             raise UsageError(
-                f"{self.path} is neither Parquet nor {self.kind}: of its first {len(rows)} rows {len(sample)} can be "
-                "read"
+                f"{self.path} is read as {self.kind}: of its first {len(rows)} rows {len(sample)} can be read; "
+                f"{problem}"
             )
         return sample, f" in its first {SAMPLE_ROWS:,} lines" if len(rows) == SAMPLE_ROWS else ""
 

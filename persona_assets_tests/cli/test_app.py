@@ -69,9 +69,9 @@ def test_sql_prints_nothing_but_json_with_json(tmp_path: Path) -> None:
 
 def test_inspect_counts_documents_and_rejects_as_json(tmp_path: Path) -> None:
     text = (
-        "The ferry leaves at nine. It carries bicycles, goats and the post, and on Fridays a man who tunes pianos in the "
-        "three villages across the water. When the wind is from the north he stays at the inn, tells the children what "
-        "a hammer does to a string, and is paid in eggs. "
+        "The ferry leaves at nine. It carries bicycles, goats and the post, and on Fridays a man who tunes pianos in "
+        "the three villages across the water. When the wind is from the north he stays at the inn, tells the children "
+        "what a hammer does to a string, and is paid in eggs. "
     )
     lines = [{"text": text, "url": "https://ferry.example/"}, {"text": "short"}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "not json\n")

@@ -108,6 +108,18 @@ def test_rows_that_cannot_be_read_are_counted(tmp_path: Path, judged: Judged) ->
     assert judged(str(path), "--task", "instructions") == {"rows": 3, "kept": 1, "rejected": {"unreadable": 2}}
 
 
+def test_bytes_are_judged_as_the_text_that_they_hold_and_a_list_is_no_text(tmp_path: Path, judged: Judged) -> None:
+    texts = [GOOD, "Старый мельник каждое утро спускался к реке до восхода солнца."]
+    path = tmp_path / "rows.parquet"
+    pl.DataFrame({"text": [texts[0].encode(), texts[1].encode("windows-1251")]}).write_parquet(path)
+    as_bytes = judged(str(path), "--document", "--column", "text")
+    pl.DataFrame({"text": texts}).write_parquet(path)
+    assert as_bytes == judged(str(path), "--document", "--column", "text")
+    lists = tmp_path / "rows.jsonl"
+    lists.write_text(json.dumps({"text": [GOOD]}) + "\n" + json.dumps({"text": GOOD}) + "\n")
+    assert judged(str(lists), "--document")["rejected"] == {"empty": 1, "too_short": 1}
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_every_row_is_written_with_its_verdict(kind: str, tmp_path: Path, judged: Judged) -> None:
     out = tmp_path / f"out.{kind}"

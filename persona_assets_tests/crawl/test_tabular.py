@@ -185,6 +185,19 @@ def test_a_damaged_row_group_is_told_and_the_others_are_read(read: ReadBytes) ->
     assert result.reasons == ["corrupt_stream"]
 
 
+def test_damage_in_a_name_of_a_column_is_told(read: ReadBytes) -> None:
+    data = _parquet(pa.table({"text": [EN], "titel": ["a"]})).replace(b"titel", b"t\xfftel")
+    result = read(data)
+    assert (result.documents.height, result.reasons) == (0, ["corrupt_stream"])
+
+
+def test_a_date_that_no_calendar_has_costs_no_row_its_text(read: ReadBytes) -> None:
+    dates = pa.array([2**62, 0, -(2**62)], pa.timestamp("us"))
+    result = read(_parquet(pa.table({"text": [f"{EN} {n}" for n in range(3)], "date": dates})))
+    assert result.reasons == []
+    assert [date and date.year for date in result.documents["fetched_at"]] == [None, 1970, None]
+
+
 def test_a_truncated_parquet_file_is_refused(read: ReadBytes) -> None:
     assert read(_parquet(pa.table({"text": [EN]}))[:-9]).reasons == ["corrupt_stream"]
 

@@ -347,6 +347,14 @@ def test_a_column_that_only_late_lines_have_is_found(tmp_path: Path, monkeypatch
 # Wrong use and damage
 
 
+def test_damage_in_a_name_of_a_column_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "odd.parquet"
+    pl.DataFrame({"text": ["a"], "titel": ["b"]}).write_parquet(path)
+    path.write_bytes(path.read_bytes().replace(b"titel", b"t\xfftel"))
+    with pytest.raises(PersonaAssetsError, match=r"odd\.parquet.* damaged"):
+        dedup(path, None, column="text")
+
+
 def refused(folder: Path, path: Path, said: str, out: str = "out.parquet", **job: Any) -> None:
     before = sorted(folder.iterdir())
     with pytest.raises(PersonaAssetsError, match=said):
@@ -361,7 +369,8 @@ def refused(folder: Path, path: Path, said: str, out: str = "out.parquet", **job
         (b"\x89PNG\r\n\x1a\n\0\0\0", "no table in a known format"),
         (b"id,text\n1,a bee\n2,a wasp\n", "no table in a known format.*CSV and TSV by the ending of the name"),
         (b"<html><body>a bee</body></html>", "it is html, which holds pages"),
-        (b'{"text": "a"}\n{broken\n{too\n', "of its first 3 rows 1 can be read"),
+        (b'{"text": "a"}\n{broken\n{too\n', "of its first 3 rows 1 can be read; not JSON: .*{broken"),
+        (gzip.compress(b"PAR1 and then nothing"), "Parquet within gz: decompress it first"),
         (b"\n  \n\r\n", "has no rows: it is blank"),
         (b'{"n": 1}\n', r"--column \(columns of strings: none\)"),
         (b'{"a": "x", "b": "y"}', r"--column \(columns of strings: 'a', 'b'\)"),

@@ -56,6 +56,14 @@ def test_the_dictionary_of_a_warc_zst_file_is_used(tmp_path: Path) -> None:
     assert _whole(path) == (WORDS[0] + WORDS[1], [])
 
 
+def test_a_broken_dictionary_costs_the_frames_and_says_so(tmp_path: Path) -> None:
+    dictionary = b"\x37\xa4\x30\xec" + bytes(40)
+    path = tmp_path / "x.warc.zst"
+    frame = zstandard.ZstdCompressor().compress(WORDS[0])
+    path.write_bytes(b"\x5d\x2a\x4d\x18" + len(dictionary).to_bytes(4, "little") + dictionary + frame)
+    assert _whole(path)[0] == WORDS[0]
+
+
 def test_zero_bytes_between_gzip_members_are_padding(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(gzip.compress(WORDS[0]) + bytes(5000) + gzip.compress(WORDS[1]) + bytes(10))

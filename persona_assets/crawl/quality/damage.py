@@ -3,15 +3,20 @@
 import re
 from typing import Annotated
 
-from persona_assets.crawl.mojibake import garbled
 from persona_assets.crawl.quality.look import CJK, CJK_WEIGHT
 from persona_assets.rules.registry import rule
 from persona_assets.settings import Settings
+from persona_assets.text.mojibake import garbled
 
 _BAD = re.compile(r"[\ufffd\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff]")
 _BINARY = re.compile(
-    r"[\ufffd\x89‰]PNG\n|GIF8[79]a|%PDF-\d|PK\x03\x04|\x7fELF|[\s\S]{2,8}(?:JFIF|Exif)[\x01-\x08\ufffd]|wOF[F2]"
+    r"[\ufffd\x89‰]PNG\r?\n|GIF8[79]a|%PDF-\d|PK\x03\x04|\x7fELF|[\s\S]{2,8}(?:JFIF|Exif)[\x01-\x08\ufffd]|wOF[F2]"
 )
+
+
+def is_binary(text: str) -> re.Match[str] | None:
+    """What shows that a text is a binary file, if it is."""
+    return _BINARY.match(text.lstrip()[:64])
 
 
 @rule("document")
@@ -24,7 +29,7 @@ def too_large(text: str, settings: Settings) -> str | None:
 @rule("document")
 def not_text(text: str, settings: Settings) -> str | None:
     """An image or another binary file that was decoded as text."""
-    found = _BINARY.match(text.lstrip()[:64])
+    found = is_binary(text)
     return f"begins like a binary file: {found[0][:8]!r}" if found else None
 
 

@@ -11,6 +11,7 @@ from persona_assets.files.records import Records, Refused, Row, break_between, r
 
 _OBJECTS = re.compile(rb"\[\s*(?:\{|\]\s*\Z)")  # many text files begin with other words in brackets
 _OPENING = re.compile(rb"\{\s*(\"[^\"]*\"\s*:.*[,{\[]\s*)?$")  # a line that opens an object which goes on below
+_TOGETHER = re.compile(rb"\}\s*\{\s*\"")  # objects one after the other, in a line in which none ends alone
 _SPACE = re.compile(rb"(?:[ \t\r\n\f\v]|\xef\xbb\xbf)*")  # and a byte order mark
 _SEPARATORS = re.compile(rb"[ \t\r\n\f\v,]*")
 _TOKEN = re.compile(rb"[\"{}\[\]]")
@@ -24,11 +25,13 @@ _AT_ONCE = 1 << 16
 
 
 def recognise(head: Head) -> Sure:
-    """Whether it is an array of objects, or an object opens over several lines."""
+    """Whether it is an array of objects, objects stand one after the other, or one opens over several lines."""
     data = head.data.removeprefix(BOM).lstrip()
     if _OBJECTS.match(data):
         return Sure.CONTENT
     first, newline, _ = data.partition(b"\n")
+    if data.startswith(b"{") and _TOGETHER.search(first):
+        return Sure.NAME
     return Sure.NAME if newline and _OPENING.match(first) else Sure.NO
 
 

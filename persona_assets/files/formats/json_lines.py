@@ -22,7 +22,7 @@ def recognise(head: Head) -> Sure:
         found.pop()  # most likely cut off
     if any(_is_object(line) for line in found[:_LINES]):
         return Sure.CONTENT
-    return Sure.GUESS if data.startswith(b"{") else Sure.NO
+    return Sure.GUESS if data.startswith(b"{") and b"\0" not in data[:_SHOWN] else Sure.NO  # zeros: UTF-16
 
 
 def _is_object(line: bytes) -> bool:
@@ -54,10 +54,18 @@ def object_row(offset: int, data: bytes, *, raw: bool = False) -> Row | Refused:
     try:
         value = parse_json(data)
     except ValueError as error:
-        return Refused(offset, "bad_json", f"not JSON: {error}: {data[:_SHOWN]!r}", raw=kept)
+        return Refused(offset, "bad_json", f"not JSON: {_said(data, error)}: {data[:_SHOWN]!r}", raw=kept)
     if not isinstance(value, dict):
         return Refused(offset, "bad_json", f"not an object but {type(value).__name__}: {data[:_SHOWN]!r}", raw=kept)
     return Row(offset, value, kept)
+
+
+def _said(data: bytes, error: ValueError) -> str:
+    try:
+        data.decode()
+    except UnicodeDecodeError as first:
+        return f"byte {first.start} is no UTF-8, which JSON is in: convert the file"
+    return str(error)
 
 
 FORMATS = (Format("jsonl", "rows", recognise, read, ("jsonl", "ndjson"), resumes=True),)

@@ -12,7 +12,8 @@ from persona_assets.files.open import Opened
 from persona_assets.files.records import Records, Refused, Row
 
 BATCH_ROWS = 256  # rows decoded at once
-# Text that is not UTF-8, dates outside Python's range, unknown time zones.
+DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # what a damaged file raises; the last of names of columns
+# Text that is not UTF-8; dates outside Python's range or of unknown time zones, which become the numbers that they are.
 _BAD_VALUE = (ValueError, OverflowError, LookupError)
 
 
@@ -41,7 +42,7 @@ def read(opened: Opened, limit: int, columns: Sequence[str] | None = None) -> Re
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):
                 yield from _rows(batch, first + done)
                 done += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except DAMAGE as error:
             yield Refused(first + done, "corrupt_stream", f"row group {group}, {rows - done} rows lost: {error}")
         first += rows
 
@@ -62,7 +63,7 @@ def _open(opened: Opened) -> pq.ParquetFile | Refused:
     opened.raw.seek(0)
     try:
         return open_parquet(opened.raw)
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGE as error:
         return Refused(None, "corrupt_stream", f"not readable as Parquet: {error}")
 
 
@@ -78,13 +79,19 @@ def _rows(batch: pa.RecordBatch, first: int) -> Iterator[Row | Refused]:
 
 
 def _single_row(batch: pa.RecordBatch, number: int, first: int) -> Row | Refused:
-    try:
-        value: dict[str, Any] = batch.slice(number, 1).to_pylist()[0]
-        return Row(first + number, value)
-    except UnicodeDecodeError as error:
-        return Refused(first + number, "undecodable", f"not UTF-8: {error.reason}")
-    except _BAD_VALUE as error:
-        return Refused(first + number, "bad_value", f"{type(error).__name__}: {error}")
+    values: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        scalar = column[number]
+        try:
+            values[name] = scalar.as_py()
+        except UnicodeDecodeError as error:
+            return Refused(first + number, "undecodable", f"column {name!r} is not UTF-8: {error.reason}")
+        except _BAD_VALUE as error:
+            count = getattr(scalar, "value", None)  # of a date, in its unit
+            if not isinstance(count, int):
+                return Refused(first + number, "bad_value", f"column {name!r}: {type(error).__name__}: {error}")
+            values[name] = count
+    return Row(first + number, values)
 
 
 FORMATS = (Format("parquet", "rows", recognise, read, ("parquet",), names),)

@@ -83,3 +83,18 @@ def test_a_value_without_end_does_not_take_the_lines_behind_it(read_file: ReadFi
     data = b'{\n"a": [' + b"[" * 5000 + b'\n{\n"text": "whole"}\n'
     _, found = read_file(data, limit=3000)
     assert [one.values if isinstance(one, Row) else one.reason for one in found] == ["too_large", {"text": "whole"}]
+
+
+@pytest.mark.parametrize("between", ["", "\r", " "])
+def test_objects_one_after_the_other_in_a_line_are_rows(read_file: ReadFile, between: str) -> None:
+    data = between.join(f'{{"n": {n}, "text": "}} {{"}}' for n in range(3)).encode()
+    _, found = read_file(data, "a.json")
+    assert [row.values["n"] for row in found if isinstance(row, Row)] == [0, 1, 2]
+    assert all(data[row.offset or 0 :].startswith(b'{"n"') for row in found)
+
+
+def test_a_line_that_is_no_utf8_is_refused_with_what_can_be_done(read_file: ReadFile) -> None:
+    data = b'{"text": "a"}\n' + '{"text": "мельник"}\n'.encode("windows-1251")
+    _, [_, refused] = read_file(data, "a.jsonl")
+    assert isinstance(refused, Refused)
+    assert refused.detail.startswith("not JSON: byte 10 is no UTF-8, which JSON is in: convert the file: ")

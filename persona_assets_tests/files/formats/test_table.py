@@ -37,6 +37,11 @@ CASES = [
     (b"<?xml version='1.0'?>\n<!-- a -->\n<html xmlns='x'>", "x.txt", "html"),
     (b"<p>no root</p>", "x.htm", "html"),
     ("Ein Brief.".encode("utf-16"), "brief.txt", "text"),
+    ("Dear Ann, the ferry leaves at nine.".encode("utf-16-le"), "brief.txt", "text"),
+    ("id,text\n1,the ferry leaves at nine\n".encode("utf-16-be"), "x.csv", "csv"),
+    (b'{"text": "a"}{"text": "b"}', "x.jsonl", "json"),
+    (b'{"text": "a"}\r{"text": "b"}', "x.jsonl", "json"),
+    (b'{"text": "a} {b"}\n{"text": "b"}', "x.json", "jsonl"),
     (b"# A heading\n\nA line.\n", "notes.md", "text"),
 ]
 

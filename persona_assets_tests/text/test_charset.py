@@ -8,10 +8,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import charsets
-from persona_assets.crawl.charset import Decoded, decode
-from persona_assets.crawl.labels import detected, named, read, utf8_share, written
-from persona_assets.crawl.mojibake import garbled, look, misread
 from persona_assets.crawl.page import text_of
+from persona_assets.text.charset import Decoded, decode
+from persona_assets.text.charset_labels import detected, named, read, utf8_share, written
+from persona_assets.text.mojibake import garbled, look, misread
 
 CASES = charsets.load()
 TEXTS: dict[str, str] = CASES["texts"]
@@ -226,3 +226,14 @@ def test_the_figures_name_what_is_measured() -> None:
     found = charsets.figures()
     assert found["pages, ours"] == (len(CASES["pages"]),) * 2
     assert found["pages, charset-normalizer"][0] < found["pages, ours"][0]
+
+
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
+def test_english_in_wide_characters_is_no_ascii(charset: str) -> None:
+    assert decode("The old miller walked down to the river.".encode(charset)) == Decoded(
+        "The old miller walked down to the river.", charset.replace("-le", "le").replace("-be", "be")
+    )
+
+
+def test_a_zero_that_ends_a_short_text_makes_no_wide_characters_of_it() -> None:
+    assert decode(b"The mill.\0") == Decoded("The mill.\0", "utf-8")

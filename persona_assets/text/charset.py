@@ -7,8 +7,8 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from persona_assets.crawl.labels import detected, named, read, utf8_share
-from persona_assets.crawl.mojibake import Look, look
+from persona_assets.text.charset_labels import detected, named, read, utf8_share
+from persona_assets.text.mojibake import Look, look
 
 MIN_UTF8_SHARE = 0.8  # of what is beyond ASCII: as much is whole in what is read as UTF-8
 MIN_DECLARED_SHARE = 0.5  # where it is declared
@@ -18,6 +18,7 @@ MIN_HZ = 20  # characters beyond ASCII in HZ that is not declared: its escapes s
 _SAMPLE = 3_072  # bytes for the detector
 _META_BYTES = 4096  # browsers look for <meta charset> in the first 1,024 bytes; some pages open with long comments
 _UTF16_SHARE = 0.08  # of the bytes at even or at odd places that are zero
+_UTF16_ZEROS = 4  # of them at least: one may end a text
 _META = re.compile(
     rb"<meta[^>]{0,512}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]{2,40})"
     rb"|<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.\-]{2,40})",
@@ -67,18 +68,18 @@ class Decoded:
 def decode(body: bytes, content_type: str = "") -> Decoded | tuple[str, str]:
     """Text of a page's bytes and its character set, or ("undecodable", what was tried).
 
-    Order: byte order mark; escapes of seven-bit sets; zeros as UTF-16 has them; UTF-8, unless much of what is beyond
+    Order: byte order mark; zeros as UTF-16 has them; escapes of seven-bit sets; UTF-8, unless much of what is beyond
     ASCII is broken in it; what HTTP header and page declare and what the detector says, whichever reads best.
     Single bad bytes become U+FFFD. Any bytes will do.
     """
     for mark, name in _BOMS:
         if body.startswith(mark):
             return Decoded(read(body[len(mark) :], name), name)
+    if wide := utf16_of(body):  # of English all bytes are ASCII
+        return Decoded(read(body, wide), wide)
     header, page = _from_header(content_type), _from_page(body)
     if body.isascii():
         return _seven_bits(body, header or page)
-    if wide := utf16_of(body):
-        return Decoded(read(body, wide), wide)
     declared = _in_order(header, page)
     if (text := _as_utf8(body, "utf-8" in declared)) is not None:
         return Decoded(text, "utf-8")
@@ -92,7 +93,8 @@ def utf16_of(body: bytes) -> str | None:
     """
     head = body[:2048]
     low, high = head[1::2].count(0), head[0::2].count(0)
-    if max(low, high) < _UTF16_SHARE * len(head) / 2 or min(low, high) > max(low, high) / 8 or not head:
+    least = max(_UTF16_ZEROS, _UTF16_SHARE * len(head) / 2)
+    if max(low, high) < least or min(low, high) > max(low, high) / 8:
         return None
     name = "utf-16le" if low > high else "utf-16be"
     return None if look(read(head, name)).garbled else name

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
-from persona_assets.crawl.labels import detected, read, utf8_share, written
+from persona_assets.text.charset_labels import detected, read, utf8_share, written
 
 MAX_SHARE = 0.12  # of the characters beyond ASCII that stand strangely
 MIN_STRANGE = 8  # characters: fewer are slips
