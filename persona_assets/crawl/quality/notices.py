@@ -21,18 +21,18 @@ _SHORTEST_STEM = 4  # what is shorter is a whole word
 _PHRASE = 2  # how often a phrase counts
 
 
-@rule("document")
+@rule("document", version=2)
 def notice(
     text: str,
     settings: Settings,
     *,
-    share: Annotated[float, "share of the words that it has in common with such pages; phrases count twice"] = 0.22,
+    share: Annotated[float, "share of the words that it has in common with such pages; phrases count twice"] = 0.25,
 ) -> str | None:
     """What a site says in place of a page: consent, a missing page, a check of the browser, a wall, a fault."""
     return _told(_sayings(look(text))[0], share)
 
 
-@rule("document")
+@rule("document", version=2)
 def spam(
     text: str,
     settings: Settings,

@@ -319,6 +319,10 @@ SALES = _phrases(
     disable your antivirus | download mp4 | mod apk | unlimited coins | apk download | visit my | my webpage
     my web page | my homepage | my website | my blog post | check out my | bookmarked | great post | nice article
     nice post | great article | thanks for sharing | keep up the good work | keep up the great | feel free to visit
+    piece of info | helpful info | glad that you shared | keep us informed | thumbs up for | coming back to your
+    weblog layout | blog layout | running a blog | blogging look easy | look of your | let alone the content
+    have a look at my | take a look at my | visit my site | also visit my | wonderful post | excellent post
+    stumbled upon your | subscribe to your feed | bookmark your
     here is my | i really like your | thanks for the information | great blog | your blog
     купить виагру | виагра | дженерик | сиалис | для похудения | похудеть без | без рецепта | реплики часов
     копии часов | реплика | заработок в интернете | заработок без вложений | без вложений | пассивный доход | удвой
@@ -347,8 +351,67 @@ SOCIAL = _phrases(
     下一篇 | 版权所有 | 转载请注明 | 点赞 | 扫一扫
     """
 )
+FORUM = _phrases(
+    """
+    board index | you cannot post | you cannot reply | you cannot edit | you cannot delete | you may not post
+    you may not reply | you may not edit | jump to | no registered users | users browsing this | who is online
+    all times are | no posts to display | no replies yet | delete cookies | mark forums read | thread tools
+    display modes | posting rules | board statistics | view unanswered | unread posts
+    список форумов | начинать темы | отвечать на сообщения | редактировать свои сообщения | часовой пояс
+    кто сейчас на | кто сейчас онлайн | сейчас этот форум просматривают | вернуться наверх | вернуться к началу
+    быстрый ответ | показать сообщения за | нет непрочитанных | ответов пока нет
+    暂无回复 | 抢沙发 | 回帖 | 只看该作者 | 只看楼主 | 倒序浏览 | 本版积分规则 | 高级模式 | 快速回复 | 返回列表 | 返回顶部
+    上一主题 | 下一主题 | 小黑屋 | 站长统计 | 最后登录 | 发新帖 | 手机版
+    """
+)
+CALENDAR = _phrases(
+    """
+    no events | events on this day | event calendar | events calendar | subscribe to calendar | google calendar
+    icalendar | outlook live | outlook 365 | ics file | previous day next day | previous month next month
+    mon tue wed | sun mon tue | m t w t f s s | s m t w t f s | feels like | uv index | moon phase
+    событий нет | нет событий | событий на | добавить событие | все события | пн вт ср
+    архив новостей | ощущается как | влажность воздуха
+    暂无活动 | 没有活动 | 添加日程 | 日一二三四五六 | 一二三四五六日 | 体感温度 | 空气质量 | 未来七天
+    """
+)
+SHOP = _phrases(
+    """
+    add to cart | add to basket | add to bag | add to wishlist | add to compare | out of stock | back in stock
+    notify me when | first to review | no reviews yet | related products | recently viewed | shopping cart is empty
+    your cart is empty | customers also bought | sort by | items per page | get code | show code | get deal
+    reveal code | promo code | coupon code | no code needed | submit a coupon | used today | expires soon | based on 0
+    claim your listing | claim this business | compare prices, read reviews | near you in | nearby cities
+    в корзину | в 1 клик | в один клик | в избранное | к сравнению | сообщить о поступлении | нет в наличии
+    отзывов пока нет | оставить отзыв | оставит отзыв | с этим товаром | вы смотрели | недавно смотрели
+    корзина пуста | показать промокод | получить скидку | открыть код | перейти к акции | купоны и промокоды
+    товаров на странице
+    加入购物车 | 立即购买 | 加入收藏 | 加入对比 | 暂无评价 | 暂时缺货 | 到货通知 | 猜你喜欢 | 购物车 | 领取优惠券
+    领券 | 复制优惠码 | 查看优惠码 | 立即领取 | 综合排序 | 按销量
+    """
+)
+JOBS = _phrases(
+    """
+    apply now | save job | save this job | job alert | similar jobs | longer accepting applications | job type
+    job has expired | position has been filled | jobs like this | upload your resume
+    вакансия в архиве | вакансия закрыта | похожие вакансии | откликнуться | принимает отклики | создать резюме
+    показать контакты | полная занятость | зарплата не указана | з/п не указана
+    职位已下线 | 职位已关闭 | 停止招聘 | 相似职位 | 投递简历 | 申请职位 | 收藏职位 | 薪资面议
+    """
+)
+AT_THE_DOOR = _phrases(
+    """
+    mailing list | our newsletter | unsubscribe at any time | confirm your subscription | enter your email
+    marketing emails | off your first order | exclusive offers | no thanks | drinking age | of legal age
+    date of birth | drink responsibly | 18 years or older | 21 years or older | over 18 | over 21 | under 18 | under 21
+    entering this site | enter this site | adult content | leave this site
+    подпишитесь на | подписаться на | отписаться в любой | введите ваш | вам исполнилось 18 | вам есть 18 | есть 18 лет
+    мне есть 18 | мне нет 18 | моложе 18 | совершеннолетнего | совершеннолетие | покинуть сайт | войти на сайт
+    订阅我们 | 取消订阅 | 输入您的邮箱 | 年满18 | 已满18 | 未满18 | 年满十八 | 未成年人请 | 立即离开
+    """
+)
 NOTICE = (
     *(*CONSENT, *PRIVACY, *SCRIPTS_OFF, *MISSING, *CHECK, *WALL),
     *(*PARKED, *FAULT, *BOT, *LOREM, *SOCIAL),
+    *(*FORUM, *CALENDAR, *SHOP, *JOBS, *AT_THE_DOOR),
 )
 SPAM = (*GAMBLING, *LOANS, *ADULT, *FORGED, *SALES)
