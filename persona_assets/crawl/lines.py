@@ -113,6 +113,7 @@ def filter_lines(text: str) -> Lines:
     start, end = _body(weights, reasons)
     if start == end:
         return Lines(text)
+    start = _heading(lines, weights, reasons, start)
     kept = _kept(weights, reasons, start, end)
     gone = set(range(len(lines))).difference(kept)
     removed = Counter(reasons[place] or "outside" for place in sorted(gone) if lines[place].strip())
@@ -226,6 +227,14 @@ def _body(weights: Sequence[float], reasons: Sequence[str]) -> tuple[int, int]:
         elif total > best:
             best, found = total, (start, place + 1)
     return found
+
+
+def _heading(lines: Sequence[str], weights: Sequence[float], reasons: Sequence[str], start: int) -> int:
+    """Where the body begins with its title: the line just before it, where that may be a heading and is no menu."""
+    place = start - 1
+    while place >= 0 and not lines[place].strip():
+        place -= 1
+    return place if place >= 0 and weights[place] >= 0 and not reasons[place] else start
 
 
 def _kept(weights: Sequence[float], reasons: Sequence[str], start: int, end: int) -> list[int]:
