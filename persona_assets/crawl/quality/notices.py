@@ -28,7 +28,7 @@ def notice(
     text: str,
     settings: Settings,
     *,
-    share: Annotated[float, "share of the words that it has in common with such pages; phrases count twice"] = 0.25,
+    share: Annotated[float, "share of the words that it has in common with such pages; phrases count twice"] = 0.23,
 ) -> str | None:
     """What a site says in place of a page: consent, a missing page, a check of the browser, a wall, a fault."""
     return _told(_sayings(look(text))[0], share)

@@ -172,6 +172,8 @@ PARKED = _phrases(
     contact your hosting | hosting provider | welcome to nginx | nginx web server | apache2 | default page
     default web page | web server is successfully installed | successfully installed and working
     further configuration is required | it works! | index of / | parent directory | just another wordpress site
+    default index page | public html | index html | hosting account | file manager | control panel | cpanel
+    your account may have moved | replace this page | expecting this page
     hello world! | sample page | website is down | this site is temporarily | we'll be back soon | launching soon
     your new website | start building your | powered by
     домен продаётся | домен продается | домен выставлен на продажу | купить домен | домен припаркован | припаркован
@@ -327,12 +329,19 @@ SALES = _phrases(
     weblog layout | blog layout | running a blog | blogging look easy | look of your | let alone the content
     have a look at my | take a look at my | visit my site | also visit my | wonderful post | excellent post
     stumbled upon your | subscribe to your feed | bookmark your
+    you have been selected | lucky visitor | you are visitor | lucky winner | chance to win | gift card | free gift
+    brand new iphone | complete the survey | prizes left | offer expires | offer ends | left in stock | may be infected
+    viruses | clean your phone | rates guaranteed | cheap hotels | hotels near | hotels in | check availability
+    booking fees | best price guarantee | select dates | guests also viewed | verified reviews | great value
     here is my | i really like your | thanks for the information | great blog | your blog
+    вы выиграли | поздравляем, вы | счастливый посетитель | заберите приз | пройдите опрос | дешёвые отели
+    дешевые отели | отели рядом | забронировать отель | гарантия лучшей цены
     купить виагру | виагра | дженерик | сиалис | для похудения | похудеть без | без рецепта | реплики часов
     копии часов | реплика | заработок в интернете | заработок без вложений | без вложений | пассивный доход | удвой
     криптовалют | бинарные опционы | скачать бесплатно | скачать торрент | кряк | кейген | смотреть онлайн
     в хорошем качестве | без смс | продвижение сайтов | раскрутка сайтов | накрутка подписчиков | приворот | гадание
     снятие порчи | купить спайс | закладки | гидра
+    恭喜您 | 幸运用户 | 中奖 | 领取奖品 | 手机中毒 | 特价酒店 | 酒店预订 | 最低价保证
     减肥药 | 壮阳 | 伟哥 | 延时 | 增大增粗 | 丰胸 | 祛斑 | 迷药 | 催情 | 高仿 | 精仿 | 一比一 | a货 | 原单 | 微商货源
     代理批发 | 刷单 | 兼职日结 | 日赚 | 躺赚 | 月入过万 | 网赚 | 快速赚钱 | 免费下载 | 破解版 | 注册机 | 激活码
     序列号 | 在线观看 | 高清完整版 | 无限金币 | 私服 | 外挂 | 刷粉 | 涨粉 | 快速排名 | seo优化 | 网站优化 | 发包
@@ -402,6 +411,37 @@ JOBS = _phrases(
     职位已下线 | 职位已关闭 | 停止招聘 | 相似职位 | 投递简历 | 申请职位 | 收藏职位 | 薪资面议
     """
 )
+PLAYER = _phrases(
+    """
+    autoplay | up next | comments are turned off | show more | show less | views | watch later | key moments
+    provided to us by | music in this video | share save | now playing | add to playlist | skip ad
+    следующее видео | автовоспроизведение | просмотров | комментарии отключены | показать ещё | показать еще
+    смотреть позже | плейлист
+    自动播放 | 接下来播放 | 播放列表 | 次播放 | 次观看 | 展开更多 | 评论已关闭 | 弹幕
+    """
+)
+APP = _phrases(
+    """
+    open in app | open the app | get the app | download the app | download our app | available in the app
+    scan the qr code | app store | google play | install the app | already installed
+    скачайте приложение | скачать приложение | откройте в приложении | открыть в приложении | отсканируйте
+    установить приложение | доступно в приложении
+    打开app | 下载app | app查看 | app内打开 | 客户端内查看 | 下载客户端 | 打开客户端 | 应用商店 | 扫描二维码 | 立即打开
+    已安装 | 未安装 | 加载更多 | 没有更多了 | 查看更多 | 猜你想看 | 大家都在看 | 意见反馈 | 举报投诉 | 服务协议 | 隐私保护
+    """
+)
+TERMS = _phrases(
+    """
+    provided as is | as is and as available | without warranty | without warranties | shall not be liable
+    not be held liable | no responsibility for | governing law | binding agreement | subject to change without
+    your use of this | using this site | not constitute an offer
+    предоставляются как есть | как есть | не несет ответственности | не несёт ответственности | публичной офертой
+    за возможный ущерб | в результате использования | администрация сайта | администрация вправе
+    предварительного уведомления | без уведомления | используя сайт | гк рф | принимает их в полном
+    не является публичной | все споры
+    不承担任何责任 | 不承担责任 | 不负任何责任 | 解释权归 | 如有侵权 | 仅供参考 | 不构成 | 本站不对
+    """
+)
 AT_THE_DOOR = _phrases(
     """
     mailing list | our newsletter | unsubscribe at any time | confirm your subscription | enter your email
@@ -416,6 +456,6 @@ AT_THE_DOOR = _phrases(
 NOTICE = (
     *(*CONSENT, *PRIVACY, *SCRIPTS_OFF, *MISSING, *CHECK, *WALL),
     *(*PARKED, *FAULT, *BOT, *LOREM, *SOCIAL),
-    *(*FORUM, *CALENDAR, *SHOP, *JOBS, *AT_THE_DOOR),
+    *(*FORUM, *CALENDAR, *SHOP, *JOBS, *PLAYER, *APP, *TERMS, *AT_THE_DOOR),
 )
 SPAM = (*GAMBLING, *LOANS, *ADULT, *FORGED, *SALES)
