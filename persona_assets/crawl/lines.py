@@ -37,6 +37,7 @@ _LOOK = 120  # characters of a long line that are looked at for capitals
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 _ENDS = frozenset(".!?…。！？｡")
 _PAUSES = frozenset(",;:，、；：—")
+_COLONS = frozenset(":：")
 _CLOSERS = "\"'”’»)]」』】）*"
 _PAUSE_INSIDE = re.compile(r"[.!?…,;:] +\S|[。！？，、；：]")
 _SEPARATOR = re.compile(r"[|»«›‹·•→←▸►]|(?:^| )[/>] ")
@@ -59,7 +60,7 @@ _DATE = re.compile(
 )
 _CODE_SIGNS = frozenset("(){}[];=<>#$/\\:")
 _CODE = re.compile(
-    r"[;{}]$|^[}\])]|\w\(.*\)|[=!<>+-]=|=>|->|::|\w = | [<>+*%] \w|^\w[\w.]*:\s*\S+$"
+    r"[;{}]$|^[}\])]|\w\((?!\d+\)).*\)|[=!<>+-]=|=>|->|::|\w = | [<>+*%] \w|^\w[\w.]*:\s*\S+$"
     r"|^</?\w[^>]*>|^(?:\$|>>>|//|--|#) ?\w"
     r"|^(?:return|elif|import|def|func|fn|var|let|const|public|private)\b"
     r"|^(?:class|from|if|else|for|while|try|except|with|function|switch|case)\b.*[:;({=)]$"
@@ -113,6 +114,7 @@ def filter_lines(text: str) -> Lines:
     start, end = _body(weights, reasons)
     if start == end:
         return Lines(text)
+    start = _heading(lines, weighed, start)
     kept = _kept(weights, reasons, start, end)
     gone = set(range(len(lines))).difference(kept)
     removed = Counter(reasons[place] or "outside" for place in sorted(gone) if lines[place].strip())
@@ -192,7 +194,8 @@ def _weight_of_words(line: str, words: int, plain: float, is_closed: bool, cjk: 
     is_dated = _DATE.search(line) is not None
     if (words >= 2 or cjk) and _AMOUNT.search(line):
         return (SHORT, 0.0, "menu") if words <= 8 and is_dated else (AMOUNT if words <= 6 else 1.0, 0.0, "")
-    if words >= 3 and plain >= 0.5 and line[-1] in _PAUSES:
+    is_dated = is_dated and words < 25
+    if words >= 3 and plain >= 0.5 and line[-1] in _PAUSES and not (is_dated and line[-1] in _COLONS):
         return words * PAUSE, 0.0, ""
     if words >= 25:
         return words * 0.3, 0.0, ""
@@ -226,6 +229,14 @@ def _body(weights: Sequence[float], reasons: Sequence[str]) -> tuple[int, int]:
         elif total > best:
             best, found = total, (start, place + 1)
     return found
+
+
+def _heading(lines: Sequence[str], weighed: Sequence[_Weighed], start: int) -> int:
+    """Where the body begins with its title: the line just before it, where that may be text without a mark."""
+    place = start - 1
+    while place >= 0 and not lines[place].strip():
+        place -= 1
+    return place if place >= 0 and weighed[place][1] > 0 else start
 
 
 def _kept(weights: Sequence[float], reasons: Sequence[str], start: int, end: int) -> list[int]:

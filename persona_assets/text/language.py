@@ -79,7 +79,8 @@ def _identify(detector: Any, text: str) -> tuple[str, float]:  # noqa: ANN401
     if not best:
         return UNDETERMINED, 0.0
     code = str(best[0]["lang"]).lower()
-    code = "zh" if code in _CHINESE else code
+    if code in _CHINESE or (code == "ja" and not _KANA.search(sample)):  # verse and recipes pass for Japanese
+        code = "zh"
     return (code, float(best[0]["score"])) if _has_letters_of(code, sample) else (UNDETERMINED, 0.0)
 
 

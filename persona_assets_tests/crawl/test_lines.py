@@ -89,6 +89,32 @@ def test_paragraphs_and_the_heading_between_them_stay_and_the_lines_around_go_by
     assert sum(filtered.removed.values()) == len(lines(page)) - 3
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["River wall to be rebuilt after the floods", "Как выбрать зимние ботинки для ребёнка", "老街最后一家理发店要搬了"],
+)
+def test_the_title_just_before_the_body_stays_and_the_menu_before_it_goes(title: str) -> None:
+    body = "The wall that kept the river out of the street will be built anew this summer, the council said. " * 3
+    page = f"Home\nNews\nSport\n{title}\n\n{body}\nPrivacy Policy"
+    assert lines(filter_lines(page).text) == [title, body]
+    assert filter_lines(filter_lines(page).text).text == filter_lines(page).text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "随笔(12)",
+        "Fruit(8)",
+        "发布时间：2019-11-05 点击数：",
+        "You may not post new threads in this forum",
+        "Вернуться наверх",
+    ],
+)
+def test_counts_dates_and_notices_of_forums_go(line: str) -> None:
+    body = "The wall that kept the river out of the street will be built anew this summer, the council said. " * 3
+    assert filter_lines(f"{line}\n{body}\n{line}").text == body
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "Home\nAbout us\nContact", "首页\n关于我们"])
 def test_a_page_without_a_line_of_text_is_left_as_it_is(text: str) -> None:
     assert filter_lines(text).text == text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from persona_assets.crawl import quality
 from persona_assets.crawl.normalise import normalise
-from persona_assets.crawl.quality import damage, prose, repetition
+from persona_assets.crawl.quality import damage, machine, notices, prose, repetition
 from persona_assets.crawl.quality.look import LOOKED_AT, look
 from persona_assets.errors import UsageError
 from persona_assets.rules.registry import Rule, rules
@@ -161,14 +161,27 @@ def labelled(name: str) -> list[Labelled]:
     return [Labelled(kind, language, normalise(text)) for kind, language, text in rows]
 
 
-def test_of_pages_with_nothing_to_read_two_are_kept() -> None:
+def test_of_pages_with_nothing_to_read_one_is_kept() -> None:
     kept = [(one.kind, one.language) for one in labelled("junk") if quality.judge(one.text, SETTINGS) is None]
-    assert kept == [("template", "en"), ("parked", "en")]
+    assert kept == [("parked", "en")]
 
 
 @pytest.mark.parametrize("one", labelled("good"), ids=lambda one: f"{one.kind}-{one.language}")
 def test_a_text_of_unusual_form_is_kept(one: Labelled) -> None:
     assert quality.judge(one.text, SETTINGS) is None
+
+
+def test_what_stands_in_quotation_marks_is_said_of_a_notice_not_by_it() -> None:
+    said = "We use cookies to improve your experience. Accept all or reject all."
+    around = "The judge read this aloud twice, and then asked the owner of the shop whether anybody had ever read it. "
+    assert notices.notice(f"{said} {around}{said} ", SETTINGS)
+    assert notices.notice(f'"{said}" {around}"{said}" ', SETTINGS) is None
+
+
+@pytest.mark.parametrize(("ends", "kept"), [("700", False), ("1987", True)])
+def test_numbers_at_the_ends_of_lines_are_prices_but_years_are_not(ends: str, kept: bool) -> None:
+    text = "\n".join(f"{name} table lamp, brass {ends}" for name in ("Anna", "Berta", "Clara", "Dora", "Emma"))
+    assert (machine.price_list(text, SETTINGS) is None) is kept
 
 
 # Thresholds

@@ -55,3 +55,15 @@ def test_letters_that_russian_lacks_make_a_text_no_russian(text: str) -> None:
 
 def test_a_name_in_its_own_spelling_leaves_a_text_russian() -> None:
     assert identify([RU * 2 + " Об этом писала газета «Україна молода»."])[0][0] == "ru"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "山馆无人夜雨频\n孤灯照壁影相亲\n书来每问平安字\n梦去犹逢少小身",
+        "番茄炒蛋\n鸡蛋3个\n番茄2个\n葱花少许\n盐适量\n糖1茶匙",
+    ],
+)
+def test_chinese_characters_without_kana_are_not_japanese(text: str) -> None:
+    [(code, _)] = identify([text])
+    assert code == "zh"

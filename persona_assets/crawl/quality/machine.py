@@ -41,6 +41,9 @@ _CODE_LENGTH = 45
 _CODE = re.compile(rf"[!-~]{{{_CODE_LENGTH},}}")
 _PRICE = re.compile(r"[$€£¥₽￥]\s?\d|\d\s?(?:[$€£¥₽￥]|(?:USD|EUR|GBP|RUB|CNY|RMB)\b|[Рр]уб|р\.|р/|т\.\s?р|元)")
 
+# A number in figures at the end of a line, which is no year.
+_LAST_NUMBER = re.compile(r"(?<![\d.,:/-])(?!(?:1[5-9]|20)\d\d$)\d{3,6}(?:[.,]\d\d)?$", re.M)
+
 
 @rule("document")
 def log_lines(
@@ -91,7 +94,7 @@ def long_codes(
     return f"{part:.0%} of the text stands in strings without a blank" if part > share else None
 
 
-@rule("document")
+@rule("document", version=2)
 def price_list(
     text: str,
     settings: Settings,
@@ -100,9 +103,9 @@ def price_list(
     joining: Annotated[float, "share of joining words from which it passes"] = 0.15,
     joining_cjk: Annotated[float, "the same for Chinese"] = 0.06,
 ) -> str | None:
-    """Names of goods and their prices, with few words that join others."""
+    """Names of goods and their prices, with a currency or at the ends of lines, and few words that join others."""
     seen = look(text)
-    found = len(_PRICE.findall(seen.text))
+    found = max(len(_PRICE.findall(seen.text)), len(_LAST_NUMBER.findall(seen.text)))
     size = len(seen.words) / (2 if seen.is_cjk else 1)
     if found < _MIN_LINES or found < prices * size:
         return None

@@ -172,6 +172,8 @@ PARKED = _phrases(
     contact your hosting | hosting provider | welcome to nginx | nginx web server | apache2 | default page
     default web page | web server is successfully installed | successfully installed and working
     further configuration is required | it works! | index of / | parent directory | just another wordpress site
+    default index page | public html | index html | hosting account | file manager | control panel | cpanel
+    your account may have moved | replace this page | expecting this page
     hello world! | sample page | website is down | this site is temporarily | we'll be back soon | launching soon
     your new website | start building your | powered by
     домен продаётся | домен продается | домен выставлен на продажу | купить домен | домен припаркован | припаркован
@@ -228,6 +230,10 @@ LOREM = _phrases(
     id est laborum | sed ut perspiciatis | vestibulum | pellentesque | quisque | phasellus | curabitur | suspendisse
     vivamus | maecenas | here goes your text | your text here | dummy text | placeholder text | sample text
     click edit button to change
+    значимость этих проблем | рамки и место обучения | постоянный количественный рост | сфера нашей активности
+    идейные соображения высшего | модель организационной деятельности | систем массового участия | текст-заглушка
+    задача организации, в особенности | направлений прогрессивного развития | существенных финансовых и
+    дальнейшее развитие различных форм | повседневная практика показывает | это пример страницы
     рыба-текст | рыбатекст | текст-рыба | здесь будет текст | в рамках спецификации современных стандартов
     此处填写文字 | 此处添加文字 | 这里是示例文字 | 点击编辑 | 示例文本 | 占位文字
     """
@@ -319,12 +325,23 @@ SALES = _phrases(
     disable your antivirus | download mp4 | mod apk | unlimited coins | apk download | visit my | my webpage
     my web page | my homepage | my website | my blog post | check out my | bookmarked | great post | nice article
     nice post | great article | thanks for sharing | keep up the good work | keep up the great | feel free to visit
+    piece of info | helpful info | glad that you shared | keep us informed | thumbs up for | coming back to your
+    weblog layout | blog layout | running a blog | blogging look easy | look of your | let alone the content
+    have a look at my | take a look at my | visit my site | also visit my | wonderful post | excellent post
+    stumbled upon your | subscribe to your feed | bookmark your
+    you have been selected | lucky visitor | you are visitor | lucky winner | chance to win | gift card | free gift
+    brand new iphone | complete the survey | prizes left | offer expires | offer ends | left in stock | may be infected
+    viruses | clean your phone | rates guaranteed | cheap hotels | hotels near | hotels in | check availability
+    booking fees | best price guarantee | select dates | guests also viewed | verified reviews | great value
     here is my | i really like your | thanks for the information | great blog | your blog
+    вы выиграли | поздравляем, вы | счастливый посетитель | заберите приз | пройдите опрос | дешёвые отели
+    дешевые отели | отели рядом | забронировать отель | гарантия лучшей цены
     купить виагру | виагра | дженерик | сиалис | для похудения | похудеть без | без рецепта | реплики часов
     копии часов | реплика | заработок в интернете | заработок без вложений | без вложений | пассивный доход | удвой
     криптовалют | бинарные опционы | скачать бесплатно | скачать торрент | кряк | кейген | смотреть онлайн
     в хорошем качестве | без смс | продвижение сайтов | раскрутка сайтов | накрутка подписчиков | приворот | гадание
     снятие порчи | купить спайс | закладки | гидра
+    恭喜您 | 幸运用户 | 中奖 | 领取奖品 | 手机中毒 | 特价酒店 | 酒店预订 | 最低价保证
     减肥药 | 壮阳 | 伟哥 | 延时 | 增大增粗 | 丰胸 | 祛斑 | 迷药 | 催情 | 高仿 | 精仿 | 一比一 | a货 | 原单 | 微商货源
     代理批发 | 刷单 | 兼职日结 | 日赚 | 躺赚 | 月入过万 | 网赚 | 快速赚钱 | 免费下载 | 破解版 | 注册机 | 激活码
     序列号 | 在线观看 | 高清完整版 | 无限金币 | 私服 | 外挂 | 刷粉 | 涨粉 | 快速排名 | seo优化 | 网站优化 | 发包
@@ -347,8 +364,99 @@ SOCIAL = _phrases(
     下一篇 | 版权所有 | 转载请注明 | 点赞 | 扫一扫
     """
 )
+FORUM = _phrases(
+    """
+    board index | you cannot post | you cannot reply | you cannot edit | you cannot delete | you may not post
+    you may not reply | you may not edit | jump to | no registered users | users browsing this | who is online
+    all times are | no posts to display | no replies yet | delete cookies | mark forums read | thread tools
+    display modes | posting rules | board statistics | view unanswered | unread posts
+    список форумов | начинать темы | отвечать на сообщения | редактировать свои сообщения | часовой пояс
+    кто сейчас на | кто сейчас онлайн | сейчас этот форум просматривают | вернуться наверх | вернуться к началу
+    быстрый ответ | показать сообщения за | нет непрочитанных | ответов пока нет
+    暂无回复 | 抢沙发 | 回帖 | 只看该作者 | 只看楼主 | 倒序浏览 | 本版积分规则 | 高级模式 | 快速回复 | 返回列表
+    返回顶部 | 上一主题 | 下一主题 | 小黑屋 | 站长统计 | 最后登录 | 发新帖 | 手机版
+    """
+)
+CALENDAR = _phrases(
+    """
+    no events | events on this day | event calendar | events calendar | subscribe to calendar | google calendar
+    icalendar | outlook live | outlook 365 | ics file | previous day next day | previous month next month
+    mon tue wed | sun mon tue | m t w t f s s | s m t w t f s | feels like | uv index | moon phase
+    событий нет | нет событий | событий на | добавить событие | все события | пн вт ср
+    архив новостей | ощущается как | влажность воздуха
+    暂无活动 | 没有活动 | 添加日程 | 日一二三四五六 | 一二三四五六日 | 体感温度 | 空气质量 | 未来七天
+    """
+)
+SHOP = _phrases(
+    """
+    add to cart | add to basket | add to bag | add to wishlist | add to compare | out of stock | back in stock
+    notify me when | first to review | no reviews yet | related products | recently viewed | shopping cart is empty
+    your cart is empty | customers also bought | sort by | items per page | get code | show code | get deal
+    reveal code | promo code | coupon code | no code needed | submit a coupon | used today | expires soon | based on 0
+    claim your listing | claim this business | compare prices, read reviews | near you in | nearby cities
+    в корзину | в 1 клик | в один клик | в избранное | к сравнению | сообщить о поступлении | нет в наличии
+    отзывов пока нет | оставить отзыв | оставит отзыв | с этим товаром | вы смотрели | недавно смотрели
+    корзина пуста | показать промокод | получить скидку | открыть код | перейти к акции | купоны и промокоды
+    товаров на странице
+    加入购物车 | 立即购买 | 加入收藏 | 加入对比 | 暂无评价 | 暂时缺货 | 到货通知 | 猜你喜欢 | 购物车 | 领取优惠券
+    领券 | 复制优惠码 | 查看优惠码 | 立即领取 | 综合排序 | 按销量
+    """
+)
+JOBS = _phrases(
+    """
+    apply now | save job | save this job | job alert | similar jobs | longer accepting applications | job type
+    job has expired | position has been filled | jobs like this | upload your resume
+    вакансия в архиве | вакансия закрыта | похожие вакансии | откликнуться | принимает отклики | создать резюме
+    показать контакты | полная занятость | зарплата не указана | з/п не указана
+    职位已下线 | 职位已关闭 | 停止招聘 | 相似职位 | 投递简历 | 申请职位 | 收藏职位 | 薪资面议
+    """
+)
+PLAYER = _phrases(
+    """
+    autoplay | up next | comments are turned off | show more | show less | views | watch later | key moments
+    provided to us by | music in this video | share save | now playing | add to playlist | skip ad
+    следующее видео | автовоспроизведение | просмотров | комментарии отключены | показать ещё | показать еще
+    смотреть позже | плейлист
+    自动播放 | 接下来播放 | 播放列表 | 次播放 | 次观看 | 展开更多 | 评论已关闭 | 弹幕
+    """
+)
+APP = _phrases(
+    """
+    open in app | open the app | get the app | download the app | download our app | available in the app
+    scan the qr code | app store | google play | install the app | already installed
+    скачайте приложение | скачать приложение | откройте в приложении | открыть в приложении | отсканируйте
+    установить приложение | доступно в приложении
+    打开app | 下载app | app查看 | app内打开 | 客户端内查看 | 下载客户端 | 打开客户端 | 应用商店 | 扫描二维码 | 立即打开
+    已安装 | 未安装 | 加载更多 | 没有更多了 | 查看更多 | 猜你想看
+    大家都在看 | 意见反馈 | 举报投诉 | 服务协议 | 隐私保护
+    """
+)
+TERMS = _phrases(
+    """
+    provided as is | as is and as available | without warranty | without warranties | shall not be liable
+    not be held liable | no responsibility for | governing law | binding agreement | subject to change without
+    your use of this | using this site | not constitute an offer
+    предоставляются как есть | как есть | не несет ответственности | не несёт ответственности | публичной офертой
+    за возможный ущерб | в результате использования | администрация сайта | администрация вправе
+    предварительного уведомления | без уведомления | используя сайт | гк рф | принимает их в полном
+    не является публичной | все споры
+    不承担任何责任 | 不承担责任 | 不负任何责任 | 解释权归 | 如有侵权 | 仅供参考 | 不构成 | 本站不对
+    """
+)
+AT_THE_DOOR = _phrases(
+    """
+    mailing list | our newsletter | unsubscribe at any time | confirm your subscription | enter your email
+    marketing emails | off your first order | exclusive offers | no thanks | drinking age | of legal age
+    date of birth | drink responsibly | 18 years or older | 21 years or older | over 18 | over 21 | under 18 | under 21
+    entering this site | enter this site | adult content | leave this site
+    подпишитесь на | подписаться на | отписаться в любой | введите ваш | вам исполнилось 18 | вам есть 18 | есть 18 лет
+    мне есть 18 | мне нет 18 | моложе 18 | совершеннолетнего | совершеннолетие | покинуть сайт | войти на сайт
+    订阅我们 | 取消订阅 | 输入您的邮箱 | 年满18 | 已满18 | 未满18 | 年满十八 | 未成年人请 | 立即离开
+    """
+)
 NOTICE = (
     *(*CONSENT, *PRIVACY, *SCRIPTS_OFF, *MISSING, *CHECK, *WALL),
     *(*PARKED, *FAULT, *BOT, *LOREM, *SOCIAL),
+    *(*FORUM, *CALENDAR, *SHOP, *JOBS, *PLAYER, *APP, *TERMS, *AT_THE_DOOR),
 )
 SPAM = (*GAMBLING, *LOANS, *ADULT, *FORGED, *SALES)

@@ -36,7 +36,7 @@ def _surely_has_letters(seen: Look, share: float) -> bool:
     return sum(map(len, seen.words)) - sum(map(seen.text.count, _DIGITS)) >= share * seen.solid
 
 
-@rule("document")
+@rule("document", version=2)
 def no_prose(
     text: str,
     settings: Settings,
@@ -44,13 +44,15 @@ def no_prose(
     sentences: Annotated[float, "share of the text in sentences from which it passes"] = 0.1,
     joining: Annotated[float, "share of joining words (the, of, и) below which it is refused"] = 0.08,
     joining_cjk: Annotated[float, "the same for Chinese (的, 了)"] = 0.04,
+    joining_titles: Annotated[float, "the same where most words begin with a capital, as in titles"] = 0.25,
 ) -> str | None:
-    """A list of things: hardly a sentence, and few words that join others. A recipe or a poem has these."""
+    """A list of things or titles: hardly a sentence, and few words that join others. A recipe or a poem has these."""
     seen = look(text)
     if seen.has_sentences(sentences) or _passes_unpunctuated(seen):
         return None
     share = seen.function_share
-    if share >= (joining_cjk if seen.is_cjk else joining):
+    least = joining_cjk if seen.is_cjk else joining
+    if share >= least and (share >= joining_titles or not _is_titles(seen)):
         return None
     return f"{share:.0%} of the words join others, and less than {sentences:.0%} of the text stands in sentences"
 
@@ -74,6 +76,11 @@ def menu(
     if seen.has_sentences(sentences) or _passes_unpunctuated(seen):
         return None
     return f"lines of {length:.1f} words"
+
+
+def _is_titles(seen: Look) -> bool:
+    """Whether three in five words begin with a capital."""
+    return 5 * sum(chunk[0].isupper() for chunk in seen.chunks) >= 3 * len(seen.chunks)
 
 
 def _passes_unpunctuated(seen: Look) -> bool:
