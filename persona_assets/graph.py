@@ -12,6 +12,7 @@ from functools import wraps
 from pathlib import Path
 
 from persona_assets.checks.gates import sql_gates
+from persona_assets.crawl import VERSION as READERS
 from persona_assets.crawl.formats import sources
 from persona_assets.crawl.ingest import ingest_shard
 from persona_assets.crawl.lines import phrases_digest
@@ -384,7 +385,7 @@ _PERSONA_ASSETS = (
         ),
         packaged={"boilerplate": phrases_digest},
         added=lambda: _added_rules("document") | _added_formats(),
-        version=2,
+        version=READERS,
         kinds=frozenset({"parquet", "python"}),
     ),
     Asset(

@@ -430,8 +430,9 @@ class Settings(BaseSettings):
     page_seconds: float = Field(
         20.0,
         gt=0,
-        description="Seconds that reading one page may take; one that takes longer is rejected",
-        json_schema_extra=shapes("raw_documents"),
+        description="Seconds that reading one page may take; one that takes longer is rejected, until its shard is "
+        "read again",
+        json_schema_extra=shapes(),
     )
     read_processes: int = Field(
         0, ge=0, description="Processes that read crawl files; 0: one for each core", json_schema_extra=shapes()

@@ -89,7 +89,6 @@ _CHANGES = (
     ),
     Change("min_characters", 400),
     Change("max_document_bytes", 1000),
-    Change("page_seconds", 3.0),
     Change("wet_lines", False),
     Change("near_pages", 0.1),
     Change("columns", "text=body"),

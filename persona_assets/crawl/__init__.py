@@ -2,4 +2,6 @@
 
 from persona_assets.crawl.items import Found, Refused, Skipped
 
-__all__ = ["Found", "Refused", "Skipped"]
+__all__ = ["VERSION", "Found", "Refused", "Skipped"]
+
+VERSION = 2  # of what is read of the same bytes

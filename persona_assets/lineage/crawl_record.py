@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.crawl import VERSION
 from persona_assets.crawl.columns import ColumnReader
 from persona_assets.crawl.documents import make_document_id
 from persona_assets.crawl.examine import item_of
@@ -13,14 +14,16 @@ from persona_assets.crawl.items import CrawlFile, Found, Item, Refused
 from persona_assets.crawl.normalise import text_of
 from persona_assets.crawl.readers import reading
 from persona_assets.ids import digest
-from persona_assets.lake.schemas import REJECTED, SHARD_FILES
+from persona_assets.lake.schemas import RAW_DOCUMENTS, REJECTED, SHARD_FILES
 from persona_assets.lake.store import dump_of
 from persona_assets.lineage.find import Finder
 from persona_assets.lineage.find import Found as Stored
-from persona_assets.lineage.model import Node, Verification, failed, unverified, verdict
+from persona_assets.lineage.model import Node, Status, Verification, failed, unverified, verdict
+from persona_assets.recipes import Recipe
 from persona_assets.settings import Settings
 
 NAME = "crawl_record"
+BEFORE = {"wet_lines": False}  # what was done before there was a setting for it
 
 
 def crawl_node(finder: Finder, settings: Settings, stored: Stored) -> Node:
@@ -52,8 +55,18 @@ def crawl_node(finder: Finder, settings: Settings, stored: Stored) -> Node:
     elif offset is None:
         node.verifications.append(unverified(NAME, "the file as a whole was refused"))
     else:
-        node.verifications.append(_read_again(path, stored, settings))
+        record = finder.lake.record(RAW_DOCUMENTS, stored.partition)
+        recipe = record.recipe if record else {}
+        found = _read_again(path, stored, settings_then(settings, recipe))
+        if found.status is Status.FAILED and recipe.get("code") != VERSION:
+            found = unverified(NAME, f"an earlier version read it otherwise: {found.detail}")
+        node.verifications.append(found)
     return node
+
+
+def settings_then(settings: Settings, recipe: Recipe) -> Settings:
+    """The settings of now, but for those that shaped a partition of `raw_documents`: these as they were."""
+    return settings.model_copy(update=BEFORE | dict(recipe.get("settings", {})))
 
 
 def _read_again(path: Path, stored: Stored, settings: Settings) -> Verification:

@@ -155,6 +155,7 @@ def _own_task() -> str:
 def settings_for(folder: Path) -> Settings:
     """Settings of a lake in this folder."""
     return Settings(
+        wet_lines=False,  # a page holds a line of signs, which is to stay
         tasks=str(folder / "tasks"),
         lake=str(folder / "lake"),
         dumps=str(folder / "dumps"),

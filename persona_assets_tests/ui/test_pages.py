@@ -114,7 +114,7 @@ def test_an_asset_page_shows_its_checks_and_columns(page: Page, servers: Servers
     page.open(f"{servers.url}/assets/extracted_personas?view=checks")
     assert page.shows("parents_exist", 60)
     page.click("calls_exist", selector="a, button, div[class]")
-    assert page.shows("Every generated row has its call in the ledger")
+    assert page.shows("Every row that a model was asked for has its call in the ledger")
     assert page.shows("This is a blocking asset check")
 
 
