@@ -134,7 +134,9 @@ class Servers:
     def told(self) -> str:
         """Runs, errors of ticks, and what is not made, for a test that fails."""
         state = LakeState(self.lake, self.settings)
-        waiting = [f"{one.state} {one.asset} {one.key}: {one.why}" for one in state.all() if one.state is not State.DONE]
+        waiting = [
+            f"{one.state} {one.asset} {one.key}: {one.why}" for one in state.all() if one.state is not State.DONE
+        ]
         errors = [t["error"]["message"] for name in SENSORS for t in self.ticks(name) if t["error"]]
         return "\n".join([*map(str, self.runs()), *errors[:2], *waiting[:20]])
 
