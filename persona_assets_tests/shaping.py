@@ -89,7 +89,7 @@ _CHANGES = (
     ),
     Change("min_characters", 400),
     Change("max_document_bytes", 1000),
-    Change("wet_lines", False),
+    Change("wet_lines", False, under={"near_pages": 0.0}),
     Change("near_pages", 0.1),
     Change("columns", "text=body"),
     Change("languages", ("zh", "ru")),

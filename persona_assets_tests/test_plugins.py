@@ -253,7 +253,7 @@ def test_rules_of_samples_of_a_package_make_nothing_stale_that_does_not_name_the
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("raw_documents", {"schema", "code", "settings"}),
+        ("raw_documents", {"schema", "code", "settings", "boilerplate"}),
         ("filtered_personas", {"schema", "code", "settings", "given_names"}),
         (
             "expanded_personas",

@@ -142,6 +142,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     dump = folder / "dumps" / DUMP
     dump.mkdir(parents=True)
     (dump / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in LINES), encoding="utf-8")
+    menu = f"Home\nAbout us\nContact\nLog in\n{LINES[0]['text']}\n".encode()  # what the JSON line holds, otherwise
+    head = f"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: {len(menu)}\r\n\r\n".encode()
+    (dump / "b.wet").write_bytes(head + menu + b"\r\n\r\n")
     settings = settings_of(folder, folder / "lake", {})
     plan_shards(Lake(settings.lake), settings, time.time() + 10)
     return Place(folder, made(settings, those_tried(settings)))
