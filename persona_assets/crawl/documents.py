@@ -36,7 +36,7 @@ REJECT_SCHEMA = pl.Schema(
 )
 DUPLICATE = "duplicate_content"
 _DETAIL_CHARACTERS = 500
-JOB_RECORDS, JOB_BYTES = 32, 1 << 19  # of a job: records, and bytes of their pages
+JOB_RECORDS, JOB_BYTES = 32, 1 << 19  # of a job: records, and bytes of their pages and texts
 JOBS_AT_HOME = 8  # jobs without a page that are done before processes are begun for the rest
 
 
@@ -125,7 +125,7 @@ def _jobs(files: Sequence[CrawlFile], settings: Settings) -> Iterator[Job]:
             size = passed = 0
             for record in source.records:
                 records.append(record)
-                size += len(record.body) if isinstance(record, Page) else 0
+                size += _size(record)
                 if len(records) >= JOB_RECORDS or size >= JOB_BYTES:
                     position = source.bytes_read
                     yield Job(records, source.layout, (file, position - passed, False))
@@ -150,8 +150,20 @@ def _examined(jobs: Iterator[Job], settings: Settings) -> Iterator[tuple[Job, li
 def needs_process(record: Record) -> bool:
     """Whether a record may keep a parser busy: a page, or a row that holds one."""
     if isinstance(record, Row):
-        return any(isinstance(value, str) and "</" in value for value in record.values.values())
-    return isinstance(record, Page) and record.format not in ("wet", "text")
+        return any(
+            "</" in value if isinstance(value, str) else isinstance(value, bytes) and b"</" in value
+            for value in record.values.values()
+        )
+    return isinstance(record, Page) and (record.format not in ("wet", "text") or b"</" in record.body)
+
+
+def _size(record: Record) -> int:
+    """Bytes or characters that a record holds, about."""
+    if isinstance(record, Page):
+        return len(record.body)
+    if isinstance(record, Row):
+        return sum(len(value) for value in record.values.values() if isinstance(value, str | bytes))
+    return 0
 
 
 def record_row_id(dump: str, file: str, offset: int | None, *marks: Any) -> str:  # noqa: ANN401 - any JSON values
