@@ -1,4 +1,4 @@
-"""Crawl files (WARC, WET, JSONL, Parquet, formats of packages) to documents, and how new files become shards."""
+"""Records of crawl files of every format (`files.formats`, packages) to documents, and how new files become shards."""
 
 from persona_assets.crawl.items import Found, Refused, Skipped
 

@@ -1,4 +1,4 @@
-"""Which field of a JSONL or Parquet row is the text, the address, the date, the id; or the persona that it holds."""
+"""Which field of a row of a table is the text, the address, the date, the id; or the persona that it holds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
